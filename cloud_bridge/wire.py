@@ -1,0 +1,169 @@
+"""The only contract that hub and bridge share: intents in, statuses and prices out.
+
+Every model is strict and refuses unknown fields. What is not listed here does not leave the home: no stock level,
+reason, forecast, device, sensor time or size of the household (PRIVACY, closed list of order fields).
+
+Transport: each request carries an HTTP Message Signature (RFC 9421, Ed25519, key id = household id) over method,
+target URI and, with a body, its Content-Digest. An intent carries a second signature of its own, over the canonical
+JSON (RFC 8785) of its `terms`: that one is the household's leave, and the bridge keeps it.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+
+Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,64}$")]
+Sku = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,64}$")]
+Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+Minor = Annotated[int, Field(ge=0, le=10_000_000)]
+
+PATH_INTENTS = "/v1/intents"
+PATH_CANCEL = "/v1/intents/{intent_id}/cancel"
+PATH_EVENTS = "/v1/events"
+PATH_PRICES = "/v1/prices"
+BODY_BYTES_MAX = 16_384
+
+
+class WireModel(BaseModel):
+    """Strict, closed and frozen. Read from JSON with `model_validate_json`."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Terms(WireModel):
+    """What the household agreed to, exactly. Money in minor units of `currency`.
+
+    `total_max_minor` is the ceiling, delivery and tolerance included; above it nothing is paid and the household is
+    asked again. `delivery_ref` names an address that the merchant already holds. `customer_ref` is
+    HMAC-SHA256(household secret, merchant) in hex: one household has another name at each merchant.
+    `offer_expires_at` is when an order that has not been sent yet must no longer be sent.
+    """
+
+    version: Literal[1] = 1
+    intent_id: Id
+    household: Id
+    hub: Id
+    merchant: Id
+    sku: Sku
+    quantity: Annotated[int, Field(ge=1, le=99)]
+    unit_price_minor: Minor
+    delivery_minor: Minor
+    total_minor: Minor
+    total_max_minor: Minor
+    currency: Currency
+    delivery_ref: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+    customer_ref: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+    deliver_by: date
+    offer_expires_at: AwareDatetime
+    nonce: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
+    hold_s: Annotated[int, Field(ge=0, le=86_400)]
+
+
+class Intent(WireModel):
+    """POST /v1/intents. `signature` is base64 of Ed25519 over RFC 8785 of `terms`; accepted once per `intent_id`.
+
+    The same id with the same body is answered as before (200); with another body it is refused (409).
+    """
+
+    terms: Terms
+    signature: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9+/]{86}==$")]
+
+
+class OrderState(StrEnum):
+    """The life of an intent at the bridge (DESIGN section 4)."""
+
+    HELD = "held"
+    SENDING = "sending"
+    PLACED = "placed"
+    REJECTED = "rejected"
+    NEEDS_BUYER = "needs_buyer"
+    UNKNOWN = "unknown"
+    NOT_PLACED = "not_placed"
+    PARKED = "parked"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    SHIPPED = "shipped"
+    DELIVERED = "delivered"
+    PARTLY_DELIVERED = "partly_delivered"
+    NEVER_ARRIVED = "never_arrived"
+    RETURNED = "returned"
+    REFUNDED = "refunded"
+
+
+class Receipt(WireModel):
+    """Answer to an intent: it is durable at the bridge, in this state. Accepted is not bought."""
+
+    intent_id: Id
+    state: OrderState
+    accepted_at: AwareDatetime
+
+
+class OrderEvent(WireModel):
+    """One change of one order. `seq` rises by household, without promise of being dense.
+
+    `detail` is a closed code for a refusal (`terms_changed`, `out_of_stock`, `payment_failed`, `merchant_refused`,
+    `merchant_away`, `cancelled_by_household`, ...); `handoff_url` is set for `needs_buyer`.
+    """
+
+    seq: Annotated[int, Field(ge=1)]
+    intent_id: Id
+    state: OrderState
+    at: AwareDatetime
+    merchant_order_id: str | None = None
+    total_minor: Minor | None = None
+    currency: Currency | None = None
+    detail: str | None = None
+    handoff_url: str | None = None
+
+
+class EventPage(WireModel):
+    """GET /v1/events?after=SEQ&limit=N, oldest first. Ask again with `next_after`; empty means: nothing new."""
+
+    events: tuple[OrderEvent, ...]
+    next_after: Annotated[int, Field(ge=0)]
+
+
+class CancelReceipt(WireModel):
+    """POST /v1/intents/{id}/cancel. `cancelled` False: an attempt was already dispatched, so it stands."""
+
+    intent_id: Id
+    cancelled: bool
+    state: OrderState
+
+
+class PriceQuery(WireModel):
+    """POST /v1/prices: the whole list of bound products, once a day, whether or not anything is low."""
+
+    merchant: Id
+    delivery_ref: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+    skus: Annotated[tuple[Sku, ...], Field(min_length=1, max_length=200)]
+
+
+class PriceLine(WireModel):
+    """One product at the merchant, as an order of one pack. `available` False: not in stock or not known there."""
+
+    sku: Sku
+    title: Annotated[str, StringConstraints(max_length=200)]
+    unit_price_minor: Minor
+    delivery_minor: Minor
+    currency: Currency
+    available: bool
+
+
+class PriceList(WireModel):
+    """Prices at `at`; a sku that the merchant does not know comes back with `available` False."""
+
+    merchant: Id
+    at: AwareDatetime
+    lines: tuple[PriceLine, ...]
+
+
+class Problem(WireModel):
+    """Body of every 4xx and 5xx: `code` for programs, `detail` for people. Never a stack trace."""
+
+    code: Annotated[str, StringConstraints(max_length=64)]
+    detail: Annotated[str, StringConstraints(max_length=500)]

@@ -1,0 +1,157 @@
+"""The hub's configuration: one TOML file, secrets from the environment, read once at start.
+
+Every field has a default, a unit and bounds. No other module reads the environment or this file; each part of the hub
+gets only its own section.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from edge_agent.errors import ConfigurationError
+
+Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,64}$")]
+
+
+class Section(BaseModel):
+    """Strict and closed: an unknown field is an error, not a surprise."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class HomeConfig(Section):
+    """Who this hub is, and where it keeps its files."""
+
+    id: Id = "home"
+    hub: Id = "hub"
+    name: Annotated[str, StringConstraints(min_length=1, max_length=80)] = "Our home"
+    timezone: Annotated[str, StringConstraints(min_length=1, max_length=64)] = "UTC"
+    data_dir: str = "restock-data"
+
+
+class MqttConfig(Section):
+    """The broker. User and password come from RESTOCK_MQTT_USER and RESTOCK_MQTT_PASSWORD."""
+
+    url: Annotated[str, StringConstraints(pattern=r"^mqtts?://[^/@\s]+:\d{1,5}$")] = "mqtt://127.0.0.1:1883"
+    protocol: Literal["3.1.1", "5"] = "3.1.1"
+    client_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{0,64}$")] = ""
+    keepalive_s: Annotated[int, Field(ge=5, le=600)] = 30
+    ca_file: str = ""
+    queue_max: Annotated[int, Field(ge=16, le=10_000)] = 1_000
+    group_max: Annotated[int, Field(ge=1, le=1_000)] = 64
+    group_wait_s: Annotated[float, Field(ge=0, le=5)] = 0.05
+    payload_bytes_max: Annotated[int, Field(ge=1_024, le=1_048_576)] = 65_536
+
+
+class WebConfig(Section):
+    """The household's page. `allowed_hosts` lists the names by which it may be called, without port."""
+
+    host: Annotated[str, StringConstraints(min_length=1, max_length=253)] = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65_535)] = 8480
+    allowed_hosts: tuple[str, ...] = ("127.0.0.1", "localhost")
+    session_days: Annotated[int, Field(ge=1, le=90)] = 14
+    refresh_s: Annotated[int, Field(ge=0, le=3_600)] = 0
+
+
+class BridgeConfig(Section):
+    """The cloud bridge that places orders."""
+
+    url: Annotated[str, StringConstraints(pattern=r"^https?://[^/\s]+$")] = "http://127.0.0.1:8490"
+    timeout_s: Annotated[float, Field(gt=0, le=120)] = 10.0
+    poll_every_s: Annotated[float, Field(ge=1, le=86_400)] = 300.0
+    drain_every_s: Annotated[float, Field(ge=1, le=86_400)] = 30.0
+    prices_every_s: Annotated[float, Field(ge=60, le=604_800)] = 86_400.0
+
+
+class ReviewConfig(Section):
+    """How often the hub thinks, and what it takes for fresh."""
+
+    every_s: Annotated[float, Field(ge=1, le=86_400)] = 900.0
+    clock_skew_max_s: Annotated[float, Field(ge=1, le=604_800)] = 86_400.0
+    stale_after_s: Annotated[float, Field(ge=60, le=2_592_000)] = 172_800.0
+
+
+class ModelConfig(Section):
+    """Which consumption model to load; empty: the one that ships with the hub."""
+
+    artefact_dir: str = ""
+
+
+class ClockConfig(Section):
+    """Virtual time for simulations; leave it out in a real home."""
+
+    speed: Annotated[float, Field(ge=1, le=1_000_000)] = 1.0
+    real_epoch: AwareDatetime | None = None
+    virtual_epoch: AwareDatetime | None = None
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> ClockConfig:
+        if (self.real_epoch is None) != (self.virtual_epoch is None):
+            raise ValueError("real_epoch and virtual_epoch belong together")
+        if self.real_epoch is None and self.speed != 1.0:
+            raise ValueError("a speed needs real_epoch and virtual_epoch")
+        return self
+
+
+class HubConfig(Section):
+    """The whole file."""
+
+    home: HomeConfig = HomeConfig()
+    mqtt: MqttConfig = MqttConfig()
+    web: WebConfig = WebConfig()
+    bridge: BridgeConfig = BridgeConfig()
+    review: ReviewConfig = ReviewConfig()
+    model: ModelConfig = ModelConfig()
+    clock: ClockConfig = ClockConfig()
+    profiles: tuple[str, ...] = ()
+
+
+class Secrets(BaseSettings):
+    """What may not stand in a file: read from the environment, never printed."""
+
+    model_config = SettingsConfigDict(env_prefix="RESTOCK_", extra="ignore", frozen=True)
+
+    mqtt_user: str = ""
+    mqtt_password: SecretStr = SecretStr("")
+
+
+def load(path: Path | None) -> HubConfig:
+    """The configuration in `path`, or the defaults.
+
+    Raises: ConfigurationError naming the file, the field, the value and what is allowed.
+    """
+    if path is None:
+        return HubConfig()
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as exc:
+        raise ConfigurationError(f"{path}: cannot be read ({exc.strerror})") from exc
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+        raise ConfigurationError(f"{path}: not valid TOML: {exc}") from exc
+    try:
+        # By way of JSON, where strict models take arrays for tuples and text for times.
+        return HubConfig.model_validate_json(json.dumps(document, default=str))
+    except ValidationError as exc:
+        raise ConfigurationError(f"{path}: {_first_error(exc)}") from exc
+
+
+def _first_error(exc: ValidationError) -> str:
+    """One line: field, value, what is allowed."""
+    first = exc.errors(include_url=False)[0]
+    field = ".".join(str(part) for part in first["loc"]) or "(whole file)"
+    return f"{field} = {first['input']!r}: {first['msg']}"

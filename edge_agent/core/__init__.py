@@ -1,0 +1,1 @@
+"""The hub's rules: pure, without clock, randomness, files, sockets or logging."""

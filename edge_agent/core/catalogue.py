@@ -1,0 +1,81 @@
+"""What the household keeps and buys: items, the product bound to each, and its preferences.
+
+Documents that people may read and edit, so they are strict: an unknown or wrong field is named in the error.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,64}$")]
+Mode = Literal["shadow", "ask", "auto"]
+
+
+class Document(BaseModel):
+    """Strict, closed and frozen."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Product(Document):
+    """What is bought: one pack at one merchant. `pack_amount` is in the item's unit."""
+
+    title: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    merchant: Id
+    sku: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,64}$")]
+    gtin14: Annotated[str, StringConstraints(pattern=r"^\d{14}$")] | None = None
+    pack_amount: Annotated[float, Field(gt=0, le=1e6)]
+
+
+class Binding(Document):
+    """Which signal of which device tells the stock of an item.
+
+    `full_amount` is what 100 % means, for a signal in percent; in the item's unit.
+    """
+
+    device: Id
+    signal: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+(\.[a-z0-9_]+)?$")]
+    full_amount: Annotated[float, Field(gt=0, le=1e6)] | None = None
+
+
+class Item(Document):
+    """One thing that the household keeps in stock.
+
+    `unit` is UCUM (`g`, `mL`). `room_packs` is how many packs the home has room for, the one in use included.
+    `prior_use_per_day` is the household's own guess, in `unit`, used until the sensors know better.
+    """
+
+    id: Id
+    name: Annotated[str, StringConstraints(min_length=1, max_length=80)]
+    category: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,40}$")]
+    unit: Annotated[str, StringConstraints(min_length=1, max_length=16)]
+    product: Product
+    binding: Binding
+    mode: Mode = "ask"
+    room_packs: Annotated[int, Field(ge=1, le=99)] = 2
+    prior_use_per_day: Annotated[float, Field(gt=0, le=1e6)]
+
+
+class Preferences(Document):
+    """How the household wants to be asked and served."""
+
+    currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")] = "USD"
+    delivery_ref: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")] = "home"
+    lead_time_d: Annotated[int, Field(ge=0, le=30)] = 2
+    cover_days: Annotated[int, Field(ge=1, le=60)] = 7
+    service_level: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
+    price_tolerance: Annotated[float, Field(ge=0, le=0.5)] = 0.05
+    hold_s: Annotated[int, Field(ge=0, le=86_400)] = 120
+
+
+class Household(Document):
+    """Everything the household declared."""
+
+    items: tuple[Item, ...]
+    preferences: Preferences = Preferences()
+
+    def item(self, item_id: str) -> Item | None:
+        """The item with this id."""
+        return next((item for item in self.items if item.id == item_id), None)

@@ -1,0 +1,160 @@
+"""The life of an intent on the hub, as a table. All state changes of intents go through `step`.
+
+The hub follows what the bridge says (`cloud_bridge.wire.OrderState`) and adds two things of its own: `approved`, until
+the bridge has taken the intent, and `arrived_at`, when a sensor saw the goods. Money states never go back: a message
+that would lower the state is ignored, never applied.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from edge_agent.core.messages import IntentId, ItemId, PromptId
+
+
+class IntentState(StrEnum):
+    """Where an intent stands, as the household sees it."""
+
+    APPROVED = "approved"
+    HELD = "held"
+    SENDING = "sending"
+    PLACED = "placed"
+    REJECTED = "rejected"
+    NEEDS_BUYER = "needs_buyer"
+    UNKNOWN = "unknown"
+    NOT_PLACED = "not_placed"
+    PARKED = "parked"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    SHIPPED = "shipped"
+    DELIVERED = "delivered"
+    PARTLY_DELIVERED = "partly_delivered"
+    NEVER_ARRIVED = "never_arrived"
+    RETURNED = "returned"
+    REFUNDED = "refunded"
+
+
+_S = IntentState
+_OUTCOMES = {_S.PLACED, _S.REJECTED, _S.NEEDS_BUYER, _S.UNKNOWN, _S.CANCELLED, _S.EXPIRED}
+_AFTER_PLACED = {_S.SHIPPED, _S.DELIVERED, _S.PARTLY_DELIVERED, _S.NEVER_ARRIVED, _S.CANCELLED}
+
+# A status may skip steps that the hub did not see (it polls), but never goes back.
+TRANSITIONS: dict[IntentState, frozenset[IntentState]] = {
+    _S.APPROVED: frozenset({_S.HELD, _S.SENDING} | _OUTCOMES | _AFTER_PLACED),
+    _S.HELD: frozenset({_S.SENDING} | _OUTCOMES | _AFTER_PLACED),
+    _S.SENDING: frozenset(_OUTCOMES | _AFTER_PLACED),
+    _S.UNKNOWN: frozenset({_S.PLACED, _S.NOT_PLACED, _S.PARKED} | _AFTER_PLACED),
+    _S.PARKED: frozenset({_S.PLACED, _S.NOT_PLACED} | _AFTER_PLACED),
+    _S.NOT_PLACED: frozenset({_S.SENDING, _S.PLACED, _S.REJECTED, _S.EXPIRED, _S.CANCELLED}),
+    _S.NEEDS_BUYER: frozenset({_S.PLACED, _S.EXPIRED, _S.CANCELLED} | _AFTER_PLACED),
+    _S.PLACED: frozenset(_AFTER_PLACED),
+    _S.SHIPPED: frozenset({_S.DELIVERED, _S.PARTLY_DELIVERED, _S.NEVER_ARRIVED}),
+    _S.PARTLY_DELIVERED: frozenset({_S.DELIVERED, _S.RETURNED, _S.REFUNDED}),
+    _S.NEVER_ARRIVED: frozenset({_S.DELIVERED, _S.REFUNDED}),
+    _S.DELIVERED: frozenset({_S.RETURNED, _S.REFUNDED}),
+    _S.RETURNED: frozenset({_S.REFUNDED}),
+    _S.REJECTED: frozenset(),
+    _S.CANCELLED: frozenset(),
+    _S.EXPIRED: frozenset(),
+    _S.REFUNDED: frozenset(),
+}
+
+# One live order per need: while an intent stands here, its item is not asked about again.
+LIVE = frozenset(
+    {
+        _S.APPROVED,
+        _S.HELD,
+        _S.SENDING,
+        _S.PLACED,
+        _S.NEEDS_BUYER,
+        _S.UNKNOWN,
+        _S.NOT_PLACED,
+        _S.PARKED,
+        _S.SHIPPED,
+        _S.PARTLY_DELIVERED,
+    }
+)
+
+# Goods that are on their way count as stock on order; an outcome that nobody knows counts too, so that a lost
+# answer never leads to a second order.
+ON_ORDER = LIVE
+
+ARRIVAL_CONFIRMED_AFTER = timedelta(hours=12)
+
+
+@dataclass(frozen=True, slots=True)
+class IntentRecord:
+    """One leave to buy and what became of it.
+
+    `amount` is what the order adds to the stock, in the item's unit. `arrived_at` is when a sensor saw a refill that
+    fits: proposed then, confirmed by the merchant, a person, or `ARRIVAL_CONFIRMED_AFTER`.
+    """
+
+    id: IntentId
+    prompt: PromptId
+    item: ItemId
+    state: IntentState
+    version: int
+    merchant: str
+    quantity: int
+    amount: float
+    total_minor: int
+    currency: str
+    created_at: datetime
+    changed_at: datetime
+    merchant_order_id: str | None = None
+    charged_minor: int | None = None
+    detail: str | None = None
+    handoff_url: str | None = None
+    arrived_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IntentChange:
+    """A step of one intent; applied only if `seen_version` still stands."""
+
+    seen_version: int
+    after: IntentRecord
+
+
+def step(
+    intent: IntentRecord,
+    state: IntentState,
+    *,
+    at: datetime,
+    merchant_order_id: str | None = None,
+    charged_minor: int | None = None,
+    detail: str | None = None,
+    handoff_url: str | None = None,
+) -> IntentChange | None:
+    """The change to `state`, or None where it says nothing new or would go back."""
+    if state not in TRANSITIONS[intent.state]:
+        return None
+    after = replace(
+        intent,
+        state=state,
+        version=intent.version + 1,
+        changed_at=at,
+        merchant_order_id=merchant_order_id or intent.merchant_order_id,
+        charged_minor=charged_minor if charged_minor is not None else intent.charged_minor,
+        detail=detail,
+        handoff_url=handoff_url,
+    )
+    return IntentChange(seen_version=intent.version, after=after)
+
+
+def saw_arrival(intent: IntentRecord, *, at: datetime) -> IntentChange | None:
+    """A sensor saw the goods: noted; an order that nobody has closed yet is closed by `confirm_arrival`."""
+    if intent.state not in {_S.PLACED, _S.SHIPPED, _S.DELIVERED} or intent.arrived_at is not None:
+        return None
+    after = replace(intent, version=intent.version + 1, arrived_at=at)
+    return IntentChange(seen_version=intent.version, after=after)
+
+
+def confirm_arrival(intent: IntentRecord, *, now: datetime) -> IntentChange | None:
+    """Close as delivered an order whose goods were seen and have stayed."""
+    if intent.arrived_at is None or now < intent.arrived_at + ARRIVAL_CONFIRMED_AFTER:
+        return None
+    return step(intent, _S.DELIVERED, at=now, detail="seen_by_sensor")

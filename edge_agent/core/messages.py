@@ -1,0 +1,263 @@
+"""The records that pass between the hub's stages, frozen, in the order of the path of one message.
+
+No behaviour here beyond what a record can say of itself. Times are aware UTC; amounts carry their UCUM unit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from typing import NewType
+
+DeviceId = NewType("DeviceId", str)
+ItemId = NewType("ItemId", str)
+PromptId = NewType("PromptId", str)
+IntentId = NewType("IntentId", str)
+
+
+# --- intake -> decode ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class RawMessage:
+    """One PUBLISH as it came. `receipt` is what the intake needs to acknowledge it later; opaque to others.
+
+    `whole_bytes` is the size that was published where the intake cut the payload to its limit; None where it is whole.
+    """
+
+    topic: str
+    payload: bytes
+    retained: bool
+    duplicate: bool
+    received_at: datetime
+    receipt: int
+    whole_bytes: int | None = None
+
+
+class Presence(StrEnum):
+    """What a signal says: a value, nothing that can be trusted, or that the part is not there."""
+
+    VALUE = "value"
+    UNKNOWN = "unknown"
+    NOT_APPLICABLE = "not_applicable"
+
+
+class Direction(StrEnum):
+    """Where a signal goes as stock is used (Matter's DegradationDirection)."""
+
+    DOWN = "down"
+    UP = "up"
+
+
+class SignalClass(StrEnum):
+    """What kind of evidence a signal is; each is estimated differently."""
+
+    LEVEL = "level"
+    COUNTER = "counter"
+    RUN_TIME = "run_time"
+    FLAG = "flag"
+
+
+class QuarantineReason(StrEnum):
+    """Why a message was kept apart; shown to people, so the list is closed."""
+
+    UNKNOWN_DEVICE = "unknown_device"  # no profile matches the topic, or no birth names one
+    MALFORMED = "malformed"  # not decodable as the profile says, wrong types, duplicate keys, bad UTF-8
+    TOO_LARGE = "too_large"  # payload, depth or number of fields over the limit
+    WRONG_UNIT = "wrong_unit"  # a unit that the profile does not know
+    OUT_OF_RANGE = "out_of_range"
+    WRONG_TIME = "wrong_time"  # event time outside the window around the hub's own time
+    RETAINED = "retained"  # a retained reading is never fresh evidence
+    DEVICE_MISMATCH = "device_mismatch"  # topic and payload name different devices
+    SEQUENCE_CONFLICT = "sequence_conflict"  # same device, boot and seq, another body; the first one stands
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One signal of one message, in the profile's canonical unit.
+
+    `value` is None unless `presence` is VALUE. `unit` is a UCUM string, "" for flags and states.
+    """
+
+    signal: str
+    presence: Presence
+    value: float | str | None
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A message that was understood. (`device`, `boot`, `seq`) is its identity; both None without a sequence.
+
+    `digest` is the SHA-256 of the payload in hex. `event_at` is the device's own time where it gave one.
+    """
+
+    device: DeviceId
+    profile: str
+    topic: str
+    boot: str | None
+    seq: int | None
+    digest: str
+    event_at: datetime
+    received_at: datetime
+    duplicate: bool
+    readings: tuple[Reading, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Birth:
+    """A device's retained birth certificate: which profile it speaks and which boot this is."""
+
+    device: DeviceId
+    profile: str
+    firmware: str
+    boot: str
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PresenceChange:
+    """A device's retained state or last will: `online` False when it is gone."""
+
+    device: DeviceId
+    online: bool
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """A message that was kept apart, with the reason. `payload` is cut to the store's limit, `size_bytes` is whole.
+
+    `boot` and `seq` are set where the envelope was sound: such a message counts as stored for the device's cursor.
+    """
+
+    topic: str
+    device: DeviceId | None
+    reason: QuarantineReason
+    detail: str
+    payload: bytes
+    size_bytes: int
+    digest: str
+    received_at: datetime
+    duplicate: bool
+    boot: str | None = None
+    seq: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCursor:
+    """For one (device, boot): every seq from the first seen up to `seq` is stored without a gap."""
+
+    device: DeviceId
+    boot: str
+    seq: int
+
+
+# --- estimate -> forecast -> decide --------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """A value with the bounds of its 80 % interval, all in the same unit."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Refill:
+    """A step up that was seen: a hint until a delivery or a person confirms it."""
+
+    at: datetime
+    amount: float
+
+
+@dataclass(frozen=True, slots=True)
+class StockEstimate:
+    """What is left of one item at `as_of`, in `unit`; None where nothing trustworthy was read yet.
+
+    `use_per_day` is in `unit` a day. `trust` is 0 to 1. `daily_use` is oldest first, complete days only, in `unit`.
+    """
+
+    item: ItemId
+    unit: str
+    as_of: datetime
+    amount: Range | None
+    use_per_day: Range | None
+    trust: float
+    daily_use: tuple[tuple[date, float], ...]
+    refills: tuple[Refill, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """Quantiles of demand, and of days until the stock is empty.
+
+    Shapes: `demand[i][j]` is the demand in packs within `horizons_d[i]` days at probability `quantiles[j]`;
+    `days_to_empty[j]` is at the same probabilities. `source` names the artefact version or the built-in rule.
+    """
+
+    item: ItemId
+    as_of: datetime
+    quantiles: tuple[float, ...]
+    horizons_d: tuple[int, ...]
+    demand: tuple[tuple[float, ...], ...]
+    days_to_empty: tuple[float, ...]
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """One line of the daily price list. Minor units + ISO 4217; `delivery_minor` is for an order of one pack.
+
+    `available` False: the merchant has it not in stock, or does not know it; the price may then be stale.
+    """
+
+    item: ItemId
+    merchant: str
+    sku: str
+    unit_price_minor: int
+    delivery_minor: int
+    currency: str
+    available: bool
+    fetched_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a decision was taken: a code for programs and a sentence for the household."""
+
+    code: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Nothing to do now."""
+
+    item: ItemId
+    reasons: tuple[Reason, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Propose:
+    """Ask the household to buy `packs` of the bound product, to arrive before `order_by` plus the lead time."""
+
+    item: ItemId
+    packs: int
+    order_by: datetime
+    days_of_cover: float
+    reasons: tuple[Reason, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """Something a person must look at: no fresh readings, no price, an item out of stock at the merchant."""
+
+    item: ItemId
+    reasons: tuple[Reason, ...]
+
+
+Decision = Hold | Propose | Alert

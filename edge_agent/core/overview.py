@@ -1,0 +1,50 @@
+"""What the household's pages show, gathered: records only, no rules.
+
+They stand in core so that whatever gathers them (the pipeline, the composition root) need not know the pages.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from edge_agent.core.catalogue import Item
+from edge_agent.core.intent import IntentRecord
+from edge_agent.core.messages import Decision, DeviceId, Forecast, Price, StockEstimate
+from edge_agent.core.prompt import PromptRecord
+
+
+@dataclass(frozen=True, slots=True)
+class ItemOverview:
+    """Everything known about one item now.
+
+    `prompt` and `intent` are the live ones. `prices` is newest first, in minor units; twenty are plenty.
+    """
+
+    item: Item
+    estimate: StockEstimate | None = None
+    forecast: Forecast | None = None
+    decision: Decision | None = None
+    prompt: PromptRecord | None = None
+    intent: IntentRecord | None = None
+    prices: tuple[Price, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceOverview:
+    """What is known about one device. `online` is None when it never said; `seen_at` is its last stored message."""
+
+    device: DeviceId
+    profile: str | None
+    firmware: str | None
+    online: bool | None
+    seen_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class BridgeStatus:
+    """Whether orders get out. `waiting_since` is the age of the oldest order that the bridge has not taken yet."""
+
+    reachable: bool
+    waiting_since: datetime | None = None
+    last_error: str | None = None

@@ -1,0 +1,97 @@
+"""The terms of one order: what a person sees before the button, and the bytes that the household signs.
+
+Amounts are integer minor units. The bridge's wire model is the shape; here stands how terms come to be and what a
+changed price does to them. Nothing here signs: the key is an adapter's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from fractions import Fraction
+
+import rfc8785
+
+from cloud_bridge.wire import Terms
+from edge_agent.core.catalogue import Item, Preferences
+from edge_agent.core.messages import IntentId, Price, Propose
+
+__all__ = ["OFFER_TTL", "Offer", "Terms", "canonical", "offer_for", "seal", "terms_hash"]
+
+OFFER_TTL = timedelta(days=3)
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """The binding part of a prompt, fixed when it is asked. Minor units of `currency`."""
+
+    merchant: str
+    sku: str
+    quantity: int
+    unit_price_minor: int
+    delivery_minor: int
+    total_minor: int
+    total_max_minor: int
+    currency: str
+    delivery_ref: str
+    deliver_by: date
+    expires_at: datetime
+    hold_s: int
+
+
+def offer_for(item: Item, price: Price, decision: Propose, *, preferences: Preferences, now: datetime) -> Offer:
+    """The offer that answers a proposal at today's list price.
+
+    The ceiling is the total plus the household's tolerance, rounded down: never a cent more than was agreed to.
+    """
+    total_minor = price.unit_price_minor * decision.packs + price.delivery_minor
+    tolerance = Fraction(str(preferences.price_tolerance))
+    return Offer(
+        merchant=item.product.merchant,
+        sku=item.product.sku,
+        quantity=decision.packs,
+        unit_price_minor=price.unit_price_minor,
+        delivery_minor=price.delivery_minor,
+        total_minor=total_minor,
+        total_max_minor=int(total_minor * (1 + tolerance)),
+        currency=price.currency,
+        delivery_ref=preferences.delivery_ref,
+        deliver_by=(now + timedelta(days=max(1, preferences.lead_time_d))).date(),
+        expires_at=now + OFFER_TTL,
+        hold_s=preferences.hold_s,
+    )
+
+
+def seal(offer: Offer, *, intent_id: IntentId, household: str, hub: str, customer_ref: str, nonce: str) -> Terms:
+    """The offer as the terms of one intent, ready to be signed."""
+    return Terms(
+        intent_id=intent_id,
+        household=household,
+        hub=hub,
+        merchant=offer.merchant,
+        sku=offer.sku,
+        quantity=offer.quantity,
+        unit_price_minor=offer.unit_price_minor,
+        delivery_minor=offer.delivery_minor,
+        total_minor=offer.total_minor,
+        total_max_minor=offer.total_max_minor,
+        currency=offer.currency,
+        delivery_ref=offer.delivery_ref,
+        customer_ref=customer_ref,
+        deliver_by=offer.deliver_by,
+        offer_expires_at=offer.expires_at,
+        nonce=nonce,
+        hold_s=offer.hold_s,
+    )
+
+
+def canonical(terms: Terms) -> bytes:
+    """RFC 8785 canonical JSON of the terms: the bytes that are signed."""
+    return rfc8785.dumps(terms.model_dump(mode="json"))
+
+
+def terms_hash(offer: Offer) -> str:
+    """SHA-256 in hex over the offer's fields: what a page shows equals what is approved, or the approval is stale."""
+    fields = {name: str(getattr(offer, name)) for name in offer.__dataclass_fields__}
+    return hashlib.sha256(rfc8785.dumps(fields)).hexdigest()
