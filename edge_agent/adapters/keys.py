@@ -1,0 +1,103 @@
+"""The household's key and secret: two files that never leave the hub, readable by its own user only."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import os
+import secrets
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+
+import httpx
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from http_message_signatures import HTTPMessageSigner, HTTPSignatureKeyResolver, algorithms
+
+from edge_agent.errors import ConfigurationError
+
+_KEY_FILE = "household.key"
+_SECRET_FILE = "household.secret"  # noqa: S105 - a file name
+_SECRET_BYTES = 32
+_COVERED = ("@method", "@target-uri")
+
+
+class HouseholdKey(HTTPSignatureKeyResolver):
+    """Signs terms and requests as the household. Fulfils `ports.Signer`."""
+
+    def __init__(self, *, key: Ed25519PrivateKey, secret: bytes) -> None:
+        self._key = key
+        self._secret = secret
+        self._signer = HTTPMessageSigner(signature_algorithm=algorithms.ED25519, key_resolver=self)
+
+    def sign(self, message: bytes) -> bytes:
+        """Ed25519 signature of 64 bytes."""
+        return self._key.sign(message)
+
+    def customer_ref(self, merchant: str) -> str:
+        """HMAC-SHA256(household secret, merchant) in hex: one household has another name at each merchant."""
+        return hmac.new(self._secret, merchant.encode(), sha256).hexdigest()
+
+    def public_key_base64(self) -> str:
+        """The raw public key, 32 bytes in base64, for the bridge's configuration."""
+        raw = self._key.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+        return base64.b64encode(raw).decode()
+
+    def sign_request(self, request: httpx.Request, *, household: str) -> None:
+        """Add an HTTP Message Signature over method, target and body. Source: RFC 9421, RFC 9530."""
+        self._signer.sign(
+            request,
+            key_id=household,
+            label="restock",
+            covered_component_ids=_COVERED,
+            body=request.content or None,
+        )
+
+    def resolve_private_key(self, key_id: str) -> Ed25519PrivateKey:
+        """For the signature library."""
+        del key_id
+        return self._key
+
+    def resolve_public_key(self, key_id: str) -> Ed25519PublicKey:
+        """For the signature library."""
+        del key_id
+        return self._key.public_key()
+
+
+def load_or_create(folder: Path) -> HouseholdKey:
+    """The household's key in `folder`, made on first use.
+
+    Raises: ConfigurationError when a key file is there and cannot be used.
+    """
+    secret = _load_or_create(folder / _SECRET_FILE, make=lambda: secrets.token_bytes(_SECRET_BYTES))
+    pem = _load_or_create(folder / _KEY_FILE, make=_new_key)
+    try:
+        key = serialization.load_pem_private_key(pem, password=None)
+    except ValueError as exc:
+        raise ConfigurationError(f"{folder / _KEY_FILE}: not a private key; restore it from a backup") from exc
+    if not isinstance(key, Ed25519PrivateKey) or len(secret) != _SECRET_BYTES:
+        raise ConfigurationError(f"{folder}: the household's key files are damaged; restore them from a backup")
+    return HouseholdKey(key=key, secret=secret)
+
+
+def _new_key() -> bytes:
+    return Ed25519PrivateKey.generate().private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+
+
+def _load_or_create(path: Path, *, make: Callable[[], bytes]) -> bytes:
+    if path.exists():
+        return path.read_bytes()
+    content = make()
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:  # noqa: PTH123 - the mode
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+    return content

@@ -1,0 +1,103 @@
+"""Intents in the store: rows in, records out. No rule here; `core.intent` decides what may change."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import cast
+
+import apsw
+
+from edge_agent.adapters.store.connection import from_ms, to_ms
+from edge_agent.core.intent import IntentRecord, IntentState
+from edge_agent.core.messages import IntentId, ItemId, PromptId
+
+_COLUMNS = (
+    "id, prompt, item, state, version, merchant, quantity, amount, total_minor, currency, created_ms, changed_ms, "
+    "merchant_order_id, charged_minor, detail, handoff_url, arrived_ms"
+)
+_SELECT = f"SELECT {_COLUMNS} FROM intent "  # noqa: S608 - a constant of this module
+_INSERT = f"INSERT INTO intent ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+
+
+def select_intents(db: apsw.Connection, where: str, bindings: tuple[object, ...]) -> list[IntentRecord]:
+    """The intents that fit `where`, a constant clause of the caller."""
+    return [_record(row) for row in db.execute(_SELECT + where, cast("apsw.Bindings", bindings))]
+
+
+def insert_intent(db: apsw.Connection, record: IntentRecord) -> None:
+    """Add one; the schema refuses a second live intent of an item."""
+    db.execute(_INSERT, _row(record))
+
+
+def update_intent(db: apsw.Connection, record: IntentRecord, *, seen_version: int) -> bool:
+    """Write the changed fields if `seen_version` still stands; whether it did."""
+    db.execute(
+        "UPDATE intent SET state = ?, version = ?, changed_ms = ?, merchant_order_id = ?, charged_minor = ?, "
+        "detail = ?, handoff_url = ?, arrived_ms = ? WHERE id = ? AND version = ?",
+        (
+            record.state,
+            record.version,
+            to_ms(record.changed_at),
+            record.merchant_order_id,
+            record.charged_minor,
+            record.detail,
+            record.handoff_url,
+            _optional_ms(record.arrived_at),
+            record.id,
+            seen_version,
+        ),
+    )
+    return db.changes() == 1
+
+
+def _optional_ms(at: datetime | None) -> int | None:
+    return None if at is None else to_ms(at)
+
+
+def _row(record: IntentRecord) -> tuple[str | int | float | None, ...]:
+    return (
+        record.id,
+        record.prompt,
+        record.item,
+        record.state,
+        record.version,
+        record.merchant,
+        record.quantity,
+        record.amount,
+        record.total_minor,
+        record.currency,
+        to_ms(record.created_at),
+        to_ms(record.changed_at),
+        record.merchant_order_id,
+        record.charged_minor,
+        record.detail,
+        record.handoff_url,
+        _optional_ms(record.arrived_at),
+    )
+
+
+def _record(row: tuple[object, ...]) -> IntentRecord:
+    (ident, prompt, item, state, version, merchant, quantity, amount, total_minor, currency, created_ms, changed_ms,
+     order_id, charged_minor, detail, handoff_url, arrived_ms) = cast(
+        "tuple[str, str, str, str, int, str, int, float, int, str, int, int, str | None, int | None, str | None, "
+        "str | None, int | None]", row
+    )  # fmt: skip
+    return IntentRecord(
+        id=IntentId(ident),
+        prompt=PromptId(prompt),
+        item=ItemId(item),
+        state=IntentState(state),
+        version=version,
+        merchant=merchant,
+        quantity=quantity,
+        amount=amount,
+        total_minor=total_minor,
+        currency=currency,
+        created_at=from_ms(created_ms),
+        changed_at=from_ms(changed_ms),
+        merchant_order_id=order_id,
+        charged_minor=charged_minor,
+        detail=detail,
+        handoff_url=handoff_url,
+        arrived_at=None if arrived_ms is None else from_ms(arrived_ms),
+    )

@@ -1,0 +1,108 @@
+"""Prompts in the store: rows in, records out. No rule here; `core.prompt` decides what may change."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from datetime import date, datetime
+from typing import cast
+
+import apsw
+
+from edge_agent.adapters.store.connection import from_ms, to_ms
+from edge_agent.core.messages import ItemId, PromptId, Reason
+from edge_agent.core.prompt import DeclineReason, PromptRecord, PromptState
+from edge_agent.core.terms import Offer
+
+_COLUMNS = (
+    "id, item, state, version, offer, terms_hash, days_of_cover, order_by_ms, reasons, created_ms, changed_ms, "
+    "wake_ms, answered_by, decline_reason"
+)
+_SELECT = f"SELECT {_COLUMNS} FROM prompt "  # noqa: S608 - a constant of this module
+_INSERT = f"INSERT INTO prompt ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+
+
+def select_prompts(db: apsw.Connection, where: str, bindings: tuple[object, ...]) -> list[PromptRecord]:
+    """The prompts that fit `where`, a constant clause of the caller."""
+    return [_record(row) for row in db.execute(_SELECT + where, cast("apsw.Bindings", bindings))]
+
+
+def insert_prompt(db: apsw.Connection, record: PromptRecord) -> None:
+    """Add one; the schema refuses a second live prompt of an item."""
+    db.execute(_INSERT, _row(record))
+
+
+def update_prompt(db: apsw.Connection, record: PromptRecord, *, seen_version: int) -> bool:
+    """Write the changed fields if `seen_version` still stands; whether it did."""
+    db.execute(
+        "UPDATE prompt SET state = ?, version = ?, changed_ms = ?, wake_ms = ?, answered_by = ?, decline_reason = ? "
+        "WHERE id = ? AND version = ?",
+        (
+            record.state,
+            record.version,
+            to_ms(record.changed_at),
+            _optional_ms(record.wake_at),
+            record.answered_by,
+            record.decline_reason,
+            record.id,
+            seen_version,
+        ),
+    )
+    return db.changes() == 1
+
+
+def _optional_ms(at: datetime | None) -> int | None:
+    return None if at is None else to_ms(at)
+
+
+def _row(record: PromptRecord) -> tuple[str | int | float | None, ...]:
+    return (
+        record.id,
+        record.item,
+        record.state,
+        record.version,
+        json.dumps(asdict(record.offer), default=_iso),
+        record.terms_hash,
+        record.days_of_cover,
+        to_ms(record.order_by),
+        json.dumps([[reason.code, reason.text] for reason in record.reasons]),
+        to_ms(record.created_at),
+        to_ms(record.changed_at),
+        _optional_ms(record.wake_at),
+        record.answered_by,
+        record.decline_reason,
+    )
+
+
+def _iso(value: date | datetime) -> str:
+    return value.isoformat()
+
+
+def _record(row: tuple[object, ...]) -> PromptRecord:
+    (ident, item, state, version, offer, terms_hash, cover, order_by_ms, reasons, created_ms, changed_ms, wake_ms,
+     answered_by, decline) = cast(
+        "tuple[str, str, str, int, str, str, float, int, str, int, int, int | None, str | None, str | None]", row
+    )  # fmt: skip
+    return PromptRecord(
+        id=PromptId(ident),
+        item=ItemId(item),
+        state=PromptState(state),
+        version=version,
+        offer=_offer(offer),
+        terms_hash=terms_hash,
+        days_of_cover=cover,
+        order_by=from_ms(order_by_ms),
+        reasons=tuple(Reason(code, text) for code, text in json.loads(reasons)),
+        created_at=from_ms(created_ms),
+        changed_at=from_ms(changed_ms),
+        wake_at=None if wake_ms is None else from_ms(wake_ms),
+        answered_by=answered_by,
+        decline_reason=None if decline is None else DeclineReason(decline),
+    )
+
+
+def _offer(text: str) -> Offer:
+    fields = json.loads(text)
+    fields["deliver_by"] = date.fromisoformat(fields["deliver_by"])
+    fields["expires_at"] = datetime.fromisoformat(fields["expires_at"])
+    return Offer(**fields)

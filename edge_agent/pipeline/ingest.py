@@ -1,0 +1,67 @@
+"""Ingest: a group of messages is decoded, committed, and only then acknowledged."""
+
+from __future__ import annotations
+
+import logging
+
+from edge_agent.core.messages import (
+    Birth,
+    Decoded,
+    PresenceChange,
+    Quarantined,
+    QuarantineReason,
+    RawMessage,
+)
+from edge_agent.ports import Clock, Decoder, Devices, Inbox, ReadingStore
+
+log = logging.getLogger(__name__)
+
+
+class Ingest:
+    """Broker to store. What the broker is told to forget is durable here."""
+
+    def __init__(
+        self,
+        *,
+        inbox: Inbox,
+        decoder: Decoder,
+        store: ReadingStore,
+        devices: Devices,
+        clock: Clock,
+        group_max: int,
+        wait_s: float,
+    ) -> None:
+        self._inbox = inbox
+        self._decoder = decoder
+        self._store = store
+        self._devices = devices
+        self._clock = clock
+        self._group_max = group_max
+        self._wait_s = wait_s
+
+    async def run_once(self) -> int:
+        """Take one group through; returns its size."""
+        messages = await self._inbox.receive(group_max=self._group_max, wait_s=self._wait_s)
+        accepted: list[Decoded] = []
+        quarantined: list[Quarantined] = []
+        for message in messages:
+            self._sort(message, accepted, quarantined)
+        cursors = self._store.commit(accepted, quarantined)
+        self._inbox.acknowledge(messages)
+        await self._devices.acknowledge(cursors)
+        for strange in quarantined:
+            log.warning("quarantined reason=%s topic=%s", strange.reason, strange.topic)
+            if strange.reason is QuarantineReason.UNKNOWN_DEVICE and strange.device is not None:
+                await self._devices.ask_rebirth(strange.device)
+        return len(messages)
+
+    def _sort(self, message: RawMessage, accepted: list[Decoded], quarantined: list[Quarantined]) -> None:
+        match self._decoder.decode(message, now=self._clock.now()):
+            case Decoded() as understood:
+                accepted.append(understood)
+            case Quarantined() as strange:
+                quarantined.append(strange)
+            case Birth() as birth:
+                self._store.record_birth(birth)
+            case PresenceChange() as change:
+                self._store.record_presence(change)

@@ -1,0 +1,84 @@
+"""What the pages show, gathered from the stores and the last review. Reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from edge_agent.core.catalogue import Item
+from edge_agent.core.intent import IntentRecord
+from edge_agent.core.messages import DeviceId, ItemId, PromptId, Quarantined, QuarantineReason
+from edge_agent.core.overview import BridgeStatus, DeviceOverview, ItemOverview
+from edge_agent.core.prompt import PromptRecord
+from edge_agent.pipeline.review import Review
+from edge_agent.ports import Bridge, HouseholdStore, OrderStore, ReadingStore
+
+_PRICES_SHOWN = 20
+
+
+class HomeOverview:
+    """Fulfils `web.parts.Overview`."""
+
+    def __init__(
+        self,
+        *,
+        household: HouseholdStore,
+        readings: ReadingStore,
+        orders: OrderStore,
+        review: Review,
+        bridge: Bridge,
+    ) -> None:
+        self._household = household
+        self._readings = readings
+        self._orders = orders
+        self._review = review
+        self._bridge = bridge
+
+    def items(self) -> Sequence[ItemOverview]:
+        """Every item of the household, in its own order."""
+        return [self._overview(item) for item in self._household.load().items]
+
+    def item(self, item: ItemId) -> ItemOverview | None:
+        """One item."""
+        found = self._household.load().item(item)
+        return None if found is None else self._overview(found)
+
+    def prompt(self, prompt: PromptId) -> PromptRecord | None:
+        """One prompt, whatever its state."""
+        return self._orders.prompt(prompt)
+
+    def intent_of(self, prompt: PromptId) -> IntentRecord | None:
+        """The order that came of a prompt."""
+        return self._orders.intent_of(prompt)
+
+    def intents(self, *, limit: int) -> Sequence[IntentRecord]:
+        """Orders, newest first, finished ones too."""
+        return self._orders.intents(live=False, limit=limit)
+
+    def devices(self) -> Sequence[DeviceOverview]:
+        """Every device that was ever heard of, by name."""
+        return self._readings.devices()
+
+    def quarantine(self, *, device: DeviceId | None, limit: int) -> Sequence[Quarantined]:
+        """Messages kept apart, newest first; those of one device where one is named."""
+        return self._readings.quarantine(device=device, limit=limit)
+
+    def quarantine_counts(self) -> Mapping[QuarantineReason, int]:
+        """How many messages were ever kept apart, for each reason that occurred."""
+        return self._readings.quarantine_counts()
+
+    def bridge(self) -> BridgeStatus:
+        """Whether orders get out to the merchant."""
+        return self._bridge.status()
+
+    def _overview(self, item: Item) -> ItemOverview:
+        ident = ItemId(item.id)
+        seen = self._review.latest.get(ident)
+        return ItemOverview(
+            item=item,
+            estimate=seen.estimate if seen else None,
+            forecast=seen.forecast if seen else None,
+            decision=seen.decision if seen else None,
+            prompt=self._orders.live_prompt(ident),
+            intent=self._orders.live_intent(ident),
+            prices=tuple(self._orders.prices(ident, limit=_PRICES_SHOWN)),
+        )

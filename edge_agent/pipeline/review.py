@@ -1,0 +1,205 @@
+"""Review, on a tick: readings become stock, stock a forecast, both a decision, and a decision perhaps a prompt."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from edge_agent.core import intent as intents
+from edge_agent.core import prompt as prompts
+from edge_agent.core.catalogue import Household, Item
+from edge_agent.core.decide import decide
+from edge_agent.core.estimate import StockState, estimate, fold
+from edge_agent.core.intent import IntentRecord, IntentState
+from edge_agent.core.messages import (
+    Decision,
+    DeviceId,
+    Forecast,
+    Hold,
+    ItemId,
+    PromptId,
+    Propose,
+    StockEstimate,
+)
+from edge_agent.core.prompt import PromptEvent, PromptRecord, PromptState
+from edge_agent.core.terms import offer_for, terms_hash
+from edge_agent.ports import Clock, Forecaster, HouseholdStore, OrderStore, ReadingStore
+
+log = logging.getLogger(__name__)
+
+_READINGS_MAX = 5_000  # a tick; what is left over is folded on the next one
+_ARRIVAL_SHARE_MIN = 0.4  # of the ordered amount: a smaller step up is not the delivery
+_UNSEEN_COUNTS_FOR = timedelta(days=3)  # delivered goods count as stock until a sensor sees them, or so long
+_QUIET_AFTER_EXPIRY = timedelta(hours=12)
+_QUIET_AFTER_REFUSAL = {"terms_changed": timedelta(0), "cancelled_by_household": timedelta(days=5)}
+_QUIET_AFTER_OTHER_REFUSAL = timedelta(days=1)
+_ENDED_UNBOUGHT = frozenset({IntentState.REJECTED, IntentState.CANCELLED, IntentState.EXPIRED})
+
+
+@dataclass(frozen=True, slots=True)
+class ItemReview:
+    """What the last review found of one item."""
+
+    estimate: StockEstimate
+    forecast: Forecast
+    decision: Decision
+
+
+class Review:
+    """Looks at every item. `latest` is what it found last, for the pages; nothing in it costs money."""
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        readings: ReadingStore,
+        orders: OrderStore,
+        household: HouseholdStore,
+        forecaster: Forecaster,
+        new_id: Callable[[], str],
+    ) -> None:
+        self._clock = clock
+        self._readings = readings
+        self._orders = orders
+        self._household = household
+        self._forecaster = forecaster
+        self._new_id = new_id
+        self._states: dict[ItemId, StockState] = {}
+        self.latest: dict[ItemId, ItemReview] = {}
+
+    def run_once(self) -> None:
+        """One review of the whole home."""
+        now = self._clock.now()
+        household = self._household.load()
+        self._fold(household.items)
+        stocks = [(item, estimate(self._states[ItemId(item.id)], item=item, now=now)) for item in household.items]
+        for (item, stock), forecast in zip(stocks, self._forecaster.forecast(stocks), strict=True):
+            self._notice_arrival(item, stock, now=now)
+            decision = self._decide(item, stock, forecast, household=household, now=now)
+            self.latest[ItemId(item.id)] = ItemReview(estimate=stock, forecast=forecast, decision=decision)
+            self._act(item, stock, decision, household=household, now=now)
+
+    def _fold(self, items: Sequence[Item]) -> None:
+        changed = []
+        for item in items:
+            ident = ItemId(item.id)
+            before = self._states.get(ident) or self._readings.load_stock(ident)
+            rows = self._readings.readings_after(
+                DeviceId(item.binding.device),
+                item.binding.signal,
+                after_id=before.reading_id if before is not None else 0,
+                limit=_READINGS_MAX,
+            )
+            state = fold(before, rows, item=item)
+            if rows:
+                changed.append(state)
+            self._states[ident] = state
+        if changed:
+            self._readings.save_stock(changed)
+
+    # --- goods on their way ---
+
+    def _notice_arrival(self, item: Item, stock: StockEstimate, *, now: datetime) -> None:
+        order = self._orders.last_intent(ItemId(item.id))
+        if order is None:
+            return
+        change = None
+        refill = next((step for step in stock.refills if step.at > order.created_at), None)
+        if refill is not None and refill.amount >= _ARRIVAL_SHARE_MIN * item.product.pack_amount:
+            change = intents.saw_arrival(order, at=refill.at)
+        change = change or (intents.confirm_arrival(order, now=now) if order.state in intents.LIVE else None)
+        if change is not None:
+            log.info("arrival item=%s intent=%s state=%s", item.id, order.id, change.after.state)
+            self._orders.change_intents([change], cursor=None)
+
+    def _on_order_amount(self, item: ItemId, *, now: datetime) -> float:
+        order = self._orders.last_intent(item)
+        if order is None or order.arrived_at is not None:
+            return 0.0
+        fresh = order.state is IntentState.DELIVERED and now - order.changed_at < _UNSEEN_COUNTS_FOR
+        return order.amount if order.state in intents.ON_ORDER or fresh else 0.0
+
+    # --- decision ---
+
+    def _decide(
+        self, item: Item, stock: StockEstimate, forecast: Forecast, *, household: Household, now: datetime
+    ) -> Decision:
+        ident = ItemId(item.id)
+        prices = self._orders.prices(ident, limit=1)
+        return decide(
+            item,
+            stock,
+            forecast,
+            on_order_amount=self._on_order_amount(ident, now=now),
+            price=prices[0] if prices else None,
+            preferences=household.preferences,
+            now=now,
+        )
+
+    def _act(
+        self, item: Item, stock: StockEstimate, decision: Decision, *, household: Household, now: datetime
+    ) -> None:
+        ident = ItemId(item.id)
+        live = self._orders.live_prompt(ident)
+        if live is not None:
+            self._age(live, stock, decision, now=now)
+        elif isinstance(decision, Propose) and item.mode != "shadow" and not self._quiet(ident, now=now):
+            self._ask(item, decision, household=household, now=now)
+
+    def _age(self, live: PromptRecord, stock: StockEstimate, decision: Decision, *, now: datetime) -> None:
+        """Let time work on a prompt, and withdraw one whose need was met from elsewhere."""
+        event = prompts.due_event(live, now=now)
+        refilled = any(step.at > live.created_at for step in stock.refills)
+        if event is None and isinstance(decision, Hold) and refilled:
+            event = PromptEvent.WITHDRAW
+        if event is not None:
+            log.info("prompt=%s event=%s", live.id, event)
+            self._orders.change_prompt(prompts.step(live, event, now=now))
+
+    def _quiet(self, item: ItemId, *, now: datetime) -> bool:
+        """Whether the item was answered or refused too short a time ago, or the price is older than the refusal."""
+        if self._orders.live_intent(item) is not None:
+            return True
+        prompt = self._orders.last_prompt(item)
+        if prompt is not None and now < prompt.changed_at + _quiet_after(prompt):
+            return True
+        order = self._orders.last_intent(item)
+        if order is None or order.state not in _ENDED_UNBOUGHT:
+            return False
+        [price] = self._orders.prices(item, limit=1)
+        return now < order.changed_at + _after_refusal(order) or price.fetched_at < order.changed_at
+
+    def _ask(self, item: Item, decision: Propose, *, household: Household, now: datetime) -> None:
+        [price] = self._orders.prices(ItemId(item.id), limit=1)
+        offer = offer_for(item, price, decision, preferences=household.preferences, now=now)
+        record = PromptRecord(
+            id=PromptId(self._new_id()),
+            item=ItemId(item.id),
+            state=PromptState.OPEN,
+            version=1,
+            offer=offer,
+            terms_hash=terms_hash(offer),
+            days_of_cover=decision.days_of_cover,
+            order_by=decision.order_by,
+            reasons=decision.reasons,
+            created_at=now,
+            changed_at=now,
+        )
+        self._orders.add_prompt(record)
+        log.info("prompt=%s item=%s packs=%d", record.id, item.id, decision.packs)
+
+
+def _quiet_after(prompt: PromptRecord) -> timedelta:
+    match prompt.state:
+        case PromptState.DECLINED if prompt.decline_reason is not None:
+            return prompts.quiet_after_decline(prompt.decline_reason)
+        case PromptState.EXPIRED:
+            return _QUIET_AFTER_EXPIRY
+        case _:
+            return timedelta(0)
+
+
+def _after_refusal(order: IntentRecord) -> timedelta:
+    return _QUIET_AFTER_REFUSAL.get(order.detail or "", _QUIET_AFTER_OTHER_REFUSAL)

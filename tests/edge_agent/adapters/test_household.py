@@ -1,0 +1,68 @@
+"""The household's file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from edge_agent.adapters.household import HouseholdFile
+from edge_agent.core.catalogue import Household, Preferences
+from edge_agent.errors import ConfigurationError
+from tests.edge_agent.samples import MILK
+
+HOUSEHOLD = Household(items=(MILK,), preferences=Preferences(cover_days=9))
+
+
+def test_documents_come_back_as_they_went_in(tmp_path: Path) -> None:
+    """Items and preferences survive the file unchanged."""
+    path = tmp_path / "household.json"
+    HouseholdFile(path).save(HOUSEHOLD)
+    assert HouseholdFile(path).load() == HOUSEHOLD
+
+
+def test_a_persons_edit_is_read_at_once(tmp_path: Path) -> None:
+    """The file is people's: an edit takes effect without a restart, in any field order."""
+    path = tmp_path / "household.json"
+    store = HouseholdFile(path)
+    store.save(HOUSEHOLD)
+    store.load()
+    path.write_text(path.read_text().replace('"room_packs": 6', '"room_packs": 12'))
+    item = store.load().item("milk")
+    assert item is not None
+    assert item.room_packs == 12
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "named"),
+    [
+        ('"pack_amount": 1035.0', '"pack_amount": 0', "product.pack_amount"),
+        ('"mode": "ask"', '"mode": "always"', "mode"),
+        ('"room_packs": 6', '"room_packs": 6, "colour": "red"', "colour"),
+    ],
+)
+def test_an_edit_that_does_not_fit_is_named(tmp_path: Path, before: str, after: str, named: str) -> None:
+    """The error names the field and the value."""
+    path = tmp_path / "household.json"
+    HouseholdFile(path).save(HOUSEHOLD)
+    path.write_text(path.read_text().replace(before, after))
+    with pytest.raises(ConfigurationError, match=named.replace(".", r"\.")):
+        HouseholdFile(path).load()
+
+
+def test_the_last_good_copy_is_kept(tmp_path: Path) -> None:
+    """After a write the file before it is still there, and broken JSON points to it."""
+    path = tmp_path / "household.json"
+    store = HouseholdFile(path)
+    store.save(HOUSEHOLD)
+    store.save(Household(items=()))
+    path.write_text("{ not json")
+    with pytest.raises(ConfigurationError, match=r"household\.last"):
+        store.load()
+    json.loads((tmp_path / "household.last").read_text())
+
+
+def test_a_missing_file_is_an_empty_household(tmp_path: Path) -> None:
+    """A hub without documents runs: it keeps nothing yet."""
+    assert HouseholdFile(tmp_path / "household.json").load() == Household(items=())

@@ -1,0 +1,85 @@
+"""The life of an intent on the hub."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from cloud_bridge.wire import OrderState
+from edge_agent.core.intent import (
+    ARRIVAL_CONFIRMED_AFTER,
+    LIVE,
+    TRANSITIONS,
+    IntentState,
+    confirm_arrival,
+    saw_arrival,
+    step,
+)
+from tests.edge_agent.samples import NOW, intent
+
+
+def test_the_hub_knows_every_state_of_the_bridge() -> None:
+    """Each state on the wire has the same name here; the hub adds `approved` only."""
+    assert {state.value for state in OrderState} | {"approved"} == {state.value for state in IntentState}
+    assert set(TRANSITIONS) == set(IntentState)
+
+
+def test_no_way_leads_back() -> None:
+    """From no state can the states before it be reached again, `not_placed` (proved) and parked ones apart."""
+    allowed_circles = {IntentState.SENDING, IntentState.UNKNOWN, IntentState.NOT_PLACED, IntentState.PARKED}
+
+    def reachable(state: IntentState) -> set[IntentState]:
+        seen: set[IntentState] = set()
+        todo = list(TRANSITIONS[state])
+        while todo:
+            following = todo.pop()
+            if following not in seen:
+                seen.add(following)
+                todo += TRANSITIONS[following]
+        return seen
+
+    assert {state for state in IntentState if state in reachable(state)} <= allowed_circles
+
+
+@pytest.mark.parametrize(
+    ("at", "said", "taken"),
+    [
+        (IntentState.APPROVED, IntentState.HELD, True),
+        (IntentState.HELD, IntentState.SHIPPED, True),  # a poll that missed the steps between
+        (IntentState.SHIPPED, IntentState.PLACED, False),
+        (IntentState.DELIVERED, IntentState.SHIPPED, False),
+        (IntentState.REJECTED, IntentState.PLACED, False),
+        (IntentState.UNKNOWN, IntentState.REJECTED, False),  # unknown ends by proof only
+        (IntentState.UNKNOWN, IntentState.PLACED, True),
+        (IntentState.PLACED, IntentState.PLACED, False),
+    ],
+)
+def test_what_is_taken_from_the_bridge(at: IntentState, said: IntentState, *, taken: bool) -> None:
+    """News moves an intent on; old news changes nothing."""
+    change = step(intent(state=at), said, at=NOW, merchant_order_id="o-1")
+    assert (change is not None) is taken
+    if change is not None:
+        assert (change.after.state, change.after.version, change.after.merchant_order_id) == (said, 2, "o-1")
+
+
+def test_an_unknown_outcome_keeps_the_need_closed() -> None:
+    """While nobody knows whether an order exists, the item counts as ordered."""
+    assert {IntentState.UNKNOWN, IntentState.PARKED, IntentState.NEEDS_BUYER} <= LIVE
+
+
+def test_a_refill_that_was_seen_closes_the_order_after_a_while() -> None:
+    """A sensor proposes the arrival; only time (or the merchant) makes it `delivered`."""
+    seen = saw_arrival(intent(state=IntentState.SHIPPED), at=NOW)
+    assert seen is not None
+    assert seen.after.state is IntentState.SHIPPED
+    assert saw_arrival(seen.after, at=NOW) is None, "one arrival is proposed once"
+    assert confirm_arrival(seen.after, now=NOW + ARRIVAL_CONFIRMED_AFTER - timedelta(seconds=1)) is None
+    closed = confirm_arrival(seen.after, now=NOW + ARRIVAL_CONFIRMED_AFTER)
+    assert closed is not None
+    assert (closed.after.state, closed.after.detail) == (IntentState.DELIVERED, "seen_by_sensor")
+
+
+def test_a_refill_before_the_order_was_placed_is_not_its_arrival() -> None:
+    """Goods bought elsewhere while an order is held are not that order."""
+    assert saw_arrival(intent(state=IntentState.HELD), at=NOW) is None
