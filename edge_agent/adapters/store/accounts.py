@@ -1,0 +1,97 @@
+"""People, their sessions and their failed sign-ins in the hub's store.
+
+Every table here is bounded: a person keeps a limited number of sessions, failures older than a day are forgotten.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from edge_agent.adapters.store.connection import Connection, from_ms, to_ms
+from edge_agent.core.people import Account, Role, Session
+
+SESSIONS_MAX = 20
+_FAILURES_KEPT = timedelta(days=1)
+
+
+class Accounts:
+    """Fulfils `ports.AccountStore`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def account(self, name: str) -> Account | None:
+        """One account by its name."""
+        row = self._connection.db.execute(
+            "SELECT name, role, password_hash FROM account WHERE name = ?", (name,)
+        ).fetchone()
+        return None if row is None else Account(name=row[0], role=Role(row[1]), password_hash=row[2])
+
+    def put_account(self, account: Account) -> None:
+        """Add an account, or replace its role and password hash; its sessions go on, with the new role."""
+        with self._connection.transaction() as db:
+            db.execute(
+                "INSERT INTO account (name, role, password_hash) VALUES (?, ?, ?)"
+                " ON CONFLICT (name) DO UPDATE SET role = excluded.role, password_hash = excluded.password_hash",
+                (account.name, account.role.value, account.password_hash),
+            )
+
+    def add_session(self, session: Session) -> None:
+        """Remember a session by the hash of its token; ended ones and the person's oldest beyond the limit go."""
+        with self._connection.transaction() as db:
+            db.execute("DELETE FROM session WHERE expires_ms <= ?", (to_ms(session.created_at),))
+            db.execute(
+                "INSERT INTO session (token_hash, account, csrf, created_ms, expires_ms) VALUES (?, ?, ?, ?, ?)",
+                (
+                    session.token_hash,
+                    session.account,
+                    session.csrf,
+                    to_ms(session.created_at),
+                    to_ms(session.expires_at),
+                ),
+            )
+            db.execute(
+                "DELETE FROM session WHERE account = ? AND token_hash <> ? AND token_hash NOT IN ("
+                "SELECT token_hash FROM session WHERE account = ? ORDER BY created_ms DESC LIMIT ?)",
+                (session.account, session.token_hash, session.account, SESSIONS_MAX),
+            )
+
+    def session(self, token_hash: str, *, now: datetime) -> Session | None:
+        """The session, unless it has ended; its role is the account's role of now."""
+        row = self._connection.db.execute(
+            "SELECT s.token_hash, s.account, a.role, s.csrf, s.created_ms, s.expires_ms"
+            " FROM session AS s JOIN account AS a ON a.name = s.account"
+            " WHERE s.token_hash = ? AND s.expires_ms > ?",
+            (token_hash, to_ms(now)),
+        ).fetchone()
+        if row is None:
+            return None
+        return Session(
+            token_hash=row[0],
+            account=row[1],
+            role=Role(row[2]),
+            csrf=row[3],
+            created_at=from_ms(row[4]),
+            expires_at=from_ms(row[5]),
+        )
+
+    def end_session(self, token_hash: str) -> None:
+        """Forget a session."""
+        with self._connection.transaction() as db:
+            db.execute("DELETE FROM session WHERE token_hash = ?", (token_hash,))
+
+    def failed_logins(self, name: str, *, since: datetime) -> int:
+        """How often a wrong password was given for this name."""
+        count: int = self._connection.db.execute(
+            "SELECT count(*) FROM failed_login WHERE name = ? AND at_ms >= ?", (name, to_ms(since))
+        ).get
+        return count
+
+    def record_login(self, name: str, *, at: datetime, succeeded: bool) -> None:
+        """Count a login; a success clears the failures."""
+        with self._connection.transaction() as db:
+            db.execute("DELETE FROM failed_login WHERE at_ms < ?", (to_ms(at - _FAILURES_KEPT),))
+            if succeeded:
+                db.execute("DELETE FROM failed_login WHERE name = ?", (name,))
+            else:
+                db.execute("INSERT INTO failed_login (name, at_ms) VALUES (?, ?)", (name, to_ms(at)))

@@ -1,0 +1,77 @@
+"""Templates to pages: Jinja2 with autoescape, strict about names, and with every word made readable first."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from importlib.resources import files
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from starlette.responses import HTMLResponse
+
+from edge_agent.config import HomeConfig
+from edge_agent.core.money import format_money
+from edge_agent.core.people import Session
+from edge_agent.web import wording
+from edge_agent.web.moments import Moments, count
+
+STATIC_FILES: Mapping[str, str] = {"style.css": "text/css", "icon.svg": "image/svg+xml"}
+
+
+class Renderer:
+    """Renders a template with what every page shows: the home's name, who is signed in, the time."""
+
+    def __init__(self, home: HomeConfig, moments: Moments) -> None:
+        self.static = {name: files(__package__).joinpath("static", name).read_bytes() for name in STATIC_FILES}
+        self._home_name = home.name
+        self._moments = moments
+        self._templates = _environment(moments)
+        self._style_version = hashlib.sha256(self.static["style.css"]).hexdigest()[:12]
+
+    def page(
+        self,
+        template: str,
+        *,
+        session: Session | None,
+        status: int = 200,
+        refresh_s: int = 0,
+        **values: object,
+    ) -> HTMLResponse:
+        """One page. `refresh_s` above 0 makes the browser fetch it again by itself."""
+        text = self._templates.get_template(template).render(
+            home_name=self._home_name,
+            session=session,
+            now=self._moments.now(),
+            refresh_s=refresh_s,
+            style_version=self._style_version,
+            **values,
+        )
+        return HTMLResponse(text, status_code=status)
+
+
+def _environment(moments: Moments) -> Environment:
+    templates = Environment(
+        loader=PackageLoader("edge_agent.web"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_finalize,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    templates.filters.update(
+        money=format_money,
+        amount=wording.amount,
+        exactly=wording.exactly,
+        trust=wording.trust,
+        count=count,
+        day=moments.day,
+        time=moments.time,
+        ago=moments.ago,
+    )
+    return templates
+
+
+def _finalize(value: object) -> object:
+    """Text from outside loses its invisible characters; our own markup stays as it is."""
+    return wording.readable(value) if isinstance(value, str) and not isinstance(value, Markup) else value

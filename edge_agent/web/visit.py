@@ -1,0 +1,77 @@
+"""One request on its way to a page: what the site is made of, who asks, and the form that came along."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from edge_agent.config import WebConfig
+from edge_agent.core.people import MAY_APPROVE, Session
+from edge_agent.errors import BugError
+from edge_agent.web.moments import Moments
+from edge_agent.web.parts import WebParts
+from edge_agent.web.render import Renderer
+from edge_agent.web.sign_in import SignIn
+
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What all pages share; made once, by `factory.create_app`."""
+
+    parts: WebParts
+    web: WebConfig
+    moments: Moments
+    renderer: Renderer
+    sign_in: SignIn
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A request that has passed its route's rule. `form` is empty for a GET."""
+
+    request: Request
+    site: Site
+    session: Session | None
+    form: Mapping[str, str]
+
+    @property
+    def person(self) -> Session:
+        """The session of a page that needs one."""
+        if self.session is None:
+            raise BugError(f"{self.request.url.path} was reached without a session")
+        return self.session
+
+    @property
+    def may_approve(self) -> bool:
+        """Whether this person may answer prompts."""
+        return self.session is not None and self.session.role in MAY_APPROVE
+
+    @property
+    def secure(self) -> bool:
+        """Whether the browser came by https."""
+        return self.request.url.scheme == "https"
+
+    def path_id(self, name: str) -> str:
+        """An id from the path.
+
+        Raises: HTTPException 404 when it cannot be one.
+        """
+        value: str = self.request.path_params[name]
+        if _ID.fullmatch(value) is None:
+            raise HTTPException(404)
+        return value
+
+    def page(self, template: str, *, status: int = 200, refresh: bool = False, **values: object) -> Response:
+        """A page for this person; `refresh` lets it renew itself where the configuration says so."""
+        refresh_s = self.site.web.refresh_s if refresh else 0
+        return self.site.renderer.page(template, session=self.session, status=status, refresh_s=refresh_s, **values)
+
+
+Handler = Callable[[Visit], Awaitable[Response]]

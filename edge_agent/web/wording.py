@@ -1,0 +1,120 @@
+"""The words that the household reads for every closed list of the core, and for amounts.
+
+Nothing here decides. A code that is not in a list is shown as it is, so that nothing is hidden.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+from edge_agent.core.intent import IntentState
+from edge_agent.core.messages import QuarantineReason
+from edge_agent.core.prompt import DeclineReason, PromptState
+
+MODES = {
+    "shadow": ("Watching", "Never asks and never orders; only notes what it would have done."),
+    "ask": ("Asks first", "You are asked before anything is ordered."),
+    "auto": ("Automatic", "Orders by itself within the limits that you have set."),
+}
+
+DECLINE_REASONS = {
+    DeclineReason.HAVE_SPARE: "We have a spare",
+    DeclineReason.TOO_DEAR: "Too dear",
+    DeclineReason.NOT_NOW: "Not now",
+    DeclineReason.WRONG_PRODUCT: "Wrong product",
+    DeclineReason.GOING_AWAY: "We are going away",
+}
+
+PROMPT_STATES = {
+    PromptState.OPEN: "Waiting for your answer",
+    PromptState.SNOOZED: "Put off",
+    PromptState.APPROVED: "Approved",
+    PromptState.DECLINED: "Declined",
+    PromptState.EXPIRED: "Ended: the offer ran out before an answer",
+    PromptState.WITHDRAWN: "Withdrawn: no longer needed",
+}
+
+# (short name, what it means, tone). Tones: "going", "good", "look" (a person should look), "over".
+INTENT_STATES: dict[IntentState, tuple[str, str, str]] = {
+    IntentState.APPROVED: ("Approved", "Leave to buy is given; it waits here to be sent.", "going"),
+    IntentState.HELD: ("Held", "The order service has it and waits a moment before it orders.", "going"),
+    IntentState.SENDING: ("Sending", "It is being placed with the merchant.", "going"),
+    IntentState.PLACED: ("Placed", "The merchant has confirmed the order.", "going"),
+    IntentState.SHIPPED: ("Shipped", "It is on its way.", "going"),
+    IntentState.DELIVERED: ("Delivered", "The goods are here.", "good"),
+    IntentState.REJECTED: ("Not ordered", "The merchant did not take it. Nothing was bought.", "over"),
+    IntentState.NEEDS_BUYER: ("Needs you", "The merchant wants you to finish the order on its own page.", "look"),
+    IntentState.UNKNOWN: ("Being checked", "No clear answer came. It is being looked up, never sent twice.", "look"),
+    IntentState.NOT_PLACED: ("Not placed yet", "Looked up: the merchant does not have it yet.", "going"),
+    IntentState.PARKED: (
+        "Please check",
+        "Nobody knows if it was ordered. Ask the merchant; it is not resent.",
+        "look",
+    ),
+    IntentState.CANCELLED: ("Cancelled", "Nothing will come of this order.", "over"),
+    IntentState.EXPIRED: ("Ended", "The offer ran out before it could be sent. Nothing was bought.", "over"),
+    IntentState.PARTLY_DELIVERED: ("Partly delivered", "Some of the goods are here.", "look"),
+    IntentState.NEVER_ARRIVED: ("Never arrived", "Ask the merchant for a refund or a new delivery.", "look"),
+    IntentState.RETURNED: ("Returned", "The goods went back.", "over"),
+    IntentState.REFUNDED: ("Refunded", "The money came back.", "over"),
+}
+
+INTENT_DETAILS = {
+    "terms_changed": "the price or delivery was no longer what you agreed to",
+    "out_of_stock": "the merchant has none left",
+    "payment_failed": "the payment did not go through",
+    "merchant_refused": "the merchant refused it",
+    "merchant_away": "the merchant could not be reached",
+    "cancelled_by_household": "you cancelled it",
+    "seen_by_sensor": "the sensor saw the refill",
+}
+
+QUARANTINE_REASONS = {
+    QuarantineReason.UNKNOWN_DEVICE: "No profile fits this device, or it has not said what it is",
+    QuarantineReason.MALFORMED: "The message cannot be read",
+    QuarantineReason.TOO_LARGE: "The message is too large",
+    QuarantineReason.WRONG_UNIT: "A value came in a unit that the profile does not know",
+    QuarantineReason.OUT_OF_RANGE: "A value is outside what the device can measure",
+    QuarantineReason.WRONG_TIME: "The device's clock is far off",
+    QuarantineReason.RETAINED: "An old reading that the broker had kept",
+    QuarantineReason.DEVICE_MISMATCH: "The topic and the message name different devices",
+    QuarantineReason.SEQUENCE_CONFLICT: "A different message came under a number already used",
+}
+
+_LARGER_UNIT = {"g": "kg", "mL": "L"}
+
+
+def amount(value: float, unit: str) -> str:
+    """An amount in a UCUM unit as a person reads it: `412 g`, `1.24 kg`, `35 %`, `3 cycles`."""
+    if unit in _LARGER_UNIT and abs(value) >= 1_000:
+        return f"{value / 1_000:.2f}".rstrip("0").rstrip(".") + f" {_LARGER_UNIT[unit]}"
+    number = f"{value:.0f}" if abs(value) >= 10 or value == int(value) else f"{value:.1f}"
+    if unit.startswith("{"):
+        return f"{number} {unit.strip('{}')}s"
+    return f"{number} {unit}".rstrip()
+
+
+def exactly(value: float, unit: str) -> str:
+    """An amount that was agreed on, not estimated: `1,035 g`."""
+    return f"{value:,.6g} {unit}"
+
+
+def trust(score: float) -> str:
+    """How far the sensor can be believed, in one word."""
+    if score >= 0.75:
+        return "high"
+    return "fair" if score >= 0.4 else "low"
+
+
+def readable(text: str) -> str:
+    """`text` without characters that are invisible or turn the reading direction: each becomes a visible mark.
+
+    The two joiners stay: several scripts and emoji need them.
+    """
+    return "".join(_visible(char) for char in text)
+
+
+def _visible(char: str) -> str:
+    if char in "\n\u200c\u200d":
+        return char
+    return "\N{REPLACEMENT CHARACTER}" if unicodedata.category(char) in {"Cc", "Cf", "Co", "Cs"} else char

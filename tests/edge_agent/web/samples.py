@@ -1,0 +1,136 @@
+"""Records that the tests of the pages start from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+
+from edge_agent.core.catalogue import Binding, Item, Product
+from edge_agent.core.intent import IntentRecord, IntentState
+from edge_agent.core.messages import Forecast, IntentId, ItemId, Price, PromptId, Range, Reason, StockEstimate
+from edge_agent.core.prompt import PromptRecord, PromptState
+from edge_agent.core.terms import Offer, terms_hash
+from tests.edge_agent.samples import NOW
+
+
+def sample_item(ident: str, name: str, *, unit: str, pack: float, title: str, device: str, room: int = 2) -> Item:
+    """An item of the sample home."""
+    return Item(
+        id=ident,
+        name=name,
+        category=ident,
+        unit=unit,
+        product=Product(title=title, merchant="grocer", sku=f"{ident}-1", pack_amount=pack),
+        binding=Binding(device=device, signal=f"{ident}.amount"),
+        room_packs=room,
+        prior_use_per_day=pack / 5,
+    )
+
+
+def sample_offer(item: str = "milk", *, unit_price_minor: int = 429, packs: int = 4, **changes: object) -> Offer:
+    """Binding terms for the sample item."""
+    total_minor = unit_price_minor * packs + 299
+    offer = Offer(
+        merchant="grocer",
+        sku=f"{item}-1",
+        quantity=packs,
+        unit_price_minor=unit_price_minor,
+        delivery_minor=299,
+        total_minor=total_minor,
+        total_max_minor=total_minor * 105 // 100,
+        currency="USD",
+        delivery_ref="home",
+        deliver_by=date(2026, 3, 4),
+        expires_at=NOW + timedelta(days=3),
+        hold_s=120,
+    )
+    return replace(offer, **changes)  # type: ignore[arg-type]
+
+
+def sample_prompt(ident: str = "p-milk", *, item: str = "milk", offer: Offer | None = None) -> PromptRecord:
+    """An open question."""
+    terms = offer or sample_offer(item)
+    return PromptRecord(
+        id=PromptId(ident),
+        item=ItemId(item),
+        state=PromptState.OPEN,
+        version=1,
+        offer=terms,
+        terms_hash=terms_hash(terms),
+        days_of_cover=6.4,
+        order_by=NOW + timedelta(hours=20),
+        reasons=(
+            Reason("low", "Milk lasts 1 to 3 days, and an order takes 2."),
+            Reason("use", "You use about 640 g a day, a little more than last month."),
+            Reason("packs", "4 packs last about 6 days and fit the 6 there is room for."),
+        ),
+        created_at=NOW - timedelta(minutes=40),
+        changed_at=NOW - timedelta(minutes=40),
+    )
+
+
+def sample_intent(prompt: PromptRecord, *, state: IntentState, at: datetime, **changes: object) -> IntentRecord:
+    """The order that came of a prompt."""
+    intent = IntentRecord(
+        id=IntentId(f"i-{prompt.id}"),
+        prompt=prompt.id,
+        item=prompt.item,
+        state=state,
+        version=1,
+        merchant=prompt.offer.merchant,
+        quantity=prompt.offer.quantity,
+        amount=1_000.0,
+        total_minor=prompt.offer.total_minor,
+        currency=prompt.offer.currency,
+        created_at=at,
+        changed_at=at,
+    )
+    return replace(intent, **changes)  # type: ignore[arg-type]
+
+
+def sample_prices(item: str, *, minor: Sequence[int]) -> tuple[Price, ...]:
+    """A price a day, newest first."""
+    return tuple(
+        Price(
+            item=ItemId(item),
+            merchant="grocer",
+            sku=f"{item}-1",
+            unit_price_minor=price,
+            delivery_minor=299,
+            currency="USD",
+            available=True,
+            fetched_at=NOW - timedelta(days=day, hours=3),
+        )
+        for day, price in enumerate(minor)
+    )
+
+
+def sample_forecast(item: str, *, days_to_empty: tuple[float, ...]) -> Forecast:
+    """A forecast at five probabilities."""
+    return Forecast(
+        item=ItemId(item),
+        as_of=NOW - timedelta(minutes=15),
+        quantiles=(0.05, 0.1, 0.5, 0.9, 0.95),
+        horizons_d=(7,),
+        demand=((0.5, 0.8, 1.2, 1.9, 2.2),),
+        days_to_empty=days_to_empty,
+        source="consumption-1",
+    )
+
+
+def sample_estimate(item: str, *, unit: str, amount: Range | None, use: Range, trust: float) -> StockEstimate:
+    """An estimate with four weeks of days."""
+    daily = tuple(
+        (date(2026, 3, 1) - timedelta(days=27 - day), use.value * (0.55 + 0.13 * ((day * 5) % 7))) for day in range(28)
+    )
+    return StockEstimate(
+        item=ItemId(item),
+        unit=unit,
+        as_of=NOW - timedelta(minutes=15),
+        amount=amount,
+        use_per_day=use,
+        trust=trust,
+        daily_use=daily,
+        refills=(),
+    )

@@ -1,0 +1,90 @@
+"""Home: what needs a person comes first, unknown is not empty, and quiet is said."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+import pytest
+
+from edge_agent.config import WebConfig
+from edge_agent.core.intent import IntentState
+from edge_agent.core.overview import BridgeStatus
+from edge_agent.core.prompt import PromptState
+from tests.edge_agent.clock import ManualClock
+from tests.edge_agent.samples import NOW
+from tests.edge_agent.web.house import House, opened, sign_in
+
+
+async def test_each_live_prompt_is_an_article_that_robots_can_find(owner: httpx.AsyncClient) -> None:
+    """The markup that stands in the contract; open ones before those put off."""
+    page = (await owner.get("/")).text
+    articles = re.findall(
+        r'<article class="[^"]*" data-prompt="([^"]+)" data-item="([^"]+)" data-state="([^"]+)">', page
+    )
+    assert articles == [("p-milk", "milk", "open"), ("p-detergent", "detergent", "snoozed")]
+    assert 'href="/prompts/p-milk"' in page
+    assert page.index("data-prompt") < page.index("data-item-card")
+
+
+async def test_a_card_says_what_for_how_much_and_why(owner: httpx.AsyncClient) -> None:
+    """Product, packs, total, day and reason."""
+    page = (await owner.get("/")).text
+    for words in ("4 \u00d7 <bdi>Whole milk 3.5 %, 1 L</bdi>", "$20.15", "here by Wed 4 Mar", "Milk lasts 1 to 3 days"):
+        assert words in page
+
+
+async def test_an_item_says_what_is_left_as_a_range(owner: httpx.AsyncClient) -> None:
+    """Amount, likely range, days and trust."""
+    page = (await owner.get("/")).text
+    assert "<strong>1.24 kg</strong> left" in page
+    assert "lasts 1 to 3 days" in page
+    assert "Likely 1.08 kg to 1.4 kg · sensor trust high" in page
+
+
+async def test_unknown_is_not_empty(owner: httpx.AsyncClient) -> None:
+    """No amount, no days: the page says so and shows no level."""
+    page = (await owner.get("/")).text
+    coffee = page[page.index('data-item-card="coffee"') :]
+    coffee = coffee[: coffee.index("</article>")]
+    assert "Not known yet" in coffee
+    assert 'class="level' not in coffee
+    assert "has not been heard for 4 days" in page
+
+
+async def test_quiet_is_said_in_one_line(owner: httpx.AsyncClient, house: House) -> None:
+    """With nothing open, no alert and no order to look at."""
+    assert "Nothing. You will be asked here" not in (await owner.get("/")).text
+    del house.home.known["coffee"]
+    house.home.add(replace(house.home.all_prompts["p-milk"], state=PromptState.DECLINED))
+    assert "Nothing. You will be asked here" in (await owner.get("/")).text
+
+
+@pytest.mark.parametrize("state", [IntentState.PARKED, IntentState.UNKNOWN, IntentState.NEEDS_BUYER])
+async def test_an_order_that_needs_a_look_stands_at_the_top(
+    owner: httpx.AsyncClient, house: House, state: IntentState
+) -> None:
+    """Accepted is not bought: an unclear order is not hidden among those under way."""
+    house.home.all_intents["i-p-fluid"] = replace(house.home.all_intents["i-p-fluid"], state=state)
+    page = (await owner.get("/")).text
+    assert 'class="notice warn"><strong><a href="/prompts/p-fluid">' in page[: page.index('id="stock"')]
+
+
+async def test_a_merchant_out_of_reach_is_said(owner: httpx.AsyncClient, house: House) -> None:
+    """Since when an order waits, too."""
+    house.home.bridge_status = BridgeStatus(reachable=False, waiting_since=NOW)
+    page = (await owner.get("/")).text
+    assert "cannot be reached just now" in page
+    assert "waiting since today, 09:00" in page
+
+
+@pytest.mark.parametrize(("refresh_s", "expected"), [(0, 0), (5, 1)])
+async def test_the_page_renews_itself_only_where_configured(tmp_path: Path, refresh_s: int, expected: int) -> None:
+    """Home and prompt do; a sign-in form that somebody is typing into does not."""
+    with opened(tmp_path, ManualClock(), web=WebConfig(refresh_s=refresh_s)) as house:
+        async with house.client() as client:
+            await sign_in(client)
+            for path, times in (("/", expected), ("/prompts/p-milk", expected), ("/login", 0)):
+                assert (await client.get(path)).text.count(f'http-equiv="refresh" content="{refresh_s}"') == times

@@ -1,0 +1,206 @@
+"""Signing in and out: guesses are limited, sessions cannot be planted, kept or guessed."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import html
+import re
+from http.cookies import SimpleCookie
+
+import httpx
+import pytest
+
+from edge_agent.adapters.passwords import Argon2Passwords
+from edge_agent.core.people import Account, Role
+from edge_agent.web.sign_in import FAILURES_MAX, FAILURES_OF_ALL_MAX, FORM_COOKIE, SESSION_COOKIE
+from tests.edge_agent.clock import ManualClock
+from tests.edge_agent.web.house import ORIGIN, PASSWORD, House, field, sign_in
+
+
+async def attempt(client: httpx.AsyncClient, name: str, password: str) -> httpx.Response:
+    """One try by the form."""
+    csrf = field((await client.get("/login")).text, "csrf")
+    return await client.post("/login", data={"name": name, "password": password, "csrf": csrf})
+
+
+async def test_the_cookie_is_out_of_reach_and_only_its_hash_is_kept(anyone: httpx.AsyncClient, house: House) -> None:
+    """HttpOnly, SameSite=Strict, 256 bits; the store knows the SHA-256."""
+    answer = await sign_in(anyone)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/")
+    cookies = SimpleCookie("\r\n".join(answer.headers.get_list("set-cookie")))
+    morsel = cookies[SESSION_COOKIE]
+    assert (morsel["httponly"], morsel["samesite"], morsel["path"], morsel["secure"]) == (True, "strict", "/", "")
+    assert len(morsel.value) == 43
+    now = house.home.clock.now()
+    assert house.accounts.session(morsel.value, now=now) is None
+    assert house.accounts.session(hashlib.sha256(morsel.value.encode()).hexdigest(), now=now) is not None
+
+
+async def test_the_cookie_is_secure_over_https(house: House) -> None:
+    """A browser then never sends it in clear."""
+    transport = httpx.ASGITransport(app=house.app)
+    async with httpx.AsyncClient(transport=transport, base_url=ORIGIN.replace("http", "https")) as client:
+        answer = await sign_in(client)
+    assert all("; Secure" in cookie for cookie in answer.headers.get_list("set-cookie"))
+
+
+async def test_an_unknown_name_and_a_wrong_password_look_the_same(anyone: httpx.AsyncClient) -> None:
+    """Same status, same words."""
+    answers = [await attempt(anyone, name, "wrong") for name in ("the-owner", "nobody")]
+    assert [answer.status_code for answer in answers] == [401, 401]
+    first, second = (re.sub(r'value="[^"]*"', "", answer.text) for answer in answers)
+    assert "Name or password is wrong." in first
+    assert first == second
+
+
+@pytest.mark.parametrize(
+    ("name", "password"), [("", "x"), ("the-owner", ""), ("a" * 65, "x"), ("the-owner", "x" * 1_025), ("  ", "x")]
+)
+async def test_an_impossible_name_or_password_is_not_checked(
+    anyone: httpx.AsyncClient, name: str, password: str
+) -> None:
+    """It counts as nothing, so the limit cannot be used up with it."""
+    assert (await attempt(anyone, name, password)).status_code == 401
+
+
+@pytest.mark.parametrize("name", ["the-owner", "nobody"])
+async def test_the_sixth_guess_is_not_checked(
+    anyone: httpx.AsyncClient, clock: ManualClock, house: House, name: str
+) -> None:
+    """Even with the right password, until a quarter of an hour has gone by the hub's clock."""
+    for _ in range(FAILURES_MAX):
+        assert (await attempt(anyone, name, "wrong")).status_code == 401
+    refused = await attempt(anyone, name, PASSWORD)
+    assert refused.status_code == 429
+    assert "Wait 15 minutes" in refused.text
+    assert SESSION_COOKIE not in refused.cookies
+    clock.advance(minutes=15, seconds=1)
+    assert (await attempt(anyone, name, PASSWORD)).status_code == (303 if name == "the-owner" else 401)
+
+
+async def test_one_name_does_not_lock_another(anyone: httpx.AsyncClient) -> None:
+    """A person is not kept out by guesses on somebody else."""
+    for _ in range(FAILURES_MAX):
+        await attempt(anyone, "nobody", "wrong")
+    assert (await attempt(anyone, "the-member", PASSWORD)).status_code == 303
+
+
+async def test_guesses_on_many_names_are_limited_together(anyone: httpx.AsyncClient) -> None:
+    """One password tried on everybody."""
+    for number in range(FAILURES_OF_ALL_MAX):
+        assert (await attempt(anyone, f"person-{number}", "wrong")).status_code == 401
+    assert (await attempt(anyone, "the-owner", PASSWORD)).status_code == 429
+
+
+async def test_guesses_at_the_same_time_count_too(anyone: httpx.AsyncClient) -> None:
+    """Twenty at once get no more tries than twenty in a row."""
+    csrf = field((await anyone.get("/login")).text, "csrf")
+    guess = {"name": "the-owner", "password": "wrong", "csrf": csrf}
+    answers = await asyncio.gather(*(anyone.post("/login", data=guess) for _ in range(12)))
+    statuses = [answer.status_code for answer in answers]
+    assert (statuses.count(401), statuses.count(429)) == (FAILURES_MAX, 12 - FAILURES_MAX)
+
+
+async def test_a_success_clears_the_failures(anyone: httpx.AsyncClient) -> None:
+    """Somebody who mistypes now and then is never locked out."""
+    for _ in range(3):
+        for _ in range(FAILURES_MAX - 1):
+            await attempt(anyone, "the-owner", "wrong")
+        assert (await attempt(anyone, "the-owner", PASSWORD)).status_code == 303
+
+
+async def test_a_planted_session_is_not_taken_over(house: House) -> None:
+    """Fixation: the token that the browser had before signing in opens nothing afterwards."""
+    async with house.client() as client:
+        client.cookies.set(SESSION_COOKIE, "A" * 43, domain="127.0.0.1")
+        assert (await client.get("/")).status_code == 303
+        await sign_in(client)
+        assert "A" * 43 not in {cookie.value for cookie in client.cookies.jar}
+
+
+async def test_signing_in_again_ends_the_session_before(owner: httpx.AsyncClient, house: House) -> None:
+    """Rotation: an old token that leaked is worth nothing."""
+    old = owner.cookies[SESSION_COOKIE]
+    await sign_in(owner)
+    assert owner.cookies[SESSION_COOKIE] != old
+    async with house.client() as thief:
+        thief.cookies.set(SESSION_COOKIE, old, domain="127.0.0.1")
+        assert (await thief.get("/orders")).headers["location"] == "/login"
+
+
+async def test_signing_out_revokes_at_the_server(owner: httpx.AsyncClient, house: House) -> None:
+    """A copy of the cookie made before is worth nothing."""
+    token = owner.cookies[SESSION_COOKIE]
+    csrf = field((await owner.get("/")).text, "csrf")
+    answer = await owner.post("/logout", data={"csrf": csrf})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/login")
+    async with house.client() as thief:
+        thief.cookies.set(SESSION_COOKIE, token, domain="127.0.0.1")
+        assert (await thief.get("/orders")).status_code == 303
+
+
+async def test_a_session_ends_by_the_hubs_clock(owner: httpx.AsyncClient, clock: ManualClock) -> None:
+    """Fourteen days by default."""
+    clock.advance(days=13, hours=23)
+    assert (await owner.get("/")).status_code == 200
+    clock.advance(hours=1)
+    assert (await owner.get("/")).status_code == 303
+
+
+@pytest.mark.parametrize("token", ["", "x", "A" * 42, "A" * 44, "é" * 43, "A" * 42 + "'", "A" * 5_000])
+async def test_a_token_that_cannot_be_one_opens_nothing(house: House, token: str) -> None:
+    """Wrong lengths, quotes, other scripts."""
+    async with house.client() as client:
+        answer = await client.get("/", headers=[(b"cookie", f"{SESSION_COOKIE}={token}".encode())])
+    assert answer.status_code == 303
+
+
+@pytest.mark.parametrize("broken", ["no cookie", "no token", "another browser's token"])
+async def test_the_sign_in_form_is_bound_to_its_browser(house: House, broken: str) -> None:
+    """Nobody can be signed in as somebody else by another site's form."""
+    async with house.client() as client, house.client() as other:
+        form = {"name": "the-owner", "password": PASSWORD, "csrf": field((await client.get("/login")).text, "csrf")}
+        if broken == "no cookie":
+            client.cookies.delete(FORM_COOKIE)
+        elif broken == "no token":
+            del form["csrf"]
+        else:
+            form["csrf"] = field((await other.get("/login")).text, "csrf")
+        answer = await client.post("/login", data=form)
+    assert answer.status_code == 403
+    assert SESSION_COOKIE not in answer.cookies
+
+
+async def test_a_weak_hash_is_renewed_at_sign_in(anyone: httpx.AsyncClient, house: House) -> None:
+    """The stored hash follows today's rule without anybody noticing."""
+    weaker = Argon2Passwords(memory_kib=16, passes=2).hash(PASSWORD)
+    house.accounts.put_account(Account("the-owner", Role.OWNER, weaker))
+    assert (await sign_in(anyone)).status_code == 303
+    kept = house.accounts.account("the-owner")
+    assert kept is not None
+    assert kept.password_hash != weaker
+    assert (await anyone.get("/")).status_code == 200
+    assert (await sign_in(anyone)).status_code == 303
+
+
+async def test_a_taken_role_is_gone_at_once(house: House) -> None:
+    """The session carries the account's role of now, not of the sign-in."""
+    async with house.client() as client:
+        await sign_in(client, role=Role.MEMBER)
+        kept = house.accounts.account("the-member")
+        assert kept is not None
+        house.accounts.put_account(Account(kept.name, Role.GUEST, kept.password_hash))
+        page = await client.get("/prompts/p-milk")
+        csrf = field(page.text, "csrf")
+        answer = await client.post("/prompts/p-milk/decline", data={"csrf": csrf, "reason": "not_now"})
+    assert "terms_hash" not in page.text
+    assert answer.status_code == 403
+
+
+async def test_the_name_is_kept_and_escaped_after_a_mistake(anyone: httpx.AsyncClient) -> None:
+    """Nobody types it twice, and nothing in it runs."""
+    name = '"><script>alert(1)</script>'
+    answer = await attempt(anyone, name, "wrong")
+    assert f'value="{html.escape(name).replace("&quot;", "&#34;")}"' in answer.text
+    assert "<script" not in answer.text
