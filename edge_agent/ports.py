@@ -120,6 +120,10 @@ class ReadingStore(Protocol):
     def save_stock(self, states: Sequence[StockState]) -> None:
         """Keep the folded states."""
 
+
+class Inspection(Protocol):
+    """What pages read of devices and quarantine."""
+
     def devices(self) -> list[DeviceOverview]:
         """Every device that was ever heard of, by name."""
 

@@ -10,7 +10,7 @@ from edge_agent.core.messages import DeviceId, ItemId, PromptId, Quarantined, Qu
 from edge_agent.core.overview import BridgeStatus, DeviceOverview, ItemOverview
 from edge_agent.core.prompt import PromptRecord
 from edge_agent.pipeline.review import Review
-from edge_agent.ports import Bridge, HouseholdStore, OrderStore, ReadingStore
+from edge_agent.ports import Bridge, HouseholdStore, Inspection, OrderStore
 
 _PRICES_SHOWN = 20
 
@@ -22,13 +22,13 @@ class HomeOverview:
         self,
         *,
         household: HouseholdStore,
-        readings: ReadingStore,
+        inspection: Inspection,
         orders: OrderStore,
         review: Review,
         bridge: Bridge,
     ) -> None:
         self._household = household
-        self._readings = readings
+        self._inspection = inspection
         self._orders = orders
         self._review = review
         self._bridge = bridge
@@ -56,15 +56,15 @@ class HomeOverview:
 
     def devices(self) -> Sequence[DeviceOverview]:
         """Every device that was ever heard of, by name."""
-        return self._readings.devices()
+        return self._inspection.devices()
 
     def quarantine(self, *, device: DeviceId | None, limit: int) -> Sequence[Quarantined]:
         """Messages kept apart, newest first; those of one device where one is named."""
-        return self._readings.quarantine(device=device, limit=limit)
+        return self._inspection.quarantine(device=device, limit=limit)
 
     def quarantine_counts(self) -> Mapping[QuarantineReason, int]:
         """How many messages were ever kept apart, for each reason that occurred."""
-        return self._readings.quarantine_counts()
+        return self._inspection.quarantine_counts()
 
     def bridge(self) -> BridgeStatus:
         """Whether orders get out to the merchant."""

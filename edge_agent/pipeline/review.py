@@ -19,10 +19,12 @@ from edge_agent.core.messages import (
     Forecast,
     Hold,
     ItemId,
+    Price,
     PromptId,
     Propose,
     StockEstimate,
 )
+from edge_agent.core.position import inventory_position, on_order_amount
 from edge_agent.core.prompt import PromptEvent, PromptRecord, PromptState
 from edge_agent.core.terms import offer_for, terms_hash
 from edge_agent.ports import Clock, Forecaster, HouseholdStore, OrderStore, ReadingStore
@@ -31,7 +33,6 @@ log = logging.getLogger(__name__)
 
 _READINGS_MAX = 5_000  # a tick; what is left over is folded on the next one
 _ARRIVAL_SHARE_MIN = 0.4  # of the ordered amount: a smaller step up is not the delivery
-_UNSEEN_COUNTS_FOR = timedelta(days=3)  # delivered goods count as stock until a sensor sees them, or so long
 _QUIET_AFTER_EXPIRY = timedelta(hours=12)
 _QUIET_AFTER_REFUSAL = {"terms_changed": timedelta(0), "cancelled_by_household": timedelta(days=5)}
 _QUIET_AFTER_OTHER_REFUSAL = timedelta(days=1)
@@ -59,6 +60,7 @@ class Review:
         household: HouseholdStore,
         forecaster: Forecaster,
         new_id: Callable[[], str],
+        stale_after_s: float,
     ) -> None:
         self._clock = clock
         self._readings = readings
@@ -66,6 +68,7 @@ class Review:
         self._household = household
         self._forecaster = forecaster
         self._new_id = new_id
+        self._stale_after = timedelta(seconds=stale_after_s)
         self._states: dict[ItemId, StockState] = {}
         self.latest: dict[ItemId, ItemReview] = {}
 
@@ -114,13 +117,6 @@ class Review:
             log.info("arrival item=%s intent=%s state=%s", item.id, order.id, change.after.state)
             self._orders.change_intents([change], cursor=None)
 
-    def _on_order_amount(self, item: ItemId, *, now: datetime) -> float:
-        order = self._orders.last_intent(item)
-        if order is None or order.arrived_at is not None:
-            return 0.0
-        fresh = order.state is IntentState.DELIVERED and now - order.changed_at < _UNSEEN_COUNTS_FOR
-        return order.amount if order.state in intents.ON_ORDER or fresh else 0.0
-
     # --- decision ---
 
     def _decide(
@@ -128,14 +124,18 @@ class Review:
     ) -> Decision:
         ident = ItemId(item.id)
         prices = self._orders.prices(ident, limit=1)
+        last = self._orders.last_intent(ident)
+        on_order = on_order_amount([] if last is None else [last], now=now)
         return decide(
             item,
             stock,
             forecast,
-            on_order_amount=self._on_order_amount(ident, now=now),
+            position=inventory_position(item, stock, on_order=on_order),
             price=prices[0] if prices else None,
             preferences=household.preferences,
+            quiet_until=self._quiet_until(ident, price=prices[0] if prices else None),
             now=now,
+            stale_after=self._stale_after,
         )
 
     def _act(
@@ -145,7 +145,7 @@ class Review:
         live = self._orders.live_prompt(ident)
         if live is not None:
             self._age(live, stock, decision, now=now)
-        elif isinstance(decision, Propose) and item.mode != "shadow" and not self._quiet(ident, now=now):
+        elif isinstance(decision, Propose) and item.mode != "shadow" and self._orders.live_intent(ident) is None:
             self._ask(item, decision, household=household, now=now)
 
     def _age(self, live: PromptRecord, stock: StockEstimate, decision: Decision, *, now: datetime) -> None:
@@ -158,18 +158,17 @@ class Review:
             log.info("prompt=%s event=%s", live.id, event)
             self._orders.change_prompt(prompts.step(live, event, now=now))
 
-    def _quiet(self, item: ItemId, *, now: datetime) -> bool:
-        """Whether the item was answered or refused too short a time ago, or the price is older than the refusal."""
-        if self._orders.live_intent(item) is not None:
-            return True
+    def _quiet_until(self, item: ItemId, *, price: Price | None) -> datetime | None:
+        """Until when the item is not asked about: after an answer, a refusal, or while the price is the refused one."""
+        ends: list[datetime] = []
         prompt = self._orders.last_prompt(item)
-        if prompt is not None and now < prompt.changed_at + _quiet_after(prompt):
-            return True
+        if prompt is not None:
+            ends.append(prompt.changed_at + _quiet_after(prompt))
         order = self._orders.last_intent(item)
-        if order is None or order.state not in _ENDED_UNBOUGHT:
-            return False
-        [price] = self._orders.prices(item, limit=1)
-        return now < order.changed_at + _after_refusal(order) or price.fetched_at < order.changed_at
+        if order is not None and order.state in _ENDED_UNBOUGHT:
+            known_wrong = price is None or price.fetched_at < order.changed_at
+            ends.append(order.changed_at + (_QUIET_AFTER_OTHER_REFUSAL if known_wrong else _after_refusal(order)))
+        return max(ends, default=None)
 
     def _ask(self, item: Item, decision: Propose, *, household: Household, now: datetime) -> None:
         [price] = self._orders.prices(ItemId(item.id), limit=1)

@@ -1,0 +1,228 @@
+"""The model on the hub: refused when anything does not fit, replaced by the rule when it answers nonsense."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from edge_agent.adapters.artefact import ARTEFACT_BYTES_MAX, Manifest, read_artefact
+from edge_agent.adapters.forecaster import ARTEFACT, OnnxForecaster, RuleForecaster, load_forecaster
+from edge_agent.core.features import FEATURES
+from edge_agent.core.forecast import HORIZONS_D, QUANTILES, built_in
+from edge_agent.errors import ConfigurationError
+from tests.edge_agent.consumables import DETERGENT, ITEMS, MILK, WASHER_FLUID, stock_estimate
+
+SHIPPED = Path(__file__).parents[3] / "models" / "artefacts"
+RATES = {"milk": 0.8, "detergent": 0.15, "washer_fluid": 0.08}
+STOCKS = [(item, stock_estimate(item, packs=2.0, use_packs=[RATES[item.id]] * 60)) for item in ITEMS]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A copy of the artefact that ships, to be spoilt."""
+    return Path(shutil.copytree(SHIPPED, tmp_path / "artefacts"))
+
+
+def rewrite(folder: Path, *, model: bytes | None = None, **changes: Any) -> None:  # noqa: ANN401
+    """Change manifest fields, and the model with its checksum."""
+    path = folder / f"{ARTEFACT}.json"
+    manifest = json.loads(path.read_text()) | changes
+    if model is not None:
+        (folder / manifest["file"]).write_bytes(model)
+        manifest["sha256"] = hashlib.sha256(model).hexdigest()
+    path.write_text(json.dumps(manifest))
+
+
+def graph_of(nodes: list[onnx.NodeProto], **weights: np.ndarray[Any, Any]) -> bytes:
+    """A model of our shapes from other operators."""
+    graph = helper.make_graph(
+        nodes,
+        "other",
+        [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["n", len(FEATURES)])],
+        [helper.make_tensor_value_info("demand", TensorProto.FLOAT, ["n", len(HORIZONS_D), len(QUANTILES)])],
+        [numpy_helper.from_array(array, name) for name, array in weights.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    return bytes(model.SerializeToString())
+
+
+def constant_answer(value: float) -> bytes:
+    """A model that answers `value` to everything."""
+    outputs = len(HORIZONS_D) * len(QUANTILES)
+    nodes = [
+        helper.make_node("MatMul", ["features", "nothing"], ["zeros"]),
+        helper.make_node("Add", ["zeros", "value"], ["flat"]),
+        helper.make_node("Reshape", ["flat", "shape"], ["demand"]),
+    ]
+    return graph_of(
+        nodes,
+        nothing=np.zeros((len(FEATURES), outputs), dtype=np.float32),
+        value=np.array(value, dtype=np.float32),
+        shape=np.array([-1, len(HORIZONS_D), len(QUANTILES)], dtype=np.int64),
+    )
+
+
+def test_the_shipped_model_answers_for_the_demo_home() -> None:
+    """One answer an item in order, from the model, with a median of the right size, an unknown category too."""
+    forecasts = OnnxForecaster(SHIPPED).forecast(STOCKS)
+    assert [forecast.item for forecast in forecasts] == [item.id for item in ITEMS]
+    assert {forecast.source for forecast in forecasts} == {"consumption 1"}
+    for forecast in forecasts:
+        expected = RATES[forecast.item] * 28
+        assert expected / 2 < forecast.demand[2][7] < expected * 1.5
+        assert 2 / RATES[forecast.item] / 2 < forecast.days_to_empty[7] < 2 / RATES[forecast.item] * 2
+
+
+def test_an_item_gets_the_same_answer_alone_and_in_company() -> None:
+    """Items of one batch do not touch each other."""
+    forecaster = OnnxForecaster(SHIPPED)
+    alone = [forecaster.forecast([one])[0] for one in STOCKS]
+    for one, other in zip(alone, forecaster.forecast(STOCKS), strict=True):
+        assert one.demand[2] == pytest.approx(other.demand[2], abs=1e-5)
+
+
+@pytest.mark.parametrize("days", [0, 1, 2, 6])
+def test_few_days_get_the_rule(days: int) -> None:
+    """With less than a week seen, the household's own guess answers, and the source says why."""
+    stock = stock_estimate(MILK, use_packs=[0.8] * days)
+    [forecast] = OnnxForecaster(SHIPPED).forecast([(MILK, stock)])
+    assert forecast.source == "built-in rule 1 (fewer than 7 days watched)"
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        pytest.param([1_000.0] * 30, id="a thousand packs a day"),
+        pytest.param([0.0] * 60, id="never used"),
+        pytest.param([0.0, 40.0] * 15, id="in heaps"),
+    ],
+)
+def test_odd_histories_get_a_sane_forecast(use: list[float]) -> None:
+    """Whatever a scale says, the forecast is finite and rises."""
+    [forecast] = OnnxForecaster(SHIPPED).forecast([(MILK, stock_estimate(MILK, use_packs=use))])
+    table = np.array(forecast.demand)
+    assert np.isfinite(table).all()
+    assert (np.diff(table, axis=0) >= 0).all()
+    assert (np.diff(table, axis=1) >= 0).all()
+
+
+def test_no_items_no_call() -> None:
+    """A home without items has no forecasts."""
+    assert OnnxForecaster(SHIPPED).forecast([]) == []
+
+
+@pytest.mark.parametrize("value", [float("nan"), -3.0, 1e9])
+def test_a_model_that_answers_nonsense_is_replaced_item_by_item(folder: Path, value: float) -> None:
+    """NaN, negative or absurd answers of a loaded model lead to the rule, never to an order."""
+    rewrite(folder, model=constant_answer(value))
+    for (item, stock), forecast in zip(STOCKS, OnnxForecaster(folder).forecast(STOCKS), strict=True):
+        assert "consumption 1 answered with" in forecast.source
+        assert forecast.demand == built_in(item, stock).demand
+
+
+def _cut(folder: Path) -> None:
+    path = folder / f"{ARTEFACT}.onnx"
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def _external(folder: Path) -> None:
+    model = onnx.load(folder / f"{ARTEFACT}.onnx")
+    weight = model.graph.initializer[0]
+    weight.ClearField("raw_data")
+    weight.data_location = TensorProto.EXTERNAL
+    weight.external_data.add(key="location", value="../../../../etc/hostname")
+    rewrite(folder, model=model.SerializeToString())
+
+
+def _huge_memory(folder: Path) -> None:
+    nodes = [helper.make_node("ConstantOfShape", ["shape"], ["demand"])]
+    rewrite(folder, model=graph_of(nodes, shape=np.array([100_000, 100_000, 1], dtype=np.int64)))
+
+
+def _other_name(folder: Path) -> None:
+    model = onnx.load(folder / f"{ARTEFACT}.onnx")
+    model.graph.input[0].name = "other"
+    for node in model.graph.node:
+        node.input[:] = ["other" if name == "features" else name for name in node.input]
+    rewrite(folder, model=model.SerializeToString())
+
+
+def _foreign_operator(folder: Path) -> None:
+    node = helper.make_node("Add", ["features", "features"], ["demand"], domain="com.example")
+    rewrite(folder, model=graph_of([node]))
+
+
+def _nested_function(folder: Path) -> None:
+    model = onnx.load(folder / f"{ARTEFACT}.onnx")
+    model.functions.add(name="f", domain="local")
+    rewrite(folder, model=model.SerializeToString())
+
+
+def _sparse(folder: Path) -> None:
+    model = onnx.load(folder / f"{ARTEFACT}.onnx")
+    model.graph.sparse_initializer.add()
+    rewrite(folder, model=model.SerializeToString())
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        pytest.param(_cut, "SHA-256", id="cut by a byte"),
+        pytest.param(lambda folder: (folder / f"{ARTEFACT}.onnx").unlink(), "cannot be read", id="no model"),
+        pytest.param(lambda folder: (folder / f"{ARTEFACT}.json").unlink(), "cannot be read", id="no manifest"),
+        pytest.param(lambda folder: (folder / f"{ARTEFACT}.json").write_text("{"), "whole file", id="no JSON"),
+        pytest.param(lambda folder: rewrite(folder, surprise=1), "surprise", id="an unknown field"),
+        pytest.param(lambda folder: rewrite(folder, features=["rate"]), "features is", id="other features"),
+        pytest.param(lambda folder: rewrite(folder, horizons_d=[7, 14, 30]), "horizons_d is", id="other horizons"),
+        pytest.param(lambda folder: rewrite(folder, quantiles=[0.5]), "quantiles is", id="other quantiles"),
+        pytest.param(lambda folder: rewrite(folder, categories=["milk"]), "categories", id="no unknown category"),
+        pytest.param(lambda folder: rewrite(folder, file="../evil.onnx"), "file", id="a path out of the folder"),
+        pytest.param(lambda folder: rewrite(folder, model=b"\0" * (ARTEFACT_BYTES_MAX + 1)), "larger", id="too large"),
+        pytest.param(lambda folder: rewrite(folder, model=b"\xff" * 66), "no ONNX", id="no protobuf"),
+        pytest.param(lambda folder: rewrite(folder, model=b"\x3a\x7f"), "cut short", id="a length beyond the end"),
+        pytest.param(lambda folder: rewrite(folder, model=b""), "refuses", id="an empty model"),
+        pytest.param(_external, "outside the file", id="external data"),
+        pytest.param(_huge_memory, "ConstantOfShape", id="asks for 40 GB"),
+        pytest.param(_foreign_operator, "operator", id="an operator of another domain"),
+        pytest.param(_nested_function, "functions", id="functions"),
+        pytest.param(_sparse, "sparse", id="sparse weights"),
+        pytest.param(_other_name, "inputs and outputs", id="another input name"),
+    ],
+)
+def test_an_artefact_that_does_not_fit_is_refused(folder: Path, spoil: Callable[[Path], object], says: str) -> None:
+    """Refused before it runs, with what is wrong; the hub goes on with the rule and says why in each forecast."""
+    spoil(folder)
+    with pytest.raises(ConfigurationError, match=says):
+        OnnxForecaster(folder)
+    rule = load_forecaster(folder)
+    assert isinstance(rule, RuleForecaster)
+    [forecast] = rule.forecast([(DETERGENT, stock_estimate(DETERGENT))])
+    assert forecast.source.startswith("built-in rule 1 (no model: ")
+
+
+def test_the_manifest_that_ships_tells_all() -> None:
+    """The manifest names data, disclaimer, licence and scores, and knows the demo's categories."""
+    manifest, model = read_artefact(SHIPPED, name=ARTEFACT)
+    assert isinstance(manifest, Manifest)
+    assert len(model) <= ARTEFACT_BYTES_MAX
+    assert "simulated data based on real grocery shopping patterns" in manifest.disclaimer
+    assert {MILK.category, DETERGENT.category} < set(manifest.categories)
+    assert WASHER_FLUID.category not in manifest.categories
+    assert manifest.scores["packs.rel_high"] < 1
+
+
+def test_onnxruntime_is_not_imported_without_a_model() -> None:
+    """Importing the adapter costs no runtime: the hub's start-up counts."""
+    script = "import sys, edge_agent.adapters.forecaster; sys.exit('onnxruntime' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
