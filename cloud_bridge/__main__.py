@@ -1,0 +1,124 @@
+"""restock-bridge: arguments, configuration, logging; the only exit.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage or configuration (one line on standard error).
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import logging
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import NoReturn
+
+from cloud_bridge import __version__
+from cloud_bridge.config import BridgeConfig, load, payment_tokens
+from cloud_bridge.errors import BridgeError, ConfigurationError
+
+_DONE, _FAILED, _WRONG = 0, 1, 2
+_LEVELS = ("debug", "info", "warning", "error")
+
+
+class _Parser(argparse.ArgumentParser):
+    """Wrong usage is one line, too."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(_WRONG, f"{self.prog}: {message}\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and say how it ended."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(
+        level=options.log_level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s"
+    )
+    for noisy in ("alembic", "httpx", "httpcore"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    try:
+        return _run(options, os.environ)
+    except ConfigurationError as exc:
+        print(f"restock-bridge: {exc}", file=sys.stderr)
+        return _WRONG
+    except BridgeError as exc:
+        print(f"restock-bridge: {exc}", file=sys.stderr)
+        return _FAILED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="restock-bridge", description="Takes signed order intents, places them once, follows them.")
+    parser.add_argument("command", nargs="?", choices=("run", "report", "migrate"), help="what to do")
+    parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="the TOML file")
+    parser.add_argument("--check-config", action="store_true", help="print the effective values and do nothing")
+    parser.add_argument("--json", action="store_true", help="report as one JSON object")
+    parser.add_argument("--log-level", choices=_LEVELS, default="info")
+    parser.add_argument("--version", action="version", version=f"restock-bridge {__version__}")
+    return parser
+
+
+def _run(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
+    config = load(options.config)
+    if options.check_config:
+        return _check(config, environment)
+    match options.command:
+        case "run":
+            return _serve(config, environment)
+        case "report":
+            return _report(config, as_json=options.json)
+        case "migrate":
+            return _migrate(config)
+        case _:
+            raise ConfigurationError("command = None: run, report or migrate is wanted")
+
+
+def _check(config: BridgeConfig, environment: Mapping[str, str]) -> int:
+    tokens = payment_tokens(config, environment)
+    effective = config.model_dump(mode="json") | {
+        "payment_tokens": {name: str(token) for name, token in tokens.items()}
+    }
+    print(json.dumps(effective, indent=2))
+    return _DONE
+
+
+def _serve(config: BridgeConfig, environment: Mapping[str, str]) -> int:
+    from cloud_bridge import app  # noqa: PLC0415  the server's weight is not for --help or report
+
+    async def serve() -> None:
+        await app.run(config, payment_tokens(config, environment), stop=asyncio.Event())
+
+    asyncio.run(serve())
+    return _DONE
+
+
+def _report(config: BridgeConfig, *, as_json: bool) -> int:
+    from cloud_bridge.store.database import Database  # noqa: PLC0415
+    from cloud_bridge.store.orders import SqlOrderStore  # noqa: PLC0415
+
+    database = Database(config.store.url).open_reader()
+    try:
+        report = asyncio.run(SqlOrderStore(database).report())
+    finally:
+        database.close()
+    if as_json:
+        print(json.dumps(asdict(report)))
+        return _DONE
+    for line in report.orders:
+        print(f"{line.intent_id}  {line.state}  {line.merchant_order_id or '-'}  {line.total_minor or '-'}")
+    print(f"{len(report.orders)} orders, {report.attempts} attempts")
+    return _DONE
+
+
+def _migrate(config: BridgeConfig) -> int:
+    from cloud_bridge.store.database import Database  # noqa: PLC0415
+
+    with Database(config.store.url):
+        print(f"the store {config.store.url} is up to date")
+    return _DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

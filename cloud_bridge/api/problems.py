@@ -1,0 +1,87 @@
+"""Errors as `wire.Problem`: what a program and a person can act on, and never a stack trace."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+from types import MappingProxyType
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+from starlette.exceptions import HTTPException
+
+from cloud_bridge.errors import (
+    BridgeError,
+    ConflictError,
+    MerchantAwayError,
+    NotAuthenticError,
+    OfferExpiredError,
+    StoreError,
+    TermsRefusedError,
+    TooLargeError,
+    UnknownOrderError,
+)
+from cloud_bridge.wire import Problem
+
+log = logging.getLogger(__name__)
+
+_DETAIL_CHARS_MAX = 500
+
+_KNOWN: MappingProxyType[type[Exception], tuple[int, str]] = MappingProxyType(
+    {
+        NotAuthenticError: (401, "not_authentic"),
+        UnknownOrderError: (404, "unknown_order"),
+        ConflictError: (409, "conflict"),
+        TooLargeError: (413, "too_large"),
+        OfferExpiredError: (422, "offer_expired"),
+        TermsRefusedError: (422, "terms_refused"),
+        MerchantAwayError: (503, "merchant_away"),
+        StoreError: (503, "store_failed"),
+    }
+)
+_HIDDEN = "the bridge could not do this; it was logged"
+
+
+def install(app: FastAPI) -> None:
+    """Let every error of the app be answered as a Problem."""
+    app.add_exception_handler(BridgeError, _bridge_error)
+    app.add_exception_handler(RequestValidationError, _malformed)
+    app.add_exception_handler(ValidationError, _malformed)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(Exception, _unforeseen)
+
+
+def answer(status: int, code: str, detail: str) -> Response:
+    """A Problem as a response."""
+    problem = Problem(code=code, detail=detail[:_DETAIL_CHARS_MAX])
+    return Response(problem.model_dump_json(), status_code=status, media_type="application/json")
+
+
+async def _bridge_error(request: Request, exc: Exception) -> Response:
+    known = next((_KNOWN[kind] for kind in type(exc).__mro__ if kind in _KNOWN), None)
+    if known is None:
+        return await _unforeseen(request, exc)
+    status, code = known
+    if status >= 500:
+        log.warning("request_failed path=%s code=%s error=%s", request.url.path, code, exc)
+    return answer(status, code, _HIDDEN if isinstance(exc, StoreError) else str(exc))
+
+
+async def _malformed(request: Request, exc: Exception) -> Response:
+    errors = exc.errors() if isinstance(exc, RequestValidationError | ValidationError) else []
+    where = ".".join(str(part) for part in errors[0]["loc"]) if errors else "body"
+    what = str(errors[0]["msg"]) if errors else "malformed"
+    log.info("request_malformed path=%s field=%s", request.url.path, where)
+    return answer(422, "malformed", f"{where}: {what}")
+
+
+async def _http_error(_request: Request, exc: Exception) -> Response:
+    status = exc.status_code if isinstance(exc, HTTPException) else 500
+    phrase = HTTPStatus(status).phrase
+    return answer(status, phrase.lower().replace(" ", "_").replace("-", "_"), phrase)
+
+
+async def _unforeseen(request: Request, exc: Exception) -> Response:
+    log.error("request_broke path=%s", request.url.path, exc_info=exc)
+    return answer(500, "internal", _HIDDEN)

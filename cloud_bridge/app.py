@@ -1,0 +1,185 @@
+"""The composition root: the only place that wires. Server, worker and tracker live in one TaskGroup.
+
+On a signal the server stops taking connections, the round under way is given a moment, and what is still at a merchant
+then is cut off: its attempt is recorded, so the next start looks it up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import signal
+import socket
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from uuid import uuid4
+
+from fastapi import FastAPI
+from hypercorn.asyncio import serve
+from hypercorn.config import Config as ServerSettings
+from pydantic import SecretStr
+
+from cloud_bridge.api.authentic import Gatekeeper
+from cloud_bridge.api.routes import PATH_PROFILE, PATH_WEBHOOK, Desk, create_app
+from cloud_bridge.clock import MappedClock
+from cloud_bridge.config import BridgeConfig, MerchantConfig, ServerConfig
+from cloud_bridge.core.order import FOLLOWING, PLACING
+from cloud_bridge.errors import ConfigurationError
+from cloud_bridge.intake import Intake
+from cloud_bridge.merchants.http import MerchantHttp
+from cloud_bridge.merchants.ucp import UcpMerchant
+from cloud_bridge.merchants.ucp_versions import agent_profile
+from cloud_bridge.ports import HouseholdKeys, Merchants
+from cloud_bridge.prices import PriceDesk
+from cloud_bridge.rounds import Beat, Rounds
+from cloud_bridge.store.database import Database
+from cloud_bridge.store.orders import SqlOrderStore
+from cloud_bridge.tracking import Tracker
+from cloud_bridge.worker import Worker
+
+log = logging.getLogger(__name__)
+
+_STOP_WITHIN_S = 2.0  # real
+_HEADERS_WITHIN_S = 5.0  # real: also how long an idle connection is kept
+_READ_WITHIN_S = 60  # real: longer than the slowest answer of ours, since it runs while we work, too
+_BACKLOG = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Bridge:
+    """A wired bridge: the web application, and the rounds that run beside it."""
+
+    app: FastAPI
+    rounds: tuple[Rounds, ...]
+    bells: tuple[asyncio.Event, ...]
+
+
+async def run(config: BridgeConfig, tokens: Mapping[str, SecretStr], *, stop: asyncio.Event) -> None:
+    """Serve until `stop` is set or the process is told to end.
+
+    Raises: ConfigurationError when the address cannot be listened on; StoreError.
+    """
+    listener = _listen(config.server)
+    with listener:
+        public_url = config.server.public_url or _own_url(config.server, listener)
+        loop = asyncio.get_running_loop()
+        for name in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(name, stop.set)
+        async with wire(config, tokens, public_url=public_url) as bridge:
+            log.info("serving url=%s", public_url)
+            await _serve(bridge, listener, stop=stop)
+    log.info("stopped")
+
+
+@asynccontextmanager
+async def wire(config: BridgeConfig, tokens: Mapping[str, SecretStr], *, public_url: str) -> AsyncIterator[Bridge]:
+    """Open the store and the merchants' connections, and put the parts together."""
+    clock = MappedClock(config.clock)
+    keys = {household.id: household.public_key_bytes for household in config.households}
+    async with AsyncExitStack() as stack:
+        merchants = {
+            each.id: await _merchant(stack, each, token=tokens[each.id], public_url=public_url)
+            for each in config.merchants
+        }
+        store = SqlOrderStore(stack.enter_context(Database(config.store.url)))
+        await store.resume(now=clock.now())
+        yield _assemble(config, store=store, merchants=merchants, keys=keys, clock=clock, public_url=public_url)
+
+
+def _assemble(
+    config: BridgeConfig,
+    *,
+    store: SqlOrderStore,
+    merchants: Merchants,
+    keys: HouseholdKeys,
+    clock: MappedClock,
+    public_url: str,
+) -> Bridge:
+    placing, following = asyncio.Event(), asyncio.Event()
+    jitter = random.SystemRandom().random
+    worker = Worker(
+        store, merchants=merchants, keys=keys, clock=clock, config=config.worker, jitter=jitter, placed=following
+    )
+    tracker = Tracker(
+        store, merchants=merchants, clock=clock, config=config.tracking, retry=config.worker, jitter=jitter
+    )
+    desk = Desk(
+        gatekeeper=Gatekeeper(keys, public_url=public_url, age_max_s=config.server.signature_age_max_s),
+        intake=Intake(store, keys=keys, merchants=merchants, clock=clock, bell=placing),
+        prices=PriceDesk(merchants, clock=clock, new_key=_new_key),
+        store=store,
+        merchants=merchants,
+        clock=clock,
+        followed=following,
+        profile=lambda merchant: agent_profile(webhook_url=_webhook_url(public_url, merchant)),
+    )
+    beats = (Beat("place", PLACING, worker.step, placing), Beat("follow", FOLLOWING, tracker.step, following))
+    return Bridge(
+        app=create_app(desk),
+        rounds=tuple(Rounds(beat, store=store, clock=clock, config=config.worker) for beat in beats),
+        bells=(placing, following),
+    )
+
+
+async def _merchant(stack: AsyncExitStack, config: MerchantConfig, *, token: SecretStr, public_url: str) -> UcpMerchant:
+    http = await stack.enter_async_context(MerchantHttp(config.url, deadline_s=config.deadline_s))
+    profile_url = f"{public_url}{PATH_PROFILE}?merchant={config.id}"
+    return UcpMerchant(config, token=token, profile_url=profile_url, http=http, new_key=_new_key)
+
+
+async def _serve(bridge: Bridge, listener: socket.socket, *, stop: asyncio.Event) -> None:
+    async with asyncio.TaskGroup() as group:
+        group.create_task(
+            serve(bridge.app, _settings(listener), shutdown_trigger=stop.wait),  # type: ignore[arg-type]
+            name="server",
+        )
+        working = [group.create_task(rounds.run(stop), name="rounds") for rounds in bridge.rounds]
+        await stop.wait()
+        for bell in bridge.bells:
+            bell.set()
+        _, late = await asyncio.wait(working, timeout=_STOP_WITHIN_S)
+        for task in late:
+            task.cancel()
+
+
+def _settings(listener: socket.socket) -> ServerSettings:
+    """Hypercorn, so that a slow or silent client costs a socket for seconds, and nothing else."""
+    settings = ServerSettings()
+    settings.bind = [f"fd://{listener.detach()}"]
+    settings.backlog = _BACKLOG
+    settings.keep_alive_timeout = _HEADERS_WITHIN_S
+    settings.read_timeout = _READ_WITHIN_S
+    settings.graceful_timeout = _STOP_WITHIN_S
+    settings.shutdown_timeout = _STOP_WITHIN_S
+    settings.include_server_header = False
+    settings.websocket_max_message_size = 1
+    settings.accesslog = None
+    settings.errorlog = logging.getLogger("hypercorn.error")
+    return settings
+
+
+def _listen(server: ServerConfig) -> socket.socket:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(server.host, server.port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError as exc:
+        wanted = "a free address of this machine is wanted"
+        raise ConfigurationError(f"server = {server.host}:{server.port}: {wanted} ({exc.strerror})") from exc
+    return listener
+
+
+def _own_url(server: ServerConfig, listener: socket.socket) -> str:
+    host = f"[{server.host}]" if ":" in server.host else server.host
+    return f"http://{host}:{listener.getsockname()[1]}"
+
+
+def _webhook_url(public_url: str, merchant: str | None) -> str | None:
+    return None if merchant is None else public_url + PATH_WEBHOOK.format(merchant=merchant)
+
+
+def _new_key() -> str:
+    return str(uuid4())

@@ -1,0 +1,244 @@
+"""The bridge's configuration: one TOML file, payment tokens from the environment, read once at start.
+
+Every field has a default or is required, with a unit and bounds. No other module reads the environment or this file;
+each part of the bridge gets only its own section.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import ipaddress
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
+
+from cloud_bridge.errors import ConfigurationError
+from cloud_bridge.wire import Currency, Id
+
+_TOKEN_VARIABLE = "RESTOCK_PAYMENT_TOKEN_"  # noqa: S105  the variable's name, not a token
+_PUBLIC_KEY_BYTES = 32
+
+Text = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host` is this machine and nothing else."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _safe_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment or parts.username:
+        raise ValueError("an http or https address without user, query or fragment is wanted")
+    if parts.scheme == "http" and not is_loopback(parts.hostname):
+        raise ValueError("plain http is allowed on loopback only; use https")
+    return url.rstrip("/")
+
+
+def _public_key(text: str) -> str:
+    try:
+        raw = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raw = b""
+    if len(raw) != _PUBLIC_KEY_BYTES:
+        raise ValueError("base64 of the 32 bytes of an Ed25519 public key is wanted")
+    return text
+
+
+SafeUrl = Annotated[str, AfterValidator(_safe_url)]
+
+
+class Section(BaseModel):
+    """Strict and closed: an unknown field is an error, not a surprise."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class ServerConfig(Section):
+    """Where hubs and merchants reach this bridge. `public_url` is its address from outside; empty: host and port.
+
+    Port 0 takes any free one. Signatures are checked against the public address, not against what a caller claims.
+    """
+
+    host: Annotated[str, StringConstraints(min_length=1, max_length=253)] = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65_535)] = 8490
+    public_url: SafeUrl | Literal[""] = ""
+    signature_age_max_s: Annotated[int, Field(ge=10, le=3_600)] = 300
+
+    @model_validator(mode="after")
+    def _reachable(self) -> ServerConfig:
+        if not self.public_url and not is_loopback(self.host):
+            raise ValueError("a bridge that listens beyond loopback needs public_url, the address that hubs sign")
+        return self
+
+
+class StoreConfig(Section):
+    """The database, as an SQLAlchemy URL."""
+
+    url: Annotated[str, StringConstraints(pattern=r"^sqlite:///.+$")] = "sqlite:///restock-bridge.sqlite3"
+
+
+class HouseholdConfig(Section):
+    """One household that may order through this bridge, known by its Ed25519 public key."""
+
+    id: Id
+    public_key: Annotated[str, AfterValidator(_public_key)]
+
+    @property
+    def public_key_bytes(self) -> bytes:
+        """The 32 bytes of the key."""
+        return base64.b64decode(self.public_key)
+
+
+class DestinationConfig(Section):
+    """A postal address that the hub only knows by its reference."""
+
+    street_address: Text
+    address_locality: Text
+    address_region: Text
+    postal_code: Text
+    address_country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
+
+
+class MerchantConfig(Section):
+    """One merchant. Its payment token comes from RESTOCK_PAYMENT_TOKEN_<ID>, upper case, with _ for -.
+
+    `deadline_s` bounds each request to it, in real seconds; `destinations` maps a hub's delivery_ref to an address.
+    """
+
+    id: Id
+    kind: Literal["ucp"]
+    url: SafeUrl
+    currency: Currency
+    buyer_name: Text
+    buyer_email: Annotated[str, StringConstraints(pattern=r"^[^@\s]{1,64}@[^@\s]{1,189}$")]
+    payment_handler: Text
+    deadline_s: Annotated[float, Field(gt=0, le=30)] = 10.0
+    destinations: dict[str, DestinationConfig] = Field(min_length=1)
+
+
+class WorkerConfig(Section):
+    """Placing orders. `poll_s` and the retries are the clock's seconds; `lease_s` is real, like the requests."""
+
+    poll_s: Annotated[float, Field(ge=1, le=3_600)] = 60.0
+    retry_first_s: Annotated[float, Field(ge=1, le=3_600)] = 30.0
+    retry_max_s: Annotated[float, Field(ge=1, le=86_400)] = 3_600.0
+    parallel: Annotated[int, Field(ge=1, le=32)] = 4
+    lease_s: Annotated[float, Field(ge=240, le=3_600)] = 300.0
+
+
+class TrackingConfig(Section):
+    """Following orders: each is looked at this often, webhooks or not. The clock's seconds."""
+
+    poll_s: Annotated[float, Field(ge=60, le=86_400)] = 3_600.0
+
+
+class ClockConfig(Section):
+    """Virtual time for simulations; leave it out in a real installation."""
+
+    speed: Annotated[float, Field(ge=1, le=1_000_000)] = 1.0
+    real_epoch: AwareDatetime | None = None
+    virtual_epoch: AwareDatetime | None = None
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> ClockConfig:
+        if (self.real_epoch is None) != (self.virtual_epoch is None):
+            raise ValueError("real_epoch and virtual_epoch belong together")
+        if self.real_epoch is None and self.speed != 1.0:
+            raise ValueError("a speed needs real_epoch and virtual_epoch")
+        return self
+
+
+class BridgeConfig(Section):
+    """The whole file."""
+
+    server: ServerConfig = ServerConfig()
+    store: StoreConfig = StoreConfig()
+    households: Annotated[tuple[HouseholdConfig, ...], Field(max_length=10_000)] = ()
+    merchants: Annotated[tuple[MerchantConfig, ...], Field(max_length=100)] = ()
+    worker: WorkerConfig = WorkerConfig()
+    tracking: TrackingConfig = TrackingConfig()
+    clock: ClockConfig = ClockConfig()
+
+    @model_validator(mode="after")
+    def _unique(self) -> BridgeConfig:
+        _refuse_twice("households", (household.id for household in self.households))
+        _refuse_twice("merchants", (merchant.id for merchant in self.merchants))
+        return self
+
+
+def load(path: Path) -> BridgeConfig:
+    """The configuration in `path`.
+
+    Raises: ConfigurationError naming the file, the field, the value and what is allowed.
+    """
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as exc:
+        raise ConfigurationError(f"{path}: cannot be read ({exc.strerror})") from exc
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+        raise ConfigurationError(f"{path}: not valid TOML: {exc}") from exc
+    try:
+        return BridgeConfig.model_validate(_tuples(document))
+    except ValidationError as exc:
+        raise ConfigurationError(f"{path}: {_first_error(exc)}") from exc
+
+
+def payment_tokens(config: BridgeConfig, environment: Mapping[str, str]) -> dict[str, SecretStr]:
+    """Each merchant's payment token, by merchant id.
+
+    Raises: ConfigurationError naming the variable that is not set.
+    """
+    tokens: dict[str, SecretStr] = {}
+    for merchant in config.merchants:
+        variable = _TOKEN_VARIABLE + merchant.id.upper().replace("-", "_")
+        token = environment.get(variable, "")
+        if not token:
+            raise ConfigurationError(f"{variable} = '': the payment token of merchant {merchant.id} must be set")
+        tokens[merchant.id] = SecretStr(token)
+    return tokens
+
+
+def _refuse_twice(what: str, ids: Iterable[str]) -> None:
+    seen: set[str] = set()
+    for each in ids:
+        if each in seen:
+            raise ValueError(f"{what}: the id {each!r} stands there twice")
+        seen.add(each)
+
+
+def _tuples(value: object) -> object:
+    """TOML arrays as tuples, which is what strict models take."""
+    if isinstance(value, dict):
+        return {key: _tuples(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return tuple(_tuples(inner) for inner in value)
+    return value
+
+
+def _first_error(exc: ValidationError) -> str:
+    """One line: field, value, what is allowed."""
+    first = exc.errors(include_url=False)[0]
+    field = ".".join(str(part) for part in first["loc"]) or "(whole file)"
+    shown = repr(first["input"])
+    return f"{field} = {shown if len(shown) <= 80 else shown[:77] + '...'}: {first['msg']}"

@@ -1,0 +1,234 @@
+"""The life of an order at the bridge, as a table. All state changes of orders go through `advance` and `note`.
+
+    held -> sending -> placed | rejected | needs_buyer | unknown
+    held -> cancelled | expired | rejected
+    unknown | parked -> placed | not_placed, and unknown -> parked
+    not_placed -> sending | rejected | expired
+    needs_buyer -> placed | expired
+    placed -> shipped -> delivered | partly_delivered | never_arrived, and placed -> cancelled
+    delivered | partly_delivered | never_arrived -> returned | refunded
+
+Three laws: a state never goes back; nothing leaves `unknown` without a word from the merchant or a person; once an
+attempt is recorded (`sending` and after), a cancel is refused. Nothing here reads a clock or a store.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+from typing import TypedDict, Unpack
+
+from cloud_bridge.errors import BugError
+from cloud_bridge.wire import OrderState, Terms
+
+_S = OrderState
+
+TRANSITIONS: MappingProxyType[OrderState, frozenset[OrderState]] = MappingProxyType(
+    {
+        _S.HELD: frozenset({_S.SENDING, _S.REJECTED, _S.CANCELLED, _S.EXPIRED}),
+        _S.SENDING: frozenset({_S.PLACED, _S.REJECTED, _S.NEEDS_BUYER, _S.UNKNOWN}),
+        _S.UNKNOWN: frozenset({_S.PLACED, _S.NOT_PLACED, _S.PARKED}),
+        _S.PARKED: frozenset({_S.PLACED, _S.NOT_PLACED}),
+        _S.NOT_PLACED: frozenset({_S.SENDING, _S.REJECTED, _S.EXPIRED}),
+        _S.NEEDS_BUYER: frozenset({_S.PLACED, _S.EXPIRED}),
+        _S.PLACED: frozenset({_S.SHIPPED, _S.CANCELLED}),
+        _S.SHIPPED: frozenset({_S.DELIVERED, _S.PARTLY_DELIVERED, _S.NEVER_ARRIVED}),
+        _S.PARTLY_DELIVERED: frozenset({_S.DELIVERED, _S.RETURNED, _S.REFUNDED}),
+        _S.NEVER_ARRIVED: frozenset({_S.DELIVERED, _S.REFUNDED}),
+        _S.DELIVERED: frozenset({_S.RETURNED, _S.REFUNDED}),
+        _S.RETURNED: frozenset({_S.REFUNDED}),
+        _S.REJECTED: frozenset(),
+        _S.CANCELLED: frozenset(),
+        _S.EXPIRED: frozenset(),
+        _S.REFUNDED: frozenset(),
+    }
+)
+
+# Who looks after an order in which state: the worker until it is known what became of it, then the tracker.
+PLACING = frozenset({_S.HELD, _S.SENDING, _S.UNKNOWN, _S.PARKED})
+FOLLOWING = frozenset({_S.NEEDS_BUYER, _S.PLACED, _S.SHIPPED, _S.PARTLY_DELIVERED})
+
+
+class Detail(StrEnum):
+    """The closed list of codes that go with a state."""
+
+    MERCHANT_AWAY = "merchant_away"
+    TERMS_CHANGED = "terms_changed"
+    OUT_OF_STOCK = "out_of_stock"
+    ITEM_UNAVAILABLE = "item_unavailable"
+    PAYMENT_FAILED = "payment_failed"
+    ADDRESS_UNDELIVERABLE = "address_undeliverable"
+    MERCHANT_REFUSED = "merchant_refused"
+    CANCELLED_BY_HOUSEHOLD = "cancelled_by_household"
+    CANCELLED_BY_MERCHANT = "cancelled_by_merchant"
+    OFFER_EXPIRED = "offer_expired"
+    INTERRUPTED = "interrupted"
+    NO_ANSWER = "no_answer"
+    IN_PROGRESS = "in_progress"
+    NOT_PLACED = "not_placed"
+    LEAVE_INVALID = "leave_invalid"
+    SESSION_CLOSED = "session_closed"
+    BUYER_DID_NOT_FINISH = "buyer_did_not_finish"
+    INTERNAL = "internal"
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRecord:
+    """One intent and what became of it. `household` is the shard key; an order is (household, intent_id).
+
+    `version` rises with every change, `epoch` with every claim: a write needs both as they were read. `session_n`
+    counts the merchant's sessions opened for it: a further one only while no attempt was recorded. `tries` counts
+    failures in a row, `misses` look-ups in a row that found nothing. `total_minor` is what the merchant charged.
+    """
+
+    household: str
+    intent_id: str
+    merchant: str
+    state: OrderState
+    terms: Terms
+    signature: str
+    body_sha256: str
+    accepted_at: datetime
+    hold_until: datetime
+    changed_at: datetime
+    due_at: datetime | None
+    version: int = 1
+    epoch: int = 0
+    lease_until: datetime | None = None
+    tries: int = 0
+    misses: int = 0
+    session_n: int = 1
+    session_id: str | None = None
+    merchant_order_id: str | None = None
+    total_minor: int | None = None
+    currency: str | None = None
+    detail: str | None = None
+    handoff_url: str | None = None
+
+
+class AttemptOutcome(StrEnum):
+    """How a request that may make an order was answered; none at all stands for a crash in between."""
+
+    PLACED = "placed"
+    NEEDS_BUYER = "needs_buyer"
+    REJECTED = "rejected"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One request that may make an order. It is durable before the first byte is sent; all of an order share a key."""
+
+    n: int
+    key: str
+    body_sha256: str
+    dispatched_at: datetime
+    finished_at: datetime | None = None
+    outcome: AttemptOutcome | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One state that an order went through, as the household is told."""
+
+    state: OrderState
+    detail: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One step of an order: the row becomes `after`, `said` is told in order, `attempt` is recorded or concluded.
+
+    It holds only if the stored row still has the version before `after.version`, and the epoch of `after`.
+    """
+
+    after: OrderRecord
+    said: tuple[Said, ...] = ()
+    attempt: Attempt | None = None
+
+
+class Facts(TypedDict, total=False):
+    """What a change may set beside the state."""
+
+    due_at: datetime | None
+    tries: int
+    misses: int
+    session_n: int
+    session_id: str | None
+    merchant_order_id: str | None
+    total_minor: int | None
+    currency: str | None
+    handoff_url: str | None
+
+
+def route(start: OrderState, goal: OrderState) -> tuple[OrderState, ...] | None:
+    """The shortest way from `start` to `goal` through the table, `goal` included; None where there is none."""
+    ways: list[tuple[OrderState, ...]] = [()]
+    seen = {start}
+    for way in ways:
+        for state in sorted(TRANSITIONS[way[-1] if way else start]):
+            if state == goal:
+                return (*way, state)
+            if state not in seen:
+                seen.add(state)
+                ways.append((*way, state))
+    return None
+
+
+def advance(
+    order: OrderRecord, *states: OrderState, now: datetime, detail: str | None = None, **facts: Unpack[Facts]
+) -> Change:
+    """Go through `states` in order; the last one is told with `detail`. The claim ends, and `due_at` says when next.
+
+    Raises: BugError when the table has no such step.
+    """
+    at = order.state
+    for state in states:
+        if state not in TRANSITIONS[at]:
+            raise BugError(f"order {order.intent_id}: no step from {at} to {state}")
+        at = state
+    facts.setdefault("due_at", None)
+    facts.setdefault("tries", 0)
+    facts.setdefault("handoff_url", None)
+    after = replace(
+        order, state=at, detail=detail, changed_at=now, version=order.version + 1, lease_until=None, **facts
+    )
+    said = tuple(Said(state, detail if state is at else None) for state in states)
+    return Change(after=after, said=said)
+
+
+def note(order: OrderRecord, *, now: datetime, detail: str | None, **facts: Unpack[Facts]) -> Change:
+    """Stay in the same state with a new detail, told once; the claim ends."""
+    told = (Said(order.state, detail),) if detail is not None and detail != order.detail else ()
+    after = replace(
+        order,
+        detail=detail if detail is not None else order.detail,
+        changed_at=now if told else order.changed_at,
+        version=order.version + 1,
+        lease_until=None,
+        **facts,
+    )
+    return Change(after=after, said=told)
+
+
+def keep(order: OrderRecord, **facts: Unpack[Facts]) -> Change:
+    """Record facts in the middle of the work: the state and the claim stay."""
+    return Change(after=replace(order, version=order.version + 1, **facts))
+
+
+def dispatch(order: OrderRecord, attempt: Attempt, *, now: datetime) -> Change:
+    """Record an attempt, to be sent once this is durable. The claim stays: the order is in our hands."""
+    if order.state is not OrderState.HELD:
+        return replace(keep(order), attempt=attempt)
+    change = advance(order, OrderState.SENDING, now=now, due_at=order.due_at)
+    return replace(change, after=replace(change.after, lease_until=order.lease_until), attempt=attempt)
+
+
+def cancel(order: OrderRecord, *, now: datetime) -> Change | None:
+    """The household's cancel, free in the hold; None once an attempt is recorded or the order has ended."""
+    if order.state is not OrderState.HELD:
+        return None
+    return advance(order, OrderState.CANCELLED, now=now, detail=Detail.CANCELLED_BY_HOUSEHOLD)

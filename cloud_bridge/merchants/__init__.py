@@ -1,0 +1,1 @@
+"""Connectors, one merchant protocol each, all behind `ports.Merchant` and its contract suite."""

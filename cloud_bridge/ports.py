@@ -1,0 +1,170 @@
+"""What the bridge's parts need from outside, one small Protocol each: a clock, merchants, the store, crash points.
+
+Nothing here does work. Every call on the store is one transaction, durable when it returns. Times are aware UTC.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from cloud_bridge.core.capability import Capability
+from cloud_bridge.core.order import Attempt, Change, OrderRecord
+from cloud_bridge.core.outcome import Hint, Lookup, Outcome, Progress
+from cloud_bridge.core.quote import Quote, Wanted
+from cloud_bridge.wire import OrderEvent, OrderState
+
+
+class Clock(Protocol):
+    """The bridge's time: real, or virtual by the mapping in the configuration."""
+
+    def now(self) -> datetime:
+        """The time now, aware UTC."""
+
+    def after_real(self, duration_s: float) -> datetime:
+        """What this clock will show when `duration_s` real seconds have passed."""
+
+    async def wait(self, bell: asyncio.Event, *, until: datetime) -> None:
+        """Wait until this clock shows `until`, or the bell rings."""
+
+
+class Merchant(Protocol):
+    """One merchant. Every connector passes the same contract suite (`tests/cloud_bridge/contract`).
+
+    Each call is bounded in time and in what it reads. Money is integer minor units.
+    """
+
+    @property
+    def capability(self) -> Capability:
+        """What can be done about an answer that got lost."""
+
+    @property
+    def currency(self) -> str:
+        """The one currency that this merchant is asked in."""
+
+    def delivers_to(self, delivery_ref: str) -> bool:
+        """Whether the reference names an address that this merchant has been given."""
+
+    async def quote(self, wanted: Wanted, *, key: str, session_id: str | None = None) -> Quote:
+        """Price a session with today's prices: the given one, or one opened under `key` (the same key, the same one).
+
+        Raises: MerchantAwayError; MerchantRefusedError with a code of `core.order.Detail`.
+        """
+
+    def order_digest(self, session_id: str) -> str:
+        """SHA-256 in hex of the body that `place` would send for this session."""
+
+    async def place(self, session_id: str, *, key: str) -> Outcome:
+        """Ask for the order, once, with no retry. Never raises a MerchantError: what is not clear is `Unknown`."""
+
+    async def get(self, session_id: str) -> Lookup:
+        """Where the session stands now.
+
+        Raises: MerchantAwayError when nobody answered; MerchantUnclearError when the answer is not about this session.
+        """
+
+    async def cancel(self, session_id: str) -> None:
+        """Close a session, so that no order can come of it; one that cannot be closed any more is left as it is.
+
+        Raises: MerchantAwayError.
+        """
+
+    async def events(self, merchant_order_id: str) -> Progress:
+        """How far the order has come.
+
+        Raises: MerchantAwayError; MerchantUnclearError.
+        """
+
+    def hint(self, body: bytes) -> Hint:
+        """What a webhook claims to be about; nothing where it cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportLine:
+    """One order in the operator's report."""
+
+    intent_id: str
+    state: OrderState
+    merchant_order_id: str | None
+    total_minor: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All orders, oldest first, and how many attempts were recorded."""
+
+    orders: tuple[ReportLine, ...]
+    attempts: int
+
+
+class OrderStore(Protocol):
+    """Orders, attempts, events and webhook hints of all households.
+
+    Raises: StoreError from every call when the database fails.
+    """
+
+    async def accept(self, order: OrderRecord) -> OrderRecord:
+        """Take a new order and tell its household, or answer with the one that has this id already."""
+
+    async def find(self, household: str, intent_id: str) -> OrderRecord | None:
+        """One order."""
+
+    async def attempts(self, order: OrderRecord) -> tuple[Attempt, ...]:
+        """The order's attempts, oldest first."""
+
+    async def claim(
+        self, states: Collection[OrderState], *, now: datetime, lease_until: datetime, limit: int
+    ) -> tuple[OrderRecord, ...]:
+        """Take up to `limit` due orders that nobody holds; each gets a new epoch."""
+
+    async def next_due(self, states: Collection[OrderState]) -> datetime | None:
+        """When the next order in these states is due or its lease ends."""
+
+    async def apply(self, change: Change) -> OrderRecord:
+        """Make one change.
+
+        Raises: StaleClaimError when the row is not the one that the change was made from; nothing is written then.
+        """
+
+    async def amend(
+        self, household: str, intent_id: str, decide: Callable[[OrderRecord], Change | None]
+    ) -> tuple[OrderRecord, bool] | None:
+        """Read, decide and write in one transaction, taking any claim away; None where there is no such order."""
+
+    async def events_after(self, household: str, *, after: int, limit: int) -> tuple[OrderEvent, ...]:
+        """This household's events with a higher seq, oldest first."""
+
+    async def take_hint(self, merchant: str, hint: Hint, *, digest: str, now: datetime) -> bool:
+        """Keep a webhook of a known order once, and make that order due; False where it changed nothing."""
+
+    async def report(self) -> Report:
+        """All orders."""
+
+
+class CrashPoint(StrEnum):
+    """Places between two durable steps. A simulation stops the process there; in service they do nothing."""
+
+    CLAIMED = "claimed"
+    QUOTED = "quoted"
+    SESSION_SAVED = "session_saved"
+    ATTEMPT_SAVED = "attempt_saved"
+    ANSWERED = "answered"
+    OUTCOME_SAVED = "outcome_saved"
+    LOOKED_UP = "looked_up"
+    CLOSED = "closed"
+    FOLLOWED = "followed"
+
+
+CrashHook = Callable[[CrashPoint], None]
+
+
+def no_crash(point: CrashPoint) -> None:
+    """Go on: what stands at a crash point in service."""
+
+
+Merchants = Mapping[str, Merchant]
+HouseholdKeys = Mapping[str, bytes]

@@ -1,0 +1,103 @@
+"""The loop that worker and tracker share: claim what is due, take each order one step, wait for more.
+
+One order's failure never stops the others. What fails in a way that nobody foresaw is kept: the order stays as it
+stands in the store, gets the detail `internal`, and is tried again later and later.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass
+from datetime import timedelta
+
+from cloud_bridge.config import WorkerConfig
+from cloud_bridge.core import backoff
+from cloud_bridge.core.order import Change, Detail, OrderRecord, note
+from cloud_bridge.errors import StaleClaimError, StoreError
+from cloud_bridge.ports import Clock, OrderStore
+from cloud_bridge.wire import OrderState
+
+log = logging.getLogger(__name__)
+
+_POLL_REAL_MIN_S = 0.25  # however fast the clock runs, an idle store is not asked more often than this
+_STORE_PAUSE_REAL_S = 1.0
+
+Step = Callable[[OrderRecord], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """Whom the rounds serve: `states` says which orders, `step` what is done with one, `bell` wakes them early."""
+
+    name: str
+    states: Collection[OrderState]
+    step: Step
+    bell: asyncio.Event
+
+
+class Rounds:
+    """Runs one `Beat` until it is stopped."""
+
+    def __init__(self, beat: Beat, *, store: OrderStore, clock: Clock, config: WorkerConfig) -> None:
+        self._beat = beat
+        self._store = store
+        self._clock = clock
+        self._config = config
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Go round until `stop` is set (ring the bell, too); the round under way is finished."""
+        while not stop.is_set():
+            self._beat.bell.clear()
+            try:
+                if await self.run_once() == 0:
+                    await self._rest()
+            except StoreError:
+                log.exception("store_failed beat=%s", self._beat.name)
+                await self._clock.wait(self._beat.bell, until=self._clock.after_real(_STORE_PAUSE_REAL_S))
+
+    async def run_once(self) -> int:
+        """Take each order that is due now one step, and say how many there were."""
+        orders = await self._store.claim(
+            self._beat.states,
+            now=self._clock.now(),
+            lease_until=self._clock.after_real(self._config.lease_s),
+            limit=self._config.parallel,
+        )
+        async with asyncio.TaskGroup() as group:
+            for order in orders:
+                group.create_task(self._take(order), name=f"{self._beat.name}:{order.intent_id}")
+        return len(orders)
+
+    async def _rest(self) -> None:
+        poll = max(self._clock.now() + timedelta(seconds=self._config.poll_s), self._clock.after_real(_POLL_REAL_MIN_S))
+        due = await self._store.next_due(self._beat.states)
+        await self._clock.wait(self._beat.bell, until=poll if due is None else min(due, poll))
+
+    async def _take(self, order: OrderRecord) -> None:
+        try:
+            await self._beat.step(order)
+        except StaleClaimError:
+            log.info("claim_lost beat=%s intent=%s", self._beat.name, order.intent_id)
+        except StoreError:
+            log.exception("store_failed beat=%s intent=%s", self._beat.name, order.intent_id)
+        except Exception:  # supervised: a fault of ours with one order must not stop the others
+            log.exception("step_failed beat=%s intent=%s", self._beat.name, order.intent_id)
+            await self._shelve(order)
+
+    async def _shelve(self, order: OrderRecord) -> None:
+        wait = backoff.delay(
+            order.tries, first_s=self._config.retry_first_s, longest_s=self._config.retry_max_s, jitter=0.0
+        )
+        now = self._clock.now()
+
+        def later(found: OrderRecord) -> Change | None:
+            if found.state not in self._beat.states:
+                return None
+            return note(found, now=now, detail=Detail.INTERNAL, due_at=now + wait, tries=found.tries + 1)
+
+        try:
+            await self._store.amend(order.household, order.intent_id, later)
+        except StoreError:  # then the lease runs out, and the order is due again
+            log.exception("store_failed beat=%s intent=%s", self._beat.name, order.intent_id)

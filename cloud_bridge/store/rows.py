@@ -1,0 +1,82 @@
+"""Rows to records and back; no rule and no statement stands here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Row
+
+from cloud_bridge.core.order import Attempt, AttemptOutcome, OrderRecord
+from cloud_bridge.wire import OrderEvent, OrderState, Terms
+
+_SAME = (
+    "household",
+    "intent_id",
+    "merchant",
+    "signature",
+    "body_sha256",
+    "accepted_at",
+    "hold_until",
+    "changed_at",
+    "due_at",
+    "version",
+    "epoch",
+    "lease_until",
+    "tries",
+    "misses",
+    "session_n",
+    "session_id",
+    "merchant_order_id",
+    "total_minor",
+    "currency",
+    "detail",
+    "handoff_url",
+)
+
+
+def to_order(row: Row[Any]) -> OrderRecord:
+    """An order as the rules see it."""
+    columns = row._mapping  # noqa: SLF001  SQLAlchemy's public name for it
+    return OrderRecord(
+        state=OrderState(columns["state"]),
+        terms=Terms.model_validate_json(columns["terms"]),
+        **{name: columns[name] for name in _SAME},
+    )
+
+
+def from_order(order: OrderRecord) -> dict[str, object]:
+    """The columns of an order."""
+    return {
+        "state": order.state.value,
+        "terms": order.terms.model_dump_json(),
+        "offer_expires_at": order.terms.offer_expires_at,
+        **{name: getattr(order, name) for name in _SAME},
+    }
+
+
+def to_attempt(row: Row[Any]) -> Attempt:
+    """An attempt as the rules see it."""
+    return Attempt(
+        n=row.n,
+        key=row.key,
+        body_sha256=row.body_sha256,
+        dispatched_at=row.dispatched_at,
+        finished_at=row.finished_at,
+        outcome=None if row.outcome is None else AttemptOutcome(row.outcome),
+        reason=row.reason,
+    )
+
+
+def to_event(row: Row[Any]) -> OrderEvent:
+    """An event as the hub sees it."""
+    return OrderEvent(
+        seq=row.seq,
+        intent_id=row.intent_id,
+        state=OrderState(row.state),
+        at=row.at,
+        merchant_order_id=row.merchant_order_id,
+        total_minor=row.total_minor,
+        currency=row.currency,
+        detail=row.detail,
+        handoff_url=row.handoff_url,
+    )

@@ -1,0 +1,119 @@
+"""Follows orders that a merchant has taken, until they end. Polls on a schedule and on start.
+
+A webhook only makes an order due: what counts is what the merchant answers when it is asked. So the states are right
+with every webhook lost, late, doubled or forged. A state never goes back (`core.order`).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+from types import MappingProxyType
+
+from cloud_bridge.config import TrackingConfig, WorkerConfig
+from cloud_bridge.core import backoff
+from cloud_bridge.core.order import Change, Detail, OrderRecord, advance, note, route
+from cloud_bridge.core.outcome import NeedsBuyer, Placed, Progress, Standing
+from cloud_bridge.errors import BugError, MerchantAwayError, MerchantUnclearError
+from cloud_bridge.ports import Clock, CrashHook, CrashPoint, Merchant, Merchants, OrderStore, no_crash
+from cloud_bridge.wire import OrderState
+
+log = logging.getLogger(__name__)
+
+BUYER_HAS = timedelta(hours=72)
+_POLL_REAL_MIN_S = 0.5  # however fast the clock runs, one order is not asked about more often than this
+
+_GOALS = MappingProxyType(
+    {
+        Progress.SHIPPED: (OrderState.SHIPPED, None),
+        Progress.PARTLY_DELIVERED: (OrderState.PARTLY_DELIVERED, None),
+        Progress.DELIVERED: (OrderState.DELIVERED, None),
+        Progress.CANCELLED: (OrderState.CANCELLED, Detail.CANCELLED_BY_MERCHANT),
+    }
+)
+
+
+class Tracker:
+    """Steps of orders that are under way. `jitter` gives [0, 1)."""
+
+    def __init__(
+        self,
+        store: OrderStore,
+        *,
+        merchants: Merchants,
+        clock: Clock,
+        config: TrackingConfig,
+        retry: WorkerConfig,
+        jitter: Callable[[], float],
+        crash: CrashHook = no_crash,
+    ) -> None:
+        self._store = store
+        self._merchants = merchants
+        self._clock = clock
+        self._config = config
+        self._retry = retry
+        self._jitter = jitter
+        self._crash = crash
+
+    async def step(self, order: OrderRecord) -> None:
+        """Ask the merchant about a claimed order, and record what is new.
+
+        Raises: StaleClaimError when the order was changed meanwhile; StoreError.
+        """
+        merchant = self._merchants.get(order.merchant)
+        try:
+            change = self._later(order) if merchant is None else await self._look(order, merchant)
+        except (MerchantAwayError, MerchantUnclearError) as exc:
+            log.info("follow_failed intent=%s error=%s", order.intent_id, exc)
+            change = self._later(order)
+        self._crash(CrashPoint.FOLLOWED)
+        await self._store.apply(change)
+        for said in change.said:
+            log.info("order intent=%s state=%s detail=%s", order.intent_id, said.state, said.detail)
+
+    async def _look(self, order: OrderRecord, merchant: Merchant) -> Change:
+        if order.state is OrderState.NEEDS_BUYER:
+            return await self._ask_for_buyer(order, merchant)
+        if order.merchant_order_id is None:
+            raise BugError(f"order {order.intent_id} is {order.state} without the merchant's id")
+        goal, detail = _GOALS.get(await merchant.events(order.merchant_order_id), (order.state, None))
+        way = route(order.state, goal)
+        if way is None or goal is order.state:
+            return self._next_look(order)
+        ended = goal in {OrderState.DELIVERED, OrderState.CANCELLED}
+        due_at = None if ended else self._next_look(order).after.due_at
+        return advance(order, *way, now=self._clock.now(), detail=detail, due_at=due_at)
+
+    async def _ask_for_buyer(self, order: OrderRecord, merchant: Merchant) -> Change:
+        if order.session_id is None:
+            raise BugError(f"order {order.intent_id} needs a buyer and has no session")
+        now = self._clock.now()
+        found = await merchant.get(order.session_id)
+        if isinstance(found, Placed):
+            return advance(
+                order,
+                OrderState.PLACED,
+                now=now,
+                due_at=now,
+                merchant_order_id=found.merchant_order_id,
+                total_minor=found.total_minor,
+                currency=found.currency,
+            )
+        if found is Standing.CLOSED:
+            return advance(order, OrderState.EXPIRED, now=now, detail=Detail.BUYER_DID_NOT_FINISH)
+        if (isinstance(found, NeedsBuyer) or found is Standing.OPEN) and now >= order.changed_at + BUYER_HAS:
+            await merchant.cancel(order.session_id)
+        return self._next_look(order)
+
+    def _next_look(self, order: OrderRecord) -> Change:
+        now = self._clock.now()
+        due_at = max(now + timedelta(seconds=self._config.poll_s), self._clock.after_real(_POLL_REAL_MIN_S))
+        return note(order, now=now, detail=None, due_at=due_at, tries=0)
+
+    def _later(self, order: OrderRecord) -> Change:
+        now = self._clock.now()
+        wait = backoff.delay(
+            order.tries, first_s=self._retry.retry_first_s, longest_s=self._retry.retry_max_s, jitter=self._jitter()
+        )
+        return note(order, now=now, detail=None, due_at=now + wait, tries=order.tries + 1)

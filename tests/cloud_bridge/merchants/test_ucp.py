@@ -1,0 +1,284 @@
+"""A UCP merchant that answers badly: nothing is believed that does not add up, and doubt stays doubt."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from cloud_bridge.core.order import Detail
+from cloud_bridge.core.outcome import Hint, NeedsBuyer, Outcome, Placed, Progress, Rejected, Standing, Unknown
+from cloud_bridge.core.quote import Wanted
+from cloud_bridge.errors import MerchantAwayError, MerchantRefusedError, MerchantUnclearError
+from cloud_bridge.merchants.http import Answer, MerchantHttp
+from cloud_bridge.merchants.ucp import UcpMerchant
+from cloud_bridge.merchants.ucp_documents import Order, progress_of
+from cloud_bridge.merchants.ucp_versions import read_profile
+from tests.cloud_bridge.rig import MILK
+from tests.cloud_bridge.sample_merchant import merchant_config
+
+SHOP = "https://shop.example"
+PROFILE = {"ucp": {"version": "2026-01-11", "services": {"dev.ucp.shopping": {"rest": {"endpoint": f"{SHOP}/ucp"}}}}}
+ADDRESS = {"id": "home", "street_address": "1 Elm St", "postal_code": "62704", "address_country": "US"}
+CHECKOUT: dict[str, Any] = {
+    "id": "s-1",
+    "status": "ready_for_complete",
+    "currency": "USD",
+    "line_items": [{"id": "l-1", "item": {"id": MILK, "title": "Milk", "price": 179}, "quantity": 2}],
+    "totals": [
+        {"type": "subtotal", "amount": 358},
+        {"type": "fulfillment", "amount": 500},
+        {"type": "total", "amount": 858},
+    ],
+    "fulfillment": {
+        "methods": [
+            {
+                "id": "m-1",
+                "line_item_ids": ["l-1"],
+                "destinations": [ADDRESS],
+                "selected_destination_id": "home",
+                "groups": [
+                    {
+                        "id": "g-1",
+                        "selected_option_id": "std",
+                        "options": [
+                            {"id": "fast", "totals": [{"type": "total", "amount": 1500}]},
+                            {"id": "std", "totals": [{"type": "total", "amount": 500}]},
+                        ],
+                    }
+                ],
+            }
+        ]
+    },
+}
+
+
+class Script(MerchantHttp):
+    """Answers from a function instead of a socket, and keeps what was asked."""
+
+    def __init__(self, reply: Callable[[str, str], Answer]) -> None:
+        super().__init__(SHOP, deadline_s=1)
+        self._reply = reply
+        self.asked: list[tuple[str, str, Any]] = []
+
+    async def ask(self, method: str, path: str, *, headers: Mapping[str, str], body: bytes | None = None) -> Answer:
+        """The scripted answer."""
+        assert path == "/.well-known/ucp" or headers["Idempotency-Key"]
+        if path == "/.well-known/ucp":
+            return answer(PROFILE)
+        self.asked.append((method, path, json.loads(body) if body else None))
+        return self._reply(method, path)
+
+
+def answer(document: object, status: int = 200) -> Answer:
+    """A document as an answer."""
+    return Answer(status, json.dumps(document).encode())
+
+
+def changed(*path: str | int, to: object) -> dict[str, Any]:
+    """The good session with one value changed."""
+    root = copy.deepcopy(CHECKOUT)
+    at: Any = root
+    for step in path[:-1]:
+        at = at[step]
+    at[path[-1]] = to
+    return root
+
+
+def merchant(reply: Callable[[str, str], Answer]) -> tuple[UcpMerchant, Script]:
+    """A connector over a script."""
+    script = Script(reply)
+    ids = iter(map(str, range(1_000)))
+    connector = UcpMerchant(
+        merchant_config(SHOP),
+        token=SecretStr("token"),
+        profile_url="https://bridge.example/.well-known/ucp",
+        http=script,
+        new_key=ids.__next__,
+    )
+    return connector, script
+
+
+async def quoted(document: dict[str, Any]) -> object:
+    """What a quote makes of a session that looks like this."""
+    connector, _ = merchant(lambda *_: answer(document))
+    return await connector.quote(Wanted(MILK, 2, "home"), key="k")
+
+
+@pytest.mark.parametrize(
+    ("document", "code"),
+    [
+        (changed("totals", 2, "amount", to=857), Detail.MERCHANT_REFUSED),
+        (changed("totals", 1, "amount", to=0), Detail.MERCHANT_REFUSED),
+        (changed("totals", 0, "type", to="surprise"), Detail.MERCHANT_REFUSED),
+        (changed("line_items", 0, "item", "price", to=178), Detail.MERCHANT_REFUSED),
+        (changed("line_items", 0, "item", "id", to="milk-skimmed"), Detail.TERMS_CHANGED),
+        (changed("line_items", 0, "quantity", to=1), Detail.TERMS_CHANGED),
+        (changed("line_items", to=CHECKOUT["line_items"] * 2), Detail.MERCHANT_REFUSED),
+        (
+            changed("totals", to=[{"type": "subtotal", "amount": 358}, {"type": "total", "amount": 358}]),
+            "address_undeliverable",
+        ),
+        (
+            changed("fulfillment", "methods", 0, "destinations", 0, "street_address", to="9 Other St"),
+            "address_undeliverable",
+        ),
+        (changed("status", to="canceled"), Detail.SESSION_CLOSED),
+        (changed("status", to="incomplete"), Detail.ADDRESS_UNDELIVERABLE),
+    ],
+)
+async def test_a_session_that_does_not_add_up_is_no_quote(document: dict[str, Any], code: str) -> None:
+    """Wrong sums, another product, another quantity, no delivery, another address, an ended session."""
+    with pytest.raises(MerchantRefusedError) as refused:
+        await quoted(document)
+    assert refused.value.code == code
+
+
+@pytest.mark.parametrize(
+    "reply", [Answer(200, b"<html>sign in</html>"), Answer(200, b'{"id": 1}'), Answer(500, b""), Answer(302, b"")]
+)
+async def test_an_answer_that_is_no_session_is_a_merchant_that_is_away(reply: Answer) -> None:
+    """A captive portal, garbage, a failure or a redirect to a quote orders nothing, so it is tried again."""
+    connector, _ = merchant(lambda *_: reply)
+    with pytest.raises(MerchantAwayError):
+        await connector.quote(Wanted(MILK, 2, "home"), key="k")
+
+
+async def test_the_cheapest_way_of_delivery_is_chosen_at_our_address() -> None:
+    """The update names the session's own ids and sends no address again."""
+    connector, script = merchant(lambda *_: answer(CHECKOUT))
+    await connector.quote(Wanted(MILK, 2, "home"), key="k")
+    (_, _, created), (method, _, updated) = script.asked
+    assert created["fulfillment"]["methods"][0]["destinations"][0]["street_address"] == "1 Elm St"
+    (selected,) = updated["fulfillment"]["methods"]
+    assert (method, selected["groups"]) == ("PUT", [{"id": "g-1", "selected_option_id": "std"}])
+    assert "destinations" not in selected
+
+
+DONE = {**CHECKOUT, "status": "completed", "order": {"id": "o-1"}}
+HANDOFF = {**CHECKOUT, "status": "requires_escalation", "continue_url": f"{SHOP}/finish/1"}
+
+
+@pytest.mark.parametrize(
+    ("reply", "outcome"),
+    [
+        (answer(DONE), Placed("o-1", 858, "USD")),
+        (answer(HANDOFF), NeedsBuyer(f"{SHOP}/finish/1")),
+        (answer({**HANDOFF, "continue_url": "https://evil.example/finish"}), Unknown(Detail.NO_ANSWER)),
+        (answer({**HANDOFF, "continue_url": "http://shop.example/finish"}), Unknown(Detail.NO_ANSWER)),
+        (answer({**DONE, "order": None}), Unknown(Detail.NO_ANSWER)),
+        (answer({**DONE, "id": "s-2"}), Unknown(Detail.NO_ANSWER)),
+        (answer({**CHECKOUT, "status": "complete_in_progress"}), Unknown(Detail.IN_PROGRESS)),
+        (answer({**CHECKOUT, "messages": [{"type": "error", "code": "out_of_stock"}]}), Rejected(Detail.OUT_OF_STOCK)),
+        (answer(CHECKOUT), Unknown(Detail.NO_ANSWER)),
+        (answer({"code": "INSUFFICIENT_FUNDS"}, 402), Rejected(Detail.PAYMENT_FAILED)),
+        (answer({"code": "FRAUD_DETECTED"}, 403), Rejected(Detail.PAYMENT_FAILED)),
+        (answer({"code": "OUT_OF_STOCK"}, 409), Rejected(Detail.OUT_OF_STOCK)),
+        (answer({"code": "IDEMPOTENCY_CONFLICT"}, 409), Unknown(Detail.NO_ANSWER)),
+        (answer({"code": "CHECKOUT_NOT_MODIFIABLE"}, 409), Unknown(Detail.NO_ANSWER)),
+        (answer({}, 422), Unknown(Detail.NO_ANSWER)),
+        (answer({}, 404), Unknown(Detail.NO_ANSWER)),
+        (answer({}, 429), Unknown(Detail.NO_ANSWER)),
+        (answer({}, 500), Unknown(Detail.NO_ANSWER)),
+        (answer({}, 307), Unknown(Detail.NO_ANSWER)),
+        (Answer(200, b"\x00garbage"), Unknown(Detail.NO_ANSWER)),
+        (Answer(202, b""), Unknown(Detail.NO_ANSWER)),
+    ],
+)
+async def test_only_a_clear_answer_ends_the_doubt(reply: Answer, outcome: Outcome) -> None:
+    """Placed, handed over and refused are said by the merchant; everything else is unknown."""
+    connector, _ = merchant(lambda *_: reply)
+    assert await connector.place("s-1", key="k") == outcome
+
+
+@pytest.mark.parametrize(
+    ("reply", "found"),
+    [
+        (answer(CHECKOUT), Standing.OPEN),
+        (answer({**CHECKOUT, "status": "canceled"}), Standing.CLOSED),
+        (answer({**CHECKOUT, "status": "complete_in_progress"}), Standing.BUSY),
+        (answer({}, 404), Standing.MISSING),
+    ],
+)
+async def test_a_look_up_tells_where_a_session_stands(reply: Answer, found: Standing) -> None:
+    """Each standing leads to another step (`core.recovery`)."""
+    connector, _ = merchant(lambda *_: reply)
+    assert await connector.get("s-1") is found
+
+
+@pytest.mark.parametrize(
+    ("reply", "error"),
+    [
+        (answer({**DONE, "id": "s-2"}), MerchantUnclearError),
+        (answer({**DONE, "totals": []}), MerchantUnclearError),
+        (answer({}, 503), MerchantAwayError),
+        (answer({"id": "s-1"}), MerchantUnclearError),
+    ],
+)
+async def test_a_look_up_that_lies_is_not_believed(reply: Answer, error: type[Exception]) -> None:
+    """Another session's order is not ours."""
+    connector, _ = merchant(lambda *_: reply)
+    with pytest.raises(error):
+        await connector.get("s-1")
+
+
+@pytest.mark.parametrize(
+    ("quantities", "events", "progress"),
+    [
+        ([(2, 0)], [], Progress.PREPARING),
+        ([(2, 0)], [{"type": "processing"}], Progress.PREPARING),
+        ([(2, 0)], [{"type": "shipped"}], Progress.SHIPPED),
+        ([(2, 0)], [{"type": "delivered"}, {"type": "shipped"}], Progress.DELIVERED),
+        ([(2, 0)], [{"type": "delivered", "line_items": [{"id": "l", "quantity": 1}]}], Progress.PARTLY_DELIVERED),
+        ([(2, 0)], [{"type": "delivered", "line_items": [{"id": "l", "quantity": 2}]}], Progress.DELIVERED),
+        ([(2, 2)], [], Progress.DELIVERED),
+        ([(2, 1), (1, 0)], [], Progress.PARTLY_DELIVERED),
+        ([(0, 0)], [{"type": "shipped"}], Progress.CANCELLED),
+    ],
+)
+def test_progress_is_read_from_lines_and_events(
+    quantities: list[tuple[int, int]], events: list[dict[str, object]], progress: Progress
+) -> None:
+    """The order of events does not matter, and an unknown kind of event changes nothing."""
+    lines = [{"id": "l", "quantity": {"total": total, "fulfilled": done}} for total, done in quantities]
+    order = {"id": "o-1", "line_items": lines, "fulfillment": {"events": events}}
+    assert progress_of(Order.model_validate_json(json.dumps(order))) is progress
+
+
+@pytest.mark.parametrize(
+    ("body", "hint"),
+    [
+        (b'{"event_type":"order_placed","checkout_id":"s-1","order":{"id":"o-1"}}', Hint("s-1", "o-1")),
+        (b'{"id":"o-1","checkout_id":"s-1"}', Hint("s-1", "o-1")),
+        (b'{"checkout_id":"s-1","order":null}', Hint("s-1", None)),
+        (b"[]", Hint(None, None)),
+        (b"\xff", Hint(None, None)),
+    ],
+)
+def test_a_webhook_is_read_for_ids_only(body: bytes, hint: Hint) -> None:
+    """Both shapes of order events; anything else points nowhere."""
+    assert merchant(lambda *_: answer({}))[0].hint(body) == hint
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {},
+        {"ucp": {**PROFILE["ucp"], "version": "2031-01-01"}},
+        {
+            "ucp": {
+                "version": "2026-01-11",
+                "services": {"dev.ucp.shopping": {"rest": {"endpoint": "https://evil.example"}}},
+            }
+        },
+        {"ucp": {"version": "2026-01-11", "services": {}}},
+    ],
+)
+def test_a_profile_that_leads_astray_is_not_followed(document: dict[str, Any]) -> None:
+    """Unreadable, a version that we do not speak, or an endpoint elsewhere: the merchant counts as away."""
+    with pytest.raises(MerchantAwayError):
+        read_profile(json.dumps(document).encode(), origin=SHOP)

@@ -1,0 +1,103 @@
+"""Claims, fences and cursors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from cloud_bridge.core.order import FOLLOWING, PLACING, OrderRecord, advance, note
+from cloud_bridge.core.outcome import Hint
+from cloud_bridge.errors import StaleClaimError
+from cloud_bridge.merchants.simulated import SimulatedMerchant
+from cloud_bridge.store.orders import SqlOrderStore
+from cloud_bridge.wire import OrderState
+from tests.cloud_bridge.rig import HOUSEHOLD, MERCHANT, START, Rig, accept
+
+LEASE = START + timedelta(minutes=5)
+
+
+@pytest.fixture
+async def rig(make_rig: Callable[..., Rig], simulated: SimulatedMerchant) -> Rig:
+    """A store with one order that is due at once."""
+    rig = make_rig(simulated)
+    await accept(rig, rig.signer.intent(intent_id="i-1", hold_s=0))
+    return rig
+
+
+async def claim(store: SqlOrderStore, *, minutes: int = 0) -> tuple[OrderRecord, ...]:
+    """Claim what is due."""
+    now = START + timedelta(minutes=minutes)
+    return await store.claim(PLACING, now=now, lease_until=now + timedelta(minutes=5), limit=10)
+
+
+async def test_a_claimed_order_is_nobody_elses_until_the_lease_ends(rig: Rig, store: SqlOrderStore) -> None:
+    """The next claim comes with a higher epoch, and the first holder can write no more."""
+    (first,) = await claim(store)
+    assert await claim(store, minutes=4) == ()
+    (second,) = await claim(store, minutes=5)
+    assert second.epoch == first.epoch + 1
+    with pytest.raises(StaleClaimError):
+        await store.apply(advance(first, OrderState.SENDING, now=START))
+    await store.apply(advance(second, OrderState.SENDING, now=START))
+
+
+async def test_a_change_is_made_once(rig: Rig, store: SqlOrderStore) -> None:
+    """The same change again finds another version, and tells nobody twice."""
+    (order,) = await claim(store)
+    change = advance(order, OrderState.SENDING, now=START)
+    await store.apply(change)
+    with pytest.raises(StaleClaimError):
+        await store.apply(change)
+    assert await rig.states() == [OrderState.HELD, OrderState.SENDING]
+
+
+async def test_a_row_comes_back_as_it_was_written(rig: Rig, store: SqlOrderStore) -> None:
+    """Nothing is lost between record and row."""
+    (order,) = await claim(store)
+    written = await store.apply(note(order, now=START, detail="merchant_away", due_at=LEASE, tries=3, misses=2))
+    assert await store.find(HOUSEHOLD, "i-1") == written
+
+
+async def test_next_due_is_when_something_can_be_claimed(rig: Rig, store: SqlOrderStore) -> None:
+    """A lease that still runs counts; an order that is done does not."""
+    assert await store.next_due(PLACING) == START
+    (order,) = await claim(store)
+    assert await store.next_due(PLACING) == LEASE
+    await store.apply(advance(order, OrderState.REJECTED, now=START))
+    assert await store.next_due(PLACING) is None
+
+
+async def test_a_restart_ends_leases_and_looks_at_all_followed_orders(rig: Rig, store: SqlOrderStore) -> None:
+    """Nobody waits for the lease of a process that died."""
+    await claim(store)
+    await store.resume(now=START)
+    assert len(await claim(store)) == 1
+    await store.resume(now=START)
+    await rig.place()
+    await rig.following.run_once()
+    assert await store.claim(FOLLOWING, now=rig.clock.now(), lease_until=LEASE, limit=1) == ()
+    await store.resume(now=rig.clock.now())
+    assert len(await store.claim(FOLLOWING, now=rig.clock.now(), lease_until=LEASE, limit=1)) == 1
+
+
+async def test_a_hint_takes_the_claim_of_a_look_that_began_before_it(rig: Rig, store: SqlOrderStore) -> None:
+    """What the older look saw is dropped, so that nothing new is slept over."""
+    await rig.place()
+    (looking,) = await store.claim(FOLLOWING, now=rig.clock.now(), lease_until=LEASE, limit=1)
+    assert await store.take_hint(MERCHANT, Hint(None, "order-1"), digest="d", now=rig.clock.now())
+    with pytest.raises(StaleClaimError):
+        await store.apply(note(looking, now=rig.clock.now(), detail=None, due_at=LEASE))
+    assert len(await store.claim(FOLLOWING, now=rig.clock.now(), lease_until=LEASE, limit=1)) == 1
+
+
+async def test_a_hint_leaves_an_order_alone_that_is_being_placed(rig: Rig, store: SqlOrderStore) -> None:
+    """A webhook that overtakes the merchant's own answer must not disturb whoever waits for that answer."""
+    (order,) = await claim(store)
+    held = await store.apply(note(order, now=START, detail=None, session_id="s-1", due_at=START))
+    (claimed,) = await claim(store)
+    assert await store.take_hint(MERCHANT, Hint("s-1", None), digest="d", now=START)
+    assert not await store.take_hint("another", Hint("s-1", None), digest="e", now=START)
+    await store.apply(advance(claimed, OrderState.SENDING, now=START))
+    assert held.session_id == "s-1"

@@ -1,0 +1,128 @@
+"""The configuration: strict, bounded, safe by default; a mistake is one line that says what is allowed."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+
+import pytest
+
+from cloud_bridge.__main__ import main
+from cloud_bridge.config import is_loopback, load, payment_tokens
+from cloud_bridge.errors import ConfigurationError
+
+GOOD = f"""
+[server]
+port = 8490
+[store]
+url = "sqlite:///{{folder}}/bridge.sqlite3"
+[[households]]
+id = "home-1"
+public_key = "{base64.b64encode(bytes(32)).decode()}"
+[[merchants]]
+id = "grocer-1"
+kind = "ucp"
+url = "http://127.0.0.1:8183"
+currency = "USD"
+buyer_name = "Our Home"
+buyer_email = "home@example.com"
+payment_handler = "mock_payment_handler"
+[merchants.destinations.home]
+street_address = "1 Elm St"
+address_locality = "Springfield"
+address_region = "IL"
+postal_code = "62704"
+address_country = "US"
+"""
+TOKEN = "RESTOCK_PAYMENT_TOKEN_GROCER_1"
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> object:
+    """Write a configuration, with one piece of the good one replaced."""
+
+    def written(old: str = "", new: str = "") -> Path:
+        assert old in GOOD
+        path = tmp_path / "bridge.toml"
+        path.write_text(GOOD.format(folder=tmp_path).replace(old, new, 1) if old else GOOD.format(folder=tmp_path))
+        return path
+
+    return written
+
+
+def test_the_defaults_stay_on_loopback(write) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+    """What is not configured is not reachable from outside."""
+    config = load(write())
+    assert is_loopback(config.server.host)
+    assert config.merchants[0].destinations["home"].postal_code == "62704"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "field"),
+    [
+        ("port = 8490", "port = 84900", "server.port = 84900"),
+        ("port = 8490", 'port = "8490"', "server.port = '8490'"),
+        ("port = 8490", "prot = 8490", "server.prot = 8490"),
+        ("port = 8490", 'host = "0.0.0.0"', "server = "),
+        ("http://127.0.0.1:8183", "http://shop.example", "merchants.0.url = 'http://shop.example'"),
+        ("http://127.0.0.1:8183", "https://user@shop.example", "merchants.0.url"),
+        ('currency = "USD"', 'currency = "usd"', "merchants.0.currency = 'usd'"),
+        ('kind = "ucp"', 'kind = "simulated"', "merchants.0.kind = 'simulated'"),
+        (base64.b64encode(bytes(32)).decode(), "AAAA", "households.0.public_key = 'AAAA'"),
+        ("sqlite:///", "mysql:///", "store.url"),
+        ("[server]", "[server", "not valid TOML"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_2(write, capsys, old: str, new: str, field: str) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+    """Field, value and what is allowed, on standard error; nothing on standard output."""
+    code = main(["run", "--config", str(write(old, new))])
+    said = capsys.readouterr()
+    assert (code, said.out, said.err.count("\n")) == (2, "", 1)
+    assert field in said.err
+
+
+def test_a_missing_token_names_its_variable(write, capsys, monkeypatch) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+    """The secret is not in the file, so the line says where it belongs."""
+    monkeypatch.delenv(TOKEN, raising=False)
+    assert main(["run", "--config", str(write())]) == 2
+    assert TOKEN in capsys.readouterr().err
+
+
+def test_the_check_prints_effective_values_and_masks_secrets(write, capsys, monkeypatch) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+    """Defaults are shown, tokens are not."""
+    monkeypatch.setenv(TOKEN, "very-secret")
+    assert main(["--check-config", "--config", str(write())]) == 0
+    out = capsys.readouterr().out
+    shown = json.loads(out)
+    assert (shown["worker"]["poll_s"], shown["payment_tokens"]) == (60.0, {"grocer-1": "**********"})
+    assert "very-secret" not in out
+
+
+def test_tokens_are_read_by_merchant_id(write) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+    """Upper case, with _ for -."""
+    tokens = payment_tokens(load(write()), {TOKEN: "t"})
+    assert tokens["grocer-1"].get_secret_value() == "t"
+    with pytest.raises(ConfigurationError):
+        payment_tokens(load(write()), {})
+
+
+@pytest.mark.parametrize("arguments", [[], ["run"], ["fly", "--config", "x"], ["run", "--config", "no-such-file"]])
+def test_wrong_usage_is_one_line_and_exit_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """Also when the file is not there."""
+    try:
+        code = main(arguments)
+    except SystemExit as exc:
+        code = int(exc.code or 0)
+    assert (code, capsys.readouterr().err.count("\n")) == (2, 1)
+
+
+def test_migrate_and_report_work_without_tokens(write, capsys, monkeypatch) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+    """A report before the first start fails with one line; after a migration it is empty."""
+    monkeypatch.delenv(TOKEN, raising=False)
+    path = str(write())
+    assert main(["report", "--config", path]) == 1
+    assert main(["migrate", "--config", path]) == 0
+    capsys.readouterr()
+    assert main(["report", "--config", path, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"orders": [], "attempts": 0}
