@@ -115,6 +115,8 @@ def _open_session(model: bytes, *, manifest: Manifest) -> Any:  # noqa: ANN401 -
     options.inter_op_num_threads = 1
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     options.log_severity_level = 4
+    options.enable_cpu_mem_arena = False  # a few kilobytes a call need no arena
+    options.enable_mem_pattern = False
     try:
         session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     except _runtime_errors() as exc:

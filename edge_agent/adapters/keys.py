@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import base64
 import hmac
-import os
 import secrets
-from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from http_message_signatures import HTTPMessageSigner, HTTPSignatureKeyResolver, algorithms
 
+from edge_agent.adapters.secret_file import load_or_make
 from edge_agent.errors import ConfigurationError
 
 _KEY_FILE = "household.key"
@@ -70,8 +69,8 @@ def load_or_create(folder: Path) -> HouseholdKey:
 
     Raises: ConfigurationError when a key file is there and cannot be used.
     """
-    secret = _load_or_create(folder / _SECRET_FILE, make=lambda: secrets.token_bytes(_SECRET_BYTES))
-    pem = _load_or_create(folder / _KEY_FILE, make=_new_key)
+    secret = load_or_make(folder / _SECRET_FILE, make=lambda: secrets.token_bytes(_SECRET_BYTES))
+    pem = load_or_make(folder / _KEY_FILE, make=_new_key)
     try:
         key = serialization.load_pem_private_key(pem, password=None)
     except ValueError as exc:
@@ -85,19 +84,3 @@ def _new_key() -> bytes:
     return Ed25519PrivateKey.generate().private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-
-
-def _load_or_create(path: Path, *, make: Callable[[], bytes]) -> bytes:
-    if path.exists():
-        return path.read_bytes()
-    content = make()
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:  # noqa: PTH123 - the mode
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-    return content

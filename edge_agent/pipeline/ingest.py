@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 from edge_agent.core.messages import (
     Birth,
@@ -44,16 +45,20 @@ class Ingest:
         messages = await self._inbox.receive(group_max=self._group_max, wait_s=self._wait_s)
         accepted: list[Decoded] = []
         quarantined: list[Quarantined] = []
-        for message in messages:
+        for message in sorted(messages, key=_births_first):
             self._sort(message, accepted, quarantined)
         cursors = self._store.commit(accepted, quarantined)
         self._inbox.acknowledge(messages)
         await self._devices.acknowledge(cursors)
+        await self._report(quarantined)
+        return len(messages)
+
+    async def _report(self, quarantined: Sequence[Quarantined]) -> None:
         for strange in quarantined:
             log.warning("quarantined reason=%s topic=%s", strange.reason, strange.topic)
-            if strange.reason is QuarantineReason.UNKNOWN_DEVICE and strange.device is not None:
+            unknown = strange.reason is QuarantineReason.UNKNOWN_DEVICE
+            if unknown and strange.device is not None and self._store.birth_of(strange.device) is None:
                 await self._devices.ask_rebirth(strange.device)
-        return len(messages)
 
     def _sort(self, message: RawMessage, accepted: list[Decoded], quarantined: list[Quarantined]) -> None:
         match self._decoder.decode(message, now=self._clock.now()):
@@ -65,3 +70,8 @@ class Ingest:
                 self._store.record_birth(birth)
             case PresenceChange() as change:
                 self._store.record_presence(change)
+
+
+def _births_first(message: RawMessage) -> bool:
+    """Brokers may deliver a reading before the birth that says how to read it; the order is kept otherwise."""
+    return not message.topic.endswith("/birth")

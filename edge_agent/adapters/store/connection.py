@@ -103,6 +103,7 @@ def _configure(db: apsw.Connection) -> None:
     db.execute("PRAGMA trusted_schema=OFF")
     db.execute("PRAGMA secure_delete=ON")
     db.execute("PRAGMA journal_size_limit=16777216")
+    db.execute("PRAGMA cache_size=-1024")  # KiB: the working set of a home is small
 
 
 def _check(db: apsw.Connection, path: Path) -> None:

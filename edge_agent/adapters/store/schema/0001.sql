@@ -38,10 +38,13 @@ CREATE TABLE sequence (
     PRIMARY KEY (device, boot)
 ) STRICT, WITHOUT ROWID;
 
+-- `boot` and `seq` where the envelope was sound: such a message counts as stored for its device's cursor.
 CREATE TABLE quarantine (
     id INTEGER PRIMARY KEY,
     topic TEXT NOT NULL,
     device TEXT,
+    boot TEXT,
+    seq INTEGER,
     reason TEXT NOT NULL,
     detail TEXT NOT NULL,
     payload BLOB NOT NULL,
@@ -50,6 +53,7 @@ CREATE TABLE quarantine (
     received_ms INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX quarantine_redelivery ON quarantine (topic, digest);
+CREATE INDEX quarantine_identity ON quarantine (device, boot, seq) WHERE seq IS NOT NULL;
 
 CREATE TABLE device (
     device TEXT PRIMARY KEY,

@@ -1,0 +1,145 @@
+"""`restock-hub`: arguments, configuration, logging, and the only exit of the hub."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from edge_agent import __version__
+from edge_agent.config import HubConfig, load, secrets_from
+from edge_agent.errors import ConfigurationError, HubError
+
+EXIT_DONE, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    arguments = _parser().parse_args(argv)
+    logging.basicConfig(level=arguments.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    for chatty in ("httpx", "httpcore", "hypercorn.error"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    try:
+        return _command(arguments)
+    except ConfigurationError as exc:
+        print(f"restock-hub: {exc}", file=sys.stderr)
+        return EXIT_USAGE
+    except HubError as exc:
+        print(f"restock-hub: {type(exc).__name__}: {exc}", file=sys.stderr)
+        return EXIT_FAILED
+
+
+def _command(arguments: argparse.Namespace) -> int:
+    if arguments.command == "profiles":
+        return _profiles(arguments)
+    config = load(arguments.config)
+    if arguments.check_config:
+        print(
+            json.dumps(
+                config.model_dump(mode="json") | {"secrets": secrets_from(os.environ).model_dump(mode="json")}, indent=2
+            )
+        )
+        return EXIT_DONE
+    match arguments.command:
+        case "setup":
+            return _set_up(config, arguments)
+        case "report":
+            return _report(config, as_json=arguments.json)
+        case _:
+            return _run(config)
+
+
+def _run(config: HubConfig) -> int:
+    from edge_agent.adapters.allocator import stay_small  # noqa: PLC0415
+
+    stay_small()
+    from edge_agent.app import run  # noqa: PLC0415 - only this command pays for what it imports
+
+    try:
+        asyncio.run(run(config, secrets_from(os.environ)))
+    except BaseExceptionGroup as group:
+        raise _first_of_ours(group) or group from None
+    return EXIT_DONE
+
+
+def _first_of_ours(group: BaseExceptionGroup[BaseException]) -> HubError | None:
+    """The first error of ours in a group of tasks that failed together: that one a person can act on."""
+    for error in group.exceptions:
+        found = _first_of_ours(error) if isinstance(error, BaseExceptionGroup) else error
+        if isinstance(found, HubError):
+            return found
+    return None
+
+
+def _set_up(config: HubConfig, arguments: argparse.Namespace) -> int:
+    from edge_agent.commission import set_up  # noqa: PLC0415
+
+    if sys.stdin.isatty():
+        print("Password for the owner's account (at least 12 characters), then Enter:", file=sys.stderr)
+    password = sys.stdin.readline().rstrip("\n")
+    known = set_up(config, household_file=arguments.household, owner=arguments.owner, password=password)
+    print(json.dumps(known))
+    return EXIT_DONE
+
+
+def _report(config: HubConfig, *, as_json: bool) -> int:
+    from edge_agent.commission import report  # noqa: PLC0415
+
+    counted = report(config)
+    if as_json:
+        print(json.dumps(counted))
+    else:
+        for name, value in counted.items():
+            print(f"{name}: {json.dumps(value)}")
+    return EXIT_DONE if counted["audit_ok"] else EXIT_FAILED
+
+
+def _profiles(arguments: argparse.Namespace) -> int:
+    from edge_agent.adapters import profile_tools, profiles  # noqa: PLC0415
+
+    if arguments.action == "check":
+        folders = (arguments.folder,) if arguments.folder else profiles.profile_folders()
+        checked = profile_tools.check_profiles(folders)
+        for problem in checked.problems:
+            print(problem, file=sys.stderr)
+        print(f"{len(checked.profiles)} profiles, {checked.samples} samples, {len(checked.problems)} problems")
+        return EXIT_FAILED if checked.problems else EXIT_DONE
+    loaded = profiles.load_profiles(profiles.profile_folders())
+    decoded = profile_tools.decode_manifest(arguments.manifest, registry=loaded.registry, now=datetime.now(UTC))
+    print(json.dumps(decoded))
+    return EXIT_DONE
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="restock-hub", description="The hub of a home: stock, prompts, orders.")
+    parser.add_argument("--version", action="version", version=f"restock-hub {__version__}")
+    parser.add_argument("--log-level", default="INFO", choices=["DEBUG", "INFO", "WARNING", "ERROR"])
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    run = commands.add_parser("run", help="run the hub until it is told to stop")
+    set_up = commands.add_parser("setup", help="make the household's key, documents and owner account")
+    set_up.add_argument("--household", type=Path, required=True, help="TOML file with items and preferences")
+    set_up.add_argument("--owner", default="owner", help="name of the owner's account (its password: standard input)")
+    report = commands.add_parser("report", help="count what the store holds; the hub must be stopped")
+    report.add_argument("--json", action="store_true", help="one JSON object on standard output")
+    for command in (run, set_up, report):
+        command.add_argument("--config", type=Path, help="TOML file; without it the defaults hold")
+        command.add_argument("--check-config", action="store_true", help="print the effective values and stop")
+
+    actions = commands.add_parser("profiles", help="device profiles").add_subparsers(dest="action", required=True)
+    check = actions.add_parser("check", help="load profiles and run the samples inside them")
+    check.add_argument("folder", type=Path, nargs="?", help="a folder of profiles; without it, those that ship")
+    decode = actions.add_parser("decode", help="decode recorded payloads")
+    decode.add_argument("--manifest", type=Path, required=True, help='JSON: [{"file": path, "topic": topic}, ...]')
+    decode.add_argument("--json", action="store_true", help="accepted for scripts; the output is JSON either way")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,84 @@
+"""A bounded queue from the MQTT library's thread to the event loop.
+
+Full, it blocks the thread, so that the socket fills and TCP holds the broker back; closed, it lets go of the thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+
+from edge_agent.core.messages import RawMessage
+
+
+class HandOver:
+    """One thread puts, one task takes. Bounded in messages and in bytes of payload."""
+
+    def __init__(self, *, messages_max: int, bytes_max: int) -> None:
+        self._messages_max = messages_max
+        self._bytes_max = bytes_max
+        self._waiting: deque[RawMessage] = deque()
+        self._bytes = 0
+        self._changed = threading.Condition()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._news = asyncio.Event()
+        self._fault: Exception | None = None
+
+    def open(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Begin to hand over to this loop."""
+        with self._changed:
+            self._loop = loop
+
+    def close(self) -> None:
+        """Let a blocked thread go; what it holds was not acknowledged and comes again."""
+        with self._changed:
+            self._loop = None
+            self._changed.notify_all()
+
+    def put(self, message: RawMessage) -> bool:
+        """From the thread: hand one message over, waiting for room; False when the hand-over is closed."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._loop is None or self._has_room())
+            if self._loop is None:
+                return False
+            self._waiting.append(message)
+            self._bytes += len(message.payload)
+            self._loop.call_soon_threadsafe(self._news.set)
+            return True
+
+    def fail(self, fault: Exception) -> None:
+        """From the thread: whoever waits or takes next gets this raised."""
+        with self._changed:
+            self._fault = fault
+            if self._loop is not None:
+                self._loop.call_soon_threadsafe(self._news.set)
+
+    async def take(self, messages_max: int, *, wait_s: float) -> list[RawMessage]:
+        """From the loop: wait for one message, then for more, up to `messages_max` or `wait_s` of real time."""
+        while not self._waiting:
+            await self._next_news()
+        try:
+            async with asyncio.timeout(wait_s):
+                while len(self._waiting) < messages_max:
+                    await self._next_news()
+        except TimeoutError:
+            pass  # the group is as large as it has become
+        return self._pop(messages_max)
+
+    async def _next_news(self) -> None:
+        """`put` appends before it sets the event, and the event is set on this loop: no message is overlooked."""
+        if self._fault is not None:
+            raise self._fault
+        self._news.clear()
+        await self._news.wait()
+
+    def _pop(self, messages_max: int) -> list[RawMessage]:
+        with self._changed:
+            taken = [self._waiting.popleft() for _ in range(min(messages_max, len(self._waiting)))]
+            self._bytes -= sum(len(message.payload) for message in taken)
+            self._changed.notify_all()
+            return taken
+
+    def _has_room(self) -> bool:
+        return len(self._waiting) < self._messages_max and self._bytes < self._bytes_max

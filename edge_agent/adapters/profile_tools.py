@@ -1,0 +1,156 @@
+"""What a person or a script asks about profiles: whether they are sound, and what they make of given files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Annotated, Any, assert_never
+
+from pydantic import BaseModel, ConfigDict, StringConstraints, TypeAdapter, ValidationError
+
+from edge_agent.adapters.profiles import load_profiles
+from edge_agent.core.decode import Decoder, Limits
+from edge_agent.core.messages import (
+    Birth,
+    Decoded,
+    DeviceId,
+    Presence,
+    PresenceChange,
+    Quarantined,
+    RawMessage,
+    Reading,
+)
+from edge_agent.core.profile import Expected, Profile, Sample
+from edge_agent.core.registry import Registry
+from edge_agent.errors import ConfigurationError
+
+_HOME = "sample"
+_DEVICE = DeviceId("sample")
+_NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)  # the instant of every native sample
+_FILE_BYTES_MAX = 1_048_576
+
+
+@dataclass(frozen=True, slots=True)
+class CheckReport:
+    """What `profiles check` found. `problems` names file, field or sample; empty when all is sound."""
+
+    profiles: tuple[str, ...]
+    samples: int
+    problems: tuple[str, ...]
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    file: Annotated[str, StringConstraints(min_length=1, max_length=4_096)]
+    topic: Annotated[str, StringConstraints(min_length=1, max_length=65_535)]
+
+
+def check_profiles(folders: Sequence[Traversable]) -> CheckReport:
+    """Load every profile and run every sample in it.
+
+    Raises: ConfigurationError when a folder cannot be read.
+    """
+    loaded = load_profiles(folders)
+    profiles = loaded.registry.profiles()
+    problems = [str(refusal) for refusal in loaded.refused]
+    for profile in profiles:
+        problems.extend(sample_problems(profile))
+    return CheckReport(
+        profiles=tuple(profile.profile for profile in profiles),
+        samples=sum(len(profile.samples) for profile in profiles),
+        problems=tuple(problems),
+    )
+
+
+def sample_problems(profile: Profile) -> list[str]:
+    """Every sample that does not give what it promises; empty when all do."""
+    return [
+        f"{profile.profile}: sample {sample.name!r}: {problem}"
+        for sample in profile.samples
+        if (problem := _sample_problem(profile, sample))
+    ]
+
+
+def decode_manifest(manifest: Path, *, registry: Registry, now: datetime) -> list[dict[str, Any]]:
+    """One object a file of the manifest, `[{"file", "topic"}, ...]`: its profile and signals.
+
+    Raises: ConfigurationError when the manifest or one of its files cannot be read.
+    """
+    decoder = Decoder(registry, home=_HOME, limits=Limits(), birth_of=lambda _: None)
+    return [_decode_file(entry, decoder, registry=registry, now=now) for entry in _entries(manifest)]
+
+
+def _sample_problem(profile: Profile, sample: Sample) -> str:
+    birth = Birth(_DEVICE, profile.profile, "sample", "boot-1", _NOW)
+    decoder = Decoder(Registry([profile]), home=_HOME, limits=Limits(), birth_of=lambda _: birth)
+    topic = (profile.match.topic or f"restock/v1/{_HOME}/{{device}}/reading").replace("{device}", _DEVICE)
+    payload = json.dumps(sample.payload, ensure_ascii=False).encode()
+    match decoder.decode(_message(topic, payload, at=_NOW), now=_NOW):
+        case Decoded(readings=readings):
+            if sample.quarantine is not None:
+                return f"should be kept apart as {sample.quarantine}, was understood"
+            return _difference(sample.expect or {}, readings)
+        case Quarantined(reason=reason, detail=detail):
+            return "" if reason is sample.quarantine else f"was kept apart: {reason}: {detail}"
+        case Birth() | PresenceChange():
+            return "is no reading"
+        case outcome:
+            assert_never(outcome)
+
+
+def _difference(expected: dict[str, Expected | Any], readings: Sequence[Reading]) -> str:
+    got = {
+        reading.signal: (reading.value, reading.unit) if reading.presence is Presence.VALUE else str(reading.presence)
+        for reading in readings
+    }
+    wanted = {name: (each.value, each.unit) if isinstance(each, Expected) else each for name, each in expected.items()}
+    wrong = sorted(name for name in got.keys() | wanted.keys() if got.get(name) != wanted.get(name))
+    return "; ".join(f"{name} wants {wanted.get(name)}, got {got.get(name)}" for name in wrong)
+
+
+def _entries(manifest: Path) -> list[_Entry]:
+    try:
+        return TypeAdapter(list[_Entry]).validate_json(manifest.read_bytes())
+    except OSError as exc:
+        raise ConfigurationError(f"{manifest}: cannot be read ({exc.strerror})") from exc
+    except ValidationError as exc:
+        raise ConfigurationError(f'{manifest}: a JSON array of {{"file", "topic"}} is needed') from exc
+
+
+def _decode_file(entry: _Entry, decoder: Decoder, *, registry: Registry, now: datetime) -> dict[str, Any]:
+    try:
+        with Path(entry.file).open("rb") as stream:
+            payload = stream.read(_FILE_BYTES_MAX)
+    except OSError as exc:
+        raise ConfigurationError(f"{entry.file}: cannot be read ({exc.strerror})") from exc
+    outcome = decoder.decode(_message(entry.topic, payload, at=now), now=now)
+    if not isinstance(outcome, Decoded):
+        kept = f"{outcome.reason}: {outcome.detail}" if isinstance(outcome, Quarantined) else "no reading"
+        return {"file": entry.file, "profile": None, "signals": [], "why": kept}
+    profile = registry.by_id(outcome.profile)
+    return {
+        "file": entry.file,
+        "profile": outcome.profile,
+        "signals": [_signal(reading, profile) for reading in outcome.readings],
+    }
+
+
+def _signal(reading: Reading, profile: Profile | None) -> dict[str, Any]:
+    said = {"signal": reading.signal, "status": str(reading.presence)}
+    if reading.presence is not Presence.VALUE or profile is None:
+        return said
+    direction = profile.signals[reading.signal].direction
+    return said | {
+        "value": reading.value,
+        "unit": reading.unit,
+        "direction": None if direction == "none" else str(direction),
+    }
+
+
+def _message(topic: str, payload: bytes, *, at: datetime) -> RawMessage:
+    return RawMessage(topic=topic, payload=payload, retained=False, duplicate=False, received_at=at, receipt=0)

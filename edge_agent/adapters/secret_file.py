@@ -1,0 +1,27 @@
+"""Small files that only the hub's own user may read: made once, whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+
+def load_or_make(path: Path, *, make: Callable[[], bytes]) -> bytes:
+    """The file's bytes; `make` gives them on first use, and they are durable before this returns."""
+    if path.exists():
+        return path.read_bytes()
+    content = make()
+    temporary = path.with_name(f"{path.name}.new")
+    temporary.unlink(missing_ok=True)
+    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:  # noqa: PTH123 - the mode
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.rename(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+    return content

@@ -1,0 +1,247 @@
+"""Messages, quarantine, devices and the folded stock in SQLite: each message once, and how far each boot is complete.
+
+Rules of this file:
+- (device, boot, seq) is the identity of a message with a sequence. The first body stands; another one is kept apart.
+- Without a sequence, a redelivery with a topic and digest that are known is the same message.
+- A message that was kept apart counts as stored for its device's cursor when its envelope was sound, so that a device
+  does not hold on for ever to what will never be accepted.
+- The run of a boot starts at the lowest seq of the first group in which the hub saw it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+
+import apsw
+
+from edge_agent.adapters.store.connection import Connection, from_ms, to_ms
+from edge_agent.core.estimate import StockState
+from edge_agent.core.messages import (
+    Birth,
+    Decoded,
+    DeviceId,
+    ItemId,
+    Presence,
+    PresenceChange,
+    Quarantined,
+    QuarantineReason,
+    Reading,
+    StoredCursor,
+)
+
+_QUARANTINE_ROWS_MAX = 10_000
+_QUARANTINE_BYTES_MAX = 4_096
+
+_Boot = tuple[DeviceId, str]
+
+
+class SqliteReadings:
+    """Fulfils ports.ReadingStore. Every call is one transaction, durable when it returns.
+
+    The newest `quarantine_rows_max` messages that were kept apart stay.
+    """
+
+    def __init__(self, connection: Connection, *, quarantine_rows_max: int = _QUARANTINE_ROWS_MAX) -> None:
+        self._connection = connection
+        self._quarantine_rows_max = quarantine_rows_max
+
+    def commit(self, accepted: Sequence[Decoded], quarantined: Sequence[Quarantined]) -> list[StoredCursor]:
+        """Store a group, each message once; returns the cursor of every (device, boot) in it, known ones included."""
+        if not accepted and not quarantined:
+            return []
+        seen: dict[_Boot, list[int]] = {}
+        with self._connection.transaction() as db:
+            for message in accepted:
+                _store(db, message)
+                _note(seen, message.device, message.boot, seq=message.seq)
+            for strange in quarantined:
+                _keep_apart(db, strange)
+                _note(seen, strange.device, strange.boot, seq=strange.seq)
+            db.execute(
+                "DELETE FROM quarantine WHERE id <= (SELECT max(id) FROM quarantine) - ?", (self._quarantine_rows_max,)
+            )
+            return [_advance(db, boot, first_seq=min(seqs)) for boot, seqs in seen.items()]
+
+    def record_birth(self, birth: Birth) -> None:
+        """Remember which profile and boot a device announced."""
+        at_ms = to_ms(birth.received_at)
+        with self._connection.transaction() as db:
+            db.execute(
+                "INSERT INTO device (device, profile, firmware, boot, birth_ms, seen_ms) VALUES (?, ?, ?, ?, ?, ?) "
+                "ON CONFLICT (device) DO UPDATE SET profile = excluded.profile, firmware = excluded.firmware, "
+                "boot = excluded.boot, birth_ms = excluded.birth_ms, seen_ms = excluded.seen_ms",
+                (birth.device, birth.profile, birth.firmware, birth.boot, at_ms, at_ms),
+            )
+
+    def record_presence(self, change: PresenceChange) -> None:
+        """Remember that a device came or went."""
+        with self._connection.transaction() as db:
+            db.execute(
+                "INSERT INTO device (device, online, presence_ms) VALUES (?, ?, ?) "
+                "ON CONFLICT (device) DO UPDATE SET online = excluded.online, presence_ms = excluded.presence_ms",
+                (change.device, int(change.online), to_ms(change.received_at)),
+            )
+
+    def birth_of(self, device: DeviceId) -> Birth | None:
+        """The last birth certificate of a device."""
+        row = self._connection.db.execute(
+            "SELECT profile, firmware, boot, birth_ms FROM device WHERE device = ? AND birth_ms IS NOT NULL", (device,)
+        ).fetchone()
+        if row is None:
+            return None
+        profile, firmware, boot, birth_ms = row
+        return Birth(device, profile, firmware, boot, from_ms(birth_ms))
+
+    def readings_after(
+        self, device: DeviceId, signal: str, *, after_id: int, limit: int
+    ) -> list[tuple[int, datetime, Reading]]:
+        """Stored readings of one signal in the order in which they were stored: (id, event_at, reading)."""
+        rows = self._connection.db.execute(
+            "SELECT id, event_ms, presence, number, text, unit FROM reading "
+            "WHERE device = ? AND signal = ? AND id > ? ORDER BY id LIMIT ?",
+            (device, signal, after_id, limit),
+        )
+        return [
+            (row_id, from_ms(event_ms), Reading(signal, Presence(presence), number if text is None else text, unit))
+            for row_id, event_ms, presence, number, text, unit in rows
+        ]
+
+    def load_stock(self, item: ItemId) -> StockState | None:
+        """The folded state of one item."""
+        text = self._connection.db.execute("SELECT state FROM stock WHERE item = ?", (item,)).get
+        return None if text is None else StockState.from_json(text)
+
+    def save_stock(self, states: Sequence[StockState]) -> None:
+        """Keep the folded states."""
+        with self._connection.transaction() as db:
+            db.executemany(
+                "INSERT INTO stock (item, state) VALUES (?, ?) ON CONFLICT (item) DO UPDATE SET state = excluded.state",
+                [(state.item, state.to_json()) for state in states],
+            )
+
+
+def _store(db: apsw.Connection, message: Decoded) -> None:
+    """Insert the message and its readings, unless it is known."""
+    if _is_known(db, message):
+        return
+    values = (message.device, message.profile, message.topic, message.boot, message.seq, message.digest)
+    db.execute(
+        "INSERT INTO message (device, profile, topic, boot, seq, digest, event_ms, received_ms) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (*values, to_ms(message.event_at), to_ms(message.received_at)),
+    )
+    message_id, event_ms = db.last_insert_rowid(), to_ms(message.event_at)
+    db.executemany(
+        "INSERT INTO reading (message_id, device, signal, presence, number, text, unit, event_ms) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        [(message_id, message.device, *_columns(reading), event_ms) for reading in message.readings],
+    )
+    db.execute(
+        "INSERT INTO device (device, profile, seen_ms) VALUES (?, ?, ?) ON CONFLICT (device) DO UPDATE SET "
+        "profile = coalesce(device.profile, excluded.profile), seen_ms = excluded.seen_ms",
+        (message.device, message.profile, to_ms(message.received_at)),
+    )
+
+
+def _is_known(db: apsw.Connection, message: Decoded) -> bool:
+    """Whether it was stored before; another body under a known identity is kept apart and counts as known."""
+    if message.seq is None:
+        return message.duplicate and _exists(
+            db,
+            "SELECT 1 FROM message WHERE topic = ? AND digest = ? AND seq IS NULL",
+            (message.topic, message.digest),
+        )
+    identity = (message.device, message.boot, message.seq)
+    stored = db.execute("SELECT digest FROM message WHERE device = ? AND boot = ? AND seq = ?", identity).get
+    if stored is None:
+        return False
+    if stored != message.digest:
+        _keep_apart(db, _conflict(message))
+    return True
+
+
+def _conflict(message: Decoded) -> Quarantined:
+    """What the second body said; its bytes are gone by now, so its readings stand for them."""
+    said = json.dumps({reading.signal: reading.value for reading in message.readings}).encode()
+    return Quarantined(
+        topic=message.topic,
+        device=message.device,
+        reason=QuarantineReason.SEQUENCE_CONFLICT,
+        detail=f"boot {message.boot}, seq {message.seq} was stored with another body, which stands",
+        payload=said,
+        size_bytes=len(said),
+        digest=message.digest,
+        received_at=message.received_at,
+        duplicate=True,  # the same second body is counted once, however often it comes
+        boot=message.boot,
+        seq=message.seq,
+    )
+
+
+def _keep_apart(db: apsw.Connection, strange: Quarantined) -> None:
+    """Insert into the quarantine, unless this very message is there."""
+    known = strange.duplicate and _exists(
+        db, "SELECT 1 FROM quarantine WHERE topic = ? AND digest = ?", (strange.topic, strange.digest)
+    )
+    resent = strange.seq is not None and _exists(
+        db,
+        "SELECT 1 FROM quarantine WHERE device = ? AND boot = ? AND seq = ? AND digest = ?",
+        (strange.device, strange.boot, strange.seq, strange.digest),
+    )
+    if known or resent:
+        return
+    db.execute(
+        "INSERT INTO quarantine (topic, device, boot, seq, reason, detail, payload, size_bytes, digest, received_ms) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            strange.topic,
+            strange.device,
+            strange.boot,
+            strange.seq,
+            strange.reason.value,
+            strange.detail,
+            strange.payload[:_QUARANTINE_BYTES_MAX],
+            strange.size_bytes,
+            strange.digest,
+            to_ms(strange.received_at),
+        ),
+    )
+
+
+def _advance(db: apsw.Connection, boot: _Boot, *, first_seq: int) -> StoredCursor:
+    """Move the cursor of one boot over everything that has no gap before it."""
+    row = db.execute("SELECT seq FROM sequence WHERE device = ? AND boot = ?", boot).fetchone()
+    reached = first_seq - 1 if row is None else row[0]
+    stored = db.execute(
+        "SELECT seq FROM message WHERE device = ?1 AND boot = ?2 AND seq > ?3 "
+        "UNION SELECT seq FROM quarantine WHERE device = ?1 AND boot = ?2 AND seq > ?3 ORDER BY 1",
+        (*boot, reached),
+    )
+    for (seq,) in stored:
+        if seq != reached + 1:
+            break
+        reached = seq
+    db.execute(
+        "INSERT INTO sequence (device, boot, first_seq, seq) VALUES (?, ?, ?, ?) "
+        "ON CONFLICT (device, boot) DO UPDATE SET seq = excluded.seq",
+        (*boot, first_seq, reached),
+    )
+    return StoredCursor(*boot, reached)
+
+
+def _note(seen: dict[_Boot, list[int]], device: DeviceId | None, boot: str | None, *, seq: int | None) -> None:
+    if device is not None and boot is not None and seq is not None:
+        seen.setdefault((device, boot), []).append(seq)
+
+
+def _columns(reading: Reading) -> tuple[str, str, float | None, str | None, str]:
+    """signal, presence, number, text, unit."""
+    text = reading.value if isinstance(reading.value, str) else None
+    number = None if isinstance(reading.value, str) else reading.value
+    return reading.signal, reading.presence.value, number, text, reading.unit
+
+
+def _exists(db: apsw.Connection, query: str, values: tuple[str | int | None, ...]) -> bool:
+    return db.execute(query, values).get is not None

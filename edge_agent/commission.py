@@ -1,0 +1,101 @@
+"""Setting a home up, and counting what it holds: what `restock-hub setup` and `restock-hub report` do.
+
+Both need the store for themselves, so the hub must not be running.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from edge_agent.adapters.household import HouseholdFile
+from edge_agent.adapters.keys import load_or_create
+from edge_agent.adapters.passwords import Argon2Passwords
+from edge_agent.adapters.store.accounts import Accounts
+from edge_agent.adapters.store.connection import Connection
+from edge_agent.adapters.store.inspection import SqliteInspection
+from edge_agent.adapters.store.orders import Orders
+from edge_agent.config import HubConfig
+from edge_agent.core.catalogue import Household
+from edge_agent.core.people import Account, Role
+from edge_agent.errors import ConfigurationError
+from edge_agent.folder import HOUSEHOLD_FILE, STORE_FILE, data_folder
+
+PASSWORD_LENGTH_MIN = 12
+_ALL = 1_000_000
+
+
+def set_up(config: HubConfig, *, household_file: Path, owner: str, password: str) -> dict[str, str]:
+    """Make the key, the owner's account and the household's documents; returns what the bridge must know.
+
+    Raises: ConfigurationError for a household file that does not fit, or a password that is too short.
+    """
+    household = read_household(household_file)
+    if len(password) < PASSWORD_LENGTH_MIN:
+        raise ConfigurationError(f"password: {len(password)} characters; at least {PASSWORD_LENGTH_MIN} are needed")
+    folder = data_folder(config)
+    key = load_or_create(folder)
+    HouseholdFile(folder / HOUSEHOLD_FILE).save(household)
+    with Connection(folder / STORE_FILE) as connection:
+        account = Account(name=owner, role=Role.OWNER, password_hash=Argon2Passwords().hash(password))
+        Accounts(connection).put_account(account)
+    return {"household": config.home.id, "hub": config.home.hub, "public_key": key.public_key_base64()}
+
+
+def read_household(path: Path) -> Household:
+    """A household's declaration in TOML.
+
+    Raises: ConfigurationError naming the file, the field, the value and what is allowed.
+    """
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
+        raise ConfigurationError(f"{path}: {exc}") from exc
+    try:
+        # By way of JSON, where strict models take arrays for tuples.
+        household = Household.model_validate_json(json.dumps(document, default=str))
+    except ValidationError as exc:
+        first = exc.errors(include_url=False)[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise ConfigurationError(f"{path}: {field} = {first['input']!r}: {first['msg']}") from exc
+    doubled = [item for item, times in Counter(item.id for item in household.items).items() if times > 1]
+    if doubled:
+        raise ConfigurationError(f"{path}: items.id = {doubled[0]!r}: each item needs an id of its own")
+    return household
+
+
+def report(config: HubConfig) -> Mapping[str, object]:
+    """What the store holds, counted: for `restock-hub report --json`."""
+    with Connection(data_folder(config) / STORE_FILE) as connection:
+        inspection, orders = SqliteInspection(connection), Orders(connection)
+        intents = orders.intents(live=False, limit=_ALL)
+        signers = orders.signers()
+        return {
+            "messages": inspection.message_ranges(),
+            "unsequenced": inspection.unsequenced_counts(),
+            "readings": inspection.readings_count(),
+            "quarantined": {str(reason): count for reason, count in inspection.quarantine_counts().items()},
+            "prompts": dict(Counter(str(prompt.state) for prompt in orders.prompts(live=False, limit=_ALL))),
+            "answers": orders.answers(),
+            "intents": [
+                {
+                    "id": intent.id,
+                    "item": intent.item,
+                    "state": str(intent.state),
+                    "merchant_order_id": intent.merchant_order_id,
+                    "quantity": intent.quantity,
+                    "total_minor": intent.total_minor,
+                    "total_max_minor": signers[intent.id].total_max_minor,
+                    "charged_minor": intent.charged_minor,
+                    "approved_by": signers[intent.id].signer,
+                }
+                for intent in intents
+            ],
+            "authorities": len(signers),
+            "audit_ok": orders.audit_break() is None,
+        }

@@ -1,0 +1,289 @@
+"""One message and the profiles in, one record out: readings, a birth, a presence, or the reason why it is kept apart.
+
+Rules of this file, in their order:
+- what is too large is not looked at;
+- a retained copy is never fresh evidence: only births and presence may be retained;
+- a Restock-native message must say in the payload which device the topic says;
+- a device without a birth is asked for one, never guessed;
+- a time outside the window around the hub's own is refused, and what the profile refuses is refused as a whole.
+
+Not here: whether a message was seen before (the store knows that).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from edge_agent.core.extract import read_signals
+from edge_agent.core.messages import (
+    Birth,
+    Decoded,
+    DeviceId,
+    PresenceChange,
+    Quarantined,
+    QuarantineReason,
+    RawMessage,
+)
+from edge_agent.core.payload import TreeLimits, parse_json
+from edge_agent.core.profile import NativeValue, Profile
+from edge_agent.core.registry import Registry, fitting
+from edge_agent.errors import DecodeError
+
+DEVICE_ID = re.compile(r"^[a-z0-9_-]{1,64}$")
+SEQ_MAX = 2**53
+
+_Device = Annotated[str, StringConstraints(pattern=DEVICE_ID)]
+_Boot = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,32}$")]
+_Instant = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z$")]
+_Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+_Word = Annotated[str, StringConstraints(max_length=120)]
+
+Outcome = Decoded | Birth | PresenceChange | Quarantined
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a message may be. `clock_skew_max_s` is to either side; a quarantined payload is cut to the last one."""
+
+    payload_bytes_max: int = 65_536
+    clock_skew_max_s: float = 86_400.0
+    quarantine_bytes_max: int = 4_096
+    tree: TreeLimits = field(default_factory=TreeLimits)
+
+
+class _Envelope(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
+
+    device: _Device
+    boot: _Boot
+
+
+class _BirthEnvelope(_Envelope):
+    profile: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_.]{1,64}$")]
+    firmware: Annotated[str, StringConstraints(min_length=1, max_length=64)]
+    at: _Instant
+
+
+class _StateEnvelope(_Envelope):
+    state: Literal["online", "offline"]
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
+
+    value: bool | int | float | _Word
+    unit: Annotated[str, StringConstraints(max_length=16)]
+
+
+class _ReadingEnvelope(_Envelope):
+    seq: Annotated[int, Field(ge=1, le=SEQ_MAX)]
+    at: _Instant
+    values: Annotated[dict[_Name, _Value], Field(min_length=1, max_length=64)]
+
+
+_E = TypeVar("_E", bound=_Envelope)
+
+
+class Decoder:
+    """Decodes for one home. `birth_of` tells which profile a native device announced."""
+
+    def __init__(
+        self, registry: Registry, *, home: str, limits: Limits, birth_of: Callable[[DeviceId], Birth | None]
+    ) -> None:
+        self._registry = registry
+        self._home = home
+        self._limits = limits
+        self._birth_of = birth_of
+
+    def decode(self, message: RawMessage, *, now: datetime) -> Outcome:
+        """One message, understood or kept apart with the reason; never raises for what a device sends."""
+        levels = message.topic.split("/")
+        native = levels[0] == "restock"
+        device = DeviceId(levels[3]) if native and len(levels) == 5 and DEVICE_ID.fullmatch(levels[3]) else None
+        try:
+            self._refuse_size(message)
+            if not native:
+                return self._foreign(message)
+            if device is None or levels[1:3] != ["v1", self._home]:
+                raise _unknown("not a topic of a device of this home")
+            return self._native(message, device, kind=levels[4], now=now)
+        except DecodeError as exc:
+            return self._apart(message, exc, device=device)
+
+    def _refuse_size(self, message: RawMessage) -> None:
+        if size_of(message) > self._limits.payload_bytes_max:
+            raise DecodeError(
+                QuarantineReason.TOO_LARGE,
+                f"{size_of(message)} bytes; {self._limits.payload_bytes_max} are allowed",
+            )
+
+    def _native(self, message: RawMessage, device: DeviceId, *, kind: str, now: datetime) -> Outcome:
+        match kind:
+            case "birth":
+                birth = self._envelope(_BirthEnvelope, message, device=device)
+                return Birth(device, birth.profile, birth.firmware, birth.boot, message.received_at)
+            case "state":
+                state = self._envelope(_StateEnvelope, message, device=device)
+                return PresenceChange(device, state.state == "online", message.received_at)
+            case "reading":
+                return self._reading(message, device, now=now)
+            case _:
+                raise _malformed("not a topic on which devices publish")
+
+    def _reading(self, message: RawMessage, device: DeviceId, *, now: datetime) -> Decoded | Quarantined:
+        _refuse_retained(message)
+        envelope = self._envelope(_ReadingEnvelope, message, device=device)
+        profile = self._profile_of(device)
+        try:
+            event_at = self._event_time(envelope.at, now=now)
+            _check_values(envelope, profile.match.native or {})
+            readings = read_signals(profile, envelope.model_dump())
+        except DecodeError as exc:
+            # The envelope is sound, so this seq is accounted for: the device need not send it for ever.
+            return self._apart(message, exc, device=device, boot=envelope.boot, seq=envelope.seq)
+        return Decoded(
+            device=device,
+            profile=profile.profile,
+            topic=message.topic,
+            boot=envelope.boot,
+            seq=envelope.seq,
+            digest=digest_of(message),
+            event_at=event_at,
+            received_at=message.received_at,
+            duplicate=message.duplicate,
+            readings=readings,
+        )
+
+    def _foreign(self, message: RawMessage) -> Decoded:
+        candidates = self._registry.candidates(message.topic)
+        if not candidates:
+            raise _unknown("no profile is for this topic")
+        _refuse_retained(message)
+        tree = parse_json(message.payload, self._limits.tree)
+        chosen = fitting(candidates, tree)
+        if chosen is None:
+            raise _unknown("no profile for this topic fits the content")
+        if not DEVICE_ID.fullmatch(chosen.device):
+            raise _unknown(f"the topic calls the device {chosen.device[:40]!r}; use a-z, 0-9, _ and -")
+        return Decoded(
+            device=DeviceId(chosen.device),
+            profile=chosen.profile.profile,
+            topic=message.topic,
+            boot=None,
+            seq=None,
+            digest=digest_of(message),
+            event_at=message.received_at,
+            received_at=message.received_at,
+            duplicate=message.duplicate,
+            readings=read_signals(chosen.profile, tree),
+        )
+
+    def _envelope(self, model: type[_E], message: RawMessage, *, device: DeviceId) -> _E:
+        tree = parse_json(message.payload, self._limits.tree)
+        try:
+            envelope = model.model_validate(tree)
+        except ValidationError as exc:
+            raise _malformed(_first_error(exc)) from exc
+        if envelope.device != device:
+            raise DecodeError(QuarantineReason.DEVICE_MISMATCH, f"topic says {device!r}, payload {envelope.device!r}")
+        return envelope
+
+    def _profile_of(self, device: DeviceId) -> Profile:
+        birth = self._birth_of(device)
+        if birth is None:
+            raise _unknown("no birth certificate yet")
+        profile = self._registry.by_id(birth.profile)
+        if profile is None or profile.match.native is None:
+            raise _unknown(f"its birth names the profile {birth.profile!r}, which is not loaded")
+        return profile
+
+    def _event_time(self, text: str, *, now: datetime) -> datetime:
+        try:
+            at = datetime.fromisoformat(text).astimezone(UTC)
+        except ValueError as exc:
+            raise _malformed(f"at: {exc}") from exc
+        if abs((at - now).total_seconds()) > self._limits.clock_skew_max_s:
+            raise DecodeError(QuarantineReason.WRONG_TIME, f"{text} is too far from the hub's own time")
+        return at
+
+    def _apart(
+        self,
+        message: RawMessage,
+        error: DecodeError,
+        *,
+        device: DeviceId | None,
+        boot: str | None = None,
+        seq: int | None = None,
+    ) -> Quarantined:
+        return Quarantined(
+            topic=message.topic,
+            device=device,
+            reason=QuarantineReason(error.reason),
+            detail=error.detail,
+            payload=message.payload[: self._limits.quarantine_bytes_max],
+            size_bytes=size_of(message),
+            digest=digest_of(message),
+            received_at=message.received_at,
+            duplicate=message.duplicate or message.retained,  # a retained copy comes again at every start
+            boot=boot,
+            seq=seq,
+        )
+
+
+def native_filters(home: str) -> tuple[str, ...]:
+    """MQTT subscriptions for the Restock-native devices of a home; births first."""
+    return tuple(f"restock/v1/{home}/+/{kind}" for kind in ("birth", "state", "reading"))
+
+
+def size_of(message: RawMessage) -> int:
+    """Bytes of the payload as it was published, also where the intake has cut it."""
+    return len(message.payload) if message.whole_bytes is None else message.whole_bytes
+
+
+def digest_of(message: RawMessage) -> str:
+    """SHA-256 of the payload in hex."""
+    return hashlib.sha256(message.payload).hexdigest()
+
+
+def _check_values(envelope: _ReadingEnvelope, declared: dict[str, NativeValue]) -> None:
+    for name, measured in envelope.values.items():
+        known = declared.get(name)
+        if known is None:
+            raise _malformed(f"values.{name}: the profile has no such value")
+        if _type_of(measured.value) != known.type:
+            raise _malformed(f"values.{name}: a {known.type} is needed")
+        if measured.unit != known.unit:
+            raise DecodeError(QuarantineReason.WRONG_UNIT, f"values.{name}: {measured.unit!r} for {known.unit!r}")
+
+
+def _type_of(value: bool | float | str) -> str:  # noqa: FBT001 - one of the three types of a value
+    if isinstance(value, bool):
+        return "flag"
+    return "text" if isinstance(value, str) else "number"
+
+
+def _refuse_retained(message: RawMessage) -> None:
+    if message.retained:
+        raise DecodeError(QuarantineReason.RETAINED, "a retained copy is never fresh evidence")
+
+
+def _unknown(detail: str) -> DecodeError:
+    return DecodeError(QuarantineReason.UNKNOWN_DEVICE, detail)
+
+
+def _malformed(detail: str) -> DecodeError:
+    return DecodeError(QuarantineReason.MALFORMED, detail)
+
+
+def _first_error(exc: ValidationError) -> str:
+    """Where and what; not the value, which may be private."""
+    first = exc.errors(include_url=False, include_input=False, include_context=False)[0]
+    where = ".".join(str(part)[:40] for part in first["loc"][:4]) or "payload"
+    return f"{where}: {first['msg']}"

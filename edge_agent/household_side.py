@@ -1,0 +1,228 @@
+"""The second half of the composition root: what thinks, talks to the bridge and serves the pages.
+
+Review, drain, status, prices and the pages run as named tasks of one group. A task that fails for a reason that passes
+(`RetryLaterError`) tries again on its next turn; a check that guards money (`FailClosedError`) stops the sends and
+nothing else; everything else ends the process, so that whoever supervises it starts it afresh from the store.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.resources
+import logging
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from hypercorn.asyncio import serve
+from hypercorn.config import Config as ServerConfig
+from hypercorn.typing import ASGIFramework
+from starlette.types import ASGIApp
+
+from edge_agent.adapters.bridge import BridgeClient
+from edge_agent.adapters.clock import MappedClock
+from edge_agent.adapters.egress import Egress
+from edge_agent.adapters.forecaster import load_forecaster
+from edge_agent.adapters.household import HouseholdFile
+from edge_agent.adapters.keys import HouseholdKey, load_or_create
+from edge_agent.adapters.passwords import Argon2Passwords
+from edge_agent.adapters.store.accounts import Accounts
+from edge_agent.adapters.store.connection import Connection
+from edge_agent.adapters.store.inspection import SqliteInspection
+from edge_agent.adapters.store.orders import Orders
+from edge_agent.adapters.store.readings import SqliteReadings
+from edge_agent.config import HubConfig
+from edge_agent.errors import FailClosedError, RetryLaterError, StoreCorruptError
+from edge_agent.folder import HOUSEHOLD_FILE, data_folder
+from edge_agent.pipeline.answer import Answering, Home
+from edge_agent.pipeline.overview import HomeOverview
+from edge_agent.pipeline.prices import PriceKeeper
+from edge_agent.pipeline.review import Review
+from edge_agent.pipeline.status import StatusRecorder
+from edge_agent.web.factory import create_app
+from edge_agent.web.parts import WebParts
+
+log = logging.getLogger(__name__)
+
+_STOP_WITHIN_S = 3.0
+
+
+async def work(
+    config: HubConfig, connection: Connection, readings: SqliteReadings, *, clock: MappedClock, stop: asyncio.Event
+) -> None:
+    """Wire this half and run it until `stop`."""
+    key = load_or_create(data_folder(config))
+    egress = Egress(
+        connection=connection,
+        clock=clock,
+        key=key,
+        household=config.home.id,
+        url=config.bridge.url,
+        timeout_s=config.bridge.timeout_s,
+    )
+    async with egress:
+        tasks = _wire(config, connection, readings, clock=clock, key=key, egress=egress)
+        await tasks.run(stop)
+
+
+@dataclass(frozen=True, slots=True)
+class Tasks:
+    """What runs side by side, once everything is wired."""
+
+    config: HubConfig
+    clock: MappedClock
+    review: Review
+    bridge: BridgeClient
+    status: StatusRecorder
+    prices: PriceKeeper
+    orders: Orders
+    pages: ASGIApp
+    wake: asyncio.Event
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """All of them in one group, until `stop`."""
+        async with asyncio.TaskGroup() as group:
+            tasks = [
+                group.create_task(self._every(self.config.review.every_s, self._look), name="review"),
+                group.create_task(self._drain_always(), name="drain"),
+                group.create_task(self._every(self.config.bridge.poll_every_s, self._follow), name="status"),
+                group.create_task(self._every(self.config.review.every_s, self._ask_prices), name="prices"),
+            ]
+            await serve(cast("ASGIFramework", self.pages), _server_config(self.config), shutdown_trigger=stop.wait)
+            for task in tasks:
+                task.cancel()
+
+    async def _every(self, period_s: float, turn: Callable[[], Awaitable[object]]) -> None:
+        while True:
+            try:
+                await turn()
+            except RetryLaterError as exc:
+                log.warning("try_again_later turn=%s error=%s", turn.__name__, exc)
+            except FailClosedError as exc:
+                log.critical("sends_stopped error=%s", exc)
+            await self.clock.sleep(period_s)
+
+    async def _drain_always(self) -> None:
+        """Drain when an approval wakes it, and now and then for what is left over."""
+        while True:
+            self.wake.clear()
+            try:
+                await self._drain()
+            except RetryLaterError as exc:
+                log.warning("try_again_later turn=drain error=%s", exc)
+            except FailClosedError as exc:
+                log.critical("sends_stopped error=%s", exc)
+            sleep = asyncio.create_task(self.clock.sleep(self.config.bridge.drain_every_s), name="drain_pause")
+            woken = asyncio.create_task(self.wake.wait(), name="drain_wake")
+            try:
+                await asyncio.wait({sleep, woken}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                sleep.cancel()
+                woken.cancel()
+
+    async def _drain(self) -> None:
+        if not self.orders.outbox(limit=1):
+            return
+        broken = self.orders.audit_break()
+        if broken is not None:
+            raise StoreCorruptError(f"the audit log is broken at entry {broken}: nothing is sent; restore a backup")
+        await self.bridge.drain()
+
+    async def _look(self) -> None:
+        self.review.run_once()
+
+    async def _follow(self) -> None:
+        await self.status.run_once()
+
+    async def _ask_prices(self) -> None:
+        if self.prices.due():
+            await self.prices.run_once()
+
+
+def _wire(
+    config: HubConfig,
+    connection: Connection,
+    readings: SqliteReadings,
+    *,
+    clock: MappedClock,
+    key: HouseholdKey,
+    egress: Egress,
+) -> Tasks:
+    """Which adapter fulfils which port."""
+    orders = Orders(connection)
+    household = HouseholdFile(data_folder(config) / HOUSEHOLD_FILE)
+    household.load()  # a wrong document is said at start, not at the first review
+    wake = asyncio.Event()
+    bridge = BridgeClient(egress=egress, orders=orders, clock=clock)
+    forecaster = load_forecaster(artefact_folder(config.model.artefact_dir))
+    log.info("forecaster source=%s", forecaster.source)
+    review = Review(
+        clock=clock,
+        readings=readings,
+        orders=orders,
+        household=household,
+        forecaster=forecaster,
+        new_id=_new_id,
+        stale_after_s=config.review.stale_after_s,
+    )
+    answering = Answering(
+        home=Home(household=config.home.id, hub=config.home.hub),
+        clock=clock,
+        household=household,
+        orders=orders,
+        signer=key,
+        new_id=_new_id,
+        wake=wake.set,
+    )
+    parts = WebParts(
+        clock=clock,
+        accounts=Accounts(connection),
+        passwords=Argon2Passwords(),
+        overview=HomeOverview(
+            household=household,
+            inspection=SqliteInspection(connection),
+            orders=orders,
+            review=review,
+            bridge=bridge,
+        ),
+        answers=answering,
+    )
+    return Tasks(
+        config=config,
+        clock=clock,
+        review=review,
+        bridge=bridge,
+        status=StatusRecorder(bridge=bridge, orders=orders),
+        prices=PriceKeeper(
+            bridge=bridge, orders=orders, household=household, clock=clock, every_s=config.bridge.prices_every_s
+        ),
+        orders=orders,
+        pages=create_app(parts, web=config.web, home=config.home),
+        wake=wake,
+    )
+
+
+def artefact_folder(configured: str) -> Path:
+    """Where the consumption model lies: as configured, or the one that ships with the hub."""
+    return Path(configured) if configured else Path(str(importlib.resources.files("models"))) / "artefacts"
+
+
+def _new_id() -> str:
+    """128 random bits in hex."""
+    return secrets.token_hex(16)
+
+
+def _server_config(config: HubConfig) -> ServerConfig:
+    """A server that slow or silent clients cannot starve."""
+    server = ServerConfig()
+    server.bind = [f"{config.web.host}:{config.web.port}"]
+    server.backlog = 64
+    server.keep_alive_timeout = 10
+    server.read_timeout = 15
+    server.graceful_timeout = _STOP_WITHIN_S
+    server.shutdown_timeout = _STOP_WITHIN_S
+    server.h11_max_incomplete_size = 16_384
+    server.include_server_header = False
+    return server

@@ -1,0 +1,257 @@
+"""The inbox on real brokers: nothing is acknowledged before it is asked for, and nothing is lost meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Event, Thread
+from typing import TYPE_CHECKING
+
+import aiomqtt
+import pytest
+
+from edge_agent.adapters.handover import HandOver
+from edge_agent.adapters.intake import MqttIntake
+from edge_agent.config import MqttConfig
+from edge_agent.core.messages import RawMessage
+from edge_agent.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from tests.conftest import Broker
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+WITHIN_S = 30.0  # a broker that redelivers on a timer needs 5 s
+TOPIC = "restock/v1/home/fridge/reading"
+FILTERS = ("restock/v1/home/+/reading", "bridge/+/status")
+
+pytestmark = pytest.mark.broker
+
+
+def intake(broker: Broker, *, filters: tuple[str, ...] = FILTERS, **config: object) -> MqttIntake:
+    """An inbox on this broker; always the same client, as after a restart of the hub."""
+    checked = MqttConfig.model_validate({"url": broker.url, **config})
+    return MqttIntake(checked, client_id="hub-1f7c", filters=filters, now=lambda: NOW)
+
+
+@asynccontextmanager
+async def running(inbox: MqttIntake) -> AsyncIterator[MqttIntake]:
+    """The inbox, connected and subscribed."""
+    async with inbox:
+        async with asyncio.timeout(WITHIN_S):
+            await inbox.ready()
+        yield inbox
+
+
+def publisher(broker: Broker) -> AbstractAsyncContextManager[aiomqtt.Client]:
+    """A device's connection."""
+    return aiomqtt.Client("127.0.0.1", broker.port)
+
+
+async def publish(broker: Broker, *payloads: bytes, retain: bool = False) -> None:
+    """Publish with QoS 1, one after the other, each taken by the broker."""
+    async with publisher(broker) as device:
+        for payload in payloads:
+            await device.publish(TOPIC, payload, qos=1, retain=retain)
+
+
+async def collect(inbox: MqttIntake, count: int, *, acknowledge: bool) -> list[RawMessage]:
+    """Receive until `count` different payloads are there."""
+    got: dict[bytes, RawMessage] = {}
+    async with asyncio.timeout(WITHIN_S):
+        while len(got) < count:
+            group = await inbox.receive(group_max=16, wait_s=0.02)
+            assert 1 <= len(group) <= 16
+            got |= {message.payload: message for message in group}
+            if acknowledge:
+                inbox.acknowledge(group)
+    return list(got.values())
+
+
+def numbered(count: int) -> list[bytes]:
+    """Payloads 0, 1, 2 ..."""
+    return [str(number).encode() for number in range(count)]
+
+
+async def test_messages_come_as_they_were_published(broker: Broker) -> None:
+    """Order, topic, payload and receive time are kept."""
+    async with running(intake(broker)) as inbox:
+        await publish(broker, *numbered(40))
+        got = await collect(inbox, 40, acknowledge=True)
+    assert [message.payload for message in got] == numbered(40)
+    assert {(message.topic, message.retained, message.received_at) for message in got} == {(TOPIC, False, NOW)}
+
+
+async def test_what_was_not_acknowledged_comes_again(broker: Broker) -> None:
+    """A hub that dies between receive and acknowledge loses nothing, and what it acknowledged stays away."""
+    async with running(intake(broker)) as inbox:
+        await publish(broker, *numbered(10))
+        first = await collect(inbox, 10, acknowledge=False)
+        inbox.acknowledge(first[:4])
+        await publish(broker, b"later")  # a round trip: the broker has read the acknowledgements by then
+        await collect(inbox, 1, acknowledge=False)
+    async with running(intake(broker)) as inbox:
+        again = await collect(inbox, 7, acknowledge=True)
+    assert sorted(message.payload for message in again) == [*numbered(10)[4:], b"later"]
+    assert all(message.duplicate for message in again)
+
+
+async def test_the_session_keeps_what_comes_while_the_hub_is_away(broker: Broker) -> None:
+    """The client id is the same after a restart, and so is the session."""
+    async with running(intake(broker)):
+        pass
+    await publish(broker, *numbered(5))
+    async with running(intake(broker)) as inbox:
+        assert len(await collect(inbox, 5, acknowledge=True)) == 5
+
+
+async def test_a_broker_that_dies_comes_back(broker: Broker) -> None:
+    """The inbox reconnects by itself; what was under way comes again, and old acknowledgements are not sent."""
+    async with running(intake(broker)) as inbox:
+        await publish(broker, *numbered(3))
+        stale = await collect(inbox, 3, acknowledge=False)
+        if broker.kind == "nats":
+            broker.kill()
+        else:
+            broker.stop()  # killed, Mosquitto forgets what it acknowledged last
+        broker.start()
+        again = await collect(inbox, 3, acknowledge=False)
+        assert {message.receipt for message in again}.isdisjoint(message.receipt for message in stale)
+        inbox.acknowledge(stale)  # their packet ids are taken by other deliveries now
+        await inbox.ready()
+    async with running(intake(broker)) as inbox:
+        assert len(await collect(inbox, 3, acknowledge=True)) == 3
+
+
+async def test_a_retained_copy_is_marked(broker: Broker) -> None:
+    """Retained means that it was planted before; a live copy of the same message is not retained."""
+    await publish(broker, b"planted", retain=True)
+    async with running(intake(broker)) as inbox:
+        (planted,) = await collect(inbox, 1, acknowledge=True)
+        assert planted.retained
+        await publish(broker, b"live", retain=True)
+        (live,) = await collect(inbox, 1, acknowledge=True)
+        assert not live.retained
+
+
+async def test_a_payload_over_the_limit_is_cut(broker: Broker) -> None:
+    """It is handed on with its beginning and its real size, so that it can be kept apart."""
+    async with running(intake(broker, payload_bytes_max=8_192)) as inbox:
+        await publish(broker, b"x" * 8_192, b"y" * 8_193)
+        whole, cut = sorted(await collect(inbox, 2, acknowledge=True), key=lambda message: message.payload)
+    assert (len(whole.payload), whole.whole_bytes) == (8_192, None)
+    assert (len(cut.payload), cut.whole_bytes) == (4_096, 8_193)
+
+
+async def test_a_full_inbox_holds_the_broker_back(broker: Broker) -> None:
+    """With room for 16, 200 messages wait in the socket and the broker, and all of them come."""
+    async with running(intake(broker, queue_max=16)) as inbox:
+        await publish(broker, *numbered(200))
+        assert len(await collect(inbox, 200, acknowledge=True)) == 200
+
+
+async def test_an_inbox_that_nobody_empties_can_be_closed(broker: Broker) -> None:
+    """Closing lets go of the network thread, and what it held comes to the next hub."""
+    async with running(intake(broker, queue_max=16)):
+        await publish(broker, *numbered(60))
+    async with running(intake(broker)) as inbox:
+        assert len(await collect(inbox, 60, acknowledge=True)) == 60
+
+
+async def test_mqtt_5(mosquitto_broker: Broker) -> None:
+    """The session and the redelivery are the same with version 5."""
+    async with running(intake(mosquitto_broker, protocol="5")) as inbox:
+        await publish(mosquitto_broker, b"one")
+        await collect(inbox, 1, acknowledge=False)
+    async with running(intake(mosquitto_broker, protocol="5")) as inbox:
+        assert [message.payload for message in await collect(inbox, 1, acknowledge=True)] == [b"one"]
+
+
+async def test_a_broker_without_mqtt_5(nats_broker: Broker) -> None:
+    """It is told at once, and not tried for ever."""
+    async with intake(nats_broker, protocol="5") as inbox, asyncio.timeout(WITHIN_S):
+        with pytest.raises(ConfigurationError, match="check user, password, client id and protocol"):
+            await inbox.receive(group_max=1, wait_s=0)
+
+
+HUB_MAY_READ = """
+authorization {
+  users = [{user: hub, password: right, permissions: {subscribe: ["restock.v1.home.*.reading", "$MQTT.sub.>"]}}]
+}
+"""
+
+
+async def test_a_refused_subscription(start_nats: Callable[[str], Broker]) -> None:
+    """SUBACK 0x80 on an open connection is an error that names the filter, not silence."""
+    broker = start_nats(HUB_MAY_READ)
+    config = MqttConfig(url=broker.url)
+    inbox = MqttIntake(config, client_id="h", filters=FILTERS, now=lambda: NOW, user="hub", password="right")
+    async with inbox, asyncio.timeout(WITHIN_S):
+        with pytest.raises(ConfigurationError, match="refuses the subscription 'bridge/\\+/status'"):
+            await inbox.ready()
+        with pytest.raises(ConfigurationError):
+            await inbox.receive(group_max=1, wait_s=0)
+        assert not inbox.connected
+
+
+async def test_a_wrong_password(start_nats: Callable[[str], Broker]) -> None:
+    """A refused log-in is an error that says what to check."""
+    broker = start_nats(HUB_MAY_READ)
+    inbox = MqttIntake(
+        MqttConfig(url=broker.url), client_id="h", filters=FILTERS, now=lambda: NOW, user="hub", password="wrong"
+    )
+    async with inbox, asyncio.timeout(WITHIN_S):
+        with pytest.raises(ConfigurationError, match="check user, password"):
+            await inbox.ready()
+
+
+async def test_a_ca_file_that_is_not_there(tmp_path: Path) -> None:
+    """TLS is never tried without the certificate that was named."""
+    config = MqttConfig(url="mqtts://127.0.0.1:8883", ca_file=str(tmp_path / "none.pem"))
+    with pytest.raises(ConfigurationError, match=r"mqtt\.ca_file"):
+        async with MqttIntake(config, client_id="h", filters=FILTERS, now=lambda: NOW):
+            pass
+
+
+def raw(payload: bytes) -> RawMessage:
+    """A message as paho's thread hands it over."""
+    return RawMessage("t", payload, retained=False, duplicate=False, received_at=NOW, receipt=1)
+
+
+@pytest.mark.parametrize(("messages_max", "bytes_max"), [(3, 10**6), (10**6, 30)])
+async def test_the_hand_over_blocks_when_it_is_full(messages_max: int, bytes_max: int) -> None:
+    """The fourth message waits for room, be the room messages or bytes."""
+    handover = HandOver(messages_max=messages_max, bytes_max=bytes_max)
+    handover.open(asyncio.get_running_loop())
+    entered, done = Event(), Event()
+
+    def fill() -> None:
+        for number in range(4):
+            if number == 3:
+                entered.set()
+            handover.put(raw(b"0123456789"))
+        done.set()
+
+    thread = Thread(target=fill)
+    thread.start()
+    await asyncio.to_thread(entered.wait, WITHIN_S)
+    assert not done.is_set()
+    assert len(await handover.take(1, wait_s=0)) == 1
+    assert await asyncio.to_thread(done.wait, WITHIN_S)
+    assert len(await handover.take(9, wait_s=0)) == 3
+    handover.close()
+    assert not handover.put(raw(b"late"))
+    thread.join()
+
+
+async def test_a_cancelled_receive_takes_nothing() -> None:
+    """What was waiting is there for the next one."""
+    handover = HandOver(messages_max=9, bytes_max=99)
+    handover.open(asyncio.get_running_loop())
+    handover.put(raw(b"kept"))
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await handover.take(5, wait_s=WITHIN_S)
+    assert [message.payload for message in await handover.take(1, wait_s=0)] == [b"kept"]

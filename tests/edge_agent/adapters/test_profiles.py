@@ -1,0 +1,141 @@
+"""Profile files: read safely, refused by name, and asked about by tools."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from edge_agent.adapters.profile_tools import check_profiles, decode_manifest
+from edge_agent.adapters.profiles import load_profiles, profile_folders, shipped_profiles
+from edge_agent.adapters.strict_yaml import StrictYamlError, load_yaml
+from edge_agent.core.registry import Registry
+from edge_agent.errors import ConfigurationError
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (b"a: &x 1", "line 1, column 4: anchors"),
+        (b"a: *x", "anchors"),
+        (b"a: &a [x]\nb: [*a, *a]", "anchors"),
+        (b"a: !!python/object/apply:os.system ['true']", "tags"),
+        (b"a: !!str 1", "tags"),
+        (b"a: 1\na: 2", "line 2, column 1: the key 'a' stands twice"),
+        (b"{a: {b: 1, b: 2}}", "'b' stands twice"),
+        (b"1: a", "a key must be a text"),
+        (b"? [a]\n: b", "a key must be a text"),
+        (b"a: 1\n---\nb: 2", "another document"),
+        (b"[" * 25 + b"]" * 25, "deeper than 24"),
+        (b"[" * 100_000, "deeper than 24"),
+        (b"[" + b"1," * 20_001 + b"]", "more than 20000"),
+        (b"a: 1e999", "not finite"),
+        (b"a: [1", "line 1"),
+        (b"\xff\xfe\x00", "not YAML"),
+        (b"\x00", "not YAML"),
+        (b"a: @x", "cannot start"),
+    ],
+)
+def test_yaml_that_is_refused(text: bytes, says: str) -> None:
+    """What could unfold, run, hide or overflow is an error with its place."""
+    with pytest.raises(StrictYamlError) as refusal:
+        load_yaml(text)
+    assert says in str(refusal.value)
+
+
+def test_yaml_is_json_in_other_clothes() -> None:
+    """Words, times and dates stay texts; only JSON's own scalars are anything else."""
+    text = b"a: [no, off, yes, 1:30, 2026-01-01, 0o7, 0x1f, ~, .inf, 010, 'true', <<]\nb: [true, null, 1, -2.5, 1e3, ]"
+    assert load_yaml(text) == {
+        "a": ["no", "off", "yes", "1:30", "2026-01-01", "0o7", "0x1f", "~", ".inf", "010", "true", "<<"],
+        "b": [True, None, 1, -2.5, 1_000.0],
+    }
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A copy of the shipped profiles that a test may break."""
+    copy = tmp_path / "profiles"
+    with_files = Path(str(shipped_profiles()))
+    shutil.copytree(with_files, copy, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+    return copy
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("direction: down", "direction: sideways", "restock/fridge.yaml: signals.milk.amount.direction"),
+        ("class: level", "klass: level", "restock/fridge.yaml: signals.milk.amount"),
+        ("version: 1", "version: one", "restock/fridge.yaml: version = 'one'"),
+        ("range: [0, 10000]", "range: [0, .inf]", "restock/fridge.yaml: signals.milk.amount.range"),
+        ("decode: {format: json}", "decode: {format: json", "restock/fridge.yaml: line "),
+        (
+            "profile: restock.fridge",
+            "profile: restock.washer",
+            "restock/washer.yaml: profile: 'restock.washer' is loaded",
+        ),
+    ],
+)
+def test_a_broken_file_is_refused_and_the_others_load(folder: Path, old: str, new: str, says: str) -> None:
+    """The message names file and field, and three of four profiles are there."""
+    file = folder / "restock" / "fridge.yaml"
+    file.write_text(file.read_text().replace(old, new, 1))
+    loaded = load_profiles([folder])
+    assert len(loaded.registry.profiles()) == 3
+    assert [says in str(refusal) for refusal in loaded.refused] == [True]
+
+
+def test_a_file_that_is_too_large(folder: Path) -> None:
+    """Size is checked before anything is parsed."""
+    (folder / "restock" / "fridge.yaml").write_bytes(b"#" * 262_145)
+    assert "larger than" in str(load_profiles([folder]).refused[0])
+
+
+def test_two_profiles_that_fit_equally_well(folder: Path) -> None:
+    """The second is refused with both names; the first one goes on."""
+    text = (folder / "samsung" / "washer.yaml").read_text()
+    (folder / "samsung" / "zwasher.yaml").write_text(text.replace("samsung.washer", "samsung.zwasher", 1))
+    loaded = load_profiles([folder])
+    assert loaded.registry.by_id("samsung.washer") is not None
+    assert "'samsung.zwasher' and 'samsung.washer' fit the same message" in str(loaded.refused[0])
+
+
+def test_a_sample_that_does_not_hold(folder: Path) -> None:
+    """`profiles check` names the profile, the sample and the signal."""
+    file = folder / "restock" / "washer.yaml"
+    file.write_text(file.read_text().replace("cycle.count: {value: 412", "cycle.count: {value: 413"))
+    report = check_profiles([folder])
+    assert report.problems == (
+        "restock.washer: sample 'counter': cycle.count wants (413.0, '{cycle}'), got (412.0, '{cycle}')",
+    )
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    """A wrong path is a configuration error, not an empty set of profiles."""
+    with pytest.raises(ConfigurationError, match="not a folder"):
+        load_profiles(profile_folders([str(tmp_path / "nowhere")]))
+
+
+@pytest.mark.parametrize("text", ["", "{}", '[{"file": "x"}]', '[{"file": "x", "topic": "t", "more": 1}]'])
+def test_a_manifest_that_is_none(tmp_path: Path, text: str) -> None:
+    """The tool says what form it needs."""
+    manifest = tmp_path / "m.json"
+    manifest.write_text(text)
+    with pytest.raises(ConfigurationError):
+        decode_manifest(manifest, registry=Registry(), now=NOW)
+
+
+def test_a_file_without_a_profile(tmp_path: Path) -> None:
+    """It is answered, with no profile, no signals, and why."""
+    payload = tmp_path / "p.json"
+    payload.write_text("{}")
+    manifest = tmp_path / "m.json"
+    manifest.write_text(json.dumps([{"file": str(payload), "topic": "x/y"}]))
+    (told,) = decode_manifest(manifest, registry=Registry(), now=NOW)
+    assert (told["file"], told["profile"], told["signals"]) == (str(payload), None, [])
+    assert "unknown_device" in told["why"]

@@ -1,0 +1,94 @@
+"""Strict JSON, and pointers into it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge_agent.core.payload import MISSING, Tree, TreeLimits, parse_json, pointer_steps, select
+from edge_agent.errors import DecodeError
+
+LIMITS = TreeLimits()
+
+
+@pytest.mark.parametrize(
+    ("payload", "reason", "detail"),
+    [
+        (b"", "malformed", "empty"),
+        (b"   ", "malformed", "not JSON"),
+        (b"{", "malformed", "not JSON"),
+        (b"{} {}", "malformed", "Extra data"),
+        (b"NaN", "malformed", "NaN"),
+        (b'{"a":Infinity}', "malformed", "Infinity"),
+        (b"[-Infinity]", "malformed", "Infinity"),
+        (b"[1e999]", "malformed", "not finite"),
+        (b'{"a":1,"b":2,"a":1}', "malformed", "'a' stands twice"),
+        (b'{"a":{"b":1,"b":2}}', "malformed", "'b' stands twice"),
+        (b'"\xff"', "malformed", "not UTF-8 at byte 1"),
+        (b'"\xed\xa0\x80"', "malformed", "not UTF-8"),
+        (b'"\\ud800"', "malformed", "surrogate"),
+        (b'{"\\udfff":1}', "malformed", "surrogate"),
+        (b"\xef\xbb\xbf{}", "malformed", "BOM"),
+        ("{}".encode("utf-16"), "malformed", "not UTF-8"),
+        (b"[" * 33 + b"]" * 33, "malformed", "deeper than 32"),
+        (b'{"a":' * 33 + b"1" + b"}" * 33, "malformed", "deeper than 32"),
+        (b"[" * 60_000, "malformed", "deeper"),
+        (b"1" * 4_300, "malformed", "4300 digits"),
+        (b"1" * 41, "malformed", "41 digits"),
+        (b"[" + b",".join([b"1"] * 2_000) + b"]", "too_large", "2000 values"),
+        (b'{"a":"\x00"}', "malformed", "control character"),
+        (b"{'a':1}", "malformed", "not JSON"),
+        (b'{"a":1,}', "malformed", "not JSON"),
+    ],
+)
+def test_what_is_refused(payload: bytes, reason: str, detail: str) -> None:
+    """Everything that JSON forbids and Python's reader forgives, and what is too deep or too large."""
+    with pytest.raises(DecodeError) as refusal:
+        parse_json(payload, LIMITS)
+    assert refusal.value.reason == reason
+    assert detail in refusal.value.detail
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [b"[" * 32 + b"]" * 32, b"[" + b",".join([b"1"] * 1_999) + b"]", b"1" * 40, b'"\\ud83d\\ude00"', b"null", b"-0.0"],
+)
+def test_what_stands_just_inside_the_limits(payload: bytes) -> None:
+    """The limits refuse what is beyond them and nothing else."""
+    assert parse_json(payload, LIMITS) == json.loads(payload)
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes(payload: bytes) -> None:
+    """Whatever comes: a tree that JSON knows, or a reason."""
+    try:
+        tree = parse_json(payload, LIMITS)
+    except DecodeError:
+        return
+    assert json.loads(json.dumps(tree, allow_nan=False)) == tree
+
+
+@pytest.mark.parametrize(
+    ("pointer", "wanted"),
+    [
+        ("/a.b/c~1d", 1),
+        ("/m~0n", 2),
+        ("/list/0", 3),
+        ("/list/1", MISSING),
+        ("/list/00", MISSING),
+        ("/list/-", MISSING),
+        ("/list/-1", MISSING),
+        ("/nothing", None),
+        ("/nothing/deeper", MISSING),
+        ("/text/0", MISSING),
+        ("/absent", MISSING),
+        ("/", 4),
+    ],
+)
+def test_pointer(pointer: str, wanted: object) -> None:
+    """RFC 6901, with null told apart from what is not there."""
+    tree: Tree = {"a.b": {"c/d": 1}, "m~n": 2, "list": [3], "nothing": None, "text": "abc", "": 4}
+    assert select(tree, pointer_steps(pointer)) is wanted or select(tree, pointer_steps(pointer)) == wanted

@@ -1,0 +1,37 @@
+"""Names of signals: the grammar, and what a name implies."""
+
+from __future__ import annotations
+
+import pytest
+
+from edge_agent.core.signals import quantity_of
+
+
+@pytest.mark.parametrize(
+    ("name", "direction"),
+    [
+        ("milk.amount", "down"),
+        ("detergent.remaining", "down"),
+        ("detergent_2.remaining", "down"),
+        ("washer_fluid.remaining", "down"),
+        ("water_filter.used", "up"),
+        ("cycle.count", "up"),
+        ("toner_black.remaining", "down"),
+        ("filament_12.remaining", "down"),
+        ("salt.state", "none"),
+        ("odometer", "up"),
+    ],
+)
+def test_known_names(name: str, direction: str) -> None:
+    """A name of the list says in which direction it goes."""
+    quantity = quantity_of(name)
+    assert quantity is not None
+    assert quantity.direction == direction
+
+
+@pytest.mark.parametrize(
+    "name", ["milk", "milk.level", "soap.amount", "Milk.amount", "milk.amount.x", "", ".", "milk_.amount", "_1.amount"]
+)
+def test_names_that_nobody_agreed_on(name: str) -> None:
+    """A profile cannot invent a name."""
+    assert quantity_of(name) is None

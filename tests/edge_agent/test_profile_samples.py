@@ -1,0 +1,87 @@
+"""Every profile file: its schema, its samples, and what it makes of recorded payloads."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from edge_agent.adapters.profile_tools import check_profiles, decode_manifest, sample_problems
+from edge_agent.adapters.profiles import load_profiles, profile_folders, shipped_profiles
+from edge_agent.adapters.strict_yaml import load_yaml
+from edge_agent.core.profile import Profile, json_schema
+
+PROFILES = load_profiles(profile_folders()).registry.profiles()
+SCHEMA = json.loads(shipped_profiles().joinpath("schema.json").read_text(encoding="utf-8"))
+PAYLOADS = Path(__file__).parents[2].parent / "shared" / "payloads"
+
+
+def _yaml_files() -> list[Traversable]:
+    return [
+        file
+        for folder in shipped_profiles().iterdir()
+        if folder.is_dir()
+        for file in folder.iterdir()
+        if file.name.endswith(".yaml")
+    ]
+
+
+def test_the_schema_is_that_of_the_models() -> None:
+    """`schema.json` is made from the models; write `json_schema()` into it after a change."""
+    assert json_schema() == SCHEMA
+
+
+def test_the_schema_is_a_schema() -> None:
+    """It obeys JSON Schema 2020-12 itself."""
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+
+
+@pytest.mark.parametrize("file", _yaml_files(), ids=lambda file: file.name)
+def test_files_obey_the_schema(file: Traversable) -> None:
+    """An editor that knows only the schema finds no fault in a file that the hub takes."""
+    jsonschema.Draft202012Validator(SCHEMA).validate(load_yaml(file.read_bytes()))
+
+
+@pytest.mark.parametrize("profile", PROFILES, ids=lambda profile: profile.profile)
+def test_samples(profile: Profile) -> None:
+    """Every sample gives what it promises, and at least one gives a value and one gives none."""
+    assert sample_problems(profile) == []
+    promised = [list((sample.expect or {}).values()) for sample in profile.samples]
+    assert any(not isinstance(each, str) for expected in promised for each in expected)
+    assert any(sample.quarantine or "unknown" in (sample.expect or {}).values() for sample in profile.samples)
+
+
+def test_all_shipped_files_load() -> None:
+    """None is refused, none is forgotten."""
+    report = check_profiles(profile_folders())
+    assert report.problems == ()
+    assert len(report.profiles) == len(_yaml_files())
+
+
+def test_recorded_washers(tmp_path: Path) -> None:
+    """Recorded SmartThings washers: every value that is expected, none where none may come."""
+    if not PAYLOADS.is_dir():
+        pytest.skip("the recorded payloads are not beside the project")
+    expected: list[dict[str, Any]] = json.loads((PAYLOADS / "expected.json").read_text(encoding="utf-8"))
+    manifest = tmp_path / "manifest.json"
+    entries = [{"file": str(PAYLOADS / each["file"]), "topic": each["topic"]} for each in expected]
+    manifest.write_text(json.dumps(entries))
+    registry = load_profiles(profile_folders()).registry
+    told = decode_manifest(manifest, registry=registry, now=datetime(2026, 1, 1, tzinfo=UTC))
+    understood = 0
+    for want, got in zip(expected, told, strict=True):
+        values = {each["signal"]: each for each in got["signals"] if each["status"] == "value"}
+        understood += got["profile"] is not None
+        for each in want["expect"]:
+            if each["value"] is None:
+                assert each["signal"] not in values, want["file"]
+            elif got["profile"] is not None:
+                assert values[each["signal"]]["value"] == each["value"], want["file"]
+                assert values[each["signal"]]["unit"] == each["unit"], want["file"]
+                assert (values[each["signal"]]["direction"] or "") == each["depletion"], want["file"]
+    assert understood == 2
