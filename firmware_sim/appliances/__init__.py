@@ -1,0 +1,1 @@
+"""One encoder for each family of appliance, written from the documents that it cites."""
