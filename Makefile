@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 
-.PHONY: install install-test demo headless test check format bench train screenshots lock clean
+.PHONY: install install-test demo headless test check format train screenshots lock clean
 
 install: $(VENV)/.home
 install-test: $(VENV)/.tests
@@ -39,20 +39,17 @@ check: install-test
 	$(BIN)/lint-imports
 
 test: check
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2
 
 format: install-test
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: install-test
-	$(BIN)/python -m tests.bench
-
 train: install-test
 	$(BIN)/restock-model train --out models/artefacts
 
 screenshots: install-test
-	$(BIN)/python -m tests.browser.screenshots docs/screenshots
+	$(BIN)/python -m tests.browser.pictures docs/screenshots
 
 # Needs uv. Locks name no index; hashes cover every platform.
 lock:
@@ -61,8 +58,8 @@ lock:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	    --extra hub --extra bridge --extra sim --extra train --extra build --extra dev -c requirements/home.lock \
 	    pyproject.toml -o requirements/test.lock
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-	    --extra legacy --no-deps pyproject.toml -o requirements/legacy.lock
+	printf 'asyncio-mqtt==0.16.2\npaho-mqtt>=1.6,<2\n' | uv pip compile --quiet --universal --python-version 3.11 \
+	    --generate-hashes --no-emit-index-url --no-header --no-annotate - -o requirements/legacy.lock
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -59,6 +59,8 @@ def _run(config: HubConfig) -> int:
     from edge_agent.adapters.allocator import stay_small  # noqa: PLC0415
 
     stay_small()
+    # httpx brings a command line of its own, which loads rich and pygments where they are installed: 9 MB for nothing.
+    sys.modules["httpx._main"] = None  # type: ignore[assignment]
     from edge_agent.app import run  # noqa: PLC0415 - only this command pays for what it imports
 
     try:

@@ -99,6 +99,11 @@ class Ledger:
         return len(self._pending)
 
     @property
+    def first_held(self) -> int:
+        """The oldest reading of this boot that is still here; the next one where there is none."""
+        return next(iter(self._pending), self._current.taken + 1)
+
+    @property
     def last(self) -> Outgoing | None:
         """The reading that was sent last."""
         return self._last

@@ -192,7 +192,12 @@ class Device:
         """Retained birth first, so that whoever sees the device online knows what it is."""
         who = self._identity
         certificate = native.birth(
-            device=who.name, profile=who.profile, firmware=who.firmware, boot=self.boot, at=self._now()
+            device=who.name,
+            profile=who.profile,
+            firmware=who.firmware,
+            boot=self.boot,
+            at=self._now(),
+            first_seq=self._ledger.first_held,
         )
         await send(client, who.topic("birth"), certificate, retain=True)
         await self._say(client, "online")

@@ -7,10 +7,20 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from stdnum import ean
 
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,64}$")]
 Mode = Literal["shadow", "ask", "auto"]
+
+
+def _with_check_digit(gtin: str) -> str:
+    if not ean.is_valid(gtin):
+        raise ValueError("the GS1 check digit is wrong")
+    return gtin
+
+
+Gtin14 = Annotated[str, StringConstraints(pattern=r"^\d{14}$"), AfterValidator(_with_check_digit)]
 
 
 class Document(BaseModel):
@@ -25,7 +35,7 @@ class Product(Document):
     title: Annotated[str, StringConstraints(min_length=1, max_length=200)]
     merchant: Id
     sku: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,64}$")]
-    gtin14: Annotated[str, StringConstraints(pattern=r"^\d{14}$")] | None = None
+    gtin14: Gtin14 | None = None
     pack_amount: Annotated[float, Field(gt=0, le=1e6)]
 
 

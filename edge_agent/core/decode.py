@@ -69,6 +69,7 @@ class _BirthEnvelope(_Envelope):
     profile: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_.]{1,64}$")]
     firmware: Annotated[str, StringConstraints(min_length=1, max_length=64)]
     at: _Instant
+    first_seq: Annotated[int, Field(ge=1, le=SEQ_MAX)] = 1
 
 
 class _StateEnvelope(_Envelope):
@@ -128,7 +129,9 @@ class Decoder:
         match kind:
             case "birth":
                 birth = self._envelope(_BirthEnvelope, message, device=device)
-                return Birth(device, birth.profile, birth.firmware, birth.boot, message.received_at)
+                return Birth(
+                    device, birth.profile, birth.firmware, birth.boot, message.received_at, first_seq=birth.first_seq
+                )
             case "state":
                 state = self._envelope(_StateEnvelope, message, device=device)
                 return PresenceChange(device, state.state == "online", message.received_at)

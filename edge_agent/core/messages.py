@@ -107,13 +107,17 @@ class Decoded:
 
 @dataclass(frozen=True, slots=True)
 class Birth:
-    """A device's retained birth certificate: which profile it speaks and which boot this is."""
+    """A device's retained birth certificate: which profile it speaks and which boot this is.
+
+    `first_seq` is the oldest reading of this boot that the device still holds: what is older and not stored is lost.
+    """
 
     device: DeviceId
     profile: str
     firmware: str
     boot: str
     received_at: datetime
+    first_seq: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +151,7 @@ class Quarantined:
 
 @dataclass(frozen=True, slots=True)
 class StoredCursor:
-    """For one (device, boot): every seq from the first seen up to `seq` is stored without a gap."""
+    """For one (device, boot): every seq up to `seq` is stored, or its device no longer had it."""
 
     device: DeviceId
     boot: str

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from edge_agent.core.messages import (
     Birth,
     Decoded,
+    DeviceId,
     PresenceChange,
     Quarantined,
     QuarantineReason,
     RawMessage,
+    StoredCursor,
 )
 from edge_agent.ports import Clock, Decoder, Devices, Inbox, ReadingStore
 
@@ -49,9 +51,17 @@ class Ingest:
             self._sort(message, accepted, quarantined)
         cursors = self._store.commit(accepted, quarantined)
         self._inbox.acknowledge(messages)
-        await self._devices.acknowledge(cursors)
+        await self._devices.acknowledge([cursor for cursor in cursors if cursor.seq > 0])
+        await self._fill_gaps(cursors, accepted)
         await self._report(quarantined)
         return len(messages)
+
+    async def _fill_gaps(self, cursors: Sequence[StoredCursor], accepted: Sequence[Decoded]) -> None:
+        """A device whose earlier readings are missing is asked for its birth: it then sends them again."""
+        reached = {(cursor.device, cursor.boot): cursor.seq for cursor in cursors}
+        for device in {message.device for message in accepted if _behind(message, reached)}:
+            log.info("gap device=%s", device)
+            await self._devices.ask_rebirth(device)
 
     async def _report(self, quarantined: Sequence[Quarantined]) -> None:
         for strange in quarantined:
@@ -70,6 +80,13 @@ class Ingest:
                 self._store.record_birth(birth)
             case PresenceChange() as change:
                 self._store.record_presence(change)
+
+
+def _behind(message: Decoded, reached: Mapping[tuple[DeviceId, str], int]) -> bool:
+    """Whether something before this message is not stored yet."""
+    if message.boot is None or message.seq is None:
+        return False
+    return message.seq > reached[message.device, message.boot]
 
 
 def _births_first(message: RawMessage) -> bool:

@@ -50,9 +50,10 @@ def rfc3339(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def birth(*, device: str, profile: str, firmware: str, boot: str, at: datetime) -> bytes:
-    """The retained birth certificate."""
-    return _json({"device": device, "profile": profile, "firmware": firmware, "boot": boot, "at": rfc3339(at)})
+def birth(*, device: str, profile: str, firmware: str, boot: str, at: datetime, first_seq: int = 1) -> bytes:
+    """The retained birth certificate; `first_seq` is the oldest reading of this boot that is still held."""
+    words = {"device": device, "profile": profile, "firmware": firmware, "boot": boot, "at": rfc3339(at)}
+    return _json({**words, "first_seq": first_seq})
 
 
 def state(*, device: str, boot: str, state: StateWord) -> bytes:

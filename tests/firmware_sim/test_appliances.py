@@ -52,7 +52,14 @@ def test_the_envelope_of_a_reading() -> None:
 def test_birth_and_state() -> None:
     """Both retained documents carry the boot; the topic holds home and device."""
     birth = json.loads(native.birth(device="d", profile="p", firmware="f", boot="b", at=AT))
-    assert birth == {"device": "d", "profile": "p", "firmware": "f", "boot": "b", "at": "2025-03-01T06:30:00.000Z"}
+    assert birth == {
+        "device": "d",
+        "profile": "p",
+        "firmware": "f",
+        "boot": "b",
+        "at": "2025-03-01T06:30:00.000Z",
+        "first_seq": 1,
+    }
     assert json.loads(native.state(device="d", boot="b", state="offline")) == {
         "device": "d",
         "boot": "b",

@@ -26,14 +26,14 @@ def test_the_demo_starts_low_and_has_every_fault() -> None:
         name: scenario.item(name).initial / scenario.item(name).capacity for name in scenario.items.model_fields_set
     }
     assert shares == pytest.approx({"milk": 0.4, "detergent": 0.5, "washer_fluid": 0.35})
-    assert scenario.item("milk").capacity == 6 * scenario.item("milk").pack_amount
+    assert scenario.item("milk").capacity == 10 * scenario.item("milk").pack_amount
     assert all(scenario.faults.counts()[kind] >= 1 for kind in FaultKind)
 
 
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("capacity = 6210.0", "capacity = -1.0", "items.milk.capacity = -1.0"),
+        ("capacity = 10350.0", "capacity = -1.0", "items.milk.capacity = -1.0"),
         ("initial = 500.0", "initial = 5000.0", "items.detergent"),
         ('unit = "g"', "unit = 3", "items.milk.unit = 3"),
         ("report_every_min = 30.0", "report_every_min = 0.0", "fridge.report_every_min = 0.0"),

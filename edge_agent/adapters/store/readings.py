@@ -51,7 +51,7 @@ class SqliteReadings:
         """Store a group, each message once; returns the cursor of every (device, boot) in it, known ones included."""
         if not accepted and not quarantined:
             return []
-        seen: dict[_Boot, list[int]] = {}
+        seen: dict[_Boot, None] = {}
         with self._connection.transaction() as db:
             for message in accepted:
                 _store(db, message)
@@ -62,10 +62,10 @@ class SqliteReadings:
             db.execute(
                 "DELETE FROM quarantine WHERE id <= (SELECT max(id) FROM quarantine) - ?", (self._quarantine_rows_max,)
             )
-            return [_advance(db, boot, first_seq=min(seqs)) for boot, seqs in seen.items()]
+            return [_advance(db, boot) for boot in seen]
 
     def record_birth(self, birth: Birth) -> None:
-        """Remember which profile and boot a device announced."""
+        """Remember which profile and boot a device announced, and that what it no longer holds will not come."""
         at_ms = to_ms(birth.received_at)
         with self._connection.transaction() as db:
             db.execute(
@@ -73,6 +73,11 @@ class SqliteReadings:
                 "ON CONFLICT (device) DO UPDATE SET profile = excluded.profile, firmware = excluded.firmware, "
                 "boot = excluded.boot, birth_ms = excluded.birth_ms, seen_ms = excluded.seen_ms",
                 (birth.device, birth.profile, birth.firmware, birth.boot, at_ms, at_ms),
+            )
+            db.execute(
+                "INSERT INTO sequence (device, boot, first_seq, seq) VALUES (?1, ?2, ?3, ?3 - 1) "
+                "ON CONFLICT (device, boot) DO UPDATE SET seq = max(seq, excluded.seq)",
+                (birth.device, birth.boot, birth.first_seq),
             )
 
     def record_presence(self, change: PresenceChange) -> None:
@@ -210,10 +215,10 @@ def _keep_apart(db: apsw.Connection, strange: Quarantined) -> None:
     )
 
 
-def _advance(db: apsw.Connection, boot: _Boot, *, first_seq: int) -> StoredCursor:
-    """Move the cursor of one boot over everything that has no gap before it."""
+def _advance(db: apsw.Connection, boot: _Boot) -> StoredCursor:
+    """Move the cursor of one boot over everything that has no gap before it; a boot begins with 1."""
     row = db.execute("SELECT seq FROM sequence WHERE device = ? AND boot = ?", boot).fetchone()
-    reached = first_seq - 1 if row is None else row[0]
+    reached: int = 0 if row is None else row[0]
     stored = db.execute(
         "SELECT seq FROM message WHERE device = ?1 AND boot = ?2 AND seq > ?3 "
         "UNION SELECT seq FROM quarantine WHERE device = ?1 AND boot = ?2 AND seq > ?3 ORDER BY 1",
@@ -224,16 +229,16 @@ def _advance(db: apsw.Connection, boot: _Boot, *, first_seq: int) -> StoredCurso
             break
         reached = seq
     db.execute(
-        "INSERT INTO sequence (device, boot, first_seq, seq) VALUES (?, ?, ?, ?) "
+        "INSERT INTO sequence (device, boot, first_seq, seq) VALUES (?, ?, 1, ?) "
         "ON CONFLICT (device, boot) DO UPDATE SET seq = excluded.seq",
-        (*boot, first_seq, reached),
+        (*boot, reached),
     )
     return StoredCursor(*boot, reached)
 
 
-def _note(seen: dict[_Boot, list[int]], device: DeviceId | None, boot: str | None, *, seq: int | None) -> None:
+def _note(seen: dict[_Boot, None], device: DeviceId | None, boot: str | None, *, seq: int | None) -> None:
     if device is not None and boot is not None and seq is not None:
-        seen.setdefault((device, boot), []).append(seq)
+        seen[device, boot] = None
 
 
 def _columns(reading: Reading) -> tuple[str, str, float | None, str | None, str]:

@@ -59,6 +59,7 @@ class Hub:
             "key_id": self._signer.household,
             "label": "restock",
             "covered_component_ids": ("@method", "@target-uri"),
+            "created": datetime.now(UTC) - timedelta(seconds=signing.pop("age_s", 0)),
             **signing,
         }
         keys = MappingKeyResolver(public_keys={}, private_keys={options["key_id"]: self._signer.key})
@@ -163,8 +164,8 @@ async def test_terms_that_cannot_be_served_are_refused(
         {"sign": False},
         {"key_id": "home-2"},
         {"key_id": "nobody"},
-        {"created": datetime.now(UTC) - timedelta(seconds=400)},
-        {"created": datetime.now(UTC) + timedelta(seconds=60)},
+        {"age_s": 400},
+        {"age_s": -60},
         {"label": "other"},
         {"covered_component_ids": ("@method",)},
         {"covered_component_ids": ("@target-uri",)},

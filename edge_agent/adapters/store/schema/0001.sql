@@ -29,7 +29,7 @@ CREATE TABLE reading (
 ) STRICT;
 CREATE INDEX reading_by_signal ON reading (device, signal, id);
 
--- Up to which seq everything of one boot is stored without a gap; `first_seq` is where this hub joined.
+-- Up to which seq everything of one boot is stored; `first_seq` is the oldest that its device still held at first.
 CREATE TABLE sequence (
     device TEXT NOT NULL,
     boot TEXT NOT NULL,

@@ -1,0 +1,147 @@
+"""Ingest on the real store: commit first, acknowledge after, ask where something is missing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from edge_agent.adapters.profiles import load_profiles, profile_folders
+from edge_agent.adapters.store.connection import Connection
+from edge_agent.adapters.store.inspection import SqliteInspection
+from edge_agent.adapters.store.readings import SqliteReadings
+from edge_agent.core.decode import Decoder, Limits
+from edge_agent.core.messages import DeviceId, RawMessage, StoredCursor
+from edge_agent.pipeline.ingest import Ingest
+from tests.edge_agent.clock import ManualClock
+from tests.edge_agent.samples import NOW
+
+BASE = "restock/v1/home/fridge"
+
+
+@dataclass
+class ScriptedInbox:
+    """Hands out prepared groups, and notes when each was acknowledged."""
+
+    groups: list[list[RawMessage]]
+    stored: SqliteInspection
+    acknowledged: list[RawMessage] = field(default_factory=list)
+    readings_at_ack: list[int] = field(default_factory=list)
+
+    async def receive(self, *, group_max: int, wait_s: float) -> list[RawMessage]:
+        """The next group."""
+        return self.groups.pop(0)
+
+    def acknowledge(self, messages: Sequence[RawMessage]) -> None:
+        """Note what was stored at that moment."""
+        self.acknowledged += messages
+        self.readings_at_ack.append(self.stored.readings_count())
+
+
+@dataclass
+class NotingDevices:
+    """Notes what would be said to devices."""
+
+    cursors: list[StoredCursor] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+
+    async def acknowledge(self, cursors: Sequence[StoredCursor]) -> None:
+        """Note it."""
+        self.cursors += cursors
+
+    async def ask_rebirth(self, device: DeviceId) -> None:
+        """Note it."""
+        self.asked.append(device)
+
+
+@dataclass
+class Bench:
+    """The stage with everything around it."""
+
+    inbox: ScriptedInbox
+    devices: NotingDevices
+    ingest: Ingest
+    inspection: SqliteInspection
+
+    async def take(self, *groups: list[RawMessage]) -> None:
+        """Run the stage once for each group."""
+        self.inbox.groups += groups
+        for _ in groups:
+            await self.ingest.run_once()
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    """A hub's ingest with the profiles that ship."""
+    with Connection(tmp_path / "hub.sqlite3") as connection:
+        readings, inspection, devices = SqliteReadings(connection), SqliteInspection(connection), NotingDevices()
+        inbox = ScriptedInbox([], inspection)
+        registry = load_profiles(profile_folders()).registry
+        ingest = Ingest(
+            inbox=inbox,
+            decoder=Decoder(registry, home="home", limits=Limits(), birth_of=readings.birth_of),
+            store=readings,
+            devices=devices,
+            clock=ManualClock(),
+            group_max=64,
+            wait_s=0.0,
+        )
+        yield Bench(inbox, devices, ingest, inspection)
+
+
+def said(kind: str, words: dict[str, object], *, retained: bool = False) -> RawMessage:
+    """A message of the fridge."""
+    payload = json.dumps({"device": "fridge", "boot": "b-1", **words}).encode()
+    return RawMessage(f"{BASE}/{kind}", payload, retained=retained, duplicate=False, received_at=NOW, receipt=1)
+
+
+def birth() -> RawMessage:
+    """Its retained birth certificate."""
+    words = {"profile": "restock.fridge", "firmware": "1.0", "at": "2026-03-02T08:00:00Z"}
+    return said("birth", words, retained=True)
+
+
+def reading(seq: int) -> RawMessage:
+    """A sound reading."""
+    values = {
+        "milk": {"value": 900.0 + seq, "unit": "g"},
+        "door": {"value": "closed", "unit": ""},
+        "temperature": {"value": 4.0, "unit": "Cel"},
+    }
+    return said("reading", {"seq": seq, "at": "2026-03-02T08:00:00Z", "values": values})
+
+
+async def test_acknowledged_only_after_the_commit(bench: Bench) -> None:
+    """When the broker is told to forget a group, its readings are in the store."""
+    await bench.take([birth()], [reading(1), reading(2)])
+    assert bench.inbox.readings_at_ack == [0, 2]
+    assert bench.devices.cursors == [StoredCursor(DeviceId("fridge"), "b-1", 2)]
+
+
+async def test_a_reading_may_overtake_its_birth(bench: Bench) -> None:
+    """Within a group the birth is read first, whatever the broker's order."""
+    await bench.take([reading(1), birth()])
+    assert bench.inspection.readings_count() == 1
+    assert bench.inspection.quarantine_counts() == {}
+
+
+async def test_an_unknown_device_is_asked_not_guessed(bench: Bench) -> None:
+    """A reading without a birth is kept apart, acknowledged, and its device is asked for a birth."""
+    await bench.take([reading(1)])
+    assert bench.devices.asked == ["fridge"]
+    assert bench.devices.cursors == []
+    assert len(bench.inbox.acknowledged) == 1
+    assert sum(bench.inspection.quarantine_counts().values()) == 1
+
+
+async def test_a_gap_is_asked_for_and_not_acknowledged(bench: Bench) -> None:
+    """Nothing beyond a missing reading is promised; what comes again closes the gap."""
+    await bench.take([birth()], [reading(3)])
+    assert bench.devices.asked == ["fridge"]
+    assert bench.devices.cursors == []
+    await bench.take([reading(1), reading(2), reading(3)])
+    assert bench.devices.cursors == [StoredCursor(DeviceId("fridge"), "b-1", 3)]
+    assert bench.inspection.readings_count() == 3
