@@ -21,7 +21,7 @@ from firmware_sim.home import SimulatedHome
 from firmware_sim.household import Answer, Habits, Household
 from firmware_sim.merchant import MerchantClient, read_orders
 from firmware_sim.page_client import PageClient, PageError
-from firmware_sim.processes import Crew, DemoError
+from firmware_sim.processes import Crew, DemoError, Resident
 from firmware_sim.report import BootCount, Outcome, summarise
 from firmware_sim.services import BRIDGE, HUB, ITEM_OF_SKU, OWNER
 from firmware_sim.stack import STOP_ORDER, Plan, Running, Stack, new_stack, running
@@ -45,7 +45,7 @@ class Ended:
 
     running: Running
     answers: list[Answer]
-    rss_mb: dict[str, float | None]
+    resident: dict[str, Resident | None]
 
 
 async def show(plan: Plan, *, say: Say) -> None:
@@ -140,8 +140,8 @@ async def _live(crew: Crew, home: Running, *, say: Say) -> Ended:
                 task.cancel()
     if not await home.home.stop(within_s=_DRAIN_S):
         say("not every reading was acknowledged before the end")
-    rss_mb = {name: crew.child(name).peak_rss_mb() for name in (HUB, BRIDGE)}
-    return Ended(running=home, answers=person.answers, rss_mb=rss_mb)
+    resident = {name: crew.child(name).resident_mb() for name in (HUB, BRIDGE)}
+    return Ended(running=home, answers=person.answers, resident=resident)
 
 
 def _habits(home: Running) -> Habits:
@@ -188,12 +188,19 @@ def _circumstances(ended: Ended) -> dict[str, Any]:
         "faults": dict(counters.faults),
         "readings_dropped_in_restarts": sum(device.dropped for device in counters.devices.values()),
         "first_reading_stored_s": ended.running.first_reading_stored_s,
-        "hub_peak_rss_mb": ended.rss_mb[HUB],
-        "bridge_peak_rss_mb": ended.rss_mb[BRIDGE],
+        **_resident("hub", ended.resident[HUB]),
+        **_resident("bridge", ended.resident[BRIDGE]),
         "usage_source": counters.usage_source,
         "virtual_days": plan.days,
         "seed": plan.seed,
         "speed": plan.speed,
+    }
+
+
+def _resident(name: str, resident: Resident | None) -> dict[str, float | None]:
+    return {
+        f"{name}_rss_mb": resident.now_mb if resident else None,
+        f"{name}_peak_rss_mb": resident.peak_mb if resident else None,
     }
 
 

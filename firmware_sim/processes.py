@@ -53,6 +53,14 @@ class NotReadyError(DemoError):
 
 
 @dataclass(frozen=True, slots=True)
+class Resident:
+    """Resident set of a process, now and at its largest, in MB of 10^6 bytes."""
+
+    now_mb: float
+    peak_mb: float
+
+
+@dataclass(frozen=True, slots=True)
 class Command:
     """What to start. `environment` is added to the demo's own, without its RESTOCK_ variables."""
 
@@ -83,9 +91,9 @@ class Child:
             return None
         return ChildFailedError(self.name, code=_reap(self._process), tail=tail(self.log))
 
-    def peak_rss_mb(self) -> float | None:
-        """Largest resident set so far (VmHWM), in MB of 10^6 bytes; None once it has ended."""
-        return peak_rss_mb(self.pid)
+    def resident_mb(self) -> Resident | None:
+        """Its resident set; None once it has ended."""
+        return resident_mb(self.pid)
 
     async def stop(self, *, grace_s: float = _GRACE_S) -> None:
         """End it: SIGTERM, and SIGKILL to what is left of its session after `grace_s`."""
@@ -225,16 +233,17 @@ def tail(log: Path) -> str:
     return "\n".join(f"  {line}" for line in content.splitlines()[-_TAIL_LINES:]) or "  (empty)"
 
 
-def peak_rss_mb(pid: int) -> float | None:
-    """VmHWM of a process in MB of 10^6 bytes, from /proc; None where it cannot be read."""
+def resident_mb(pid: int) -> Resident | None:
+    """VmRSS and VmHWM of a process, from /proc; None where they cannot be read."""
     try:
         status = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
     except OSError:
         return None
-    for line in status.splitlines():
-        if line.startswith("VmHWM:"):
-            return round(int(line.split()[1]) * 1024 / 1e6, 1)
-    return None
+    fields = dict(line.split(":", 1) for line in status.splitlines() if line.startswith(("VmRSS:", "VmHWM:")))
+    if len(fields) < 2:
+        return None
+    now_mb, peak_mb = (round(int(fields[name].split()[0]) * 1024 / 1e6, 1) for name in ("VmRSS", "VmHWM"))
+    return Resident(now_mb=now_mb, peak_mb=peak_mb)
 
 
 def _popen(command: Command, *, stdin: int, stdout: int | None) -> subprocess.Popen[bytes]:

@@ -49,6 +49,7 @@ _DAY_S = 86_400.0
 _DAY_SEEN_SHARE_MIN = 0.8
 _DAY_USE_PACKS_MIN = 0.005
 _PRIOR_DAYS = 4.0
+_PRIOR_SPREAD = 0.6  # of the guess; after _PRIOR_DAYS its mean is known to a third or so
 _USE_HALF_LIFE_D = 28.0
 _Z80 = 1.2816  # standard normal quantile at 0.9
 _FRESH_FOR_S = 12 * 3_600.0
@@ -271,11 +272,11 @@ def _complete_days(state: StockState, *, item: Item) -> tuple[tuple[date, float]
 def _use_per_day(days: tuple[tuple[date, float], ...], *, item: Item) -> Range:
     """Recent mean use, shrunk to the household's own guess; the guess weighs as much as `_PRIOR_DAYS` days.
 
-    The interval is log-normal, from the spread of the days and of the guess (as wide as the guess itself).
+    The interval is log-normal, from the spread of the days and of the guess (`_PRIOR_SPREAD`).
     """
     prior = item.prior_use_per_day
     weight, total = _PRIOR_DAYS, _PRIOR_DAYS * prior
-    squares = _PRIOR_DAYS * 2 * prior**2
+    squares = _PRIOR_DAYS * (1 + _PRIOR_SPREAD**2) * prior**2
     last = days[-1][0] if days else date.min
     for day, used in days:
         share = 0.5 ** ((last - day).days / _USE_HALF_LIFE_D)

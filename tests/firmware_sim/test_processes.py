@@ -20,7 +20,7 @@ from firmware_sim.processes import (
     NotReadyError,
     free_ports,
     listens,
-    peak_rss_mb,
+    resident_mb,
     run_to_end,
     script,
     wait_ready,
@@ -223,8 +223,9 @@ def test_script_that_is_not_installed() -> None:
         script("restock-nothing")
 
 
-def test_peak_rss_of_a_process() -> None:
-    """It is a plausible number of megabytes for us, and nothing for nobody."""
-    rss_mb = peak_rss_mb(os.getpid())
-    assert rss_mb is None or 5 < rss_mb < 5_000
-    assert peak_rss_mb(2**22 + 1) is None
+def test_resident_set_of_a_process() -> None:
+    """A plausible number of megabytes for us, never more than the peak, and nothing for nobody."""
+    resident = resident_mb(os.getpid())
+    assert resident is not None
+    assert 5 < resident.now_mb <= resident.peak_mb < 5_000
+    assert resident_mb(2**22 + 1) is None
