@@ -129,8 +129,11 @@ def step(
     detail: str | None = None,
     handoff_url: str | None = None,
 ) -> IntentChange | None:
-    """The change to `state`, or None where it says nothing new or would go back."""
-    if state not in TRANSITIONS[intent.state]:
+    """The change to `state`, or None where it says nothing new or would go back.
+
+    The same state with another detail is news: an order that is held waits for its merchant.
+    """
+    if state not in TRANSITIONS[intent.state] and not _is_news(intent, state, detail=detail):
         return None
     after = replace(
         intent,
@@ -143,6 +146,10 @@ def step(
         handoff_url=handoff_url,
     )
     return IntentChange(seen_version=intent.version, after=after)
+
+
+def _is_news(intent: IntentRecord, state: IntentState, *, detail: str | None) -> bool:
+    return state is intent.state and bool(TRANSITIONS[state]) and detail is not None and detail != intent.detail
 
 
 def saw_arrival(intent: IntentRecord, *, at: datetime) -> IntentChange | None:

@@ -196,7 +196,7 @@ REFUSED: list[tuple[str, object, str, str]] = [
     (f"{FRIDGE}/reading", values(milk={"value": 1270, "unit": "kg"}), "wrong_unit", "'kg'"),
     (f"{FRIDGE}/reading", values(milk={"value": 1270, "unit": ""}), "wrong_unit", "milk"),
     (f"{FRIDGE}/reading", values(door={"value": "closed", "unit": "g"}), "wrong_unit", "door"),
-    (f"{FRIDGE}/reading", values(milk={"value": 10_001, "unit": "g"}), "out_of_range", "milk.amount"),
+    (f"{FRIDGE}/reading", values(milk={"value": 20_001, "unit": "g"}), "out_of_range", "milk.amount"),
     (f"{FRIDGE}/reading", values(milk={"value": -1, "unit": "g"}), "out_of_range", "milk.amount"),
 ]
 

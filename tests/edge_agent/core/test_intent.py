@@ -63,6 +63,16 @@ def test_what_is_taken_from_the_bridge(at: IntentState, said: IntentState, *, ta
         assert (change.after.state, change.after.version, change.after.merchant_order_id) == (said, 2, "o-1")
 
 
+def test_a_new_reason_for_the_same_state_is_news_once() -> None:
+    """`held` because the merchant is away is told to the household once; a finished order has no more news."""
+    held = intent(state=IntentState.HELD)
+    away = step(held, IntentState.HELD, at=NOW, detail="merchant_away")
+    assert away is not None
+    assert (away.after.state, away.after.detail, away.after.version) == (IntentState.HELD, "merchant_away", 2)
+    assert step(away.after, IntentState.HELD, at=NOW, detail="merchant_away") is None
+    assert step(intent(state=IntentState.REJECTED), IntentState.REJECTED, at=NOW, detail="other") is None
+
+
 def test_an_unknown_outcome_keeps_the_need_closed() -> None:
     """While nobody knows whether an order exists, the item counts as ordered."""
     assert {IntentState.UNKNOWN, IntentState.PARKED, IntentState.NEEDS_BUYER} <= LIVE

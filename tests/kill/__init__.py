@@ -1,0 +1,1 @@
+"""Tests that kill whole processes (SIGKILL): real broker, hub, bridge and merchant; no crash hooks, no fakes."""
