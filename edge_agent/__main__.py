@@ -22,6 +22,7 @@ EXIT_DONE, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     arguments = _parser().parse_args(argv)
+    os.umask(0o077)  # what the hub keeps is for its own user, SQLite's side files too
     logging.basicConfig(level=arguments.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     for chatty in ("httpx", "httpcore", "hypercorn.error"):
         logging.getLogger(chatty).setLevel(logging.WARNING)

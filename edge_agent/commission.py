@@ -40,8 +40,8 @@ def set_up(config: HubConfig, *, household_file: Path, owner: str, password: str
         raise ConfigurationError(f"password: {len(password)} characters; at least {PASSWORD_LENGTH_MIN} are needed")
     folder = data_folder(config)
     key = load_or_create(folder)
-    HouseholdFile(folder / HOUSEHOLD_FILE).save(household)
-    with Connection(folder / STORE_FILE) as connection:
+    with Connection(folder / STORE_FILE) as connection:  # first: a running hub holds it, and nothing is changed then
+        HouseholdFile(folder / HOUSEHOLD_FILE).save(household)
         account = Account(name=owner, role=Role.OWNER, password_hash=Argon2Passwords().hash(password))
         Accounts(connection).put_account(account)
     return {"household": config.home.id, "hub": config.home.hub, "public_key": key.public_key_base64()}
@@ -63,9 +63,6 @@ def read_household(path: Path) -> Household:
         first = exc.errors(include_url=False)[0]
         field = ".".join(str(part) for part in first["loc"])
         raise ConfigurationError(f"{path}: {field} = {first['input']!r}: {first['msg']}") from exc
-    doubled = [item for item, times in Counter(item.id for item in household.items).items() if times > 1]
-    if doubled:
-        raise ConfigurationError(f"{path}: items.id = {doubled[0]!r}: each item needs an id of its own")
     return household
 
 

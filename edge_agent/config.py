@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import json
 import tomllib
+import zoneinfo
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import (
+    AfterValidator,
     AwareDatetime,
     BaseModel,
     ConfigDict,
@@ -28,6 +31,20 @@ from edge_agent.errors import ConfigurationError
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,64}$")]
 
 
+def _known_timezone(name: str) -> str:
+    if name not in zoneinfo.available_timezones():
+        raise ValueError("not a time zone; it is a name such as Europe/Berlin")
+    return name
+
+
+def _safe_url(url: str) -> str:
+    """Plain http reaches this machine only: answers are not signed, so the wire must be."""
+    address = urlsplit(url)
+    if address.scheme == "http" and address.hostname not in {"127.0.0.1", "localhost", "::1"}:
+        raise ValueError("plain http is for this machine only: use https")
+    return url
+
+
 class Section(BaseModel):
     """Strict and closed: an unknown field is an error, not a surprise."""
 
@@ -40,7 +57,7 @@ class HomeConfig(Section):
     id: Id = "home"
     hub: Id = "hub"
     name: Annotated[str, StringConstraints(min_length=1, max_length=80)] = "Our home"
-    timezone: Annotated[str, StringConstraints(min_length=1, max_length=64)] = "UTC"
+    timezone: Annotated[str, StringConstraints(max_length=64), AfterValidator(_known_timezone)] = "UTC"
     data_dir: str = "restock-data"
 
 
@@ -71,7 +88,9 @@ class WebConfig(Section):
 class BridgeConfig(Section):
     """The cloud bridge that places orders."""
 
-    url: Annotated[str, StringConstraints(pattern=r"^https?://[^/\s]+$")] = "http://127.0.0.1:8490"
+    url: Annotated[str, StringConstraints(pattern=r"^https?://[^/\s]+$"), AfterValidator(_safe_url)] = (
+        "http://127.0.0.1:8490"
+    )
     timeout_s: Annotated[float, Field(gt=0, le=120)] = 10.0
     poll_every_s: Annotated[float, Field(ge=1, le=86_400)] = 300.0
     drain_every_s: Annotated[float, Field(ge=1, le=86_400)] = 30.0

@@ -11,7 +11,8 @@ HubError
 │   ├── BridgeUnreachableError
 │   └── StoreBusyError
 ├── FailClosedError         a check that guards money failed: sends stop, ingest and pages go on
-│   └── StoreCorruptError
+│   ├── StoreCorruptError
+│   └── StoreFailedError
 └── BugError                our own contradiction: report it
 """
 
@@ -72,6 +73,10 @@ class FailClosedError(HubError):
 
 class StoreCorruptError(FailClosedError):
     """The store did not pass its integrity check."""
+
+
+class StoreFailedError(FailClosedError):
+    """The disk under the store is full or fails; nothing more is acknowledged."""
 
 
 class BugError(HubError):

@@ -11,6 +11,7 @@ import asyncio
 import importlib.resources
 import logging
 import secrets
+import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,8 +34,8 @@ from edge_agent.adapters.store.connection import Connection
 from edge_agent.adapters.store.inspection import SqliteInspection
 from edge_agent.adapters.store.orders import Orders
 from edge_agent.adapters.store.readings import SqliteReadings
-from edge_agent.config import HubConfig
-from edge_agent.errors import FailClosedError, RetryLaterError, StoreCorruptError
+from edge_agent.config import HubConfig, WebConfig
+from edge_agent.errors import ConfigurationError, FailClosedError, RetryLaterError, StoreCorruptError
 from edge_agent.folder import HOUSEHOLD_FILE, data_folder
 from edge_agent.pipeline.answer import Answering, Home
 from edge_agent.pipeline.overview import HomeOverview
@@ -47,6 +48,7 @@ from edge_agent.web.parts import WebParts
 log = logging.getLogger(__name__)
 
 _STOP_WITHIN_S = 3.0
+_PRICE_AGE_MAX = 3  # times the schedule: an older price is no price to ask with
 
 
 async def work(
@@ -62,9 +64,11 @@ async def work(
         url=config.bridge.url,
         timeout_s=config.bridge.timeout_s,
     )
-    async with egress:
-        tasks = _wire(config, connection, readings, clock=clock, key=key, egress=egress)
-        await tasks.run(stop)
+    with _listen(config.web) as listener:
+        async with egress:
+            tasks = _wire(config, connection, readings, clock=clock, key=key, egress=egress)
+            log.info("serving page=http://%s:%d", *listener.getsockname()[:2])
+            await tasks.run(stop, listener)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +85,7 @@ class Tasks:
     pages: ASGIApp
     wake: asyncio.Event
 
-    async def run(self, stop: asyncio.Event) -> None:
+    async def run(self, stop: asyncio.Event, listener: socket.socket) -> None:
         """All of them in one group, until `stop`."""
         async with asyncio.TaskGroup() as group:
             tasks = [
@@ -90,7 +94,7 @@ class Tasks:
                 group.create_task(self._every(self.config.bridge.poll_every_s, self._follow), name="status"),
                 group.create_task(self._every(self.config.review.every_s, self._ask_prices), name="prices"),
             ]
-            await serve(cast("ASGIFramework", self.pages), _server_config(self.config), shutdown_trigger=stop.wait)
+            await serve(cast("ASGIFramework", self.pages), _server_config(listener), shutdown_trigger=stop.wait)
             for task in tasks:
                 task.cancel()
 
@@ -166,6 +170,7 @@ def _wire(
         forecaster=forecaster,
         new_id=_new_id,
         stale_after_s=config.review.stale_after_s,
+        price_age_max_s=_PRICE_AGE_MAX * config.bridge.prices_every_s,
     )
     answering = Answering(
         home=Home(household=config.home.id, hub=config.home.hub),
@@ -214,10 +219,26 @@ def _new_id() -> str:
     return secrets.token_hex(16)
 
 
-def _server_config(config: HubConfig) -> ServerConfig:
-    """A server that slow or silent clients cannot starve."""
+def _listen(web: WebConfig) -> socket.socket:
+    """The page's socket, bound.
+
+    Raises: ConfigurationError when the address is not this machine's, or taken.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(web.host, web.port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError as exc:
+        wanted = "a free address of this machine is wanted"
+        raise ConfigurationError(f"web = {web.host}:{web.port}: {wanted} ({exc.strerror})") from exc
+    return listener
+
+
+def _server_config(listener: socket.socket) -> ServerConfig:
+    """A server that slow clients do not hold for ever."""
     server = ServerConfig()
-    server.bind = [f"{config.web.host}:{config.web.port}"]
+    server.bind = [f"fd://{listener.fileno()}"]
     server.backlog = 64
     server.keep_alive_timeout = 10
     server.read_timeout = 15

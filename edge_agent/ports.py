@@ -56,8 +56,8 @@ class Bridge(Protocol):
     async def fetch_events(self, *, after: int) -> tuple[tuple[OrderEvent, ...], int]:
         """Order events after a cursor, oldest first, and the cursor to ask with next."""
 
-    async def fetch_prices(self, household: Household) -> list[Price]:
-        """Today's price of every bound product."""
+    async def fetch_prices(self, items: Sequence[Item], *, delivery_ref: str) -> list[Price]:
+        """Today's prices of items whose products are bound to one merchant."""
 
     def status(self) -> BridgeStatus:
         """Whether it answers, and since when an order waits for it."""

@@ -6,6 +6,8 @@ work is kept. Only the bridge's own refusal of an intent (4xx with a Problem) is
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import TypeVar
 
 from pydantic import ValidationError
@@ -16,6 +18,7 @@ from cloud_bridge.wire import (
     PATH_PRICES,
     EventPage,
     OrderEvent,
+    PriceLine,
     PriceList,
     PriceQuery,
     Problem,
@@ -25,7 +28,7 @@ from cloud_bridge.wire import (
 from edge_agent.adapters.egress import Answer, Egress, Purpose
 from edge_agent.adapters.store.orders import Orders, OutboxRow
 from edge_agent.core import intent as intents
-from edge_agent.core.catalogue import Household
+from edge_agent.core.catalogue import Item
 from edge_agent.core.intent import IntentState
 from edge_agent.core.messages import ItemId, Price
 from edge_agent.core.overview import BridgeStatus
@@ -35,8 +38,9 @@ from edge_agent.ports import Clock
 _M = TypeVar("_M", bound=WireModel)
 _OUTBOX_GROUP = 20
 _EVENTS_PAGE = 100
-# Refusals that no repetition can cure; anything else of the 4xx family (401, 408, 429) may pass, so the row stays.
 _REFUSED_STATUS = frozenset({400, 410, 422})
+# Refusals that no repetition can cure; anything else (401, 408, 429, a proxy's own page) may pass, so the row stays.
+_FINAL_CODES = frozenset({"terms_refused", "offer_expired"})
 _CONFLICT_STATUS = 409  # the bridge holds another body under this id: what became of that one, nobody here knows
 
 
@@ -53,16 +57,25 @@ class BridgeClient:
         self._last_error: str | None = None
 
     async def drain(self) -> int:
-        """Offer every waiting intent once; returns how many the bridge has answered for."""
-        answered = 0
+        """Offer every waiting intent once; returns how many the bridge has answered for.
+
+        An answer that settles nothing keeps its row and lets the next one go; no answer at all ends the turn.
+        """
+        answered, missed = 0, None
         for row in self._orders.outbox(limit=_OUTBOX_GROUP):
             try:
                 answer = await self._send(Purpose.ORDER, "POST", PATH_INTENTS, body=row.body)
-                self._settle(row, answer)
             except BridgeUnreachableError as exc:
                 self._orders.record_attempt(row, error=str(exc))
                 raise
-            answered += 1
+            try:
+                self._settle(row, answer)
+                answered += 1
+            except BridgeUnreachableError as exc:
+                self._orders.record_attempt(row, error=str(exc))
+                missed = exc
+        if missed is not None:
+            raise missed
         return answered
 
     async def fetch_events(self, *, after: int) -> tuple[tuple[OrderEvent, ...], int]:
@@ -71,34 +84,16 @@ class BridgeClient:
         page = self._parse(EventPage, answer)
         return page.events, page.next_after
 
-    async def fetch_prices(self, household: Household) -> list[Price]:
-        """Today's price of every bound product, one question a merchant, whether or not anything is low."""
-        prices: list[Price] = []
-        for merchant in sorted({item.product.merchant for item in household.items}):
-            items = [item for item in household.items if item.product.merchant == merchant]
-            query = PriceQuery(
-                merchant=merchant,
-                delivery_ref=household.preferences.delivery_ref,
-                skus=tuple(sorted({item.product.sku for item in items})),
-            )
-            answer = await self._send(Purpose.PRICES, "POST", PATH_PRICES, body=query.model_dump_json().encode())
-            lines = {line.sku: line for line in self._parse(PriceList, answer).lines}
-            now = self._clock.now()
-            prices += [
-                Price(
-                    item=ItemId(item.id),
-                    merchant=merchant,
-                    sku=line.sku,
-                    unit_price_minor=line.unit_price_minor,
-                    delivery_minor=line.delivery_minor,
-                    currency=line.currency,
-                    available=line.available,
-                    fetched_at=now,
-                )
-                for item in items
-                if (line := lines.get(item.product.sku)) is not None
-            ]
-        return prices
+    async def fetch_prices(self, items: Sequence[Item], *, delivery_ref: str) -> list[Price]:
+        """Today's prices of items whose products are bound to one merchant, whether or not anything is low."""
+        [merchant] = {item.product.merchant for item in items}
+        query = PriceQuery(
+            merchant=merchant, delivery_ref=delivery_ref, skus=tuple(sorted({item.product.sku for item in items}))
+        )
+        answer = await self._send(Purpose.PRICES, "POST", PATH_PRICES, body=query.model_dump_json().encode())
+        lines = {line.sku: line for line in self._parse(PriceList, answer).lines}
+        now = self._clock.now()
+        return [_price(item, lines[item.product.sku], now=now) for item in items if item.product.sku in lines]
 
     def status(self) -> BridgeStatus:
         """Whether it answers, and since when an order waits for it."""
@@ -124,10 +119,11 @@ class BridgeClient:
             self._orders.record_answer(row, None)
             return
         now = self._clock.now()
-        if answer.status_code in _REFUSED_STATUS:
-            change = intents.step(record, IntentState.REJECTED, at=now, detail=_problem_code(answer))
-        elif answer.status_code == _CONFLICT_STATUS:
-            change = intents.step(record, IntentState.UNKNOWN, at=now, detail=_problem_code(answer))
+        code = _problem_code(answer)
+        if answer.status_code == _CONFLICT_STATUS and code == "conflict":
+            change = intents.step(record, IntentState.UNKNOWN, at=now, detail=code)
+        elif answer.status_code in _REFUSED_STATUS and _ends(code, first_try=row.attempts == 0):
+            change = intents.step(record, IntentState.REJECTED, at=now, detail=code)
         else:
             receipt = self._parse(Receipt, answer)
             change = intents.step(record, IntentState(receipt.state.value), at=now)
@@ -140,6 +136,27 @@ class BridgeClient:
             return model.model_validate_json(answer.body)
         except ValidationError as exc:
             raise BridgeUnreachableError(f"the bridge's answer is not a {model.__name__}") from exc
+
+
+def _ends(code: str, *, first_try: bool) -> bool:
+    """Whether the bridge itself has refused for good.
+
+    A word that is not the bridge's (a proxy's page) ends nothing; and what was sent before may have been taken then.
+    """
+    return code in _FINAL_CODES or (code == "malformed" and first_try)
+
+
+def _price(item: Item, line: PriceLine, *, now: datetime) -> Price:
+    return Price(
+        item=ItemId(item.id),
+        merchant=item.product.merchant,
+        sku=line.sku,
+        unit_price_minor=line.unit_price_minor,
+        delivery_minor=line.delivery_minor,
+        currency=line.currency,
+        available=line.available,
+        fetched_at=now,
+    )
 
 
 def _problem_code(answer: Answer) -> str:

@@ -28,7 +28,6 @@ class Purpose(StrEnum):
 
     ORDER = "order"
     ORDER_STATUS = "order_status"
-    CANCEL = "cancel"
     PRICES = "prices"
 
 

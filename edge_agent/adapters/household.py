@@ -7,6 +7,7 @@ durable, and the last good copy is kept. Nothing that costs money lives here.
 from __future__ import annotations
 
 import json
+import logging
 import os
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from tinydb.storages import Storage
 
 from edge_agent.core.catalogue import Household, Item, Preferences
 from edge_agent.errors import ConfigurationError
+
+log = logging.getLogger(__name__)
 
 _FILE_BYTES_MAX = 1_048_576
 _ITEMS = "items"
@@ -69,7 +72,8 @@ class AtomicJsonStorage(Storage):
 class HouseholdFile:
     """Fulfils `ports.HouseholdStore`; reads the file again only when it has changed.
 
-    Raises: ConfigurationError naming the item and the field, when a person's edit does not fit.
+    Raises: ConfigurationError naming the item and the field, when the file does not fit at the first reading. Later, an
+    edit that does not fit is logged, and the household goes on as it was.
     """
 
     def __init__(self, path: Path) -> None:
@@ -78,19 +82,27 @@ class HouseholdFile:
         self._household: Household | None = None
 
     def load(self) -> Household:
-        """The household as it stands."""
+        """The household as it stands; while an edit does not fit, as it last did."""
         stamp = self._stamp()
-        if self._household is None or stamp != self._seen:
+        if self._household is None:
             self._household = self._read()
-            self._seen = stamp
+        elif stamp != self._seen:
+            try:
+                self._household = self._read()
+            except ConfigurationError as exc:
+                log.error("household_edit_refused error=%s; the last good documents go on", exc)  # noqa: TRY400
+        self._seen = stamp
         return self._household
 
     def save(self, household: Household) -> None:
         """Write all documents anew."""
         with TinyDB(str(self._path), storage=AtomicJsonStorage) as database:
-            database.drop_tables()
-            database.table(_ITEMS).insert_multiple(item.model_dump(mode="json") for item in household.items)
-            database.table(_PREFERENCES).insert(household.preferences.model_dump(mode="json"))
+            database.storage.write(
+                {
+                    _ITEMS: _numbered([item.model_dump(mode="json") for item in household.items]),
+                    _PREFERENCES: _numbered([household.preferences.model_dump(mode="json")]),
+                }
+            )
 
     def _stamp(self) -> tuple[int, int] | None:
         try:
@@ -100,9 +112,12 @@ class HouseholdFile:
         return stat.st_mtime_ns, stat.st_size
 
     def _read(self) -> Household:
-        with TinyDB(str(self._path), storage=AtomicJsonStorage) as database:
-            items = [dict(document) for document in database.table(_ITEMS).all()]
-            preferences = [dict(document) for document in database.table(_PREFERENCES).all()]
+        try:
+            with TinyDB(str(self._path), storage=AtomicJsonStorage) as database:
+                items = [dict(document) for document in database.table(_ITEMS).all()]
+                preferences = [dict(document) for document in database.table(_PREFERENCES).all()]
+        except (AttributeError, TypeError, ValueError, OSError) as exc:
+            raise ConfigurationError(f"{self._path}: not as the hub wrote it ({exc})") from exc
         try:
             return Household(
                 items=tuple(_item(document) for document in items),
@@ -112,6 +127,11 @@ class HouseholdFile:
             first = exc.errors(include_url=False)[0]
             field = ".".join(str(part) for part in first["loc"])
             raise ConfigurationError(f"{self._path}: {field} = {first['input']!r}: {first['msg']}") from exc
+
+
+def _numbered(documents: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """A table as TinyDB keeps it. Written whole, so that the copy that is kept is whole too."""
+    return {str(number): document for number, document in enumerate(documents, start=1)}
 
 
 def _item(document: dict[str, Any]) -> Item:

@@ -1,4 +1,6 @@
-"""The hash chain over everything that grants or spends: any edit, removal or reordering is found on the next check.
+"""The hash chain over everything that grants or spends: an edit, a removal from the middle or a swap is found.
+
+That the newest rows were cut off cannot be seen from the chain alone.
 
 hash(i) = SHA-256(hash(i-1) as hex || canonical JSON of event i); hash(0) is 64 zeros.
 """

@@ -5,9 +5,10 @@ Documents that people may read and edit, so they are strict: an unknown or wrong
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator
 from stdnum import ean
 
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,64}$")]
@@ -85,6 +86,14 @@ class Household(Document):
 
     items: tuple[Item, ...]
     preferences: Preferences = Preferences()
+
+    @field_validator("items")
+    @classmethod
+    def _one_item_an_id(cls, items: tuple[Item, ...]) -> tuple[Item, ...]:
+        doubled = [ident for ident, times in Counter(item.id for item in items).items() if times > 1]
+        if doubled:
+            raise ValueError(f"the id {doubled[0]!r} stands twice; each item needs one of its own")
+        return items
 
     def item(self, item_id: str) -> Item | None:
         """The item with this id."""

@@ -50,8 +50,8 @@ TRANSITIONS: dict[IntentState, frozenset[IntentState]] = {
     _S.NOT_PLACED: frozenset({_S.SENDING, _S.PLACED, _S.REJECTED, _S.EXPIRED, _S.CANCELLED}),
     _S.NEEDS_BUYER: frozenset({_S.PLACED, _S.EXPIRED, _S.CANCELLED} | _AFTER_PLACED),
     _S.PLACED: frozenset(_AFTER_PLACED),
-    _S.SHIPPED: frozenset({_S.DELIVERED, _S.PARTLY_DELIVERED, _S.NEVER_ARRIVED}),
-    _S.PARTLY_DELIVERED: frozenset({_S.DELIVERED, _S.RETURNED, _S.REFUNDED}),
+    _S.SHIPPED: frozenset({_S.DELIVERED, _S.PARTLY_DELIVERED, _S.NEVER_ARRIVED, _S.CANCELLED}),
+    _S.PARTLY_DELIVERED: frozenset({_S.DELIVERED, _S.NEVER_ARRIVED, _S.CANCELLED, _S.RETURNED, _S.REFUNDED}),
     _S.NEVER_ARRIVED: frozenset({_S.DELIVERED, _S.REFUNDED}),
     _S.DELIVERED: frozenset({_S.RETURNED, _S.REFUNDED}),
     _S.RETURNED: frozenset({_S.REFUNDED}),
@@ -82,6 +82,10 @@ LIVE = frozenset(
 ON_ORDER = LIVE
 
 ARRIVAL_CONFIRMED_AFTER = timedelta(hours=12)
+# Shares of the ordered amount that a refill must have to be the order's arrival. One bottle from the shop is none; and
+# where the merchant has not said that it sent anything, the refill must fit the order.
+_ARRIVAL_SHARE_SHIPPED = 0.4
+_ARRIVAL_SHARE_PLACED = 0.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,9 +156,17 @@ def _is_news(intent: IntentRecord, state: IntentState, *, detail: str | None) ->
     return state is intent.state and bool(TRANSITIONS[state]) and detail is not None and detail != intent.detail
 
 
-def saw_arrival(intent: IntentRecord, *, at: datetime) -> IntentChange | None:
-    """A sensor saw the goods: noted; an order that nobody has closed yet is closed by `confirm_arrival`."""
-    if intent.state not in {_S.PLACED, _S.SHIPPED, _S.DELIVERED} or intent.arrived_at is not None:
+def saw_arrival(intent: IntentRecord, *, at: datetime, amount: float) -> IntentChange | None:
+    """A sensor saw `amount` more at `at`: noted where it can be these goods, and closed by `confirm_arrival`.
+
+    A refill before the order was under way, or one that is too small for it, was bought elsewhere.
+    """
+    share = {_S.PLACED: _ARRIVAL_SHARE_PLACED, _S.SHIPPED: _ARRIVAL_SHARE_SHIPPED, _S.DELIVERED: _ARRIVAL_SHARE_SHIPPED}
+    if intent.state not in share or intent.arrived_at is not None or amount < share[intent.state] * intent.amount:
+        return None
+    # What a merchant calls delivered may have been put away a day before its word came.
+    since = intent.created_at if intent.state is _S.DELIVERED else intent.changed_at
+    if at < since:
         return None
     after = replace(intent, version=intent.version + 1, arrived_at=at)
     return IntentChange(seen_version=intent.version, after=after)

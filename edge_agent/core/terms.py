@@ -7,6 +7,7 @@ changed price does to them. Nothing here signs: the key is an adapter's.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from fractions import Fraction
@@ -17,7 +18,7 @@ from cloud_bridge.wire import Terms
 from edge_agent.core.catalogue import Item, Preferences
 from edge_agent.core.messages import IntentId, Price, Propose
 
-__all__ = ["OFFER_TTL", "Offer", "Terms", "canonical", "offer_for", "seal", "terms_hash"]
+__all__ = ["OFFER_TTL", "Offer", "Terms", "canonical", "newest_price", "offer_for", "seal", "terms_hash"]
 
 OFFER_TTL = timedelta(days=3)
 
@@ -38,6 +39,12 @@ class Offer:
     deliver_by: date
     expires_at: datetime
     hold_s: int
+
+
+def newest_price(item: Item, prices: Iterable[Price]) -> Price | None:
+    """Of prices that are newest first, the first one of the product that is bound to the item now."""
+    bound = (item.product.merchant, item.product.sku)
+    return next((price for price in prices if (price.merchant, price.sku) == bound), None)
 
 
 def offer_for(item: Item, price: Price, decision: Propose, *, preferences: Preferences, now: datetime) -> Offer:

@@ -6,13 +6,20 @@ A question asked at the moment of need would tell the cloud what the sensors jus
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
+from edge_agent.core.catalogue import Item
 from edge_agent.core.intent import IntentState
 from edge_agent.core.messages import ItemId
+from edge_agent.core.terms import newest_price
+from edge_agent.errors import BridgeUnreachableError
 from edge_agent.ports import Bridge, Clock, HouseholdStore, OrderStore
 
 log = logging.getLogger(__name__)
+
+_PRICES_LOOKED_AT = 20
+_ITEMS_IN_ONE_QUESTION = 10
 
 # After such a refusal the list is known to be wrong; the bridge knows the need already, so asking tells it nothing new.
 _LIST_WAS_WRONG = frozenset({"terms_changed", "out_of_stock"})
@@ -33,26 +40,44 @@ class PriceKeeper:
     def due(self) -> bool:
         """Whether any product has no price, an old one, or one that an order has shown to be wrong."""
         now = self._clock.now()
-        return any(self._due(ItemId(item.id), now=now) for item in self._household.load().items)
+        return any(self._due(item, now=now) for item in self._household.load().items)
 
     async def run_once(self) -> int:
-        """Fetch the whole list; returns how many prices were kept.
+        """Fetch the whole list, group by group; returns how many prices were kept.
 
-        Raises: BridgeUnreachableError.
+        Raises: BridgeUnreachableError after the last group, when one of them could not be had; the others are kept.
         """
-        prices = await self._bridge.fetch_prices(self._household.load())
-        self._orders.save_prices(prices)
-        log.info("prices count=%d", len(prices))
-        return len(prices)
+        household = self._household.load()
+        kept, missed = 0, None
+        for group in _groups(household.items):
+            try:
+                prices = await self._bridge.fetch_prices(group, delivery_ref=household.preferences.delivery_ref)
+            except BridgeUnreachableError as exc:
+                missed = exc
+                continue
+            self._orders.save_prices(prices)
+            kept += len(prices)
+        log.info("prices count=%d", kept)
+        if missed is not None:
+            raise missed
+        return kept
 
-    def _due(self, item: ItemId, *, now: datetime) -> bool:
-        newest = self._orders.prices(item, limit=1)
-        if not newest or now - newest[0].fetched_at >= self._every:
+    def _due(self, item: Item, *, now: datetime) -> bool:
+        newest = newest_price(item, self._orders.prices(ItemId(item.id), limit=_PRICES_LOOKED_AT))
+        if newest is None or now - newest.fetched_at >= self._every:
             return True
-        last = self._orders.last_intent(item)
+        last = self._orders.last_intent(ItemId(item.id))
         return (
             last is not None
             and last.state is IntentState.REJECTED
             and last.detail in _LIST_WAS_WRONG
-            and newest[0].fetched_at < last.changed_at
+            and newest.fetched_at < last.changed_at
         )
+
+
+def _groups(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
+    """Items of one merchant each, few enough for one request."""
+    for merchant in sorted({item.product.merchant for item in items}):
+        bound = [item for item in items if item.product.merchant == merchant]
+        for start in range(0, len(bound), _ITEMS_IN_ONE_QUESTION):
+            yield bound[start : start + _ITEMS_IN_ONE_QUESTION]

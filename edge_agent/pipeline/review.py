@@ -26,13 +26,14 @@ from edge_agent.core.messages import (
 )
 from edge_agent.core.position import inventory_position, on_order_amount
 from edge_agent.core.prompt import PromptEvent, PromptRecord, PromptState
-from edge_agent.core.terms import offer_for, terms_hash
+from edge_agent.core.terms import newest_price, offer_for, terms_hash
 from edge_agent.ports import Clock, Forecaster, HouseholdStore, OrderStore, ReadingStore
 
 log = logging.getLogger(__name__)
 
+_PRICES_LOOKED_AT = 20
+_LIVE_PROMPTS_MAX = 1_000
 _READINGS_MAX = 5_000  # a tick; what is left over is folded on the next one
-_ARRIVAL_SHARE_MIN = 0.4  # of the ordered amount: a smaller step up is not the delivery
 _QUIET_AFTER_EXPIRY = timedelta(hours=12)
 _QUIET_AFTER_REFUSAL = {"terms_changed": timedelta(0), "cancelled_by_household": timedelta(days=5)}
 _QUIET_AFTER_OTHER_REFUSAL = timedelta(days=1)
@@ -61,6 +62,7 @@ class Review:
         forecaster: Forecaster,
         new_id: Callable[[], str],
         stale_after_s: float,
+        price_age_max_s: float,
     ) -> None:
         self._clock = clock
         self._readings = readings
@@ -69,6 +71,7 @@ class Review:
         self._forecaster = forecaster
         self._new_id = new_id
         self._stale_after = timedelta(seconds=stale_after_s)
+        self._price_age_max = timedelta(seconds=price_age_max_s)
         self._states: dict[ItemId, StockState] = {}
         self.latest: dict[ItemId, ItemReview] = {}
 
@@ -83,6 +86,13 @@ class Review:
             decision = self._decide(item, stock, forecast, household=household, now=now)
             self.latest[ItemId(item.id)] = ItemReview(estimate=stock, forecast=forecast, decision=decision)
             self._act(item, stock, decision, household=household, now=now)
+        self._end_prompts_of_removed_items(household, now=now)
+
+    def _end_prompts_of_removed_items(self, household: Household, *, now: datetime) -> None:
+        for prompt in self._orders.prompts(live=True, limit=_LIVE_PROMPTS_MAX):
+            if household.item(prompt.item) is None:
+                log.info("prompt=%s event=withdraw item_removed=%s", prompt.id, prompt.item)
+                self._orders.change_prompt(prompts.step(prompt, PromptEvent.WITHDRAW, now=now))
 
     def _fold(self, items: Sequence[Item]) -> None:
         changed = []
@@ -108,10 +118,8 @@ class Review:
         order = self._orders.last_intent(ItemId(item.id))
         if order is None:
             return
-        change = None
-        refill = next((step for step in stock.refills if step.at > order.created_at), None)
-        if refill is not None and refill.amount >= _ARRIVAL_SHARE_MIN * item.product.pack_amount:
-            change = intents.saw_arrival(order, at=refill.at)
+        steps = (intents.saw_arrival(order, at=step.at, amount=step.amount) for step in stock.refills)
+        change = next((step for step in steps if step is not None), None)
         change = change or (intents.confirm_arrival(order, now=now) if order.state in intents.LIVE else None)
         if change is not None:
             log.info("arrival item=%s intent=%s state=%s", item.id, order.id, change.after.state)
@@ -123,7 +131,7 @@ class Review:
         self, item: Item, stock: StockEstimate, forecast: Forecast, *, household: Household, now: datetime
     ) -> Decision:
         ident = ItemId(item.id)
-        prices = self._orders.prices(ident, limit=1)
+        price = self._price(item, now=now)
         last = self._orders.last_intent(ident)
         on_order = on_order_amount([] if last is None else [last], now=now)
         return decide(
@@ -131,12 +139,17 @@ class Review:
             stock,
             forecast,
             position=inventory_position(item, stock, on_order=on_order),
-            price=prices[0] if prices else None,
+            price=price,
             preferences=household.preferences,
-            quiet_until=self._quiet_until(ident, price=prices[0] if prices else None),
+            quiet_until=self._quiet_until(ident, price=price),
             now=now,
             stale_after=self._stale_after,
         )
+
+    def _price(self, item: Item, *, now: datetime) -> Price | None:
+        """The newest price of the product that is bound now, unless it is too old to ask with."""
+        price = newest_price(item, self._orders.prices(ItemId(item.id), limit=_PRICES_LOOKED_AT))
+        return price if price is not None and now - price.fetched_at <= self._price_age_max else None
 
     def _act(
         self, item: Item, stock: StockEstimate, decision: Decision, *, household: Household, now: datetime
@@ -171,7 +184,9 @@ class Review:
         return max(ends, default=None)
 
     def _ask(self, item: Item, decision: Propose, *, household: Household, now: datetime) -> None:
-        [price] = self._orders.prices(ItemId(item.id), limit=1)
+        price = self._price(item, now=now)
+        if price is None:
+            return
         offer = offer_for(item, price, decision, preferences=household.preferences, now=now)
         record = PromptRecord(
             id=PromptId(self._new_id()),

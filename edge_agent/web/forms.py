@@ -54,10 +54,12 @@ async def _body(request: Request) -> bytes:
 def same_origin(request: Request) -> bool:
     """Whether a browser says that our own page sent this; a client that is no browser says nothing, and may.
 
+    Behind a TLS proxy the browser's scheme is https and ours http, so host and port alone tell whose page it was.
     The pages send `Referrer-Policy: same-origin`: under `no-referrer` a browser gives `Origin: null` for our own forms.
     """
     site = request.headers.get("sec-fetch-site")
     if site is not None and site != "same-origin":
         return False
     origins = request.headers.getlist("origin")
-    return not origins or origins == [f"{request.url.scheme}://{request.headers['host']}"]
+    host = request.headers["host"]
+    return not origins or origins in ([f"http://{host}"], [f"https://{host}"])

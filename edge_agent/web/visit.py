@@ -55,8 +55,11 @@ class Visit:
 
     @property
     def secure(self) -> bool:
-        """Whether the browser came by https."""
-        return self.request.url.scheme == "https"
+        """Whether the browser came by https, to us or to a proxy that says so.
+
+        The answer only adds the Secure flag to the sender's own cookies, so making the header up harms nobody else.
+        """
+        return self.request.url.scheme == "https" or self.request.headers.getlist("x-forwarded-proto") == ["https"]
 
     def path_id(self, name: str) -> str:
         """An id from the path.

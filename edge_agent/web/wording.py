@@ -14,7 +14,10 @@ from edge_agent.core.prompt import DeclineReason, PromptState
 MODES = {
     "shadow": ("Watching", "Never asks and never orders; only notes what it would have done."),
     "ask": ("Asks first", "You are asked before anything is ordered."),
-    "auto": ("Automatic", "Orders by itself within the limits that you have set."),
+    "auto": (
+        "Asks first",
+        "Set to order by itself, which the hub cannot do yet: you are asked before anything is ordered.",
+    ),
 }
 
 DECLINE_REASONS = {
@@ -42,7 +45,7 @@ INTENT_STATES: dict[IntentState, tuple[str, str, str]] = {
     IntentState.PLACED: ("Placed", "The merchant has confirmed the order.", "going"),
     IntentState.SHIPPED: ("Shipped", "It is on its way.", "going"),
     IntentState.DELIVERED: ("Delivered", "The goods are here.", "good"),
-    IntentState.REJECTED: ("Not ordered", "The merchant did not take it. Nothing was bought.", "over"),
+    IntentState.REJECTED: ("Not ordered", "The order was not taken. Nothing was bought.", "over"),
     IntentState.NEEDS_BUYER: ("Needs you", "The merchant wants you to finish the order on its own page.", "look"),
     IntentState.UNKNOWN: ("Being checked", "No clear answer came. It is being looked up, never sent twice.", "look"),
     IntentState.NOT_PLACED: ("Not placed yet", "Looked up: the merchant does not have it yet.", "going"),
@@ -59,12 +62,32 @@ INTENT_STATES: dict[IntentState, tuple[str, str, str]] = {
     IntentState.REFUNDED: ("Refunded", "The money came back.", "over"),
 }
 
+_UNREADABLE = "the order service could not read the order"
 INTENT_DETAILS = {
     "terms_changed": "the price or delivery was no longer what you agreed to",
+    "terms_refused": "the order service does not allow these terms (merchant, address, currency or sum)",
+    "charged_above_limit": "the merchant charged more than the most that you agreed to: ask it for the difference",
+    "offer_expired": "the offer ended before it could be ordered",
+    "leave_invalid": "the order service could not verify your leave to buy",
+    "malformed": _UNREADABLE,
+    "bad_request": _UNREADABLE,
+    "gone": "the order service no longer takes such orders",
+    "no_problem_document": "the order service did not say why",
+    "conflict": "the order service holds another order under the same number",
+    "internal": "a fault in the order service; it tries again",
     "out_of_stock": "the merchant has none left",
+    "item_unavailable": "the merchant does not sell this product, or not now",
+    "address_undeliverable": "the merchant does not deliver to your address",
     "payment_failed": "the payment did not go through",
     "merchant_refused": "the merchant refused it",
     "merchant_away": "the merchant could not be reached",
+    "session_closed": "the merchant ended the purchase before it was complete",
+    "interrupted": "the order service stopped while the order was being placed",
+    "no_answer": "the merchant gave no clear answer",
+    "in_progress": "the merchant is still working on it",
+    "not_placed": "the merchant was asked and has no such order",
+    "buyer_did_not_finish": "it was not finished on the merchant's page in time",
+    "cancelled_by_merchant": "the merchant cancelled it",
     "cancelled_by_household": "you cancelled it",
     "seen_by_sensor": "the sensor saw the refill",
 }

@@ -44,6 +44,11 @@ PROMPT = PromptId("prompt-1")
 SPEED = 200  # virtual seconds in a real one
 PLACED_WITHIN_S = 45.0
 
+_SKUS = {
+    "milk": "milk-whole-1l",
+    "detergent": "detergent-liquid-500ml",
+    "washer_fluid": "washer-fluid-2500ml",
+}
 _START = datetime(2026, 3, 2, 8, tzinfo=UTC)
 _OWNER, _PASSWORD = "owner", "a password of the test"
 _READY_WITHIN_S = 40.0
@@ -200,7 +205,7 @@ class Home:
         self._config(BRIDGE).write_text(self._bridge_settings(known["public_key"]), encoding="utf-8")
         with Connection(self._folder / "data" / STORE_FILE) as connection:
             orders = Orders(connection)
-            orders.save_prices([_price(item) for item in ("milk", "detergent", "washer_fluid")])
+            orders.save_prices([_price(item, sku) for item, sku in _SKUS.items()])
             orders.add_prompt(_prompt(self._hold_s))
 
     def _hub_settings(self) -> str:
@@ -248,8 +253,8 @@ retry_max_s = 120.0
 {self._times.table()}"""
 
 
-def _price(item: str) -> Price:
-    return Price(ItemId(item), "grocer", "milk-whole-1l", 179, 500, "USD", available=True, fetched_at=_START)
+def _price(item: str, sku: str) -> Price:
+    return Price(ItemId(item), "grocer", sku, 179, 500, "USD", available=True, fetched_at=_START)
 
 
 def _prompt(hold_s: int) -> PromptRecord:

@@ -15,7 +15,7 @@ from typing import Self
 
 import apsw
 
-from edge_agent.errors import StoreBusyError, StoreCorruptError
+from edge_agent.errors import StoreBusyError, StoreCorruptError, StoreFailedError
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -84,15 +84,26 @@ class Connection:
 
     @contextmanager
     def transaction(self) -> Iterator[apsw.Connection]:
-        """One immediate transaction: all of it is durable when the block ends, or none of it."""
+        """One immediate transaction: all of it is durable when the block ends, or none of it.
+
+        Raises: StoreFailedError when the disk is full or fails; nothing of the block is kept then.
+        """
         db = self.db
         db.execute("BEGIN IMMEDIATE")
         try:
             yield db
+            db.execute("COMMIT")
+        except (apsw.FullError, apsw.IOError, apsw.ReadOnlyError) as exc:
+            _roll_back(db)
+            raise StoreFailedError(f"{self._path} cannot be written ({exc}): free or mend the disk") from exc
         except BaseException:
-            db.execute("ROLLBACK")
+            _roll_back(db)
             raise
-        db.execute("COMMIT")
+
+
+def _roll_back(db: apsw.Connection) -> None:
+    if db.in_transaction:  # SQLite has already done it after some failures
+        db.execute("ROLLBACK")
 
 
 def _configure(db: apsw.Connection) -> None:

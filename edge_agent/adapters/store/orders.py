@@ -25,7 +25,7 @@ from edge_agent.core.intent import IntentChange, IntentRecord, IntentState
 from edge_agent.core.messages import IntentId, ItemId, Price, PromptId
 from edge_agent.core.prompt import PromptChange, PromptRecord
 from edge_agent.core.terms import Terms, canonical
-from edge_agent.errors import RefusedError
+from edge_agent.errors import RefusedError, StoreCorruptError
 
 _T = TypeVar("_T")
 
@@ -176,16 +176,22 @@ class Orders:
     # --- outbox ---
 
     def outbox(self, *, limit: int) -> list[OutboxRow]:
-        """What waits to be taken by the bridge, oldest first."""
+        """What waits to be taken by the bridge, oldest first.
+
+        Raises: StoreCorruptError when a body is not the one that was approved.
+        """
         rows = self._connection.db.execute(
-            "SELECT id, intent, body, attempts, last_error, created_ms FROM outbox ORDER BY id LIMIT ?", (limit,)
+            "SELECT id, intent, body, body_sha256, attempts, last_error, created_ms FROM outbox ORDER BY id LIMIT ?",
+            (limit,),
         )
-        return [
-            OutboxRow(ident, IntentId(intent), body, attempts, error, from_ms(created_ms))
-            for ident, intent, body, attempts, error, created_ms in cast(
-                "Iterator[tuple[int, str, bytes, int, str | None, int]]", rows
-            )
-        ]
+        waiting = []
+        for ident, intent, body, sha256, attempts, error, created_ms in cast(
+            "Iterator[tuple[int, str, bytes, str, int, str | None, int]]", rows
+        ):
+            if hashlib.sha256(body).hexdigest() != sha256:
+                raise StoreCorruptError(f"the body of intent {intent} is not the one that was approved")
+            waiting.append(OutboxRow(ident, IntentId(intent), body, attempts, error, from_ms(created_ms)))
+        return waiting
 
     def record_attempt(self, row: OutboxRow, *, error: str) -> None:
         """The bridge gave no usable answer: the row stays."""

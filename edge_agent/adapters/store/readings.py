@@ -5,12 +5,13 @@ Rules of this file:
 - Without a sequence, a redelivery with a topic and digest that are known is the same message.
 - A message that was kept apart counts as stored for its device's cursor when its envelope was sound, so that a device
   does not hold on for ever to what will never be accepted.
-- The run of a boot starts at the lowest seq of the first group in which the hub saw it.
+- The run of a boot starts at 1, or at the oldest reading that its device says it still holds.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -30,6 +31,9 @@ from edge_agent.core.messages import (
     Reading,
     StoredCursor,
 )
+from edge_agent.errors import BugError
+
+log = logging.getLogger(__name__)
 
 _QUARANTINE_ROWS_MAX = 10_000
 _QUARANTINE_BYTES_MAX = 4_096
@@ -116,7 +120,11 @@ class SqliteReadings:
     def load_stock(self, item: ItemId) -> StockState | None:
         """The folded state of one item."""
         text = self._connection.db.execute("SELECT state FROM stock WHERE item = ?", (item,)).get
-        return None if text is None else StockState.from_json(text)
+        try:
+            return None if text is None else StockState.from_json(text)
+        except BugError as exc:
+            log.warning("stock_folded_anew item=%s error=%s", item, exc)
+            return None
 
     def save_stock(self, states: Sequence[StockState]) -> None:
         """Keep the folded states."""

@@ -1,16 +1,34 @@
-"""The plain page for everything that did not work: what happened, and what to do. Never a detail of the inside."""
+"""The plain page for everything that did not work: what happened, and what to do.
+
+A refusal and a wrong file are told in the error's own words, which are written for people; of a fault the page tells
+nothing, and the log all.
+"""
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from edge_agent.errors import NotAllowedError, RefusedError, RetryLaterError, StaleTermsError
+from edge_agent.errors import (
+    ConfigurationError,
+    FailClosedError,
+    HubError,
+    NotAllowedError,
+    RefusedError,
+    RetryLaterError,
+    StaleTermsError,
+)
 from edge_agent.web.visit import Site
+
+log = logging.getLogger(__name__)
+
+_MESSAGE_CHARS_MAX = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +72,6 @@ _STALE = Problem(
     "What you saw is not what the offer says now. Nothing was ordered.",
     "Look at the question again: it shows the terms that stand.",
 )
-_ANSWERED = Problem(
-    409,
-    "This can no longer be answered",
-    "It was answered already, or the offer has ended. Your answer changed nothing.",
-    "Look at the question again: it shows what became of it.",
-)
 _BUSY = Problem(
     503, "Not just now", "The hub is busy or waits for something. Nothing was changed.", "Try again in a minute."
 )
@@ -72,6 +84,12 @@ _STOPPED = Problem(
 _FAULT = Problem(
     500, "Something went wrong here", "That was the hub's fault.", "Try again. If it stays, look at the hub's log."
 )
+_BY_ERROR: dict[type[HubError], Problem] = {
+    StaleTermsError: _STALE,
+    NotAllowedError: _BY_STATUS[403],
+    RetryLaterError: _BUSY,
+    FailClosedError: _STOPPED,
+}
 
 
 class Problems:
@@ -89,19 +107,10 @@ class Problems:
         return response
 
     async def for_hub(self, request: Request, error: Exception) -> Response:
-        """A refusal of the core, in words for a person."""
-        match error:
-            case StaleTermsError():
-                problem = _STALE
-            case NotAllowedError():
-                problem = _BY_STATUS[403]
-            case RefusedError():
-                problem = _ANSWERED
-            case RetryLaterError():
-                problem = _BUSY
-            case _:
-                problem = _STOPPED
-        return self._page(problem, request)
+        """An error of the hub, in words for a person; what the page sends its reader to the log for is logged."""
+        if not isinstance(error, RefusedError | RetryLaterError):
+            log.error("page_failed path=%s error=%s", quote(request.url.path), error)
+        return self._page(_of_hub(error), request)
 
     async def for_fault(self, request: Request, _error: Exception) -> Response:
         """Our own fault; the server logs it."""
@@ -116,7 +125,34 @@ class Problems:
         return answer
 
     def _page(self, problem: Problem, request: Request) -> Response:
-        prompt = request.path_params.get("prompt") if problem.status in {403, 409, 503} else None
+        prompt = request.path_params.get("prompt") if problem.status in {403, 409, 500, 503} else None
         return self._site.renderer.page(
             "problem.html", session=None, status=problem.status, problem=problem, prompt=prompt
         )
+
+
+def _of_hub(error: Exception) -> Problem:
+    fixed = next((problem for kind, problem in _BY_ERROR.items() if isinstance(error, kind)), None)
+    if fixed is not None:
+        return fixed
+    if isinstance(error, RefusedError):
+        return _refused(str(error))
+    return _wrong_file(str(error)) if isinstance(error, ConfigurationError) else _FAULT
+
+
+def _refused(message: str) -> Problem:
+    return Problem(
+        409,
+        "Your answer was not taken",
+        f"The hub says: {message[:_MESSAGE_CHARS_MAX]}. Your answer changed nothing.",
+        "Look at the question again: it shows how it stands now.",
+    )
+
+
+def _wrong_file(message: str) -> Problem:
+    return Problem(
+        503,
+        "A file of this hub needs mending",
+        f"The hub says: {message[:_MESSAGE_CHARS_MAX]}. Nothing was changed.",
+        "Ask whoever keeps the hub's files to mend this one, or to put the last good copy back.",
+    )

@@ -109,7 +109,10 @@ def _earlier(prompt: PromptRecord, prices: tuple[Price, ...]) -> Earlier:
     before = [
         price
         for price in prices
-        if price.sku == offer.sku and price.currency == offer.currency and price.fetched_at <= prompt.created_at
+        if price.available
+        and price.sku == offer.sku
+        and price.currency == offer.currency
+        and price.fetched_at <= prompt.created_at
     ]
     if before and before[0].unit_price_minor == offer.unit_price_minor:
         before = before[1:]

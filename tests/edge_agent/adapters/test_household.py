@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -45,10 +44,13 @@ def test_a_persons_edit_is_read_at_once(tmp_path: Path) -> None:
 def test_an_edit_that_does_not_fit_is_named(tmp_path: Path, before: str, after: str, named: str) -> None:
     """The error names the field and the value."""
     path = tmp_path / "household.json"
-    HouseholdFile(path).save(HOUSEHOLD)
+    running = HouseholdFile(path)
+    running.save(HOUSEHOLD)
+    running.load()
     path.write_text(path.read_text().replace(before, after))
     with pytest.raises(ConfigurationError, match=named.replace(".", r"\.")):
         HouseholdFile(path).load()
+    assert running.load() == HOUSEHOLD, "a running hub goes on with what it last read"
 
 
 def test_the_last_good_copy_is_kept(tmp_path: Path) -> None:
@@ -59,8 +61,26 @@ def test_the_last_good_copy_is_kept(tmp_path: Path) -> None:
     store.save(Household(items=()))
     path.write_text("{ not json")
     with pytest.raises(ConfigurationError, match=r"household\.last"):
-        store.load()
-    json.loads((tmp_path / "household.last").read_text())
+        HouseholdFile(path).load()
+    (tmp_path / "household.last").rename(path)
+    assert HouseholdFile(path).load() == HOUSEHOLD
+
+
+@pytest.mark.parametrize(
+    "text", ['{"items": []}', '{"items": null}', '{"items": {"x": {}}}', "[]", '{"items": {"1": 7}}']
+)
+def test_a_document_of_another_shape_is_refused_as_ours(tmp_path: Path, text: str) -> None:
+    """Valid JSON that is no household is a configuration error too, not a crash."""
+    path = tmp_path / "household.json"
+    path.write_text(text)
+    with pytest.raises(ConfigurationError):
+        HouseholdFile(path).load()
+
+
+def test_an_id_stands_once(tmp_path: Path) -> None:
+    """Two items under one id are refused when the file is read."""
+    with pytest.raises(ValueError, match="stands twice"):
+        Household(items=(MILK, MILK))
 
 
 def test_a_missing_file_is_an_empty_household(tmp_path: Path) -> None:

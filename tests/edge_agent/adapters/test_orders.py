@@ -16,7 +16,7 @@ from edge_agent.core.intent import LIVE, IntentState
 from edge_agent.core.messages import IntentId, ItemId, PromptId
 from edge_agent.core.prompt import PromptChange, PromptEvent, PromptState, step
 from edge_agent.core.terms import Terms, seal
-from edge_agent.errors import RefusedError, StoreBusyError, StoreCorruptError
+from edge_agent.errors import RefusedError, StoreBusyError, StoreCorruptError, StoreFailedError
 from tests.edge_agent.samples import NOW, intent, offer, price, prompt
 
 
@@ -163,6 +163,25 @@ def test_the_outbox_keeps_a_row_until_it_is_answered(orders: Orders) -> None:
     assert (again.body, again.attempts, again.last_error) == (b"{}", 1, "away")
     orders.record_answer(again, intents.step(intent(), IntentState.HELD, at=NOW))
     assert orders.outbox(limit=5) == []
+
+
+def test_a_body_that_was_changed_is_not_sent(orders: Orders, connection: Connection) -> None:
+    """What leaves is, byte for byte, what was approved."""
+    hand_over(orders)
+    connection.db.execute("UPDATE outbox SET body = x'7b7d7b'")
+    with pytest.raises(StoreCorruptError, match="approved"):
+        orders.outbox(limit=5)
+
+
+def test_a_full_disk_is_said_and_leaves_nothing(orders: Orders, connection: Connection) -> None:
+    """A write that finds no room is undone whole, and the store works again when there is room."""
+    connection.db.execute("CREATE TABLE ballast (filling BLOB)")
+    connection.db.execute(f"PRAGMA max_page_count = {connection.db.pragma('page_count') + 2}")
+    with pytest.raises(StoreFailedError, match="disk"), connection.transaction() as db:
+        db.execute("INSERT INTO ballast VALUES (zeroblob(1000000))")
+    connection.db.execute("PRAGMA max_page_count = 1000000")
+    orders.add_prompt(prompt())
+    assert count(connection, "ballast") == 0
 
 
 def test_prices_come_newest_first(orders: Orders) -> None:

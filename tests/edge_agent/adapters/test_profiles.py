@@ -72,7 +72,7 @@ def folder(tmp_path: Path) -> Path:
         ("direction: down", "direction: sideways", "restock/fridge.yaml: signals.milk.amount.direction"),
         ("class: level", "klass: level", "restock/fridge.yaml: signals.milk.amount"),
         ("version: 1", "version: one", "restock/fridge.yaml: version = 'one'"),
-        ("range: [0, 10000]", "range: [0, .inf]", "restock/fridge.yaml: signals.milk.amount.range"),
+        ("range: [0, 20000]", "range: [0, .inf]", "restock/fridge.yaml: signals.milk.amount.range"),
         ("decode: {format: json}", "decode: {format: json", "restock/fridge.yaml: line "),
         (
             "profile: restock.fridge",

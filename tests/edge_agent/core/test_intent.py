@@ -80,16 +80,32 @@ def test_an_unknown_outcome_keeps_the_need_closed() -> None:
 
 def test_a_refill_that_was_seen_closes_the_order_after_a_while() -> None:
     """A sensor proposes the arrival; only time (or the merchant) makes it `delivered`."""
-    seen = saw_arrival(intent(state=IntentState.SHIPPED), at=NOW)
+    seen = saw_arrival(intent(state=IntentState.SHIPPED), at=NOW, amount=4000.0)
     assert seen is not None
     assert seen.after.state is IntentState.SHIPPED
-    assert saw_arrival(seen.after, at=NOW) is None, "one arrival is proposed once"
+    assert saw_arrival(seen.after, at=NOW, amount=4000.0) is None, "one arrival is proposed once"
     assert confirm_arrival(seen.after, now=NOW + ARRIVAL_CONFIRMED_AFTER - timedelta(seconds=1)) is None
     closed = confirm_arrival(seen.after, now=NOW + ARRIVAL_CONFIRMED_AFTER)
     assert closed is not None
     assert (closed.after.state, closed.after.detail) == (IntentState.DELIVERED, "seen_by_sensor")
 
 
-def test_a_refill_before_the_order_was_placed_is_not_its_arrival() -> None:
-    """Goods bought elsewhere while an order is held are not that order."""
-    assert saw_arrival(intent(state=IntentState.HELD), at=NOW) is None
+@pytest.mark.parametrize(
+    ("state", "amount", "minutes", "arrived"),
+    [
+        (IntentState.HELD, 4140.0, 1, False),
+        (IntentState.UNKNOWN, 4140.0, 1, False),
+        (IntentState.PLACED, 4140.0, 1, True),
+        (IntentState.PLACED, 2000.0, 1, False),  # nobody said that it was sent, and it does not fit
+        (IntentState.SHIPPED, 2000.0, 1, True),  # the rest found no room
+        (IntentState.SHIPPED, 1035.0, 1, False),  # one bottle from the shop
+        (IntentState.SHIPPED, 4140.0, -1, False),  # before it was sent
+        (IntentState.DELIVERED, 4140.0, 1, True),
+    ],
+)
+def test_goods_bought_elsewhere_are_not_the_order(
+    state: IntentState, amount: float, minutes: int, *, arrived: bool
+) -> None:
+    """A refill is an order's arrival when the order was under way by then and the amount can be it."""
+    change = saw_arrival(intent(state=state), at=NOW + timedelta(minutes=minutes), amount=amount)
+    assert (change is not None) is arrived

@@ -24,11 +24,15 @@ async def filled_in(client: httpx.AsyncClient) -> dict[str, str]:
         {},
         {"origin": ORIGIN},
         {"origin": ORIGIN, "sec-fetch-site": "same-origin"},
+        {"origin": "https://127.0.0.1:8480"},
+        {"origin": "https://127.0.0.1:8480", "sec-fetch-site": "same-origin"},
+        {"origin": "https://localhost", "host": "localhost"},
+        {"origin": "https://localhost:8443", "host": "localhost:8443"},
         {"sec-fetch-site": "same-origin"},
     ],
 )
 async def test_our_own_page_may_post(owner: httpx.AsyncClient, house: House, headers: dict[str, str]) -> None:
-    """A browser on our page, and a client that is no browser."""
+    """A browser on our page, directly or through a TLS proxy that passes `Host` on, and a client that is no browser."""
     answer = await owner.post(APPROVE, data=await filled_in(owner), headers=headers)
     assert (answer.status_code, answer.headers["location"]) == (303, "/prompts/p-milk")
     assert len(house.answers.calls) == 1
@@ -43,7 +47,14 @@ async def test_our_own_page_may_post(owner: httpx.AsyncClient, house: House, hea
         {"origin": ""},
         {"origin": "http://127.0.0.1"},
         {"origin": "http://127.0.0.1:8481"},
-        {"origin": "https://127.0.0.1:8480"},
+        {"origin": "ftp://127.0.0.1:8480"},
+        {"origin": "127.0.0.1:8480"},
+        {"origin": "https://127.0.0.1:8480/"},
+        {"origin": "https://me@127.0.0.1:8480"},
+        {"origin": f"{ORIGIN}, {ORIGIN}"},
+        {"origin": "https://localhost:8443", "host": "localhost"},
+        {"origin": "https://localhost", "host": "localhost:8443"},
+        {"origin": "https://127.0.0.1:8480", "sec-fetch-site": "cross-site"},
         {"origin": "http://localhost:8480"},
         {"origin": ORIGIN + ".evil.example"},
         {"origin": ORIGIN, "sec-fetch-site": "cross-site"},
@@ -54,6 +65,14 @@ async def test_our_own_page_may_post(owner: httpx.AsyncClient, house: House, hea
 )
 async def test_another_site_may_not(owner: httpx.AsyncClient, house: House, headers: dict[str, str]) -> None:
     """Even with the right token."""
+    answer = await owner.post(APPROVE, data=await filled_in(owner), headers=headers)
+    assert answer.status_code == 403
+    assert house.answers.calls == []
+
+
+async def test_two_origins_are_one_too_many(owner: httpx.AsyncClient, house: House) -> None:
+    """Even when both are ours."""
+    headers = [("origin", ORIGIN), ("origin", ORIGIN)]
     answer = await owner.post(APPROVE, data=await filled_in(owner), headers=headers)
     assert answer.status_code == 403
     assert house.answers.calls == []

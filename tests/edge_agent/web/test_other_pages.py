@@ -11,6 +11,7 @@ from edge_agent.core.intent import IntentState
 from edge_agent.core.messages import Quarantined, QuarantineReason
 from edge_agent.web.wording import INTENT_STATES, QUARANTINE_REASONS
 from tests.edge_agent.web.house import House
+from tests.edge_agent.web.samples import sample_prices
 
 
 async def test_an_item_tells_now_ahead_why_use_and_price(owner: httpx.AsyncClient) -> None:
@@ -38,6 +39,39 @@ async def test_an_item_page_stands_without_any_one_part(owner: httpx.AsyncClient
     answer = await owner.get("/items/milk")
     assert answer.status_code == 200
     assert ("Not known yet" in answer.text) is (gone == "estimate")
+
+
+async def test_a_day_without_the_product_is_no_price_on_the_items_page(owner: httpx.AsyncClient, house: House) -> None:
+    """The last known price stays, beside the word that there is none to be had now."""
+    gone = [replace(line, available=False) for line in sample_prices("milk", minor=(0, 0))]
+    sold = sample_prices("milk", minor=(429, 399))
+    house.home.known["milk"] = replace(house.home.known["milk"], prices=(*gone, *sold))
+    page = (await owner.get("/items/milk")).text
+    assert "<strong>$4.29</strong> a pack" in page
+    assert "Last 2 prices: $3.99 to $4.29" in page
+    assert "not in stock there" in page
+    assert "$0.00" not in page
+    house.home.known["milk"] = replace(house.home.known["milk"], prices=tuple(gone))
+    page = (await owner.get("/items/milk")).text
+    assert "No price is known yet." in page
+    assert "not in stock there" in page
+    assert "$0.00" not in page
+
+
+async def test_a_product_back_in_stock_is_not_called_gone(owner: httpx.AsyncClient, house: House) -> None:
+    """Only the newest line tells."""
+    back, gone = sample_prices("milk", minor=(429, 0))
+    house.home.known["milk"] = replace(house.home.known["milk"], prices=(back, replace(gone, available=False)))
+    assert "not in stock there" not in (await owner.get("/items/milk")).text
+
+
+async def test_automatic_mode_says_that_it_asks_today(owner: httpx.AsyncClient, house: House) -> None:
+    """The hub does not order by itself yet, so no page may say so."""
+    known = house.home.known["milk"]
+    house.home.known["milk"] = replace(known, item=known.item.model_copy(update={"mode": "auto"}))
+    page = (await owner.get("/items/milk")).text
+    assert "Orders by itself" not in page
+    assert "you are asked before anything is ordered" in page
 
 
 async def test_an_unknown_item_is_missing(owner: httpx.AsyncClient) -> None:

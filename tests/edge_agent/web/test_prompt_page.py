@@ -15,6 +15,10 @@ from edge_agent.core.people import Role
 from edge_agent.core.prompt import DeclineReason, PromptState
 from edge_agent.core.terms import terms_hash
 from edge_agent.errors import (
+    BugError,
+    ConfigurationError,
+    DecodeError,
+    FailClosedError,
     HubError,
     NotAllowedError,
     RefusedError,
@@ -25,7 +29,7 @@ from edge_agent.errors import (
 from tests.edge_agent.clock import ManualClock
 from tests.edge_agent.samples import NOW
 from tests.edge_agent.web.house import House, field, sign_in
-from tests.edge_agent.web.samples import sample_intent, sample_offer, sample_prompt
+from tests.edge_agent.web.samples import sample_intent, sample_offer, sample_prices, sample_prompt
 
 PAGE = "/prompts/p-milk"
 
@@ -87,6 +91,16 @@ async def test_the_unit_price_stands_beside_the_last_three(owner: httpx.AsyncCli
     assert "4 % more than lately: $4.19, $4.19, $4.05" in page
 
 
+async def test_a_day_without_the_product_is_no_price(owner: httpx.AsyncClient, house: House) -> None:
+    """A line that says "not available" carries no price to compare with."""
+    gone = [replace(line, available=False) for line in sample_prices("milk", minor=(0, 0, 0))]
+    sold = sample_prices("milk", minor=(429, 419, 405))
+    house.home.known["milk"] = replace(house.home.known["milk"], prices=(*gone, *sold))
+    page = (await owner.get(PAGE)).text
+    assert "4 % more than lately: $4.19, $4.05<" in page
+    assert "$0.00" not in page
+
+
 async def test_waiting_is_described(owner: httpx.AsyncClient) -> None:
     """Until when, what comes later, and how likely it is too late."""
     page = (await owner.get(PAGE)).text
@@ -137,7 +151,7 @@ async def test_the_second_of_two_answers_is_told(owner: httpx.AsyncClient, house
     assert (await owner.post(f"{PAGE}/approve", data=form)).status_code == 303
     second = await owner.post(f"{PAGE}/approve", data=form)
     assert second.status_code == 409
-    assert "This can no longer be answered" in second.text
+    assert "prompt p-milk is approved: it can no longer be changed by approve" in second.text
     assert sum(intent.prompt == "p-milk" for intent in house.home.all_intents.values()) == 1
 
 
@@ -149,10 +163,12 @@ async def test_the_second_of_two_answers_is_told(owner: httpx.AsyncClient, house
         (NotAllowedError("x"), 403),
         (RetryLaterError("x"), 503),
         (StoreCorruptError("x"), 503),
+        (ConfigurationError("x"), 503),
+        (BugError("x"), 500),
     ],
 )
 async def test_each_refusal_has_its_status(house: House, error: HubError, status: int) -> None:
-    """And its words are for people, not the error's own."""
+    """And a way back to the question."""
     house.answers.refusal = error
     async with house.client() as client:
         await sign_in(client)
@@ -160,6 +176,58 @@ async def test_each_refusal_has_its_status(house: House, error: HubError, status
         answer = await client.post(f"{PAGE}/decline", data={"csrf": form["csrf"], "reason": "not_now"})
     assert answer.status_code == status
     assert f'href="{PAGE}"' in answer.text
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (RefusedError("snooze for 1 to 72 hours, not 99"), "snooze for 1 to 72 hours, not 99"),
+        (RefusedError("no <b>milk</b>\u202e any more"), "no &lt;b&gt;milk&lt;/b&gt;\ufffd any more"),
+        (ConfigurationError("household.json: items.0.name = 1: a text"), "household.json: items.0.name = 1: a text"),
+        (ConfigurationError("household.json: x"), "needs mending"),
+        (FailClosedError("the audit log is broken"), "A check that guards your money failed."),
+        (BugError("a secret of the inside"), "Something went wrong here"),
+        (DecodeError("malformed", "a secret of the inside"), "Something went wrong here"),
+    ],
+)
+async def test_each_failure_is_told_as_what_it_is(
+    owner: httpx.AsyncClient, house: House, error: HubError, told: str
+) -> None:
+    """A refusal and a wrong file in their own words; the inside of the hub in none."""
+    house.answers.refusal = error
+    form = await form_of(owner)
+    answer = await owner.post(f"{PAGE}/decline", data={"csrf": form["csrf"], "reason": "not_now"})
+    assert told in answer.text
+    assert ("guards your money" in answer.text) is isinstance(error, FailClosedError)
+    assert "secret of the inside" not in answer.text
+
+
+@pytest.mark.parametrize("error", [ConfigurationError("x"), FailClosedError("x"), BugError("x")])
+async def test_what_the_page_calls_a_fault_is_in_the_log(
+    owner: httpx.AsyncClient, house: House, caplog: pytest.LogCaptureFixture, error: HubError
+) -> None:
+    """The page sends its reader there."""
+    house.answers.refusal = error
+    form = await form_of(owner)
+    await owner.post(f"{PAGE}/decline", data={"csrf": form["csrf"], "reason": "not_now"})
+    assert [record.levelname for record in caplog.records if "path=/prompts/p-milk/decline" in record.message] == [
+        "ERROR"
+    ]
+
+
+async def test_a_question_about_an_item_that_is_no_longer_kept_stands(owner: httpx.AsyncClient, house: House) -> None:
+    """It is named by its id, shows its terms, says why it cannot be approved, and can be declined."""
+    del house.home.known["milk"]
+    page = (await owner.get(PAGE)).text
+    assert "Buy <bdi>milk</bdi>?" in page
+    assert (term(page, "total"), term(page, "quantity")) == ("$20.15", "4 packs")
+    form = {name: field(page, name) for name in ("csrf", "terms_hash")}
+    house.answers.refusal = RefusedError("the household no longer keeps milk: decline this prompt instead")
+    refused = await owner.post(f"{PAGE}/approve", data=form)
+    assert (refused.status_code, "the household no longer keeps milk" in refused.text) == (409, True)
+    house.answers.refusal = None
+    await owner.post(f"{PAGE}/decline", data={"csrf": form["csrf"], "reason": "not_now"})
+    assert "Declined by" in (await owner.get(PAGE)).text
 
 
 @pytest.mark.parametrize("hours", [6, 24, 48])
@@ -228,11 +296,13 @@ async def test_a_guest_sees_the_terms_and_no_button(house: House) -> None:
 
 
 async def test_a_merchant_out_of_reach_is_said(owner: httpx.AsyncClient, house: House) -> None:
-    """Approving still works; the order waits, and the page says until when."""
+    """Approving still works; the order waits, and the page says what becomes of it after the offer's end."""
     house.home.bridge_status = BridgeStatus(reachable=False, waiting_since=NOW, last_error="connection refused")
     page = (await owner.get(PAGE)).text
     assert "The order service cannot be reached just now." in page
-    assert "until Thu 5 Mar, 09:00 at the latest" in page
+    assert "It stays “Approved” until the order service is back." in page
+    assert "If that is after Thu 5 Mar, 09:00, nothing is bought." in page
+    assert "at the latest" not in page
     assert "connection refused" in page
     assert (await owner.post(f"{PAGE}/approve", data=await form_of(owner))).status_code == 303
 

@@ -45,6 +45,17 @@ async def test_the_cookie_is_secure_over_https(house: House) -> None:
     assert all("; Secure" in cookie for cookie in answer.headers.get_list("set-cookie"))
 
 
+@pytest.mark.parametrize(
+    ("said", "is_secure"), [(["https"], True), (["http"], False), (["https, http"], False), (["https", "http"], False)]
+)
+async def test_the_cookie_is_secure_where_a_proxy_says_https(
+    anyone: httpx.AsyncClient, said: list[str], is_secure: bool
+) -> None:
+    """Only the one plain answer counts; whoever makes it up restricts nothing but a cookie of his own."""
+    answer = await anyone.get("/login", headers=[("x-forwarded-proto", proto) for proto in said])
+    assert ("; Secure" in answer.headers["set-cookie"]) is is_secure
+
+
 async def test_an_unknown_name_and_a_wrong_password_look_the_same(anyone: httpx.AsyncClient) -> None:
     """Same status, same words."""
     answers = [await attempt(anyone, name, "wrong") for name in ("the-owner", "nobody")]

@@ -6,6 +6,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from cloud_bridge.api import problems
+from cloud_bridge.core.order import Detail
 from edge_agent.core.intent import IntentState
 from edge_agent.core.messages import Range
 from edge_agent.core.overview import ItemOverview
@@ -109,6 +111,14 @@ def test_every_closed_list_has_its_words() -> None:
     assert set(wording.INTENT_STATES) == set(IntentState)
     assert set(wording.PROMPT_STATES) == set(PromptState)
     assert set(wording.DECLINE_REASONS) == set(DeclineReason)
+
+
+def test_every_detail_of_an_order_has_its_words() -> None:
+    """What the bridge says of an order or answers to one for good, and what the hub notes by itself."""
+    answered = [code for status, code in problems._KNOWN.values() if status in {400, 409, 410, 422}]
+    own = ["malformed", "bad_request", "gone", "no_problem_document", "seen_by_sensor", "charged_above_limit"]
+    assert {*map(str, Detail), *answered, *own} - set(wording.INTENT_DETAILS) == set()
+    assert all(words[-1] != "." and "_" not in words for words in wording.INTENT_DETAILS.values())
 
 
 @pytest.mark.parametrize(

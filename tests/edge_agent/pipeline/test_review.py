@@ -1,0 +1,255 @@
+"""Review on the real stores: when a home is asked, when it is left alone, and when an order is closed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from edge_agent.adapters.forecaster import RuleForecaster
+from edge_agent.adapters.store.connection import Connection
+from edge_agent.adapters.store.orders import Orders
+from edge_agent.adapters.store.readings import SqliteReadings
+from edge_agent.core import intent as intents
+from edge_agent.core.catalogue import Household
+from edge_agent.core.intent import IntentRecord, IntentState
+from edge_agent.core.messages import Alert, Decoded, DeviceId, Hold, IntentId, ItemId, Presence, Reading
+from edge_agent.core.prompt import DeclineReason, PromptEvent, PromptRecord, PromptState, step
+from edge_agent.core.terms import seal
+from edge_agent.pipeline.review import Review
+from tests.edge_agent.clock import ManualClock
+from tests.edge_agent.samples import MILK, price
+
+MILK_ID = ItemId("milk")
+
+
+@dataclass
+class EditableHousehold:
+    """A household that a test edits."""
+
+    household: Household
+
+    def load(self) -> Household:
+        """As it stands."""
+        return self.household
+
+
+@dataclass
+class Kitchen:
+    """A home with one sensor, and the stage that looks at it."""
+
+    clock: ManualClock
+    readings: SqliteReadings
+    orders: Orders
+    household: EditableHousehold
+    review: Review
+    numbers: Iterator[int]
+
+    def see(self, *amounts_g: float, every_h: float = 1.0) -> None:
+        """Readings of the tray, one after the other, and a look at the home after each."""
+        for amount_g in amounts_g:
+            self.clock.advance(hours=every_h)
+            now, seq = self.clock.now(), next(self.numbers)
+            reading = Reading("milk.amount", Presence.VALUE, amount_g, "g")
+            self.readings.commit(
+                [
+                    Decoded(
+                        device=DeviceId("fridge"), profile="restock.fridge", topic="t", boot="b-1", seq=seq,
+                        digest=f"{seq}", event_at=now, received_at=now, duplicate=False, readings=(reading,),
+                    )
+                ],
+                [],
+            )  # fmt: skip
+            self.review.run_once()
+
+    def tell_price(self, **changes: object) -> None:
+        """Today's price list."""
+        self.orders.save_prices([replace(price(at=self.clock.now()), **changes)])
+
+    def prompt(self) -> PromptRecord:
+        """The open prompt for milk."""
+        found = self.orders.live_prompt(MILK_ID)
+        assert found is not None
+        return found
+
+    def approve(self) -> IntentRecord:
+        """A person approves the open prompt."""
+        asked, now = self.prompt(), self.clock.now()
+        ident = IntentId(f"i{next(self.numbers)}")
+        terms = seal(
+            asked.offer, intent_id=ident, household="home-1", hub="hub-1", customer_ref="a" * 64,
+            nonce=f"{next(self.numbers):032x}",
+        )  # fmt: skip
+        record = IntentRecord(
+            id=ident, prompt=asked.id, item=MILK_ID, state=IntentState.APPROVED, version=1, merchant="grocer",
+            quantity=asked.offer.quantity, amount=asked.offer.quantity * 1035.0, total_minor=asked.offer.total_minor,
+            currency="USD", created_at=now, changed_at=now,
+        )  # fmt: skip
+        change = step(asked, PromptEvent.APPROVE, now=now, by="anna")
+        return self.orders.approve(change, intent=record, terms=terms, signature=b"s" * 64, body=b"{}")
+
+    def told(self, state: IntentState) -> None:
+        """The bridge's news of the newest order."""
+        order = self.orders.last_intent(MILK_ID)
+        assert order is not None
+        change = intents.step(order, state, at=self.clock.now())
+        assert change is not None
+        self.orders.change_intents([change], cursor=None)
+
+
+@pytest.fixture
+def kitchen(tmp_path: Path) -> Iterator[Kitchen]:
+    """Milk in a fridge, a price, nothing read yet."""
+    with Connection(tmp_path / "hub.sqlite3") as connection:
+        clock, readings, orders = ManualClock(), SqliteReadings(connection), Orders(connection)
+        household, names = EditableHousehold(Household(items=(MILK,))), count(1)
+        review = Review(
+            clock=clock,
+            readings=readings,
+            orders=orders,
+            household=household,
+            forecaster=RuleForecaster(),
+            new_id=lambda: f"p{next(names)}",
+            stale_after_s=172_800,
+            price_age_max_s=259_200,
+        )
+        made = Kitchen(clock, readings, orders, household, review, count(1))
+        made.tell_price()
+        yield made
+
+
+def test_a_home_that_runs_low_is_asked_once(kitchen: Kitchen) -> None:
+    """One prompt, with the list price and the reasons; further looks change nothing."""
+    kitchen.see(900, 890, 880, 870)
+    first = kitchen.prompt()
+    assert first.offer.unit_price_minor == 129
+    assert first.reasons
+    kitchen.see(860, 850)
+    assert kitchen.prompt() == first
+
+
+def test_a_full_home_is_left_alone(kitchen: Kitchen) -> None:
+    """Enough stock: a hold with its reason, and no prompt."""
+    kitchen.see(6000, 5990, 5980)
+    assert isinstance(kitchen.review.latest[MILK_ID].decision, Hold)
+    assert kitchen.orders.live_prompt(MILK_ID) is None
+
+
+def test_unknown_stock_is_not_empty(kitchen: Kitchen) -> None:
+    """Without any reading there is an alert and no prompt."""
+    kitchen.review.run_once()
+    assert isinstance(kitchen.review.latest[MILK_ID].decision, Alert)
+    assert kitchen.orders.live_prompt(MILK_ID) is None
+
+
+def test_shadow_never_asks(kitchen: Kitchen) -> None:
+    """An item in shadow is decided on and nobody is asked."""
+    kitchen.household.household = Household(items=(MILK.model_copy(update={"mode": "shadow"}),))
+    kitchen.see(900, 890, 880)
+    assert kitchen.orders.live_prompt(MILK_ID) is None
+
+
+@pytest.mark.parametrize(
+    "changes", [{"sku": "oat-1l"}, {"merchant": "kiosk"}, {"available": False}], ids=["sku", "merchant", "sold out"]
+)
+def test_the_price_of_another_product_is_no_price(kitchen: Kitchen, changes: dict[str, object]) -> None:
+    """An offer is made at the price of the product that is bound now, and of nothing else."""
+    bound = {name: changes[name] for name in ("sku", "merchant") if name in changes}
+    if bound:
+        product = MILK.product.model_copy(update=bound)
+        kitchen.household.household = Household(items=(MILK.model_copy(update={"product": product}),))
+    else:
+        kitchen.tell_price(**changes)
+    kitchen.see(900, 890, 880)
+    assert kitchen.orders.live_prompt(MILK_ID) is None
+    assert isinstance(kitchen.review.latest[MILK_ID].decision, Alert)
+
+
+def test_an_old_price_is_no_price(kitchen: Kitchen) -> None:
+    """After three days without a list nobody is asked at a price that may no longer hold."""
+    kitchen.clock.advance(days=4)
+    kitchen.see(900, 890, 880)
+    assert kitchen.orders.live_prompt(MILK_ID) is None
+
+
+def test_a_declined_item_is_quiet_for_as_long_as_the_reason_says(kitchen: Kitchen) -> None:
+    """`have_spare` is quiet for three days, then the home is asked again."""
+    kitchen.see(900, 890, 880)
+    asked = kitchen.prompt()
+    kitchen.orders.change_prompt(
+        step(asked, PromptEvent.DECLINE, now=kitchen.clock.now(), by="anna", decline_reason=DeclineReason.HAVE_SPARE)
+    )
+    kitchen.see(870, 860, every_h=24)
+    assert kitchen.orders.live_prompt(MILK_ID) is None
+    kitchen.tell_price()
+    kitchen.see(850, 840, every_h=24)
+    assert kitchen.prompt().id != asked.id
+
+
+def test_milk_from_the_shop_withdraws_the_question(kitchen: Kitchen) -> None:
+    """A need that was met from elsewhere is not asked about any more."""
+    kitchen.see(900, 890, 880)
+    asked = kitchen.prompt()
+    kitchen.see(6000, 5995, 5990)
+    ended = kitchen.orders.prompt(asked.id)
+    assert ended is not None
+    assert ended.state is PromptState.WITHDRAWN
+
+
+def test_a_removed_item_takes_its_question_with_it(kitchen: Kitchen) -> None:
+    """An item that the household no longer keeps leaves no open prompt behind."""
+    kitchen.see(900, 890, 880)
+    kitchen.household.household = Household(items=())
+    kitchen.review.run_once()
+    assert kitchen.orders.prompts(live=True, limit=5) == []
+
+
+def test_one_bottle_from_the_shop_does_not_close_an_order(kitchen: Kitchen) -> None:
+    """While an order is under way, a small refill leaves it live and the home is not asked again."""
+    kitchen.see(900, 890, 880)
+    kitchen.approve()
+    kitchen.see(1900, 1890, 1880)
+    kitchen.told(IntentState.PLACED)
+    kitchen.told(IntentState.SHIPPED)
+    kitchen.see(2900, 2890, 2880)
+    kitchen.see(*[2870] * 20)
+    order = kitchen.orders.last_intent(MILK_ID)
+    assert order is not None
+    assert (order.state, order.arrived_at) == (IntentState.SHIPPED, None)
+    assert kitchen.orders.live_prompt(MILK_ID) is None
+
+
+def test_goods_that_were_seen_close_the_order(kitchen: Kitchen) -> None:
+    """The sensor sees the delivery; when it has stayed half a day, the order is delivered without the merchant."""
+    kitchen.see(900, 890, 880)
+    kitchen.approve()
+    kitchen.told(IntentState.SHIPPED)
+    amount_g = 880 + kitchen.orders.last_intent(MILK_ID).amount  # type: ignore[union-attr]
+    kitchen.see(amount_g, amount_g)
+    seen = kitchen.orders.last_intent(MILK_ID)
+    assert seen is not None
+    assert (seen.state, seen.arrived_at is not None) == (IntentState.SHIPPED, True)
+    kitchen.see(*[amount_g - 50 * hour for hour in range(13)])
+    closed = kitchen.orders.last_intent(MILK_ID)
+    assert closed is not None
+    assert (closed.state, closed.detail) == (IntentState.DELIVERED, "seen_by_sensor")
+
+
+def test_an_offer_ends_and_the_home_is_asked_anew(kitchen: Kitchen) -> None:
+    """Nobody answered: the prompt expires with its offer, and after half a day there is a new one."""
+    kitchen.see(900, 890, 880)
+    asked = kitchen.prompt()
+    kitchen.clock.advance(days=3)
+    kitchen.tell_price()
+    kitchen.see(870)
+    ended = kitchen.orders.prompt(asked.id)
+    assert ended is not None
+    assert ended.state is PromptState.EXPIRED
+    assert kitchen.orders.live_prompt(MILK_ID) is None
+    kitchen.see(865, 860, every_h=7)
+    assert kitchen.prompt().id != asked.id
+    assert kitchen.prompt().created_at - ended.changed_at >= timedelta(hours=12)
