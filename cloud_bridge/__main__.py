@@ -33,6 +33,7 @@ class _Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and say how it ended."""
+    os.umask(0o077)  # what the bridge keeps is for its own user, SQLite's side files too
     options = _parser().parse_args(arguments)
     logging.basicConfig(
         level=options.log_level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s"

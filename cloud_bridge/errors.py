@@ -14,6 +14,7 @@ BridgeError
 │   ├── MerchantUnclearError an order may or may not exist: the outcome is unknown, look it up
 │   └── MerchantRefusedError the merchant said no, with its reason
 ├── StoreError               the store cannot be opened, is held by another process, or failed: nothing was changed
+│   └── MerchantOrderTakenError   the merchant's order id belongs to another order already: an answer not to believe
 ├── StaleClaimError          another worker or a cancel changed the order since it was read: drop the work
 └── BugError                 our own contradiction: report it
 """
@@ -80,6 +81,10 @@ class MerchantRefusedError(MerchantError):
 
 class StoreError(BridgeError):
     """The store cannot be opened, is held by another process, or failed; nothing was changed."""
+
+
+class MerchantOrderTakenError(StoreError):
+    """The merchant named an order that another intent has already; nothing was changed."""
 
 
 class StaleClaimError(BridgeError):

@@ -127,7 +127,8 @@ class OrderStore(Protocol):
     async def apply(self, change: Change) -> OrderRecord:
         """Make one change.
 
-        Raises: StaleClaimError when the row is not the one that the change was made from; nothing is written then.
+        Raises: StaleClaimError when the row is not the one that the change was made from, MerchantOrderTakenError when
+        another order has this merchant order; nothing is written then.
         """
 
     async def amend(

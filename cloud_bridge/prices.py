@@ -10,14 +10,17 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from cloud_bridge.core.quote import Wanted
-from cloud_bridge.errors import MerchantRefusedError, TermsRefusedError
+from pydantic import ValidationError
+
+from cloud_bridge.core.quote import Quote, Wanted
+from cloud_bridge.errors import MerchantAwayError, MerchantRefusedError, TermsRefusedError
 from cloud_bridge.ports import Clock, Merchant, Merchants
 from cloud_bridge.wire import PriceLine, PriceList, PriceQuery
 
 log = logging.getLogger(__name__)
 
 _PARALLEL = 3
+_AWAY_IN_A_ROW_MAX = 6  # after that it is the merchant, and not one of its products
 _TITLE_CHARS_MAX = 200
 
 
@@ -32,19 +35,37 @@ class PriceDesk:
     async def list_prices(self, query: PriceQuery) -> PriceList:
         """Today's price of one pack of each sku, in the order asked.
 
-        Raises: TermsRefusedError for an unknown merchant or address; MerchantAwayError when it gives no answer.
+        A sku that the merchant refuses, or prices in a way that cannot be read or told, is not available.
+        Raises: TermsRefusedError for an unknown merchant or address; MerchantAwayError when it answers to none.
         """
         merchant = self._merchants.get(query.merchant)
         if merchant is None or not merchant.delivers_to(query.delivery_ref):
             raise TermsRefusedError(f"there is no merchant {query.merchant} that delivers to {query.delivery_ref}")
+        lines = await self._ask_all(merchant, query)
+        return PriceList(merchant=query.merchant, at=self._clock.now(), lines=lines)
+
+    async def _ask_all(self, merchant: Merchant, query: PriceQuery) -> tuple[PriceLine, ...]:
         free = asyncio.Semaphore(_PARALLEL)
+        away_max = min(len(query.skus), _AWAY_IN_A_ROW_MAX)
+        away_in_a_row = 0
 
         async def ask(sku: str) -> PriceLine:
+            nonlocal away_in_a_row
             async with free:
-                return await self._price(merchant, sku, delivery_ref=query.delivery_ref)
+                if away_in_a_row >= away_max:
+                    raise MerchantAwayError(f"merchant {query.merchant} was given up: it answers to nothing")
+                try:
+                    line = await self._price(merchant, sku, delivery_ref=query.delivery_ref)
+                except MerchantAwayError as exc:
+                    away_in_a_row += 1
+                    if away_in_a_row >= away_max:
+                        raise
+                    log.info("price_unreadable sku=%s error=%s", sku, exc)
+                    return _unavailable(sku, currency=merchant.currency)
+                away_in_a_row = 0
+                return line
 
-        lines = await asyncio.gather(*(ask(sku) for sku in query.skus))
-        return PriceList(merchant=query.merchant, at=self._clock.now(), lines=tuple(lines))
+        return tuple(await asyncio.gather(*(ask(sku) for sku in query.skus)))
 
     async def _price(self, merchant: Merchant, sku: str, *, delivery_ref: str) -> PriceLine:
         try:
@@ -52,15 +73,31 @@ class PriceDesk:
         except MerchantRefusedError as exc:
             log.info("price_unavailable sku=%s code=%s", sku, exc.code)
             return _unavailable(sku, currency=merchant.currency)
-        await merchant.cancel(quote.session_id)
-        return PriceLine(
-            sku=sku,
-            title=quote.title[:_TITLE_CHARS_MAX],
-            unit_price_minor=quote.unit_price_minor,
-            delivery_minor=quote.delivery_minor,
-            currency=quote.currency,
-            available=True,
-        )
+        await _close(merchant, quote.session_id)
+        try:
+            return _available(sku, quote)
+        except ValidationError as exc:
+            log.warning("price_untellable sku=%s errors=%d", sku, exc.error_count())
+            return _unavailable(sku, currency=merchant.currency)
+
+
+async def _close(merchant: Merchant, session_id: str) -> None:
+    """An open session costs nothing and ends by itself: no reason to lose the price that it gave."""
+    try:
+        await merchant.cancel(session_id)
+    except MerchantAwayError as exc:
+        log.info("session_left_open session=%s error=%s", session_id, exc)
+
+
+def _available(sku: str, quote: Quote) -> PriceLine:
+    return PriceLine(
+        sku=sku,
+        title=quote.title[:_TITLE_CHARS_MAX],
+        unit_price_minor=quote.unit_price_minor,
+        delivery_minor=quote.delivery_minor,
+        currency=quote.currency,
+        available=True,
+    )
 
 
 def _unavailable(sku: str, *, currency: str) -> PriceLine:

@@ -8,20 +8,24 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, time, timedelta
 from types import MappingProxyType
 
 from cloud_bridge.config import TrackingConfig, WorkerConfig
 from cloud_bridge.core import backoff
 from cloud_bridge.core.order import Change, Detail, OrderRecord, advance, note, route
-from cloud_bridge.core.outcome import NeedsBuyer, Placed, Progress, Standing
-from cloud_bridge.errors import BugError, MerchantAwayError, MerchantUnclearError
+from cloud_bridge.core.outcome import NeedsBuyer, Open, Placed, Progress, Standing
+from cloud_bridge.core.quote import charge_detail
+from cloud_bridge.core.recovery import MISSES_MAX
+from cloud_bridge.errors import BugError, MerchantAwayError, MerchantOrderTakenError, MerchantUnclearError
 from cloud_bridge.ports import Clock, CrashHook, CrashPoint, Merchant, Merchants, OrderStore, no_crash
 from cloud_bridge.wire import OrderState
 
 log = logging.getLogger(__name__)
 
 BUYER_HAS = timedelta(hours=72)
+SILENCE_MAX = timedelta(days=30)  # without a word this long after the day it was due, an order counts as lost
+_FAILURES_MAX = 3  # in a row: a merchant that is away for a moment has not fallen silent
 _POLL_REAL_MIN_S = 0.5  # however fast the clock runs, one order is not asked about more often than this
 
 _GOALS = MappingProxyType(
@@ -68,7 +72,14 @@ class Tracker:
             log.info("follow_failed intent=%s error=%s", order.intent_id, exc)
             change = self._later(order)
         self._crash(CrashPoint.FOLLOWED)
-        await self._store.apply(change)
+        try:
+            await self._apply(change)
+        except MerchantOrderTakenError:
+            log.exception("merchant_order_taken intent=%s", order.intent_id)
+            await self._apply(self._later(order))
+
+    async def _apply(self, change: Change) -> None:
+        order = await self._store.apply(change)
         for said in change.said:
             log.info("order intent=%s state=%s detail=%s", order.intent_id, said.state, said.detail)
 
@@ -80,7 +91,7 @@ class Tracker:
         goal, detail = _GOALS.get(await merchant.events(order.merchant_order_id), (order.state, None))
         way = route(order.state, goal)
         if way is None or goal is order.state:
-            return self._next_look(order)
+            return self._lost(order) if self._is_silent(order) else self._next_look(order)
         ended = goal in {OrderState.DELIVERED, OrderState.CANCELLED}
         due_at = None if ended else self._next_look(order).after.due_at
         return advance(order, *way, now=self._clock.now(), detail=detail, due_at=due_at)
@@ -99,19 +110,33 @@ class Tracker:
                 merchant_order_id=found.merchant_order_id,
                 total_minor=found.total_minor,
                 currency=found.currency,
+                detail=charge_detail(found, order.terms),
             )
-        if found is Standing.CLOSED:
+        misses = order.misses + 1 if found is Standing.MISSING else 0
+        late = now >= order.changed_at + BUYER_HAS
+        if found is Standing.CLOSED or (late and misses >= MISSES_MAX):
             return advance(order, OrderState.EXPIRED, now=now, detail=Detail.BUYER_DID_NOT_FINISH)
-        if (isinstance(found, NeedsBuyer) or found is Standing.OPEN) and now >= order.changed_at + BUYER_HAS:
+        if late and isinstance(found, NeedsBuyer | Open):
             await merchant.cancel(order.session_id)
-        return self._next_look(order)
+        return self._next_look(order, misses=misses)
 
-    def _next_look(self, order: OrderRecord) -> Change:
+    def _is_silent(self, order: OrderRecord) -> bool:
+        if order.state not in {OrderState.PLACED, OrderState.SHIPPED}:
+            return False
+        due = datetime.combine(order.terms.deliver_by, time.max, tzinfo=UTC)
+        return self._clock.now() >= max(due, order.changed_at) + SILENCE_MAX
+
+    def _lost(self, order: OrderRecord) -> Change:
+        return advance(order, OrderState.NEVER_ARRIVED, now=self._clock.now())
+
+    def _next_look(self, order: OrderRecord, *, misses: int = 0) -> Change:
         now = self._clock.now()
         due_at = max(now + timedelta(seconds=self._config.poll_s), self._clock.after_real(_POLL_REAL_MIN_S))
-        return note(order, now=now, detail=None, due_at=due_at, tries=0)
+        return note(order, now=now, detail=None, due_at=due_at, tries=0, misses=misses)
 
     def _later(self, order: OrderRecord) -> Change:
+        if order.tries + 1 >= _FAILURES_MAX and self._is_silent(order):
+            return self._lost(order)
         now = self._clock.now()
         wait = backoff.delay(
             order.tries, first_s=self._retry.retry_first_s, longest_s=self._retry.retry_max_s, jitter=self._jitter()

@@ -19,7 +19,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstrai
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,64}$")]
 Sku = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,64}$")]
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
-Minor = Annotated[int, Field(ge=0, le=10_000_000)]
+Minor = Annotated[int, Field(ge=0, le=1_000_000_000_000)]
 
 PATH_INTENTS = "/v1/intents"
 PATH_CANCEL = "/v1/intents/{intent_id}/cancel"

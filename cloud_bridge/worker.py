@@ -33,12 +33,13 @@ from cloud_bridge.core.order import (
     note,
     route,
 )
-from cloud_bridge.core.outcome import Lookup, NeedsBuyer, Outcome, Placed, Rejected, Standing, Unknown
-from cloud_bridge.core.quote import Quote, Wanted, broken_term
+from cloud_bridge.core.outcome import Lookup, NeedsBuyer, Open, Outcome, Placed, Rejected, Standing, Unknown
+from cloud_bridge.core.quote import Quote, Wanted, broken_term, charge_detail, is_within
 from cloud_bridge.core.recovery import Doubt, Recovery
 from cloud_bridge.errors import (
     BugError,
     MerchantAwayError,
+    MerchantOrderTakenError,
     MerchantRefusedError,
     MerchantUnclearError,
     NotAuthenticError,
@@ -174,12 +175,19 @@ class Worker:
         self._crash(CrashPoint.ATTEMPT_SAVED)
         outcome = await merchant.place(session_id, key=attempt.key)
         self._crash(CrashPoint.ANSWERED)
-        concluded = _conclude(attempt, outcome, at=self._clock.now())
-        change = self._replay_refused(order) if _proves_nothing(concluded) else self._settle(order, outcome)
-        await self._apply(replace(change, attempt=concluded))
+        await self._record(order, outcome, attempt=attempt)
         self._crash(CrashPoint.OUTCOME_SAVED)
         if isinstance(outcome, Rejected):
             await self._close(order, merchant)
+
+    async def _record(self, order: OrderRecord, outcome: Outcome, *, attempt: Attempt) -> None:
+        concluded = _conclude(attempt, outcome, at=self._clock.now())
+        change = self._replay_refused(order) if _proves_nothing(concluded) else self._settle(order, outcome)
+        try:
+            await self._apply(replace(change, attempt=concluded))
+        except MerchantOrderTakenError:
+            log.exception("merchant_order_taken intent=%s", order.intent_id)
+            await self._record(order, Unknown(Detail.NO_ANSWER), attempt=attempt)
 
     # unknown: look up first
 
@@ -215,12 +223,13 @@ class Worker:
             case Recovery.ACCEPT:
                 if not isinstance(found, Placed | NeedsBuyer):
                     raise BugError(f"order {order.intent_id}: nothing to accept in {found}")
-                await self._apply(self._settle(order, found))
+                await self._accept(order, found, attempts)
             case Recovery.REPLAY:
                 await self._attempt(order, merchant, session_id=order.session_id or "", earlier=attempts)
             case Recovery.CLOSE:
+                dearer = isinstance(found, Open) and not is_within(found, order.terms)
                 await self._close(order, merchant)
-                await self._apply(self._look_again(order, attempts))
+                await self._apply(self._look_again(order, attempts, detail=Detail.TERMS_CHANGED if dearer else None))
             case Recovery.GIVE_UP:
                 await self._apply(self._give_up(order, attempts))
             case Recovery.WAIT:
@@ -231,16 +240,25 @@ class Worker:
 
     def _give_up(self, order: OrderRecord, attempts: tuple[Attempt, ...]) -> Change:
         now = self._clock.now()
-        reason = recovery.refusal(attempts)
+        changed = Detail.TERMS_CHANGED if order.detail == Detail.TERMS_CHANGED else None
+        reason = recovery.refusal(attempts) or changed
         if reason is None and now >= order.terms.offer_expires_at:
             return advance(order, *_way(order, OrderState.EXPIRED), now=now, detail=Detail.OFFER_EXPIRED)
         return advance(order, *_way(order, OrderState.REJECTED), now=now, detail=reason or Detail.NOT_PLACED)
 
-    def _look_again(self, order: OrderRecord, attempts: tuple[Attempt, ...]) -> Change:
+    async def _accept(self, order: OrderRecord, found: Placed | NeedsBuyer, attempts: tuple[Attempt, ...]) -> None:
+        try:
+            await self._apply(self._settle(order, found))
+        except MerchantOrderTakenError:
+            log.exception("merchant_order_taken intent=%s", order.intent_id)
+            await self._apply(self._look_again(order, attempts))
+
+    def _look_again(self, order: OrderRecord, attempts: tuple[Attempt, ...], *, detail: Detail | None = None) -> Change:
         now, due_at, tries = self._clock.now(), self._retry_at(order), order.tries + 1
         if order.state is OrderState.UNKNOWN and now >= attempts[0].dispatched_at + recovery.PARK_AFTER:
-            return advance(order, OrderState.PARKED, now=now, detail=Detail.NO_ANSWER, due_at=due_at, tries=tries)
-        return note(order, now=now, detail=None, due_at=due_at, tries=tries, misses=order.misses)
+            kept = Detail.TERMS_CHANGED if order.detail == Detail.TERMS_CHANGED else Detail.NO_ANSWER
+            return advance(order, OrderState.PARKED, now=now, detail=detail or kept, due_at=due_at, tries=tries)
+        return note(order, now=now, detail=detail, due_at=due_at, tries=tries, misses=order.misses)
 
     # both
 
@@ -252,13 +270,15 @@ class Worker:
                     order,
                     *_way(order, OrderState.PLACED),
                     now=now,
+                    detail=charge_detail(outcome, order.terms),
                     due_at=now,
                     merchant_order_id=merchant_order_id,
                     total_minor=total_minor,
                     currency=currency,
                 )
             case NeedsBuyer(url):
-                return advance(order, *_way(order, OrderState.NEEDS_BUYER), now=now, due_at=now, handoff_url=url)
+                way = _way(order, OrderState.NEEDS_BUYER)
+                return advance(order, *way, now=now, due_at=now, misses=0, handoff_url=url)
             case Rejected(reason):
                 return advance(order, *_way(order, OrderState.REJECTED), now=now, detail=reason)
             case Unknown(reason):

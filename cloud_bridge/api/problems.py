@@ -8,7 +8,6 @@ from types import MappingProxyType
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
 from cloud_bridge.errors import (
@@ -47,7 +46,6 @@ def install(app: FastAPI) -> None:
     """Let every error of the app be answered as a Problem."""
     app.add_exception_handler(BridgeError, _bridge_error)
     app.add_exception_handler(RequestValidationError, _malformed)
-    app.add_exception_handler(ValidationError, _malformed)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _unforeseen)
 
@@ -69,7 +67,7 @@ async def _bridge_error(request: Request, exc: Exception) -> Response:
 
 
 async def _malformed(request: Request, exc: Exception) -> Response:
-    errors = exc.errors() if isinstance(exc, RequestValidationError | ValidationError) else []
+    errors = exc.errors() if isinstance(exc, RequestValidationError) else []
     where = ".".join(str(part) for part in errors[0]["loc"]) if errors else "body"
     what = str(errors[0]["msg"]) if errors else "malformed"
     log.info("request_malformed path=%s field=%s", request.url.path, where)

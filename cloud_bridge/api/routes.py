@@ -7,10 +7,11 @@ import asyncio
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from fastapi import Depends, FastAPI, HTTPException, Path, Query, Request, Response
-from pydantic import BaseModel
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ValidationError
 
 from cloud_bridge.api import problems
 from cloud_bridge.api.authentic import Caller, Gatekeeper, read_body
@@ -25,6 +26,8 @@ PATH_WEBHOOK = "/webhooks/{merchant}"
 
 _EVENTS_MAX = 500
 _SEQ_MAX = 2**53
+
+Asked = TypeVar("Asked", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,7 @@ def _add_hub_routes(app: FastAPI, desk: Desk) -> None:
 
     @app.post(PATH_INTENTS)
     async def accept_intent(caller: Annotated[Caller, caller_of]) -> Response:
-        intent = Intent.model_validate_json(caller.body)
+        intent = _read(Intent, caller.body)
         return _json(await desk.intake.accept(intent, caller=caller.household))
 
     @app.post(PATH_CANCEL)
@@ -78,7 +81,7 @@ def _add_hub_routes(app: FastAPI, desk: Desk) -> None:
 
     @app.post(PATH_PRICES)
     async def list_prices(caller: Annotated[Caller, caller_of]) -> Response:
-        return _json(await desk.prices.list_prices(PriceQuery.model_validate_json(caller.body)))
+        return _json(await desk.prices.list_prices(_read(PriceQuery, caller.body)))
 
 
 def _add_merchant_routes(app: FastAPI, desk: Desk) -> None:
@@ -98,6 +101,14 @@ def _add_merchant_routes(app: FastAPI, desk: Desk) -> None:
         if await desk.store.take_hint(merchant, sender.hint(body), digest=digest, now=desk.clock.now()):
             desk.followed.set()
         return Response(status_code=202)
+
+
+def _read(kind: type[Asked], body: bytes) -> Asked:
+    """What was asked. Only this is the caller's fault: any other model that does not hold is a bug of ours."""
+    try:
+        return kind.model_validate_json(body)
+    except ValidationError as exc:
+        raise RequestValidationError(exc.errors()) from exc
 
 
 def _json(model: BaseModel) -> Response:

@@ -5,7 +5,8 @@
     unknown | parked -> placed | not_placed, and unknown -> parked
     not_placed -> sending | rejected | expired
     needs_buyer -> placed | expired
-    placed -> shipped -> delivered | partly_delivered | never_arrived, and placed -> cancelled
+    placed -> shipped -> delivered | partly_delivered | never_arrived, and placed -> never_arrived
+    placed | shipped | partly_delivered -> cancelled
     delivered | partly_delivered | never_arrived -> returned | refunded
 
 Three laws: a state never goes back; nothing leaves `unknown` without a word from the merchant or a person; once an
@@ -24,6 +25,7 @@ from cloud_bridge.errors import BugError
 from cloud_bridge.wire import OrderState, Terms
 
 _S = OrderState
+_LISTED = tuple(OrderState)
 
 TRANSITIONS: MappingProxyType[OrderState, frozenset[OrderState]] = MappingProxyType(
     {
@@ -33,9 +35,9 @@ TRANSITIONS: MappingProxyType[OrderState, frozenset[OrderState]] = MappingProxyT
         _S.PARKED: frozenset({_S.PLACED, _S.NOT_PLACED}),
         _S.NOT_PLACED: frozenset({_S.SENDING, _S.REJECTED, _S.EXPIRED}),
         _S.NEEDS_BUYER: frozenset({_S.PLACED, _S.EXPIRED}),
-        _S.PLACED: frozenset({_S.SHIPPED, _S.CANCELLED}),
-        _S.SHIPPED: frozenset({_S.DELIVERED, _S.PARTLY_DELIVERED, _S.NEVER_ARRIVED}),
-        _S.PARTLY_DELIVERED: frozenset({_S.DELIVERED, _S.RETURNED, _S.REFUNDED}),
+        _S.PLACED: frozenset({_S.SHIPPED, _S.NEVER_ARRIVED, _S.CANCELLED}),
+        _S.SHIPPED: frozenset({_S.DELIVERED, _S.PARTLY_DELIVERED, _S.NEVER_ARRIVED, _S.CANCELLED}),
+        _S.PARTLY_DELIVERED: frozenset({_S.DELIVERED, _S.CANCELLED, _S.RETURNED, _S.REFUNDED}),
         _S.NEVER_ARRIVED: frozenset({_S.DELIVERED, _S.REFUNDED}),
         _S.DELIVERED: frozenset({_S.RETURNED, _S.REFUNDED}),
         _S.RETURNED: frozenset({_S.REFUNDED}),
@@ -68,6 +70,7 @@ class Detail(StrEnum):
     NO_ANSWER = "no_answer"
     IN_PROGRESS = "in_progress"
     NOT_PLACED = "not_placed"
+    CHARGED_ABOVE_LIMIT = "charged_above_limit"
     LEAVE_INVALID = "leave_invalid"
     SESSION_CLOSED = "session_closed"
     BUYER_DID_NOT_FINISH = "buyer_did_not_finish"
@@ -165,11 +168,14 @@ class Facts(TypedDict, total=False):
 
 
 def route(start: OrderState, goal: OrderState) -> tuple[OrderState, ...] | None:
-    """The shortest way from `start` to `goal` through the table, `goal` included; None where there is none."""
+    """The shortest way from `start` to `goal` through the table, `goal` included; None where there is none.
+
+    Of two ways as short, the one whose states stand first in `wire.OrderState`: through shipped, not never_arrived.
+    """
     ways: list[tuple[OrderState, ...]] = [()]
     seen = {start}
     for way in ways:
-        for state in sorted(TRANSITIONS[way[-1] if way else start]):
+        for state in sorted(TRANSITIONS[way[-1] if way else start], key=_LISTED.index):
             if state == goal:
                 return (*way, state)
             if state not in seen:

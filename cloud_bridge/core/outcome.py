@@ -39,16 +39,26 @@ class Unknown:
 Outcome = Placed | NeedsBuyer | Rejected | Unknown
 
 
-class Standing(StrEnum):
-    """Where a session stands when it was neither finished nor handed over."""
+@dataclass(frozen=True, slots=True)
+class Open:
+    """A session that can still become an order. `total_minor` is what that order would cost now, in `currency`.
 
-    OPEN = "open"
+    None where the merchant gives no total that adds up.
+    """
+
+    total_minor: int | None
+    currency: str
+
+
+class Standing(StrEnum):
+    """Where a session stands when it was neither finished nor handed over, and is not open any more."""
+
     BUSY = "busy"
     CLOSED = "closed"
     MISSING = "missing"
 
 
-Lookup = Placed | NeedsBuyer | Standing
+Lookup = Placed | NeedsBuyer | Open | Standing
 
 
 class Progress(StrEnum):

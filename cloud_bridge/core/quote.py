@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cloud_bridge.core.order import Detail
+from cloud_bridge.core.outcome import Open, Placed
 from cloud_bridge.wire import Terms
 
 
@@ -21,7 +22,8 @@ class Wanted:
 class Quote:
     """A priced session at the merchant. The connector has checked that the parts make the total.
 
-    `delivery_minor` is everything that is not goods: delivery, tax and fees, less discounts.
+    `unit_price_minor` is net of discounts, in whole minor units. `delivery_minor` is the rest of the total: delivery,
+    tax, fees, and what of a discount does not divide by the quantity. Neither is below zero.
     """
 
     session_id: str
@@ -43,3 +45,16 @@ def broken_term(quote: Quote, terms: Terms) -> Detail | None:
     if not same or quote.total_minor > terms.total_max_minor:
         return Detail.TERMS_CHANGED
     return None
+
+
+def is_within(session: Open, terms: Terms) -> bool:
+    """Whether an order of this open session would cost, as it is priced now, no more than the household agreed to."""
+    if session.total_minor is None or session.currency != terms.currency:
+        return False
+    return session.total_minor <= terms.total_max_minor
+
+
+def charge_detail(placed: Placed, terms: Terms) -> Detail | None:
+    """What the household must be told about a charge: that it is over the ceiling, or in another currency."""
+    over = placed.currency != terms.currency or placed.total_minor > terms.total_max_minor
+    return Detail.CHARGED_ABOVE_LIMIT if over else None

@@ -2,7 +2,8 @@
 
 - An order that the merchant shows is placed, whatever else happened.
 - A session that is still open is asked again with the same key and body, while the key is younger than half its life,
-  the offer stands, tries are left and no answer was a refusal; after that it is closed for good.
+  the offer stands, tries are left, no answer was a refusal and it still costs no more than the household agreed to;
+  otherwise it is closed for good.
 - A refusal of a replay proves nothing about the first request, so the session is closed and looked up like the rest.
 - "Closed" and "missing" prove that there is no order only when twice the merchant's look-up lag has passed, and
   "missing" only when it was seen several times in a row.
@@ -19,7 +20,8 @@ from typing import assert_never
 
 from cloud_bridge.core.capability import Capability
 from cloud_bridge.core.order import Attempt, AttemptOutcome, OrderRecord
-from cloud_bridge.core.outcome import Lookup, NeedsBuyer, Placed, Standing
+from cloud_bridge.core.outcome import Lookup, NeedsBuyer, Open, Placed, Standing
+from cloud_bridge.core.quote import is_within
 
 ATTEMPTS_MAX = 6
 MISSES_MAX = 3
@@ -52,8 +54,8 @@ def next_step(found: Lookup, doubt: Doubt) -> Recovery:
     match found:
         case Placed() | NeedsBuyer():
             return Recovery.ACCEPT
-        case Standing.OPEN:
-            return Recovery.REPLAY if may_replay(doubt) else Recovery.CLOSE
+        case Open():
+            return Recovery.REPLAY if may_replay(found, doubt) else Recovery.CLOSE
         case Standing.BUSY:
             return Recovery.WAIT
         case Standing.CLOSED:
@@ -65,8 +67,8 @@ def next_step(found: Lookup, doubt: Doubt) -> Recovery:
             assert_never(found)
 
 
-def may_replay(doubt: Doubt) -> bool:
-    """Whether the same request may be sent again."""
+def may_replay(session: Open, doubt: Doubt) -> bool:
+    """Whether the same request may be sent again for this session, as it is priced now."""
     first = doubt.attempts[0]
     return (
         len(doubt.attempts) < ATTEMPTS_MAX
@@ -74,6 +76,7 @@ def may_replay(doubt: Doubt) -> bool:
         and doubt.now < doubt.order.terms.offer_expires_at
         and doubt.body_sha256 == first.body_sha256
         and refusal(doubt.attempts) is None
+        and is_within(session, doubt.order.terms)
     )
 
 

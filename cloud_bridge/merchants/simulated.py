@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from cloud_bridge.core.capability import Capability
 from cloud_bridge.core.order import Detail
-from cloud_bridge.core.outcome import Hint, Lookup, Outcome, Placed, Progress, Rejected, Standing, Unknown
+from cloud_bridge.core.outcome import Hint, Lookup, Open, Outcome, Placed, Progress, Rejected, Standing, Unknown
 from cloud_bridge.core.quote import Quote, Wanted
 from cloud_bridge.errors import MerchantAwayError, MerchantRefusedError, MerchantUnclearError
 from cloud_bridge.merchants import capabilities
@@ -55,18 +55,22 @@ class _Session:
     sku: str
     quantity: int
     total_minor: int = 0
-    state: Standing = Standing.OPEN
+    closed: bool = False
 
 
 @dataclass(slots=True)
 class SimulatedMerchant:
-    """`faults` is asked before each request, by its name (`open`, `get`, `place`, `cancel`, `events`)."""
+    """`faults` is asked before each request, by its name (`open`, `get`, `place`, `cancel`, `events`).
+
+    With `reprices`, an open session costs what the shelf costs at that moment; otherwise what it was last quoted at.
+    """
 
     shelves: dict[str, Shelf]
     delivery_minor: int = 500
     currency: str = "USD"
     addresses: frozenset[str] = frozenset({"home"})
     pays: bool = True
+    reprices: bool = False
     faults: FaultPlan = field(default=lambda _: None)
     ledger: list[Sold] = field(default_factory=list)
     progress: dict[str, Progress] = field(default_factory=dict)
@@ -88,7 +92,7 @@ class SimulatedMerchant:
         fault = self._meet("open")
         shelf = self._shelf(wanted)
         session = self._session(wanted, key=key, session_id=session_id)
-        if session.state is not Standing.OPEN or session.id in self._sold_sessions():
+        if session.closed or session.id in self._sold_sessions():
             raise MerchantRefusedError(Detail.SESSION_CLOSED, f"session {session.id} has ended")
         total_minor = shelf.price_minor * wanted.quantity + self.delivery_minor
         self._sessions[session.id] = replace(session, total_minor=total_minor)
@@ -126,14 +130,16 @@ class SimulatedMerchant:
         if sold is not None:
             return Placed(sold.order_id, sold.total_minor, self.currency)
         session = self._sessions.get(session_id)
-        return Standing.MISSING if session is None else session.state
+        if session is None:
+            return Standing.MISSING
+        return Standing.CLOSED if session.closed else Open(self._cost_minor(session), self.currency)
 
     async def cancel(self, session_id: str) -> None:
         """Close the session, unless it was sold."""
         fault = self._meet("cancel")
         session = self._sessions.get(session_id)
         if session is not None and session_id not in self._sold_sessions():
-            self._sessions[session_id] = replace(session, state=Standing.CLOSED)
+            self._sessions[session_id] = replace(session, closed=True)
         if fault is Fault.AFTER:
             raise MerchantAwayError("the answer got lost")
 
@@ -177,12 +183,17 @@ class SimulatedMerchant:
     def _sold_sessions(self) -> dict[str, Sold]:
         return {sold.session_id: sold for sold in self.ledger}
 
+    def _cost_minor(self, session: _Session) -> int:
+        if not self.reprices:
+            return session.total_minor
+        return self.shelves[session.sku].price_minor * session.quantity + self.delivery_minor
+
     def _sell(self, session_id: str, *, key: str) -> Outcome:
         if key in self._answered:
             first_session, placed = self._answered[key]
             return placed if first_session == session_id else Unknown(Detail.NO_ANSWER)
         session = self._sessions.get(session_id)
-        if session is None or session.state is not Standing.OPEN or session_id in self._sold_sessions():
+        if session is None or session.closed or session_id in self._sold_sessions():
             return Unknown(Detail.NO_ANSWER)
         if not self.pays:
             return Rejected(Detail.PAYMENT_FAILED)
@@ -190,8 +201,9 @@ class SimulatedMerchant:
         if shelf.stock < session.quantity:
             return Rejected(Detail.OUT_OF_STOCK)
         self.shelves[session.sku] = replace(shelf, stock=shelf.stock - session.quantity)
+        total_minor = self._cost_minor(session)
         order_id = f"order-{len(self.ledger) + 1}"
-        self.ledger.append(Sold(order_id, session_id, session.sku, session.quantity, session.total_minor))
-        placed = Placed(order_id, session.total_minor, self.currency)
+        self.ledger.append(Sold(order_id, session_id, session.sku, session.quantity, total_minor))
+        placed = Placed(order_id, total_minor, self.currency)
         self._answered[key] = (session_id, placed)
         return placed

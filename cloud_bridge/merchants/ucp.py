@@ -20,7 +20,18 @@ from pydantic import SecretStr, ValidationError
 from cloud_bridge.config import MerchantConfig, is_loopback
 from cloud_bridge.core.capability import Capability
 from cloud_bridge.core.order import Detail
-from cloud_bridge.core.outcome import Hint, Lookup, NeedsBuyer, Outcome, Placed, Progress, Rejected, Standing, Unknown
+from cloud_bridge.core.outcome import (
+    Hint,
+    Lookup,
+    NeedsBuyer,
+    Open,
+    Outcome,
+    Placed,
+    Progress,
+    Rejected,
+    Standing,
+    Unknown,
+)
 from cloud_bridge.core.quote import Quote, Wanted
 from cloud_bridge.errors import BugError, MerchantAwayError, MerchantRefusedError, MerchantUnclearError
 from cloud_bridge.merchants import capabilities
@@ -239,7 +250,7 @@ class UcpMerchant:
             case "canceled":
                 return Standing.CLOSED
             case _:
-                return Standing.OPEN
+                return _open(checkout)
 
     def _handoff(self, checkout: Checkout) -> str:
         url, own = checkout.continue_url or "", self._config.url
@@ -317,6 +328,13 @@ def _accepted(answer: Answer) -> Checkout:
         detail = Detail.ITEM_UNAVAILABLE if unknown_item else detail_of(code)
         raise MerchantRefusedError(detail, f"status {answer.status} {code[:64]}")
     raise MerchantAwayError(f"status {answer.status}")
+
+
+def _open(checkout: Checkout) -> Open:
+    try:
+        return Open(total_of(checkout), checkout.currency)
+    except MerchantRefusedError:
+        return Open(None, checkout.currency)
 
 
 def _placed(checkout: Checkout) -> Placed:

@@ -15,9 +15,11 @@ from cloud_bridge.core.order import Detail
 from cloud_bridge.core.outcome import Hint, Progress
 from cloud_bridge.core.quote import Quote, Wanted
 from cloud_bridge.errors import MerchantRefusedError
+from cloud_bridge.wire import Currency
 
 Key = Annotated[str, StringConstraints(min_length=1, max_length=255)]
-Amount = Annotated[int, Field(ge=-1_000_000_000, le=1_000_000_000)]
+# Both as `wire` can tell them: what the household could not be told of is not believed.
+Amount = Annotated[int, Field(ge=-1_000_000_000_000, le=1_000_000_000_000)]
 Count = Annotated[int, Field(ge=0, le=1_000_000)]
 
 _ADDED = frozenset({"subtotal", "fulfillment", "tax", "fee"})
@@ -129,7 +131,7 @@ class Checkout(Document):
 
     id: Key
     status: Key
-    currency: Key
+    currency: Currency
     line_items: list[Line] = Field(max_length=100)
     totals: list[Total] = Field(max_length=50)
     fulfillment: Fulfillment | None = None
@@ -216,7 +218,7 @@ def total_of(checkout: Checkout) -> int:
 
 
 def quote_of(checkout: Checkout, wanted: Wanted) -> Quote:
-    """The session as a quote of exactly what was wanted.
+    """The session as a quote of exactly what was wanted. Discounts go off the goods, so no part is below zero.
 
     Raises: MerchantRefusedError when it is for something else, has no delivery yet, or does not add up.
     """
@@ -231,13 +233,15 @@ def quote_of(checkout: Checkout, wanted: Wanted) -> Quote:
         raise MerchantRefusedError(Detail.MERCHANT_REFUSED, "the goods do not make the subtotal")
     if not any(total.type == "fulfillment" for total in checkout.totals):
         raise MerchantRefusedError(Detail.ADDRESS_UNDELIVERABLE, "the session has no price of delivery")
+    off_minor = sum(abs(total.amount) for total in checkout.totals if total.type in _TAKEN_AWAY)
+    unit_price_minor = max(0, min(goods_minor - off_minor, total_minor)) // line.quantity
     return Quote(
         session_id=checkout.id,
         sku=line.item.id,
         title=line.item.title or line.item.id,
         quantity=line.quantity,
-        unit_price_minor=line.item.price,
-        delivery_minor=total_minor - goods_minor,
+        unit_price_minor=unit_price_minor,
+        delivery_minor=total_minor - unit_price_minor * line.quantity,
         total_minor=total_minor,
         currency=checkout.currency,
     )

@@ -59,7 +59,7 @@ class Database:
         if not path.exists():
             raise StoreError(f"{path} does not exist: run the bridge or `restock-bridge migrate` first")
         url = URL.create("sqlite", database=f"file:{path}", query={"mode": "ro", "uri": "true"})
-        self._engine = create_engine(url, poolclass=StaticPool, connect_args={"check_same_thread": False})
+        self._engine = _engine(url)
         return self
 
     def close(self) -> None:
@@ -112,8 +112,13 @@ def _lock(path: Path) -> int:
     return fd
 
 
+def _engine(url: URL) -> Engine:
+    # An error's text goes into the log, and what an order is about must not: it goes without the statement's values.
+    return create_engine(url, poolclass=StaticPool, connect_args={"check_same_thread": False}, hide_parameters=True)
+
+
 def _open_writer(url: URL) -> Engine:
-    engine = create_engine(url, poolclass=StaticPool, connect_args={"check_same_thread": False})
+    engine = _engine(url)
     event.listen(engine, "connect", _configure)
     event.listen(engine, "begin", _begin_immediate)
     try:

@@ -12,10 +12,11 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, and_, case, false, func, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
 
 from cloud_bridge.core.order import FOLLOWING, Attempt, Change, OrderRecord, Said
 from cloud_bridge.core.outcome import Hint
-from cloud_bridge.errors import StaleClaimError
+from cloud_bridge.errors import MerchantOrderTakenError, StaleClaimError
 from cloud_bridge.ports import Report, ReportLine
 from cloud_bridge.store.database import Database
 from cloud_bridge.store.rows import from_order, to_attempt, to_event, to_order
@@ -91,7 +92,8 @@ class SqlOrderStore:
     async def apply(self, change: Change) -> OrderRecord:
         """Make one change.
 
-        Raises: StaleClaimError when the row is not the one that the change was made from; nothing is written then.
+        Raises: StaleClaimError when the row is not the one that the change was made from, MerchantOrderTakenError when
+        another order has this merchant order; nothing is written then.
         """
 
         def work(connection: Connection) -> OrderRecord:
@@ -187,7 +189,11 @@ def _ensure_household(connection: Connection, household: str) -> None:
 def _write(connection: Connection, change: Change, *, epoch: int) -> None:
     after = change.after
     seen = and_(*_of(orders, after), orders.c.epoch == epoch, orders.c.version == after.version - 1)
-    if connection.execute(update(orders).where(seen).values(from_order(after))).rowcount != 1:
+    try:
+        changed = connection.execute(update(orders).where(seen).values(from_order(after))).rowcount
+    except IntegrityError as exc:  # the one unique value that a change can bring in is the merchant's order id
+        raise MerchantOrderTakenError(f"order {after.intent_id}: its merchant order belongs to another") from exc
+    if changed != 1:
         raise StaleClaimError(f"order {after.intent_id} was changed by somebody else")
     if change.attempt is not None:
         _write_attempt(connection, after, change.attempt)

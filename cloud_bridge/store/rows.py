@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+import logging
+from typing import Any, TypeVar
 
+from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import Row
 
 from cloud_bridge.core.order import Attempt, AttemptOutcome, OrderRecord
-from cloud_bridge.wire import OrderEvent, OrderState, Terms
+from cloud_bridge.wire import Currency, Minor, OrderEvent, OrderState, Terms
+
+log = logging.getLogger(__name__)
+
+Value = TypeVar("Value")
+
+_MINOR: TypeAdapter[int] = TypeAdapter(Minor)
+_CURRENCY: TypeAdapter[str] = TypeAdapter(Currency)
 
 _SAME = (
     "household",
@@ -68,15 +77,23 @@ def to_attempt(row: Row[Any]) -> Attempt:
 
 
 def to_event(row: Row[Any]) -> OrderEvent:
-    """An event as the hub sees it."""
+    """An event as the hub sees it. A charge that the wire cannot tell is left out: the news must not stop at it."""
     return OrderEvent(
         seq=row.seq,
         intent_id=row.intent_id,
         state=OrderState(row.state),
         at=row.at,
         merchant_order_id=row.merchant_order_id,
-        total_minor=row.total_minor,
-        currency=row.currency,
+        total_minor=_tellable(_MINOR, row.total_minor, row=row),
+        currency=_tellable(_CURRENCY, row.currency, row=row),
         detail=row.detail,
         handoff_url=row.handoff_url,
     )
+
+
+def _tellable(kind: TypeAdapter[Value], value: Value | None, *, row: Row[Any]) -> Value | None:
+    try:
+        return None if value is None else kind.validate_python(value, strict=True)
+    except ValidationError:
+        log.warning("event_value_left_out intent=%s seq=%d", row.intent_id, row.seq)
+        return None

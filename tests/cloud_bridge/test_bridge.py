@@ -50,7 +50,7 @@ class Process:
         """Start it and wait for its health."""
         environment = {**os.environ, "RESTOCK_PAYMENT_TOKEN_GROCER": "success_token"}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "cloud_bridge", "run", "--config", str(self.config)], env=environment
+            [sys.executable, "-m", "cloud_bridge", "run", "--config", str(self.config)], env=environment, umask=0o022
         )
         wait_for(lambda: self._healthy() or None)
 
@@ -218,3 +218,10 @@ def test_slow_clients_and_big_bodies_do_not_keep_others_away(bridge: Process) ->
         for each in slow:
             each.close()
     assert httpx.get(f"{bridge.url}/healthz", timeout=5).status_code == 200
+
+
+def test_what_the_bridge_writes_is_for_its_own_user(bridge: Process) -> None:
+    """The store, its lock and SQLite's side files, whatever the mask of who started it."""
+    modes = {path.name: path.stat().st_mode & 0o777 for path in bridge.config.parent.glob("bridge.sqlite3*")}
+    assert {"bridge.sqlite3", "bridge.sqlite3-wal", "bridge.sqlite3-shm"} <= set(modes)
+    assert set(modes.values()) == {0o600}

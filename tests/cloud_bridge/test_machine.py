@@ -49,7 +49,7 @@ class Bridge(RuleBasedStateMachine):
         self.runner = asyncio.Runner()
         self.folder = tempfile.TemporaryDirectory()
         self.database = Database(f"sqlite:///{Path(self.folder.name) / 'b.sqlite3'}").open()
-        self.merchant = SimulatedMerchant({})
+        self.merchant = SimulatedMerchant({}, reprices=True)
         self.rig = Rig(SqlOrderStore(self.database), HandClock(), Signer(), self.merchant)
         self.intents: dict[str, Intent] = {}
         self.cancelled: set[str] = set()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import pytest
 
 from cloud_bridge.core.order import PLACING, Detail
-from cloud_bridge.core.outcome import Standing
+from cloud_bridge.core.outcome import Lookup, Outcome, Placed, Standing
 from cloud_bridge.intake import Intake
 from cloud_bridge.merchants.simulated import Fault, Shelf, SimulatedMerchant
 from cloud_bridge.ports import CrashPoint
@@ -250,3 +251,85 @@ async def test_an_order_whose_leave_does_not_hold_is_not_sent(rig: Rig, simulate
     await rig.place()
     assert (await rig.events())[-1].detail == Detail.LEAVE_INVALID
     assert simulated.ledger == []
+
+
+async def test_a_session_that_got_dearer_after_a_lost_attempt_is_closed_and_not_paid(
+    rig: Rig, simulated: SimulatedMerchant
+) -> None:
+    """A replay pays today's price, so it is compared with the ceiling once more."""
+    await accept(rig, rig.signer.intent(total_max_minor=900))
+    simulated.reprices = True
+    faults = iter([Fault.BEFORE])
+    simulated.faults = lambda request: next(faults, None) if request == "place" else None
+    rig.clock.pass_(seconds=120)
+    await rig.placing.run_once()
+    simulated.shelves[MILK] = Shelf("Whole milk 1 L", 201, 50)
+    await rig.place()
+    last = (await rig.events())[-1]
+    assert (last.state, last.detail, simulated.ledger) == (S.REJECTED, Detail.TERMS_CHANGED, [])
+
+
+@dataclass(slots=True)
+class Charging(SimulatedMerchant):
+    """Charges something else than it quoted."""
+
+    charged: Placed = field(default_factory=lambda: Placed("order-1", 858, "USD"))
+
+    async def place(self, session_id: str, *, key: str) -> Outcome:
+        """The order, with another charge."""
+        await SimulatedMerchant.place(self, session_id, key=key)
+        return self.charged
+
+
+@pytest.mark.parametrize(
+    ("charged", "told"),
+    [
+        (Placed("order-1", 900, "USD"), (900, "USD", None)),
+        (Placed("order-1", 901, "USD"), (901, "USD", Detail.CHARGED_ABOVE_LIMIT)),
+        (Placed("order-1", 858, "EUR"), (858, "EUR", Detail.CHARGED_ABOVE_LIMIT)),
+        (Placed("order-1", 858, "usd"), (858, None, Detail.CHARGED_ABOVE_LIMIT)),
+        (Placed("order-1", 10**12 + 1, "USD"), (None, "USD", Detail.CHARGED_ABOVE_LIMIT)),
+    ],
+)
+async def test_a_charge_above_the_limit_is_told_and_stops_no_news(
+    make_rig: Callable[..., Rig], charged: Placed, told: tuple[int | None, str | None, str | None]
+) -> None:
+    """What the wire cannot tell is left out; that it was too much is said."""
+    merchant = Charging({MILK: Shelf("Whole milk 1 L", 179, 50)}, charged=charged)
+    rig = make_rig(merchant)
+    await accept(rig, rig.signer.intent(total_max_minor=900))
+    await rig.place()
+    last = (await rig.events())[-1]
+    assert (last.state, (last.total_minor, last.currency, last.detail)) == (S.PLACED, told)
+
+
+@dataclass(slots=True)
+class Repeating(SimulatedMerchant):
+    """Gives every order the same id."""
+
+    async def place(self, session_id: str, *, key: str) -> Outcome:
+        """The order, under the one id."""
+        outcome = await SimulatedMerchant.place(self, session_id, key=key)
+        return replace(outcome, merchant_order_id="X") if isinstance(outcome, Placed) else outcome
+
+    async def get(self, session_id: str) -> Lookup:
+        """The session, its order under the one id."""
+        found = await SimulatedMerchant.get(self, session_id)
+        return replace(found, merchant_order_id="X") if isinstance(found, Placed) else found
+
+
+async def test_an_order_id_that_another_order_has_is_an_unclear_answer(make_rig: Callable[..., Rig]) -> None:
+    """Two intents cannot be one order, so the second is looked up until a person sees it."""
+    merchant = Repeating({MILK: Shelf("Whole milk 1 L", 179, 50)})
+    rig = make_rig(merchant)
+    await accept(rig, rig.signer.intent())
+    await rig.place()
+    second = await accept(rig, rig.signer.intent(offer_expires_at=START + timedelta(days=9)))
+    await rig.place(rounds_max=2)
+    order = await rig.store.find(HOUSEHOLD, second.terms.intent_id)
+    assert order is not None
+    assert (order.state, order.merchant_order_id) == (S.UNKNOWN, None)
+    rig.clock.pass_(hours=73)
+    await rig.place(rounds_max=2)
+    assert (await rig.states())[-1] is S.PARKED
+    assert len(await rig.store.attempts(order)) == 1

@@ -20,7 +20,7 @@ from cloud_bridge.merchants.simulated import Fault, Shelf, SimulatedMerchant
 from cloud_bridge.merchants.ucp_versions import agent_profile
 from cloud_bridge.prices import PriceDesk
 from cloud_bridge.store.orders import SqlOrderStore
-from cloud_bridge.wire import EventPage, OrderState, PriceList, Problem, Receipt
+from cloud_bridge.wire import EventPage, OrderEvent, OrderState, PriceList, Problem, Receipt
 from tests.cloud_bridge.rig import HOUSEHOLD, MERCHANT, MILK, START, HandClock, Rig, Signer
 
 OWN = "http://127.0.0.1:8490"
@@ -42,24 +42,25 @@ class Hub:
         *,
         sent: bytes | None = None,
         base: str = OWN,
+        age_s: float = 0,
         **signing: object,
     ) -> httpx.Response:
         """Sign for `body` and `base`; send `sent` instead of the body where given."""
         request = self._client.build_request(method, base + path, content=body)
         if signing.pop("sign", True):
-            self._sign(request, body, **signing)
+            self._sign(request, body, age_s=age_s, **signing)
         final = self._client.build_request(method, OWN + path, content=sent or body)
         final.headers.update(
             {name: value for name, value in request.headers.items() if name.startswith(("signature", "content-digest"))}
         )
         return await self._client.send(final)
 
-    def _sign(self, request: httpx.Request, body: bytes | None, **signing: object) -> None:
+    def _sign(self, request: httpx.Request, body: bytes | None, *, age_s: float = 0, **signing: object) -> None:
         options: dict[str, Any] = {
             "key_id": self._signer.household,
             "label": "restock",
             "covered_component_ids": ("@method", "@target-uri"),
-            "created": datetime.now(UTC) - timedelta(seconds=signing.pop("age_s", 0)),
+            "created": datetime.now(UTC) - timedelta(seconds=age_s),
             **signing,
         }
         keys = MappingKeyResolver(public_keys={}, private_keys={options["key_id"]: self._signer.key})
@@ -313,3 +314,23 @@ async def test_health_and_profile_are_open(client: httpx.AsyncClient) -> None:
     urls = [each["config"]["webhook_url"] for each in profile["ucp"]["capabilities"] if "config" in each]
     assert urls == [f"{OWN}/webhooks/{MERCHANT}"]
     assert _problem(await client.get("/.well-known/ucp?merchant=nobody")) == (404, "not_found")
+
+
+async def test_an_answer_of_our_own_that_does_not_hold_is_our_fault(
+    hub: Hub, store: SqlOrderStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The caller can do nothing about it, so it is a 500 that is logged."""
+
+    async def broken(*_: object, **__: object) -> tuple[OrderEvent, ...]:
+        return (OrderEvent.model_validate_json("{}"),)
+
+    monkeypatch.setattr(store, "events_after", broken)
+    assert _problem(await hub.ask("GET", "/v1/events")) == (500, "internal")
+    assert "request_broke" in caplog.text
+
+
+async def test_prices_in_a_currency_of_small_units_are_accepted(hub: Hub, signer: Signer) -> None:
+    """An ordinary basket can be hundreds of millions of minor units."""
+    total = 2 * 250_000_000 + 500
+    body = _body(signer, unit_price_minor=250_000_000, total_minor=total, total_max_minor=total)
+    assert (await hub.ask("POST", "/v1/intents", body)).status_code == 200

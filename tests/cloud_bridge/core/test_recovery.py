@@ -10,7 +10,7 @@ import pytest
 
 from cloud_bridge.core.backoff import delay
 from cloud_bridge.core.order import Attempt, AttemptOutcome
-from cloud_bridge.core.outcome import Lookup, NeedsBuyer, Placed, Standing
+from cloud_bridge.core.outcome import Lookup, NeedsBuyer, Open, Placed, Standing
 from cloud_bridge.core.quote import Quote, broken_term
 from cloud_bridge.core.recovery import ATTEMPTS_MAX, Doubt, Recovery, next_step
 from cloud_bridge.merchants.capabilities import UCP
@@ -18,6 +18,7 @@ from cloud_bridge.wire import OrderState
 from tests.cloud_bridge.core.test_order import order
 from tests.cloud_bridge.rig import MILK, START, Signer
 
+OPEN = Open(858, "USD")
 SENT = Attempt(1, "key", "a" * 64, START)
 REFUSED = Attempt(2, "key", "a" * 64, START, START, AttemptOutcome.REJECTED, "payment_failed")
 SOON, LATER, HALF = timedelta(minutes=1), timedelta(minutes=4), timedelta(hours=12)
@@ -30,13 +31,17 @@ SOON, LATER, HALF = timedelta(minutes=1), timedelta(minutes=4), timedelta(hours=
         (Placed("o-1", 858, "USD"), HALF * 9, {}, Recovery.ACCEPT),
         (NeedsBuyer("https://shop.example/finish"), SOON, {}, Recovery.ACCEPT),
         (Standing.BUSY, HALF, {}, Recovery.WAIT),
-        (Standing.OPEN, SOON, {}, Recovery.REPLAY),
-        (Standing.OPEN, HALF - SOON, {}, Recovery.REPLAY),
-        (Standing.OPEN, HALF, {}, Recovery.CLOSE),
-        (Standing.OPEN, SOON, {"attempts": (SENT,) * ATTEMPTS_MAX}, Recovery.CLOSE),
-        (Standing.OPEN, SOON, {"attempts": (SENT, REFUSED)}, Recovery.CLOSE),
-        (Standing.OPEN, SOON, {"body_sha256": "b" * 64}, Recovery.CLOSE),
-        (Standing.OPEN, timedelta(days=3), {}, Recovery.CLOSE),
+        (OPEN, SOON, {}, Recovery.REPLAY),
+        (OPEN, HALF - SOON, {}, Recovery.REPLAY),
+        (OPEN, HALF, {}, Recovery.CLOSE),
+        (OPEN, SOON, {"attempts": (SENT,) * ATTEMPTS_MAX}, Recovery.CLOSE),
+        (OPEN, SOON, {"attempts": (SENT, REFUSED)}, Recovery.CLOSE),
+        (OPEN, SOON, {"body_sha256": "b" * 64}, Recovery.CLOSE),
+        (OPEN, timedelta(days=3), {}, Recovery.CLOSE),
+        (Open(900, "USD"), SOON, {}, Recovery.REPLAY),
+        (Open(901, "USD"), SOON, {}, Recovery.CLOSE),
+        (Open(858, "EUR"), SOON, {}, Recovery.CLOSE),
+        (Open(None, "USD"), SOON, {}, Recovery.CLOSE),
         (Standing.CLOSED, SOON, {}, Recovery.WAIT),
         (Standing.CLOSED, LATER, {}, Recovery.GIVE_UP),
         (Standing.MISSING, LATER, {"misses": 1}, Recovery.WAIT),
@@ -47,7 +52,10 @@ SOON, LATER, HALF = timedelta(minutes=1), timedelta(minutes=4), timedelta(hours=
 def test_a_look_up_leads_to_one_step(
     found: Lookup, after: timedelta, changes: dict[str, object], step: Recovery
 ) -> None:
-    """No replay past half the key's life, with another body or after a refusal; no proof before the lag is over."""
+    """No replay past half the key's life, with another body, after a refusal or above the ceiling.
+
+    No proof before the lag is over.
+    """
     values: dict[str, Any] = {"attempts": (SENT,), "body_sha256": "a" * 64, **changes}
     record = replace(order(OrderState.UNKNOWN), misses=values.pop("misses", 0))
     doubt = Doubt(order=record, capability=UCP, now=START + after, **values)

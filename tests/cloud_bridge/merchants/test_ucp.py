@@ -11,7 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from cloud_bridge.core.order import Detail
-from cloud_bridge.core.outcome import Hint, NeedsBuyer, Outcome, Placed, Progress, Rejected, Standing, Unknown
+from cloud_bridge.core.outcome import Hint, NeedsBuyer, Open, Outcome, Placed, Progress, Rejected, Standing, Unknown
 from cloud_bridge.core.quote import Wanted
 from cloud_bridge.errors import MerchantAwayError, MerchantRefusedError, MerchantUnclearError
 from cloud_bridge.merchants.http import Answer, MerchantHttp
@@ -159,6 +159,25 @@ async def test_the_cheapest_way_of_delivery_is_chosen_at_our_address() -> None:
     assert "destinations" not in selected
 
 
+def dear(kind: str) -> dict[str, object]:
+    """A part of a sum that is above what can be told."""
+    return {"type": kind, "amount": 10**12 + 1}
+
+
+@pytest.mark.parametrize(
+    ("off", "delivery_minor", "unit", "rest"),
+    [(100, 0, 129, 0), (101, 0, 128, 1), (400, 500, 0, 458), (358, 500, 0, 500), (0, 500, 179, 500)],
+)
+async def test_a_discount_goes_off_the_goods(off: int, delivery_minor: int, unit: int, rest: int) -> None:
+    """Delivery never gets below zero, and the parts still make the total."""
+    amounts = {"subtotal": 358, "discount": off, "fulfillment": delivery_minor, "total": 358 - off + delivery_minor}
+    document = changed("totals", to=[{"type": kind, "amount": amount} for kind, amount in amounts.items()])
+    connector, _ = merchant(lambda *_: answer(document))
+    quote = await connector.quote(Wanted(MILK, 2, "home"), key="k")
+    assert (quote.unit_price_minor, quote.delivery_minor) == (unit, rest)
+    assert quote.unit_price_minor * 2 + quote.delivery_minor == quote.total_minor
+
+
 DONE = {**CHECKOUT, "status": "completed", "order": {"id": "o-1"}}
 HANDOFF = {**CHECKOUT, "status": "requires_escalation", "continue_url": f"{SHOP}/finish/1"}
 
@@ -198,16 +217,17 @@ async def test_only_a_clear_answer_ends_the_doubt(reply: Answer, outcome: Outcom
 @pytest.mark.parametrize(
     ("reply", "found"),
     [
-        (answer(CHECKOUT), Standing.OPEN),
+        (answer(CHECKOUT), Open(858, "USD")),
+        (answer({**CHECKOUT, "totals": []}), Open(None, "USD")),
         (answer({**CHECKOUT, "status": "canceled"}), Standing.CLOSED),
         (answer({**CHECKOUT, "status": "complete_in_progress"}), Standing.BUSY),
         (answer({}, 404), Standing.MISSING),
     ],
 )
-async def test_a_look_up_tells_where_a_session_stands(reply: Answer, found: Standing) -> None:
+async def test_a_look_up_tells_where_a_session_stands(reply: Answer, found: Open | Standing) -> None:
     """Each standing leads to another step (`core.recovery`)."""
     connector, _ = merchant(lambda *_: reply)
-    assert await connector.get("s-1") is found
+    assert await connector.get("s-1") == found
 
 
 @pytest.mark.parametrize(
@@ -215,6 +235,8 @@ async def test_a_look_up_tells_where_a_session_stands(reply: Answer, found: Stan
     [
         (answer({**DONE, "id": "s-2"}), MerchantUnclearError),
         (answer({**DONE, "totals": []}), MerchantUnclearError),
+        (answer({**DONE, "currency": "usd"}), MerchantUnclearError),
+        (answer({**DONE, "totals": [dear("subtotal"), dear("total")]}), MerchantUnclearError),
         (answer({}, 503), MerchantAwayError),
         (answer({"id": "s-1"}), MerchantUnclearError),
     ],

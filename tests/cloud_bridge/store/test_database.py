@@ -6,7 +6,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from sqlalchemy import inspect
+from sqlalchemy import inspect, text
 
 from cloud_bridge.errors import StoreError
 from cloud_bridge.store.database import Database
@@ -119,3 +119,13 @@ def test_every_table_is_sharded_by_household() -> None:
     for table in metadata.sorted_tables:
         first = next(iter(table.primary_key.columns)).name
         assert first == ("id" if table.name == "households" else "household")
+
+
+async def test_an_error_of_the_store_names_no_value(tmp_path: Path) -> None:
+    """Its text goes into the log, and what a household buys must not."""
+    with Database(url_of(tmp_path)) as database, pytest.raises(StoreError) as failed:
+        await database.transact(
+            lambda connection: connection.execute(text("SELECT :sku FROM nowhere"), {"sku": "milk"})
+        )
+    assert "nowhere" in str(failed.value)
+    assert "milk" not in str(failed.value)

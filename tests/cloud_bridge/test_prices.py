@@ -1,0 +1,81 @@
+"""The price list: one product's trouble is not the list's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from cloud_bridge.core.order import Detail
+from cloud_bridge.core.quote import Quote, Wanted
+from cloud_bridge.errors import MerchantAwayError, MerchantRefusedError
+from cloud_bridge.merchants.simulated import Fault, Shelf, SimulatedMerchant
+from cloud_bridge.prices import PriceDesk
+from cloud_bridge.wire import PriceQuery
+from tests.cloud_bridge.rig import MERCHANT, HandClock
+
+SKUS = ("a", "b", "c")
+
+
+@dataclass(slots=True)
+class Troubled(SimulatedMerchant):
+    """Has trouble with some products: an error that it raises, or values that a quote should not have."""
+
+    errors: dict[str, Exception] = field(default_factory=dict)
+    values: dict[str, dict[str, object]] = field(default_factory=dict)
+    asked: int = 0
+
+    async def quote(self, wanted: Wanted, *, key: str, session_id: str | None = None) -> Quote:
+        """The quote, with its trouble."""
+        self.asked += 1
+        if wanted.sku in self.errors:
+            raise self.errors[wanted.sku]
+        quote = await SimulatedMerchant.quote(self, wanted, key=key, session_id=session_id)
+        return replace(quote, **self.values.get(wanted.sku, {}))  # type: ignore[arg-type]
+
+
+def _merchant(count: int = 0) -> Troubled:
+    skus = tuple(f"sku-{n}" for n in range(count)) or SKUS
+    return Troubled({sku: Shelf(sku.upper(), 100, 9) for sku in skus})
+
+
+async def _available(merchant: Troubled) -> list[bool]:
+    desk = PriceDesk({MERCHANT: merchant}, clock=HandClock(), new_key=iter(map(str, range(1_000))).__next__)
+    query = PriceQuery(merchant=MERCHANT, delivery_ref="home", skus=tuple(merchant.shelves))
+    return [line.available for line in (await desk.list_prices(query)).lines]
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [MerchantRefusedError(Detail.OUT_OF_STOCK, "none left"), MerchantAwayError("an answer that is no Checkout")],
+)
+async def test_a_product_that_is_refused_or_unreadable_is_not_available(trouble: Exception) -> None:
+    """The others keep their prices."""
+    merchant = _merchant()
+    merchant.errors["b"] = trouble
+    assert await _available(merchant) == [True, False, True]
+
+
+@pytest.mark.parametrize("values", [{"delivery_minor": -20}, {"unit_price_minor": 10**12 + 1}, {"currency": "usd"}])
+async def test_a_price_that_cannot_be_told_is_not_available(values: dict[str, object]) -> None:
+    """It is never a fault of who asked."""
+    merchant = _merchant()
+    merchant.values["b"] = values
+    assert await _available(merchant) == [True, False, True]
+
+
+async def test_a_session_that_cannot_be_closed_costs_no_price() -> None:
+    """The quote was good; an open session ends by itself."""
+    merchant = _merchant()
+    merchant.faults = lambda request: Fault.BEFORE if request == "cancel" else None
+    assert await _available(merchant) == [True, True, True]
+
+
+@pytest.mark.parametrize(("count", "asked_max"), [(1, 1), (3, 3), (50, 9)])
+async def test_a_merchant_that_answers_to_nothing_is_away(count: int, asked_max: int) -> None:
+    """It is not asked about every product before that is said."""
+    merchant = _merchant(count)
+    merchant.errors = dict.fromkeys(merchant.shelves, MerchantAwayError("no connection"))
+    with pytest.raises(MerchantAwayError):
+        await _available(merchant)
+    assert merchant.asked <= asked_max
