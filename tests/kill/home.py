@@ -111,8 +111,8 @@ class Home:
         for program in programs:
             self._running.pop(program).close()
 
-    async def start(self, *programs: str) -> None:
-        """Start them side by side, and wait until they answer."""
+    async def start(self, *programs: str, answering: bool = True) -> None:
+        """Start them side by side, and wait until they answer; not where they may die again before that."""
         for program in programs:
             self._running[program] = self._zygote.fork(
                 program,
@@ -120,7 +120,8 @@ class Home:
                 log=self.log(program),
                 environment={"RESTOCK_PAYMENT_TOKEN_GROCER": "success_token"},
             )
-        await asyncio.gather(*(self._ready(program) for program in programs))
+        if answering:
+            await asyncio.gather(*(self._ready(program) for program in programs))
 
     async def form(self) -> PromptForm:
         """The approve form of the prompt, as the person reads it."""

@@ -91,7 +91,7 @@ async def test_a_death_on_the_way_leaves_one_order(make_home: HomeMaker, deaths:
         for death, following in zip(deaths, (*deaths[1:], None), strict=True):
             await _sprung(trap, death)
             trap = _set(home, following) if following else trap
-            await home.start(*death.victims)
+            await home.start(*death.victims, answering=following is None)
         await _is_placed_once(home)
 
 
