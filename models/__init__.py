@@ -1,1 +1,1 @@
-"""Part of Restock."""
+"""Training, evaluation and export of the consumption model; the artefact that ships lies in `artefacts/`."""
