@@ -6,9 +6,13 @@ BridgeError
 │   ├── NotAuthenticError    the signature, the household or the time is not good (401)
 │   ├── UnknownOrderError    no such order for this household (404)
 │   ├── ConflictError        the same id with another body (409)
+│   ├── ForkedError          two intents of one hub have one number: the household is frozen (409)
+│   ├── HouseholdFrozenError nothing is sent for this household until the operator thaws it (409)
 │   ├── TooLargeError        the body is over the limit (413)
+│   ├── MalformedError       a value is not in the form of `wire` (422)
 │   └── TermsRefusedError    these terms cannot be served here (422)
-│       └── OfferExpiredError   the offer had ended before the intent arrived
+│       ├── OfferExpiredError   the offer had ended before the intent arrived
+│       └── MandateRefusedError a mandate may not draw at a merchant of class C
 ├── MerchantError            what a merchant's connector raises
 │   ├── MerchantAwayError    no byte of an order was acted on: safe to try again with the same key
 │   ├── MerchantUnclearError an order may or may not exist: the outcome is unknown, look it up
@@ -46,8 +50,20 @@ class ConflictError(RefusedError):
     """The id is already taken by another body."""
 
 
+class ForkedError(RefusedError):
+    """Two intents of one hub have the same number: the hub was copied, or restored from a backup."""
+
+
+class HouseholdFrozenError(RefusedError):
+    """After a fork nothing is sent for this household until the operator thaws it."""
+
+
 class TooLargeError(RefusedError):
     """The request's body is over the limit."""
+
+
+class MalformedError(RefusedError):
+    """A value is not in the form that `wire` asks for; the message names it and says what is wanted."""
 
 
 class TermsRefusedError(RefusedError):
@@ -58,12 +74,25 @@ class OfferExpiredError(TermsRefusedError):
     """The offer had ended before the intent arrived."""
 
 
+class MandateRefusedError(TermsRefusedError):
+    """A lost answer of a class C merchant needs a person, so a mandate may not draw there."""
+
+
 class MerchantError(BridgeError):
-    """Root of what a merchant's connector raises."""
+    """Root of what a merchant's connector raises. `retry_after_s`: how long it asked to be left alone, if it did."""
+
+    retry_after_s: float | None = None
 
 
 class MerchantAwayError(MerchantError):
-    """The merchant could not be reached, or said that it did nothing."""
+    """The merchant could not be reached, or said that it did nothing.
+
+    `retry_after_s` is how long it asked to be left alone, clamped by whoever read it.
+    """
+
+    def __init__(self, detail: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(detail)
+        self.retry_after_s = retry_after_s
 
 
 class MerchantUnclearError(MerchantError):
@@ -71,12 +100,13 @@ class MerchantUnclearError(MerchantError):
 
 
 class MerchantRefusedError(MerchantError):
-    """The merchant refused, for the given reason."""
+    """The merchant refused, for the given reason; `session_id` is the session that it refused, where it named one."""
 
-    def __init__(self, code: str, detail: str) -> None:
+    def __init__(self, code: str, detail: str, *, session_id: str | None = None) -> None:
         super().__init__(f"{code}: {detail}")
         self.code = code
         self.detail = detail
+        self.session_id = session_id
 
 
 class StoreError(BridgeError):

@@ -6,7 +6,7 @@ Nothing here does work. Every call on the store is one transaction, durable when
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -16,7 +16,7 @@ from cloud_bridge.core.capability import Capability
 from cloud_bridge.core.order import Attempt, Change, OrderRecord
 from cloud_bridge.core.outcome import Hint, Lookup, Outcome, Progress
 from cloud_bridge.core.quote import Quote, Wanted
-from cloud_bridge.wire import OrderEvent, OrderState
+from cloud_bridge.wire import Head, Intent, OrderEvent, OrderState
 
 
 class Clock(Protocol):
@@ -55,14 +55,17 @@ class Merchant(Protocol):
         Raises: MerchantAwayError; MerchantRefusedError with a code of `core.order.Detail`.
         """
 
-    def order_digest(self, session_id: str) -> str:
-        """SHA-256 in hex of the body that `place` would send for this session."""
+    def order_digest(self, session_id: str, *, leave: Intent | None = None) -> str:
+        """SHA-256 in hex of the body that `place` would send for this session under this leave of the household."""
 
-    async def place(self, session_id: str, *, key: str) -> Outcome:
-        """Ask for the order, once, with no retry. Never raises a MerchantError: what is not clear is `Unknown`."""
+    async def place(self, session_id: str, *, key: str, leave: Intent | None = None) -> Outcome:
+        """Ask for the order, once, with no retry. Never raises a MerchantError: what is not clear is `Unknown`.
 
-    async def get(self, session_id: str) -> Lookup:
-        """Where the session stands now.
+        `leave` is what the household signed, for a merchant that wants to see it.
+        """
+
+    async def get(self, session_id: str, *, reference: str | None = None) -> Lookup:
+        """Where the session stands now; a class B merchant is asked by our reference, the key given to `place`.
 
         Raises: MerchantAwayError when nobody answered; MerchantUnclearError when the answer is not about this session.
         """
@@ -81,6 +84,26 @@ class Merchant(Protocol):
 
     def hint(self, body: bytes) -> Hint:
         """What a webhook claims to be about; nothing where it cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A webhook as it came: its own address as merchants know it, headers by lower-case name, the raw body."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class WebhookVerifier(Protocol):
+    """Says whether a delivery comes from one merchant, before anything reads its body."""
+
+    async def check(self, delivery: Delivery) -> None:
+        """Accept a delivery.
+
+        Raises: NotAuthenticError; MerchantAwayError when that cannot be told now.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +131,11 @@ class OrderStore(Protocol):
     """
 
     async def accept(self, order: OrderRecord) -> OrderRecord:
-        """Take a new order and tell its household, or answer with the one that has this id already."""
+        """Take a new order and tell its household, or answer with the one that has this id already.
+
+        Raises: ForkedError when another intent of this hub has its number, which freezes the household;
+        HouseholdFrozenError.
+        """
 
     async def find(self, household: str, intent_id: str) -> OrderRecord | None:
         """One order."""
@@ -128,13 +155,28 @@ class OrderStore(Protocol):
         """Make one change.
 
         Raises: StaleClaimError when the row is not the one that the change was made from, MerchantOrderTakenError when
-        another order has this merchant order; nothing is written then.
+        another order has this merchant order, HouseholdFrozenError when an attempt is to be recorded for a frozen
+        household; nothing is written then.
         """
 
     async def amend(
         self, household: str, intent_id: str, decide: Callable[[OrderRecord], Change | None]
     ) -> tuple[OrderRecord, bool] | None:
         """Read, decide and write in one transaction, taking any claim away; None where there is no such order."""
+
+    async def settle(
+        self, household: str, intent_id: str, decide: Callable[[OrderRecord, Sequence[Attempt]], Change | None]
+    ) -> tuple[OrderRecord, bool] | None:
+        """As `amend`, for a decision that looks at the attempts, too.
+
+        Raises: MerchantOrderTakenError.
+        """
+
+    async def is_frozen(self, household: str) -> bool:
+        """Whether nothing may be sent for this household."""
+
+    async def head(self, household: str, *, after: int, now: datetime) -> Head:
+        """How far the bridge has come with this household, and its intents with a higher number than `after`."""
 
     async def events_after(self, household: str, *, after: int, limit: int) -> tuple[OrderEvent, ...]:
         """This household's events with a higher seq, oldest first."""
@@ -158,6 +200,9 @@ class CrashPoint(StrEnum):
     LOOKED_UP = "looked_up"
     CLOSED = "closed"
     FOLLOWED = "followed"
+    SETTLED = "settled"
+    WEBHOOK_READ = "webhook_read"
+    WEBHOOK_KEPT = "webhook_kept"
 
 
 CrashHook = Callable[[CrashPoint], None]

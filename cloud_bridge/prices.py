@@ -42,7 +42,12 @@ class PriceDesk:
         if merchant is None or not merchant.delivers_to(query.delivery_ref):
             raise TermsRefusedError(f"there is no merchant {query.merchant} that delivers to {query.delivery_ref}")
         lines = await self._ask_all(merchant, query)
-        return PriceList(merchant=query.merchant, at=self._clock.now(), lines=lines)
+        return PriceList(
+            merchant=query.merchant,
+            merchant_class=merchant.capability.merchant_class.value,
+            at=self._clock.now(),
+            lines=lines,
+        )
 
     async def _ask_all(self, merchant: Merchant, query: PriceQuery) -> tuple[PriceLine, ...]:
         free = asyncio.Semaphore(_PARALLEL)

@@ -1,7 +1,8 @@
 """The loop that worker and tracker share: claim what is due, take each order one step, wait for more.
 
 One order's failure never stops the others. What fails in a way that nobody foresaw is kept: the order stays as it
-stands in the store, gets the detail `internal`, and is tried again later and later.
+stands in the store, gets the detail `internal`, and is tried again later and later. A step that would outlast the lease
+is dropped before the lease ends: what it had recorded stands, and whoever claims the order next goes on from there.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ log = logging.getLogger(__name__)
 
 _POLL_REAL_MIN_S = 0.25  # however fast the clock runs, an idle store is not asked more often than this
 _STORE_PAUSE_REAL_S = 1.0
+_GATHER_REAL_S = 0.05  # what rings in this time is looked at together, so that many new orders are not many looks
+_STEP_SHARE_OF_LEASE = 0.9
 
 Step = Callable[[OrderRecord], Awaitable[None]]
 
@@ -74,10 +77,14 @@ class Rounds:
         poll = max(self._clock.now() + timedelta(seconds=self._config.poll_s), self._clock.after_real(_POLL_REAL_MIN_S))
         due = await self._store.next_due(self._beat.states)
         await self._clock.wait(self._beat.bell, until=poll if due is None else min(due, poll))
+        await self._clock.wait(asyncio.Event(), until=self._clock.after_real(_GATHER_REAL_S))
 
     async def _take(self, order: OrderRecord) -> None:
         try:
-            await self._beat.step(order)
+            async with asyncio.timeout(self._config.lease_s * _STEP_SHARE_OF_LEASE):
+                await self._beat.step(order)
+        except TimeoutError:
+            log.warning("step_dropped beat=%s intent=%s", self._beat.name, order.intent_id)
         except StaleClaimError:
             log.info("claim_lost beat=%s intent=%s", self._beat.name, order.intent_id)
         except StoreError:

@@ -1,7 +1,8 @@
 """Follows orders that a merchant has taken, until they end. Polls on a schedule and on start.
 
 A webhook only makes an order due: what counts is what the merchant answers when it is asked. So the states are right
-with every webhook lost, late, doubled or forged. A state never goes back (`core.order`).
+with every webhook lost, late, doubled or forged. A state never goes back (`core.order`). Nothing is followed for ever:
+each state has a day after which it ends, or is left as it is.
 """
 
 from __future__ import annotations
@@ -13,11 +14,18 @@ from types import MappingProxyType
 
 from cloud_bridge.config import TrackingConfig, WorkerConfig
 from cloud_bridge.core import backoff
+from cloud_bridge.core.keys import order_key
 from cloud_bridge.core.order import Change, Detail, OrderRecord, advance, note, route
 from cloud_bridge.core.outcome import NeedsBuyer, Open, Placed, Progress, Standing
 from cloud_bridge.core.quote import charge_detail
-from cloud_bridge.core.recovery import MISSES_MAX
-from cloud_bridge.errors import BugError, MerchantAwayError, MerchantOrderTakenError, MerchantUnclearError
+from cloud_bridge.core.recovery import MISSES_MAX, tells_of_another
+from cloud_bridge.errors import (
+    BugError,
+    MerchantAwayError,
+    MerchantError,
+    MerchantOrderTakenError,
+    MerchantUnclearError,
+)
 from cloud_bridge.ports import Clock, CrashHook, CrashPoint, Merchant, Merchants, OrderStore, no_crash
 from cloud_bridge.wire import OrderState
 
@@ -25,6 +33,8 @@ log = logging.getLogger(__name__)
 
 BUYER_HAS = timedelta(hours=72)
 SILENCE_MAX = timedelta(days=30)  # without a word this long after the day it was due, an order counts as lost
+LATE_MAX = timedelta(days=90)  # a lost order, or the rest of one, is looked for this long after it was told
+_LATE_POLL = timedelta(days=1)
 _FAILURES_MAX = 3  # in a row: a merchant that is away for a moment has not fallen silent
 _POLL_REAL_MIN_S = 0.5  # however fast the clock runs, one order is not asked about more often than this
 
@@ -70,7 +80,7 @@ class Tracker:
             change = self._later(order) if merchant is None else await self._look(order, merchant)
         except (MerchantAwayError, MerchantUnclearError) as exc:
             log.info("follow_failed intent=%s error=%s", order.intent_id, exc)
-            change = self._later(order)
+            change = self._later(order, exc)
         self._crash(CrashPoint.FOLLOWED)
         try:
             await self._apply(change)
@@ -86,12 +96,12 @@ class Tracker:
     async def _look(self, order: OrderRecord, merchant: Merchant) -> Change:
         if order.state is OrderState.NEEDS_BUYER:
             return await self._ask_for_buyer(order, merchant)
-        if order.merchant_order_id is None:
-            raise BugError(f"order {order.intent_id} is {order.state} without the merchant's id")
+        if order.merchant_order_id is None:  # a person found it, and named no id to ask for
+            return self._overdue(order) or self._next_look(order)
         goal, detail = _GOALS.get(await merchant.events(order.merchant_order_id), (order.state, None))
         way = route(order.state, goal)
         if way is None or goal is order.state:
-            return self._lost(order) if self._is_silent(order) else self._next_look(order)
+            return self._overdue(order) or self._next_look(order)
         ended = goal in {OrderState.DELIVERED, OrderState.CANCELLED}
         due_at = None if ended else self._next_look(order).after.due_at
         return advance(order, *way, now=self._clock.now(), detail=detail, due_at=due_at)
@@ -100,8 +110,8 @@ class Tracker:
         if order.session_id is None:
             raise BugError(f"order {order.intent_id} needs a buyer and has no session")
         now = self._clock.now()
-        found = await merchant.get(order.session_id)
-        if isinstance(found, Placed):
+        found = await merchant.get(order.session_id, reference=order_key(order.body_sha256))
+        if isinstance(found, Placed) and not tells_of_another(found, order):
             return advance(
                 order,
                 OrderState.PLACED,
@@ -113,32 +123,43 @@ class Tracker:
                 detail=charge_detail(found, order.terms),
             )
         misses = order.misses + 1 if found is Standing.MISSING else 0
-        late = now >= order.changed_at + BUYER_HAS
-        if found is Standing.CLOSED or (late and misses >= MISSES_MAX):
+        late, over = now >= order.changed_at + BUYER_HAS, self._overdue(order) is not None
+        if over or found is Standing.CLOSED or (late and misses >= MISSES_MAX):
             return advance(order, OrderState.EXPIRED, now=now, detail=Detail.BUYER_DID_NOT_FINISH)
         if late and isinstance(found, NeedsBuyer | Open):
             await merchant.cancel(order.session_id)
         return self._next_look(order, misses=misses)
 
-    def _is_silent(self, order: OrderRecord) -> bool:
-        if order.state not in {OrderState.PLACED, OrderState.SHIPPED}:
-            return False
-        due = datetime.combine(order.terms.deliver_by, time.max, tzinfo=UTC)
-        return self._clock.now() >= max(due, order.changed_at) + SILENCE_MAX
-
-    def _lost(self, order: OrderRecord) -> Change:
-        return advance(order, OrderState.NEVER_ARRIVED, now=self._clock.now())
+    def _overdue(self, order: OrderRecord) -> Change | None:
+        """What becomes of an order that nothing new was heard of for too long; None while there is time."""
+        now, due = self._clock.now(), datetime.combine(order.terms.deliver_by, time.max, tzinfo=UTC)
+        match order.state:
+            case OrderState.PLACED | OrderState.SHIPPED if now >= max(due, order.changed_at) + SILENCE_MAX:
+                return advance(order, OrderState.NEVER_ARRIVED, now=now, due_at=now + _LATE_POLL)
+            case OrderState.NEVER_ARRIVED | OrderState.PARTLY_DELIVERED if now >= order.changed_at + LATE_MAX:
+                return note(order, now=now, detail=None, due_at=None)
+            case OrderState.NEEDS_BUYER if now >= order.changed_at + BUYER_HAS + SILENCE_MAX:
+                return advance(order, OrderState.EXPIRED, now=now, detail=Detail.MERCHANT_AWAY)
+            case _:
+                return None
 
     def _next_look(self, order: OrderRecord, *, misses: int = 0) -> Change:
-        now = self._clock.now()
-        due_at = max(now + timedelta(seconds=self._config.poll_s), self._clock.after_real(_POLL_REAL_MIN_S))
+        now, poll = self._clock.now(), timedelta(seconds=self._config.poll_s)
+        if order.state is OrderState.NEVER_ARRIVED:
+            poll = max(poll, _LATE_POLL)
+        due_at = max(now + poll, self._clock.after_real(_POLL_REAL_MIN_S))
         return note(order, now=now, detail=None, due_at=due_at, tries=0, misses=misses)
 
-    def _later(self, order: OrderRecord) -> Change:
-        if order.tries + 1 >= _FAILURES_MAX and self._is_silent(order):
-            return self._lost(order)
+    def _later(self, order: OrderRecord, exc: MerchantError | None = None) -> Change:
+        overdue = self._overdue(order) if order.tries + 1 >= _FAILURES_MAX else None
+        if overdue is not None:
+            return overdue
         now = self._clock.now()
         wait = backoff.delay(
-            order.tries, first_s=self._retry.retry_first_s, longest_s=self._retry.retry_max_s, jitter=self._jitter()
+            order.tries,
+            first_s=self._retry.retry_first_s,
+            longest_s=self._retry.retry_max_s,
+            jitter=self._jitter(),
+            asked_s=None if exc is None else exc.retry_after_s,
         )
         return note(order, now=now, detail=None, due_at=now + wait, tries=order.tries + 1)

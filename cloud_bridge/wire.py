@@ -20,9 +20,15 @@ Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,64}$")]
 Sku = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,64}$")]
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 Minor = Annotated[int, Field(ge=0, le=1_000_000_000_000)]
+Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Nonce = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
+# One spelling for one signature: the last character before the padding carries two bits, so only four letters fit.
+Signature = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9+/]{85}[AQgw]==$")]
 
 PATH_INTENTS = "/v1/intents"
 PATH_CANCEL = "/v1/intents/{intent_id}/cancel"
+PATH_SETTLE = "/v1/intents/{intent_id}/settle"
+PATH_HEAD = "/v1/head"
 PATH_EVENTS = "/v1/events"
 PATH_PRICES = "/v1/prices"
 BODY_BYTES_MAX = 16_384
@@ -41,9 +47,14 @@ class Terms(WireModel):
     asked again. `delivery_ref` names an address that the merchant already holds. `customer_ref` is
     HMAC-SHA256(household secret, merchant) in hex: one household has another name at each merchant.
     `offer_expires_at` is when an order that has not been sent yet must no longer be sent.
+
+    `leave` says whether a person approved these terms or a mandate was drawn on. `consent_hash` is SHA-256 of the
+    receipt that the hub keeps of that leave (item, pack, who, which mandate), salted, so that it says nothing here.
+    `handover` counts the intents of this hub, without a gap: a number that comes a second time under other terms
+    shows a restored or a copied hub.
     """
 
-    version: Literal[1] = 1
+    version: Literal[2] = 2
     intent_id: Id
     household: Id
     hub: Id
@@ -56,11 +67,14 @@ class Terms(WireModel):
     total_max_minor: Minor
     currency: Currency
     delivery_ref: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
-    customer_ref: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+    customer_ref: Digest
     deliver_by: date
     offer_expires_at: AwareDatetime
-    nonce: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
+    nonce: Nonce
     hold_s: Annotated[int, Field(ge=0, le=86_400)]
+    leave: Literal["approval", "draw"]
+    consent_hash: Digest
+    handover: Annotated[int, Field(ge=1, le=2**53)]
 
 
 class Intent(WireModel):
@@ -70,7 +84,7 @@ class Intent(WireModel):
     """
 
     terms: Terms
-    signature: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9+/]{86}==$")]
+    signature: Signature
 
 
 class OrderState(StrEnum):
@@ -135,6 +149,68 @@ class CancelReceipt(WireModel):
     state: OrderState
 
 
+class Verdict(WireModel):
+    """What a person says of an order whose outcome nobody else could tell: found at the merchant, or not there.
+
+    `merchant_order_id` is given where it was found.
+    """
+
+    version: Literal[1] = 1
+    intent_id: Id
+    household: Id
+    found: bool
+    merchant_order_id: Annotated[str, StringConstraints(min_length=1, max_length=255)] | None = None
+    said_at: AwareDatetime
+    nonce: Nonce
+
+
+class Settlement(WireModel):
+    """POST /v1/intents/{id}/settle. `signature` is base64 of Ed25519 over RFC 8785 of `verdict`."""
+
+    verdict: Verdict
+    signature: Signature
+
+
+class SettleReceipt(WireModel):
+    """`settled` False: the order is not in doubt (any more), so the verdict changed nothing."""
+
+    intent_id: Id
+    settled: bool
+    state: OrderState
+
+
+class KnownIntent(WireModel):
+    """One intent that the bridge has from this household: enough to see which need it stands for, and no more."""
+
+    intent_id: Id
+    hub: Id
+    handover: Annotated[int, Field(ge=1, le=2**53)]
+    merchant: Id
+    sku: Sku
+    quantity: Annotated[int, Field(ge=1, le=99)]
+    currency: Currency
+    total_minor: Minor
+    total_max_minor: Minor
+    deliver_by: date
+    state: OrderState
+    accepted_at: AwareDatetime
+
+
+class Head(WireModel):
+    """GET /v1/head?after=HANDOVER: how far the bridge has come with this household, and what it took after `after`.
+
+    A hub that knows less than this was restored from a backup; one that knows more talks to a restored bridge.
+    `frozen`: two hubs used one number, so nothing is taken until the operator has looked. `intents` are in the order
+    of their numbers, 100 at the most: ask again after the last one.
+    """
+
+    at: AwareDatetime
+    handover: Annotated[int, Field(ge=0, le=2**53)]
+    event_seq: Annotated[int, Field(ge=0)]
+    frozen: bool
+    intents: tuple[KnownIntent, ...]
+
+
 class PriceQuery(WireModel):
     """POST /v1/prices: the whole list of bound products, once a day, whether or not anything is low."""
 
@@ -155,9 +231,14 @@ class PriceLine(WireModel):
 
 
 class PriceList(WireModel):
-    """Prices at `at`; a sku that the merchant does not know comes back with `available` False."""
+    """Prices at `at`; a sku that the merchant does not know comes back with `available` False.
+
+    `merchant_class` says what can be done about an answer of this merchant that got lost: A, it knows an idempotency
+    key; B, an order can be looked up; C, neither, so a person must look, and no mandate may draw there.
+    """
 
     merchant: Id
+    merchant_class: Literal["A", "B", "C"]
     at: AwareDatetime
     lines: tuple[PriceLine, ...]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from types import MappingProxyType
 
 
 class MerchantClass(StrEnum):
@@ -15,9 +16,12 @@ class MerchantClass(StrEnum):
     C = "C"
 
 
+_CARE = MappingProxyType({MerchantClass.A: 0, MerchantClass.B: 1, MerchantClass.C: 2})
+
+
 @dataclass(frozen=True, slots=True)
 class Capability:
-    """`key_life` is how long the merchant keeps a key at the least; we use it for half of that.
+    """`key_life` is how long the merchant keeps a key at the least; nothing is sent once half of that is over.
 
     `lookup_lag` is how late an order may show up in a look-up: "not there" proves nothing before twice that.
     """
@@ -25,3 +29,11 @@ class Capability:
     merchant_class: MerchantClass
     key_life: timedelta
     lookup_lag: timedelta
+
+    def is_as_careful_as(self, other: Capability) -> bool:
+        """Whether this trusts the merchant with nothing that `other` does not trust it with."""
+        return (
+            _CARE[self.merchant_class] >= _CARE[other.merchant_class]
+            and self.key_life <= other.key_life
+            and self.lookup_lag >= other.lookup_lag
+        )

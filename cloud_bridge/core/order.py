@@ -7,14 +7,16 @@
     needs_buyer -> placed | expired
     placed -> shipped -> delivered | partly_delivered | never_arrived, and placed -> never_arrived
     placed | shipped | partly_delivered -> cancelled
-    delivered | partly_delivered | never_arrived -> returned | refunded
+    delivered | partly_delivered | never_arrived -> returned | refunded, and never_arrived -> delivered
 
-Three laws: a state never goes back; nothing leaves `unknown` without a word from the merchant or a person; once an
-attempt is recorded (`sending` and after), a cancel is refused. Nothing here reads a clock or a store.
+Four laws: a state never goes back; nothing leaves `unknown` without a word from the merchant or a person; once an
+attempt is recorded (`sending` and after), a cancel is refused; an order that ends without a purchase stays due until
+its session is closed. Nothing here reads a clock or a store.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -22,7 +24,7 @@ from types import MappingProxyType
 from typing import TypedDict, Unpack
 
 from cloud_bridge.errors import BugError
-from cloud_bridge.wire import OrderState, Terms
+from cloud_bridge.wire import OrderState, Terms, Verdict
 
 _S = OrderState
 _LISTED = tuple(OrderState)
@@ -48,9 +50,12 @@ TRANSITIONS: MappingProxyType[OrderState, frozenset[OrderState]] = MappingProxyT
     }
 )
 
-# Who looks after an order in which state: the worker until it is known what became of it, then the tracker.
-PLACING = frozenset({_S.HELD, _S.SENDING, _S.UNKNOWN, _S.PARKED})
-FOLLOWING = frozenset({_S.NEEDS_BUYER, _S.PLACED, _S.SHIPPED, _S.PARTLY_DELIVERED})
+# Who looks after an order in which state, as long as it is due at all: the worker until it is known what became of it
+# and no session is left open, then the tracker.
+CLOSING = frozenset({_S.CANCELLED, _S.EXPIRED, _S.REJECTED})
+PLACING = frozenset({_S.HELD, _S.SENDING, _S.UNKNOWN, _S.PARKED}) | CLOSING
+FOLLOWING = frozenset({_S.NEEDS_BUYER, _S.PLACED, _S.SHIPPED, _S.PARTLY_DELIVERED, _S.NEVER_ARRIVED})
+IN_DOUBT = frozenset({_S.UNKNOWN, _S.PARKED})
 
 
 class Detail(StrEnum):
@@ -74,6 +79,11 @@ class Detail(StrEnum):
     LEAVE_INVALID = "leave_invalid"
     SESSION_CLOSED = "session_closed"
     BUYER_DID_NOT_FINISH = "buyer_did_not_finish"
+    HELD_TOO_LONG = "held_too_long"
+    HOUSEHOLD_FROZEN = "household_frozen"
+    FOUND_AT_MERCHANT = "found_at_merchant"
+    ANOTHER_ORDER_SHOWN = "another_order_shown"
+    SETTLED_BY_HOUSEHOLD = "settled_by_household"
     INTERNAL = "internal"
 
 
@@ -122,7 +132,10 @@ class AttemptOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One request that may make an order. It is durable before the first byte is sent; all of an order share a key."""
+    """One request that may make an order. It is durable before the first byte is sent; all of an order share a key.
+
+    `total_minor` is what the merchant asked for right before, in minor units of the terms' currency.
+    """
 
     n: int
     key: str
@@ -131,6 +144,7 @@ class Attempt:
     finished_at: datetime | None = None
     outcome: AttemptOutcome | None = None
     reason: str | None = None
+    total_minor: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,11 +198,23 @@ def route(start: OrderState, goal: OrderState) -> tuple[OrderState, ...] | None:
     return None
 
 
+def way_to(order: OrderRecord, goal: OrderState) -> tuple[OrderState, ...]:
+    """The way of this order to `goal`.
+
+    Raises: BugError where there is none.
+    """
+    way = route(order.state, goal)
+    if way is None:
+        raise BugError(f"order {order.intent_id}: no way from {order.state} to {goal}")
+    return way
+
+
 def advance(
     order: OrderRecord, *states: OrderState, now: datetime, detail: str | None = None, **facts: Unpack[Facts]
 ) -> Change:
     """Go through `states` in order; the last one is told with `detail`. The claim ends, and `due_at` says when next.
 
+    Where nothing else is said, that is never; but at once for a session that was opened for nothing: it is closed.
     Raises: BugError when the table has no such step.
     """
     at = order.state
@@ -196,7 +222,8 @@ def advance(
         if state not in TRANSITIONS[at]:
             raise BugError(f"order {order.intent_id}: no step from {at} to {state}")
         at = state
-    facts.setdefault("due_at", None)
+    leaves_session = at in CLOSING and order.session_id is not None and order.merchant_order_id is None
+    facts.setdefault("due_at", now if leaves_session else None)
     facts.setdefault("tries", 0)
     facts.setdefault("handoff_url", None)
     after = replace(
@@ -225,11 +252,18 @@ def keep(order: OrderRecord, **facts: Unpack[Facts]) -> Change:
     return Change(after=replace(order, version=order.version + 1, **facts))
 
 
-def dispatch(order: OrderRecord, attempt: Attempt, *, now: datetime) -> Change:
-    """Record an attempt, to be sent once this is durable. The claim stays: the order is in our hands."""
-    if order.state is not OrderState.HELD:
+def dispatch(order: OrderRecord, attempt: Attempt, *, now: datetime, proven: bool = False) -> Change:
+    """Record an attempt, to be sent once this is durable. The claim stays: the order is in our hands.
+
+    `proven`: it is known that there is no order from the attempts before, so this one is told as a new one.
+    """
+    if order.state is OrderState.HELD:
+        way: tuple[OrderState, ...] = (OrderState.SENDING,)
+    elif proven:
+        way = (OrderState.NOT_PLACED, OrderState.SENDING)
+    else:
         return replace(keep(order), attempt=attempt)
-    change = advance(order, OrderState.SENDING, now=now, due_at=order.due_at)
+    change = advance(order, *way, now=now, due_at=order.due_at, misses=0)
     return replace(change, after=replace(change.after, lease_until=order.lease_until), attempt=attempt)
 
 
@@ -238,3 +272,21 @@ def cancel(order: OrderRecord, *, now: datetime) -> Change | None:
     if order.state is not OrderState.HELD:
         return None
     return advance(order, OrderState.CANCELLED, now=now, detail=Detail.CANCELLED_BY_HOUSEHOLD)
+
+
+def settle(order: OrderRecord, verdict: Verdict, *, attempts: Sequence[Attempt], now: datetime) -> Change | None:
+    """A person's word about an order in doubt; None where it settles nothing.
+
+    It does not while a request is on its way, and "not there" does not when an attempt is younger than the word.
+    """
+    if order.state not in IN_DOUBT or not attempts:
+        return None
+    last = attempts[-1]
+    sending = last.finished_at is None and order.lease_until is not None and order.lease_until > now
+    if sending or (not verdict.found and verdict.said_at < last.dispatched_at):
+        return None
+    if not verdict.found:
+        way = (OrderState.NOT_PLACED, OrderState.REJECTED)
+        return advance(order, *way, now=now, detail=Detail.SETTLED_BY_HOUSEHOLD)
+    found: Facts = {"merchant_order_id": verdict.merchant_order_id, "due_at": now}
+    return advance(order, OrderState.PLACED, now=now, detail=Detail.SETTLED_BY_HOUSEHOLD, **found)

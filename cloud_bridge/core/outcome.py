@@ -8,11 +8,17 @@ from enum import StrEnum
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """There is an order. `total_minor` is what is charged, in minor units of `currency`."""
+    """There is an order. `total_minor` is what is charged, in minor units of `currency`.
+
+    `reference`, `sku` and `quantity` are what the merchant says of it where it does: ours, if it is our order.
+    """
 
     merchant_order_id: str
     total_minor: int
     currency: str
+    reference: str | None = None
+    sku: str | None = None
+    quantity: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
