@@ -12,9 +12,9 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from cloud_bridge.core.order import Detail
-from cloud_bridge.core.outcome import Hint, Progress
 from cloud_bridge.core.quote import Quote, Wanted
 from cloud_bridge.errors import MerchantRefusedError
+from cloud_bridge.merchants.ucp_profile import HandlerRegistry, Handlers, offered_handlers
 from cloud_bridge.wire import Currency
 
 Key = Annotated[str, StringConstraints(min_length=1, max_length=255)]
@@ -24,7 +24,8 @@ Count = Annotated[int, Field(ge=0, le=1_000_000)]
 
 _ADDED = frozenset({"subtotal", "fulfillment", "tax", "fee"})
 _TAKEN_AWAY = frozenset({"discount", "items_discount"})
-_ON_THE_WAY = frozenset({"shipped", "in_transit"})
+_EACH = "C62"  # UN/ECE recommendation 20: one piece
+_FOR_A_BUYER = frozenset({"requires_buyer_input", "requires_buyer_review"})
 
 _DETAIL_OF_CODE = {
     "out_of_stock": Detail.OUT_OF_STOCK,
@@ -52,18 +53,32 @@ class Total(Document):
     amount: Amount
 
 
+class QuantityUnit(Document):
+    """What one step of a quantity is: 10 to the minus `scale` of `unit`. Absent, a step is one piece."""
+
+    unit: Key
+    scale: Annotated[int, Field(ge=0, le=18)] = 0
+    increment: Annotated[int, Field(ge=1)] = 1
+
+    @property
+    def is_each(self) -> bool:
+        """Whether a step is one whole piece, and any number of them may be bought."""
+        return (self.unit, self.scale, self.increment) == (_EACH, 0, 1)
+
+
 class Item(Document):
-    """A product at today's price."""
+    """A product at today's price; a merchant that only repeats what it was asked gives none."""
 
     id: Key
     title: str = ""
-    price: Amount
+    price: Amount | None = None
+    quantity_unit: QuantityUnit | None = None
 
 
 class Line(Document):
-    """A product and how many."""
+    """A product and how many; a merchant gives it an id when it takes it."""
 
-    id: Key
+    id: Key | None = None
     item: Item
     quantity: Count
 
@@ -118,6 +133,7 @@ class Message(Document):
 
     type: Key
     code: str = ""
+    severity: str = ""
 
 
 class Confirmation(Document):
@@ -126,60 +142,55 @@ class Confirmation(Document):
     id: Key
 
 
-class Checkout(Document):
-    """A checkout session."""
+class Session(Document):
+    """How a session stands: all that is read of one that a person has to finish."""
 
     id: Key
     status: Key
+    messages: list[Message] | None = Field(default=None, max_length=100)
+    continue_url: Annotated[str, StringConstraints(max_length=2048)] | None = None
+
+
+class Offered(Document):
+    """The part of a session in UCP's own namespace."""
+
+    payment_handlers: HandlerRegistry | None = None
+
+
+class Checkout(Session):
+    """A checkout session, priced."""
+
     currency: Currency
     line_items: list[Line] = Field(max_length=100)
     totals: list[Total] = Field(max_length=50)
     fulfillment: Fulfillment | None = None
+    order: Confirmation | None = None
+    ucp: Offered | None = None
+
+    @property
+    def handlers(self) -> Handlers:
+        """The ways to pay that the merchant offers for this session; empty where it lists none."""
+        return offered_handlers(self.ucp.payment_handlers if self.ucp else None)
+
+
+class Envelope(Document):
+    """Whether UCP calls an answer an error: one without a session in it, however well HTTP went."""
+
+    status: str = ""
+
+
+class Failure(Document):
+    """An answer that may be an error with HTTP status 200. Source: UCP 2026-04-08 CHK-053."""
+
+    ucp: Envelope | None = None
+    id: Key | None = None
     messages: list[Message] | None = Field(default=None, max_length=100)
     continue_url: Annotated[str, StringConstraints(max_length=2048)] | None = None
-    order: Confirmation | None = None
 
-
-class Quantity(Document):
-    """How many were ordered, and how many are out."""
-
-    total: Count
-    fulfilled: Count = 0
-
-
-class OrderLine(Document):
-    """A line of an order; some merchants give its quantity as a plain number."""
-
-    id: Key
-    quantity: Quantity | Count
-
-
-class EventLine(Document):
-    """What one event is about."""
-
-    id: Key
-    quantity: Count
-
-
-class FulfillmentEvent(Document):
-    """Something that happened to a parcel. The vocabulary is open."""
-
-    type: Key
-    line_items: list[EventLine] | None = Field(default=None, max_length=100)
-
-
-class OrderFulfillment(Document):
-    """What happened so far."""
-
-    events: list[FulfillmentEvent] | None = Field(default=None, max_length=1_000)
-
-
-class Order(Document):
-    """An order, as it stands now."""
-
-    id: Key
-    line_items: list[OrderLine] = Field(max_length=100)
-    fulfillment: OrderFulfillment | None = None
+    @property
+    def is_one(self) -> bool:
+        """Whether it is an error, and no session."""
+        return self.ucp is not None and self.ucp.status == "error" and self.id is None
 
 
 class Refusal(Document):
@@ -187,18 +198,6 @@ class Refusal(Document):
 
     code: str = ""
     detail: object = None
-
-
-class Webhook(Document):
-    """An order event: the order itself, or one that names it."""
-
-    id: Key | None = None
-    checkout_id: Key | None = None
-    order: Confirmation | None = None
-
-    def hint(self) -> Hint:
-        """What it claims to be about."""
-        return Hint(session_id=self.checkout_id, merchant_order_id=self.order.id if self.order else self.id)
 
 
 def total_of(checkout: Checkout) -> int:
@@ -226,10 +225,12 @@ def quote_of(checkout: Checkout, wanted: Wanted) -> Quote:
     if len(checkout.line_items) != 1:
         raise MerchantRefusedError(Detail.MERCHANT_REFUSED, "the session is not about one product")
     line = checkout.line_items[0]
+    if line.item.quantity_unit is not None and not line.item.quantity_unit.is_each:
+        raise MerchantRefusedError(Detail.TERMS_CHANGED, "the merchant sells this by another unit than the pack")
     if (line.item.id, line.quantity) != (wanted.sku, wanted.quantity):
         raise MerchantRefusedError(Detail.TERMS_CHANGED, "the merchant changed the product or the quantity")
     goods_minor = sum(total.amount for total in checkout.totals if total.type == "subtotal")
-    if line.item.price * line.quantity != goods_minor:
+    if line.item.price is None or line.item.price * line.quantity != goods_minor:
         raise MerchantRefusedError(Detail.MERCHANT_REFUSED, "the goods do not make the subtotal")
     if not any(total.type == "fulfillment" for total in checkout.totals):
         raise MerchantRefusedError(Detail.ADDRESS_UNDELIVERABLE, "the session has no price of delivery")
@@ -252,34 +253,12 @@ def detail_of(code: str) -> Detail:
     return _DETAIL_OF_CODE.get(code.lower(), Detail.MERCHANT_REFUSED)
 
 
-def complaint(checkout: Checkout) -> Detail | None:
-    """What a session's messages say is wrong with it, if anything."""
-    errors = [message.code for message in checkout.messages or () if message.type == "error"]
+def complaint(said: Session | Failure) -> Detail | None:
+    """What the messages say is wrong, if anything."""
+    errors = [message.code for message in said.messages or () if message.type == "error"]
     return detail_of(errors[0]) if errors else None
 
 
-def progress_of(order: Order) -> Progress:
-    """How far the order has come, from the sum of its lines and the kinds of its events."""
-    counts = [
-        line.quantity if isinstance(line.quantity, Quantity) else Quantity(total=line.quantity)
-        for line in order.line_items
-    ]
-    total, fulfilled = sum(count.total for count in counts), sum(count.fulfilled for count in counts)
-    events = (order.fulfillment.events if order.fulfillment else None) or []
-    arrived = [event for event in events if event.type == "delivered"]
-    if order.line_items and total == 0:
-        return Progress.CANCELLED
-    if (arrived and _arrived_count(arrived, total) >= total) or 0 < total <= fulfilled:
-        return Progress.DELIVERED
-    if arrived or fulfilled:
-        return Progress.PARTLY_DELIVERED
-    if any(event.type in _ON_THE_WAY for event in events):
-        return Progress.SHIPPED
-    return Progress.PREPARING
-
-
-def _arrived_count(arrived: list[FulfillmentEvent], total: int) -> int:
-    """How many arrived; an event that names no lines stands for all of them."""
-    return sum(
-        total if event.line_items is None else sum(line.quantity for line in event.line_items) for event in arrived
-    )
+def wants_buyer(said: Session | Failure) -> bool:
+    """Whether the messages say that a person can go on where we cannot."""
+    return any(message.type == "error" and message.severity in _FOR_A_BUYER for message in said.messages or ())

@@ -1,110 +1,90 @@
-"""The one place that knows how versions of UCP differ: profiles in both directions, headers, and how one completes.
+"""The one place that knows how versions of UCP differ: what one signs, and how bodies and profiles are shaped.
 
-Proved against the sample merchant for 2026-01-11. A later version is added as one more `Dialect`.
+Each version is one row of `DIALECTS`; everything else asks the row. A version that is not listed is not spoken.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from types import MappingProxyType
-from typing import Any
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+SHOPPING = "dev.ucp.shopping"
+CHECKOUT = f"{SHOPPING}.checkout"
+FULFILLMENT = f"{SHOPPING}.fulfillment"
+ORDER = f"{SHOPPING}.order"
+AP2 = f"{SHOPPING}.ap2_mandate"
 
-from cloud_bridge.errors import MerchantAwayError
 
-_SHOPPING = "dev.ucp.shopping"
-VERSION_WE_SPEAK = "2026-01-11"
+class Signing(StrEnum):
+    """How a version signs: a detached JWS in a header of its own, or HTTP Message Signatures."""
+
+    DETACHED = "detached"
+    MESSAGE = "message"
 
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How one version is spoken. `completion` makes the body that asks for the order."""
+    """How one version is spoken.
+
+    `listed_capabilities`: capabilities are a list of names, else a registry keyed by name. `keys_at` is where a
+    profile shows its keys. `full_bodies`: an update names its session, goods carry a title, and the currency and an
+    empty payment are sent along; else these are the merchant's, and a `context` says which market we are in.
+    `payment_data`: one instrument completes a session, else a list of them. `steps`: a quantity may count steps of a
+    unit that the merchant states.
+    """
 
     version: str
-    headers: tuple[tuple[str, str], ...]
-    completion: Callable[[dict[str, Any]], dict[str, Any]]
-
-
-def _completion_2026_01_11(instrument: dict[str, Any]) -> dict[str, Any]:
-    return {"payment_data": instrument, "risk_signals": {}}
+    signing: Signing
+    listed_capabilities: bool
+    keys_at: str
+    full_bodies: bool
+    payment_data: bool
+    steps: bool
 
 
 DIALECTS = MappingProxyType(
     {
-        # This version wants a Request-Signature header and leaves open what a merchant does with it.
-        "2026-01-11": Dialect("2026-01-11", (("Request-Signature", "unsigned"),), _completion_2026_01_11),
+        dialect.version: dialect
+        for dialect in (
+            Dialect(
+                "2026-01-11",
+                signing=Signing.DETACHED,
+                listed_capabilities=True,
+                keys_at="signing_keys",
+                full_bodies=True,
+                payment_data=True,
+                steps=False,
+            ),
+            Dialect(
+                "2026-04-08",
+                signing=Signing.MESSAGE,
+                listed_capabilities=False,
+                keys_at="signing_keys",
+                full_bodies=False,
+                payment_data=False,
+                steps=False,
+            ),
+            Dialect(
+                "2026-08-25",
+                signing=Signing.MESSAGE,
+                listed_capabilities=False,
+                keys_at="keys",
+                full_bodies=False,
+                payment_data=False,
+                steps=True,
+            ),
+        )
     }
 )
-
-
-@dataclass(frozen=True, slots=True)
-class MerchantProfile:
-    """What a merchant's profile says that we use. `path` is where its REST endpoint begins on its own origin."""
-
-    dialect: Dialect
-    path: str
-
-
-class _Rest(BaseModel):
-    model_config = ConfigDict(strict=True)
-    endpoint: str
-
-
-class _Service(BaseModel):
-    model_config = ConfigDict(strict=True)
-    rest: _Rest
-
-
-class _Ucp(BaseModel):
-    model_config = ConfigDict(strict=True)
-    version: str
-    services: dict[str, _Service]
-
-
-class _Profile(BaseModel):
-    model_config = ConfigDict(strict=True)
-    ucp: _Ucp
-
-
-def read_profile(body: bytes, *, origin: str) -> MerchantProfile:
-    """A merchant's profile; its endpoint must lie on the origin that the operator configured.
-
-    Raises: MerchantAwayError when it cannot be read, speaks another version or points elsewhere.
-    """
-    try:
-        ucp = _Profile.model_validate_json(body).ucp
-        endpoint = ucp.services[_SHOPPING].rest.endpoint
-    except (ValidationError, KeyError) as exc:
-        raise MerchantAwayError("the merchant's profile cannot be read") from exc
-    dialect = DIALECTS.get(ucp.version)
-    if dialect is None:
-        raise MerchantAwayError(f"the merchant speaks UCP {ucp.version[:20]!r}, this bridge {sorted(DIALECTS)}")
-    if not same_origin(endpoint, origin):
-        raise MerchantAwayError("the merchant's profile points to another origin")
-    return MerchantProfile(dialect=dialect, path=urlsplit(endpoint).path.rstrip("/"))
+OLDEST = "2026-01-11"
 
 
 def same_origin(url: str, origin: str) -> bool:
-    """Whether both have the same scheme, host and port."""
+    """Whether both have the same scheme, host and port, and `url` hides no user name."""
     try:
         one, other = ((parts.scheme, parts.hostname, parts.port) for parts in (urlsplit(url), urlsplit(origin)))
     except ValueError:
         return False
-    return one == other
-
-
-def agent_profile(*, webhook_url: str | None) -> bytes:
-    """Our own profile document, which merchants fetch to learn where to send order events."""
-    order: dict[str, Any] = {"name": f"{_SHOPPING}.order", "version": VERSION_WE_SPEAK}
-    if webhook_url is not None:
-        order["config"] = {"webhook_url": webhook_url}
-    capabilities = [
-        {"name": f"{_SHOPPING}.checkout", "version": VERSION_WE_SPEAK},
-        {"name": f"{_SHOPPING}.fulfillment", "version": VERSION_WE_SPEAK, "extends": f"{_SHOPPING}.checkout"},
-        order,
-    ]
-    return json.dumps({"ucp": {"version": VERSION_WE_SPEAK, "capabilities": capabilities}}).encode()
+    return one == other and "@" not in urlsplit(url).netloc

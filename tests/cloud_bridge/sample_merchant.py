@@ -9,8 +9,9 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -21,7 +22,12 @@ from pydantic import SecretStr
 
 from cloud_bridge.config import DestinationConfig, MerchantConfig
 from cloud_bridge.merchants.http import MerchantHttp
+from cloud_bridge.merchants.payment_tokens import StandingToken
+from cloud_bridge.merchants.profile_source import ProfileSource
+from cloud_bridge.merchants.signatures import RequestSigner
 from cloud_bridge.merchants.ucp import UcpMerchant
+from cloud_bridge.merchants.ucp_channel import Channel
+from cloud_bridge.signing_key import SigningKey, new_key
 from tests.cloud_bridge.rig import MERCHANT
 
 _SERVE = """
@@ -49,6 +55,7 @@ _CSV = {
 _SECRET = "simulation"
 _PAYS = "success_token"
 _READY_WITHIN_S = 60.0
+AGENT_KEY = new_key()  # one key for all tests: who makes it does not matter, and making one takes time
 
 
 @dataclass
@@ -150,16 +157,37 @@ async def connect(
 ) -> AsyncIterator[UcpMerchant]:
     """A connector to the sample server; `http` may stand in for the plain client."""
     async with http or MerchantHttp(sample.url, deadline_s=10) as client:
-        yield UcpMerchant(
-            merchant_config(sample.url),
-            token=SecretStr(token),
-            profile_url="http://127.0.0.1:9/.well-known/ucp",
-            http=client,
-            new_key=lambda: str(uuid4()),
-        )
+        yield connector(merchant_config(sample.url), http=client, token=token)
 
 
-def merchant_config(url: str) -> MerchantConfig:
+def connector(
+    config: MerchantConfig,
+    *,
+    http: MerchantHttp,
+    token: str = _PAYS,
+    key: SigningKey | None = None,
+    new_key: Callable[[], str] = lambda: str(uuid4()),
+    ticks: Callable[[], float] = time.monotonic,
+) -> UcpMerchant:
+    """A UCP merchant as the bridge wires one; `http` may stand in for the plain client."""
+    ours = key or AGENT_KEY
+    channel = Channel(
+        http=http,
+        profiles=ProfileSource(http, origin=config.url, ticks=ticks),
+        signer=RequestSigner(ours, now=_real_now),
+        profile_url=lambda version: f"http://127.0.0.1:9/.well-known/ucp?merchant={config.id}&version={version}",
+        new_key=new_key,
+        now=_real_now,
+        signed_answers=config.signed_answers,
+    )
+    return UcpMerchant(config, channel=channel, key=ours, tokens=StandingToken(SecretStr(token)), now=_real_now)
+
+
+def _real_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def merchant_config(url: str, **changes: object) -> MerchantConfig:
     """The sample server as a bridge's configuration names it."""
     home = DestinationConfig(
         street_address="1 Elm St",
@@ -168,13 +196,15 @@ def merchant_config(url: str) -> MerchantConfig:
         postal_code="62704",
         address_country="US",
     )
-    return MerchantConfig(
-        id=MERCHANT,
-        kind="ucp",
-        url=url,
-        currency="USD",
-        buyer_name="Our Home",
-        buyer_email="home@example.com",
-        payment_handler="mock_payment_handler",
-        destinations={"home": home},
-    )
+    values: dict[str, Any] = {
+        "id": MERCHANT,
+        "kind": "ucp",
+        "url": url,
+        "currency": "USD",
+        "buyer_name": "Our Home",
+        "buyer_email": "home@example.com",
+        "payment_handler": "mock_payment_handler",
+        "destinations": {"home": home},
+        **changes,
+    }
+    return MerchantConfig(**values)

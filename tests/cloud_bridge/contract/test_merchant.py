@@ -1,21 +1,25 @@
-"""The contract that every merchant passes: our model merchant and the UCP sample server alike."""
+"""The contract that every merchant passes: our model, the UCP sample server, and UCP as each later version has it."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from uuid import uuid4
 
 import pytest
 
 from cloud_bridge.core.order import Detail
-from cloud_bridge.core.outcome import Open, Placed, Progress, Rejected, Standing
+from cloud_bridge.core.outcome import Open, Outcome, Placed, Progress, Rejected, Standing
 from cloud_bridge.core.quote import Wanted
 from cloud_bridge.errors import MerchantAwayError, MerchantRefusedError
+from cloud_bridge.merchants.http import MerchantHttp
 from cloud_bridge.merchants.simulated import Shelf, SimulatedMerchant
 from cloud_bridge.ports import Merchant
-from tests.cloud_bridge.rig import MILK
-from tests.cloud_bridge.sample_merchant import SampleMerchant, connect
+from cloud_bridge.wire import Intent
+from tests.cloud_bridge.rig import MILK, Signer
+from tests.cloud_bridge.sample_merchant import SampleMerchant, connect, connector
+from tests.cloud_bridge.versioned_shop import ORIGIN, shop_and_connector, shop_config
 
 WANTED = Wanted(MILK, 2, "home")
 
@@ -31,13 +35,25 @@ class Stage:
     count: Callable[[], int]
     ship: Callable[[str], object]
     deliver: Callable[[str], object]
+    leave: Intent | None = None
+
+    async def place(self, session_id: str, *, key: str, merchant: Merchant | None = None) -> Outcome:
+        """Ask for the order, with the household's leave where the merchant wants to be shown one."""
+        return await (merchant or self.merchant).place(session_id, key=key, leave=self.leave)
 
 
-@pytest.fixture(params=["simulated", pytest.param("sample", marks=pytest.mark.merchant)])
+VERSIONS = ["2026-01-11", "2026-04-08", "2026-08-25", "2026-04-08 ap2", "2026-08-25 ap2"]
+
+
+@pytest.fixture(params=["simulated", pytest.param("sample", marks=pytest.mark.merchant), *VERSIONS])
 async def stage(request: pytest.FixtureRequest) -> AsyncIterator[Stage]:
     """Each merchant in turn."""
     if request.param == "simulated":
         yield _simulated_stage()
+        return
+    if request.param in VERSIONS:
+        async with _versioned_stage(request.param) as versioned:
+            yield versioned
         return
     sample: SampleMerchant = request.getfixturevalue("sample")
     async with connect(sample) as merchant, connect(sample, token="fail_token") as broke:
@@ -49,6 +65,25 @@ async def stage(request: pytest.FixtureRequest) -> AsyncIterator[Stage]:
             count=lambda: len(sample.orders()),
             ship=sample.ship,
             deliver=sample.deliver,
+        )
+
+
+@asynccontextmanager
+async def _versioned_stage(name: str) -> AsyncIterator[Stage]:
+    version, _, ap2 = name.partition(" ")
+    async with (
+        shop_and_connector(version, ap2=bool(ap2)) as (shop, merchant),
+        MerchantHttp(ORIGIN, deadline_s=1, transport=shop.transport()) as http,
+    ):
+        yield Stage(
+            merchant=merchant,
+            broke=connector(shop_config(ap2=bool(ap2)), http=http, token="fail_token"),
+            set_price=lambda sku, price: shop.prices.update({sku: price}),
+            set_stock=lambda sku, stock: shop.stock.update({sku: stock}),
+            count=lambda: len(shop.orders),
+            ship=lambda order_id: shop.orders[order_id]["fulfillment"]["events"].append({"type": "shipped"}),
+            deliver=lambda order_id: shop.orders[order_id]["fulfillment"]["events"].append({"type": "delivered"}),
+            leave=Signer().intent() if ap2 else None,
         )
 
 
@@ -108,8 +143,8 @@ async def test_placing_twice_with_one_key_makes_one_order(stage: Stage) -> None:
     """The same key is answered with the same order, and a look-up finds it."""
     before, key = stage.count(), _key()
     quote = await stage.merchant.quote(WANTED, key=_key())
-    first = await stage.merchant.place(quote.session_id, key=key)
-    again = await stage.merchant.place(quote.session_id, key=key)
+    first = await stage.place(quote.session_id, key=key)
+    again = await stage.place(quote.session_id, key=key)
     assert isinstance(first, Placed)
     assert first == again == await stage.merchant.get(quote.session_id)
     assert (first.total_minor, first.currency, stage.count() - before) == (858, "USD", 1)
@@ -119,8 +154,8 @@ async def test_a_session_that_was_sold_is_not_sold_again_under_another_key(stage
     """Another key is no way to a second order, and no way to a new price."""
     before = stage.count()
     quote = await stage.merchant.quote(WANTED, key=_key())
-    await stage.merchant.place(quote.session_id, key=_key())
-    second = await stage.merchant.place(quote.session_id, key=_key())
+    await stage.place(quote.session_id, key=_key())
+    second = await stage.place(quote.session_id, key=_key())
     assert not isinstance(second, Placed | Rejected)
     assert stage.count() - before == 1
     with pytest.raises(MerchantRefusedError) as refused:
@@ -132,7 +167,7 @@ async def test_a_payment_that_fails_is_rejected_and_orders_nothing(stage: Stage)
     """A declined token is a clear no."""
     before = stage.count()
     quote = await stage.broke.quote(WANTED, key=_key())
-    assert await stage.broke.place(quote.session_id, key=_key()) == Rejected(Detail.PAYMENT_FAILED)
+    assert await stage.place(quote.session_id, key=_key(), merchant=stage.broke) == Rejected(Detail.PAYMENT_FAILED)
     assert stage.count() == before
 
 
@@ -140,7 +175,7 @@ async def test_stock_that_ran_out_since_the_quote_is_rejected(stage: Stage) -> N
     """The last pack may be gone between quote and order."""
     quote = await stage.merchant.quote(WANTED, key=_key())
     stage.set_stock(MILK, 1)
-    assert await stage.merchant.place(quote.session_id, key=_key()) == Rejected(Detail.OUT_OF_STOCK)
+    assert await stage.place(quote.session_id, key=_key()) == Rejected(Detail.OUT_OF_STOCK)
 
 
 async def test_a_session_goes_from_open_to_closed_by_a_cancel(stage: Stage) -> None:
@@ -151,14 +186,14 @@ async def test_a_session_goes_from_open_to_closed_by_a_cancel(stage: Stage) -> N
     await stage.merchant.cancel(quote.session_id)
     await stage.merchant.cancel(quote.session_id)
     assert await stage.merchant.get(quote.session_id) is Standing.CLOSED
-    assert not isinstance(await stage.merchant.place(quote.session_id, key=_key()), Placed)
+    assert not isinstance(await stage.place(quote.session_id, key=_key()), Placed)
     assert stage.count() == before
 
 
 async def test_a_cancel_after_the_order_leaves_the_order(stage: Stage) -> None:
     """Cancelling is for sessions; what was ordered stands."""
     quote = await stage.merchant.quote(WANTED, key=_key())
-    placed = await stage.merchant.place(quote.session_id, key=_key())
+    placed = await stage.place(quote.session_id, key=_key())
     await stage.merchant.cancel(quote.session_id)
     assert await stage.merchant.get(quote.session_id) == placed
 
@@ -171,7 +206,7 @@ async def test_a_session_that_never_was_is_missing(stage: Stage) -> None:
 async def test_an_order_is_followed_from_shipped_to_delivered(stage: Stage) -> None:
     """Progress is what the merchant's own record of the order says."""
     quote = await stage.merchant.quote(WANTED, key=_key())
-    placed = await stage.merchant.place(quote.session_id, key=_key())
+    placed = await stage.place(quote.session_id, key=_key())
     assert isinstance(placed, Placed)
     seen = [await stage.merchant.events(placed.merchant_order_id)]
     stage.ship(placed.merchant_order_id)

@@ -8,20 +8,20 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
-from pydantic import SecretStr
 
 from cloud_bridge.core.order import Detail
 from cloud_bridge.core.outcome import Hint, NeedsBuyer, Open, Outcome, Placed, Progress, Rejected, Standing, Unknown
-from cloud_bridge.core.quote import Wanted
+from cloud_bridge.core.quote import Quote, Wanted
 from cloud_bridge.errors import MerchantAwayError, MerchantRefusedError, MerchantUnclearError
 from cloud_bridge.merchants.http import Answer, MerchantHttp
 from cloud_bridge.merchants.ucp import UcpMerchant
-from cloud_bridge.merchants.ucp_documents import Order, progress_of
-from cloud_bridge.merchants.ucp_versions import read_profile
+from cloud_bridge.merchants.ucp_orders import Order, progress_of
+from cloud_bridge.merchants.ucp_profile import read_profile
 from tests.cloud_bridge.rig import MILK
-from tests.cloud_bridge.sample_merchant import merchant_config
+from tests.cloud_bridge.sample_merchant import connector, merchant_config
 
 SHOP = "https://shop.example"
+PAYS_BY = "mock_payment_handler"
 PROFILE = {"ucp": {"version": "2026-01-11", "services": {"dev.ucp.shopping": {"rest": {"endpoint": f"{SHOP}/ucp"}}}}}
 ADDRESS = {"id": "home", "street_address": "1 Elm St", "postal_code": "62704", "address_country": "US"}
 CHECKOUT: dict[str, Any] = {
@@ -93,20 +93,13 @@ def merchant(reply: Callable[[str, str], Answer]) -> tuple[UcpMerchant, Script]:
     """A connector over a script."""
     script = Script(reply)
     ids = iter(map(str, range(1_000)))
-    connector = UcpMerchant(
-        merchant_config(SHOP),
-        token=SecretStr("token"),
-        profile_url="https://bridge.example/.well-known/ucp",
-        http=script,
-        new_key=ids.__next__,
-    )
-    return connector, script
+    return connector(merchant_config(SHOP), http=script, token="token", new_key=ids.__next__), script
 
 
-async def quoted(document: dict[str, Any]) -> object:
+async def quoted(document: dict[str, Any]) -> Quote:
     """What a quote makes of a session that looks like this."""
-    connector, _ = merchant(lambda *_: answer(document))
-    return await connector.quote(Wanted(MILK, 2, "home"), key="k")
+    shop, _ = merchant(lambda *_: answer(document))
+    return await shop.quote(Wanted(MILK, 2, "home"), key="k")
 
 
 @pytest.mark.parametrize(
@@ -127,15 +120,77 @@ async def quoted(document: dict[str, Any]) -> object:
             changed("fulfillment", "methods", 0, "destinations", 0, "street_address", to="9 Other St"),
             "address_undeliverable",
         ),
+        (changed("line_items", 0, "item", "price", to=None), Detail.MERCHANT_REFUSED),
+        (changed("line_items", 0, "item", "quantity_unit", to={"unit": "LTR"}), Detail.TERMS_CHANGED),
+        (changed("line_items", 0, "item", "quantity_unit", to={"unit": "C62", "scale": 2}), Detail.TERMS_CHANGED),
+        (changed("line_items", 0, "item", "quantity_unit", to={"unit": "C62", "increment": 6}), Detail.TERMS_CHANGED),
+        (changed("ucp", to={"payment_handlers": {"a.b": [{"id": "other_handler"}]}}), Detail.PAYMENT_FAILED),
+        (
+            changed(
+                "ucp",
+                to={"payment_handlers": {"a.b": [{"id": PAYS_BY, "available_instruments": [{"type": "wallet"}]}]}},
+            ),
+            Detail.PAYMENT_FAILED,
+        ),
+        ({"ucp": {"status": "error"}, "messages": [{"type": "error", "code": "out_of_stock"}]}, Detail.OUT_OF_STOCK),
+        ({"ucp": {"status": "error"}, "continue_url": f"{SHOP}/"}, Detail.MERCHANT_REFUSED),
         (changed("status", to="canceled"), Detail.SESSION_CLOSED),
         (changed("status", to="incomplete"), Detail.ADDRESS_UNDELIVERABLE),
     ],
 )
 async def test_a_session_that_does_not_add_up_is_no_quote(document: dict[str, Any], code: str) -> None:
-    """Wrong sums, another product, another quantity, no delivery, another address, an ended session."""
+    """Wrong sums, another product, quantity or unit, no delivery, another address or way to pay, no session."""
     with pytest.raises(MerchantRefusedError) as refused:
         await quoted(document)
     assert refused.value.code == code
+
+
+@pytest.mark.parametrize(
+    "addition",
+    [
+        {"line_items": changed("line_items", 0, "item", "quantity_unit", to={"unit": "C62", "scale": 0})["line_items"]},
+        {"ucp": {"payment_handlers": None}},
+        {"ucp": {"payment_handlers": {"a.b": [{"id": PAYS_BY, "available_instruments": [{"type": "card"}]}]}}},
+        {"ucp": {"status": "success"}},
+        {"future": {"a": 1}},
+    ],
+)
+async def test_what_later_versions_add_to_a_session_changes_nothing(addition: dict[str, Any]) -> None:
+    """A piece that is called a piece (CHK-061), our own way to pay, and what we do not know."""
+    quote = await quoted({**CHECKOUT, **addition})
+    assert quote.total_minor == 858
+
+
+async def test_a_pause_that_the_merchant_asks_for_is_handed_on() -> None:
+    """By a quote, a look-up and a cancel alike; within bounds."""
+    busy = Answer(503, b"{}", {"retry-after": "1000000000"})
+    shop, _ = merchant(lambda *_: busy)
+    for asked in (shop.quote(Wanted(MILK, 2, "home"), key="k"), shop.get("s-1"), shop.cancel("s-1"), shop.events("o")):
+        with pytest.raises(MerchantAwayError) as caught:
+            await asked
+        assert caught.value.retry_after_s == 3_600
+
+
+async def test_an_id_of_the_merchants_stays_one_part_of_a_path() -> None:
+    """Whatever a merchant calls its sessions and orders, we ask for nothing else."""
+    shop, script = merchant(lambda *_: answer({}, 404))
+    await shop.get("../orders/1?a=b#c")
+    with pytest.raises(MerchantAwayError):
+        await shop.events("x/../y")
+    assert [path for _, path, _ in script.asked] == [
+        "/ucp/checkout-sessions/..%2Forders%2F1%3Fa%3Db%23c",
+        "/ucp/orders/x%2F..%2Fy",
+    ]
+
+
+async def test_another_session_than_the_one_asked_for_is_not_gone_on_with() -> None:
+    """An answer to a read or an update that is about another session may be another household's."""
+    shop, _ = merchant(lambda *_: answer({**CHECKOUT, "id": "s-2"}))
+    with pytest.raises(MerchantAwayError):
+        await shop.quote(Wanted(MILK, 2, "home"), key="k", session_id="s-1")
+    shop, _ = merchant(lambda method, _: answer({**CHECKOUT, "id": "s-2" if method == "PUT" else "s-1"}))
+    with pytest.raises(MerchantAwayError):
+        await shop.quote(Wanted(MILK, 2, "home"), key="k")
 
 
 @pytest.mark.parametrize(
@@ -143,15 +198,15 @@ async def test_a_session_that_does_not_add_up_is_no_quote(document: dict[str, An
 )
 async def test_an_answer_that_is_no_session_is_a_merchant_that_is_away(reply: Answer) -> None:
     """A captive portal, garbage, a failure or a redirect to a quote orders nothing, so it is tried again."""
-    connector, _ = merchant(lambda *_: reply)
+    shop, _ = merchant(lambda *_: reply)
     with pytest.raises(MerchantAwayError):
-        await connector.quote(Wanted(MILK, 2, "home"), key="k")
+        await shop.quote(Wanted(MILK, 2, "home"), key="k")
 
 
 async def test_the_cheapest_way_of_delivery_is_chosen_at_our_address() -> None:
     """The update names the session's own ids and sends no address again."""
-    connector, script = merchant(lambda *_: answer(CHECKOUT))
-    await connector.quote(Wanted(MILK, 2, "home"), key="k")
+    shop, script = merchant(lambda *_: answer(CHECKOUT))
+    await shop.quote(Wanted(MILK, 2, "home"), key="k")
     (_, _, created), (method, _, updated) = script.asked
     assert created["fulfillment"]["methods"][0]["destinations"][0]["street_address"] == "1 Elm St"
     (selected,) = updated["fulfillment"]["methods"]
@@ -172,8 +227,8 @@ async def test_a_discount_goes_off_the_goods(off: int, delivery_minor: int, unit
     """Delivery never gets below zero, and the parts still make the total."""
     amounts = {"subtotal": 358, "discount": off, "fulfillment": delivery_minor, "total": 358 - off + delivery_minor}
     document = changed("totals", to=[{"type": kind, "amount": amount} for kind, amount in amounts.items()])
-    connector, _ = merchant(lambda *_: answer(document))
-    quote = await connector.quote(Wanted(MILK, 2, "home"), key="k")
+    shop, _ = merchant(lambda *_: answer(document))
+    quote = await shop.quote(Wanted(MILK, 2, "home"), key="k")
     assert (quote.unit_price_minor, quote.delivery_minor) == (unit, rest)
     assert quote.unit_price_minor * 2 + quote.delivery_minor == quote.total_minor
 
@@ -182,11 +237,28 @@ DONE = {**CHECKOUT, "status": "completed", "order": {"id": "o-1"}}
 HANDOFF = {**CHECKOUT, "status": "requires_escalation", "continue_url": f"{SHOP}/finish/1"}
 
 
+UNCLEAR = Unknown(Detail.NO_ANSWER)
+
+
+def failure(code: str, severity: str = "unrecoverable", **more: object) -> dict[str, object]:
+    """An error with HTTP status 200 (CHK-053)."""
+    message = {"type": "error", "code": code, "severity": severity}
+    return {"ucp": {"status": "error"}, "messages": [message], **more}
+
+
 @pytest.mark.parametrize(
     ("reply", "outcome"),
     [
         (answer(DONE), Placed("o-1", 858, "USD")),
         (answer(HANDOFF), NeedsBuyer(f"{SHOP}/finish/1")),
+        (answer({"id": "s-1", "status": "requires_escalation", "continue_url": f"{SHOP}/f"}), NeedsBuyer(f"{SHOP}/f")),
+        (answer(failure("out_of_stock")), Rejected(Detail.OUT_OF_STOCK)),
+        (answer(failure("payment_failed", continue_url=f"{SHOP}/")), Rejected(Detail.PAYMENT_FAILED)),
+        (answer(failure("bank", "requires_buyer_review", continue_url=f"{SHOP}/f")), NeedsBuyer(f"{SHOP}/f")),
+        (answer(failure("bank", "requires_buyer_review", continue_url="https://evil.example")), UNCLEAR),
+        (answer(failure("bank", "requires_buyer_review")), UNCLEAR),
+        (answer({"ucp": {"status": "error"}}), UNCLEAR),
+        (answer({**CHECKOUT, "messages": [{"type": "warning", "code": "quantity_adjusted"}]}), UNCLEAR),
         (answer({**HANDOFF, "continue_url": "https://evil.example/finish"}), Unknown(Detail.NO_ANSWER)),
         (answer({**HANDOFF, "continue_url": "http://shop.example/finish"}), Unknown(Detail.NO_ANSWER)),
         (answer({**DONE, "order": None}), Unknown(Detail.NO_ANSWER)),
@@ -210,8 +282,8 @@ HANDOFF = {**CHECKOUT, "status": "requires_escalation", "continue_url": f"{SHOP}
 )
 async def test_only_a_clear_answer_ends_the_doubt(reply: Answer, outcome: Outcome) -> None:
     """Placed, handed over and refused are said by the merchant; everything else is unknown."""
-    connector, _ = merchant(lambda *_: reply)
-    assert await connector.place("s-1", key="k") == outcome
+    shop, _ = merchant(lambda *_: reply)
+    assert await shop.place("s-1", key="k") == outcome
 
 
 @pytest.mark.parametrize(
@@ -226,8 +298,8 @@ async def test_only_a_clear_answer_ends_the_doubt(reply: Answer, outcome: Outcom
 )
 async def test_a_look_up_tells_where_a_session_stands(reply: Answer, found: Open | Standing) -> None:
     """Each standing leads to another step (`core.recovery`)."""
-    connector, _ = merchant(lambda *_: reply)
-    assert await connector.get("s-1") == found
+    shop, _ = merchant(lambda *_: reply)
+    assert await shop.get("s-1") == found
 
 
 @pytest.mark.parametrize(
@@ -243,9 +315,9 @@ async def test_a_look_up_tells_where_a_session_stands(reply: Answer, found: Open
 )
 async def test_a_look_up_that_lies_is_not_believed(reply: Answer, error: type[Exception]) -> None:
     """Another session's order is not ours."""
-    connector, _ = merchant(lambda *_: reply)
+    shop, _ = merchant(lambda *_: reply)
     with pytest.raises(error):
-        await connector.get("s-1")
+        await shop.get("s-1")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,161 @@
+"""What a UCP merchant's answers mean: a session that goes on, where one stands, what became of a request to order.
+
+The rule of the file: an answer that is not clearly one thing is unclear, and an error with HTTP status 200 is an error.
+"""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from cloud_bridge.core.order import Detail
+from cloud_bridge.core.outcome import Lookup, NeedsBuyer, Open, Outcome, Placed, Rejected, Standing, Unknown
+from cloud_bridge.errors import MerchantAwayError, MerchantRefusedError, MerchantUnclearError
+from cloud_bridge.merchants.handoff import checked_handoff
+from cloud_bridge.merchants.http import Answer
+from cloud_bridge.merchants.ucp_documents import (
+    Checkout,
+    Document,
+    Failure,
+    Refusal,
+    Session,
+    complaint,
+    detail_of,
+    total_of,
+    wants_buyer,
+)
+
+OK = frozenset({200, 201})
+# A refusal is believed where the merchant must have read the request and said no to it. A conflict (409, 422) is not
+# among them: a key that was used for something else means look up, and never another key.
+_REFUSALS = frozenset({400, 401, 402, 403, 405, 406, 410, 415})
+
+Read = TypeVar("Read", bound=Document)
+
+
+def parse(kind: type[Read], answer: Answer) -> Read:
+    """The answer's body as a document.
+
+    Raises: MerchantUnclearError.
+    """
+    try:
+        return kind.model_validate_json(answer.body)
+    except ValidationError as exc:
+        raise MerchantUnclearError(f"an answer that is no {kind.__name__}") from exc
+
+
+def accepted(answer: Answer) -> Checkout:
+    """A session from an answer to create, read or update, whose totals add up as far as they are given.
+
+    Raises: MerchantRefusedError for a clear no; MerchantAwayError for anything else that is not a session;
+    MerchantUnclearError for an answer that cannot be read.
+    """
+    if answer.status in OK:
+        _refuse_failure(answer)
+        checkout = parse(Checkout, answer)
+        if checkout.totals:
+            total_of(checkout)
+        return checkout
+    code = _code(answer)
+    if answer.status in _REFUSALS or answer.status in {404, 409, 422}:
+        unknown_item = code.lower() == "invalid_request"  # the sample's answer to a product that it does not have
+        detail = Detail.ITEM_UNAVAILABLE if unknown_item else detail_of(code)
+        raise MerchantRefusedError(detail, f"status {answer.status} {code[:64]}")
+    raise away(answer, "the session")
+
+
+def away(answer: Answer, what: str) -> MerchantAwayError:
+    """An answer that does nothing for us, with the pause that the merchant asks for."""
+    return MerchantAwayError(f"{what}: status {answer.status}", retry_after_s=answer.retry_after_s)
+
+
+def outcome(answer: Answer, session_id: str, *, origin: str) -> Outcome:
+    """What became of a request to complete a session."""
+    if answer.status in OK:
+        try:
+            return _completed(answer, session_id, origin=origin)
+        except MerchantUnclearError:
+            return Unknown(Detail.NO_ANSWER)
+    reason = detail_of(_code(answer))
+    if answer.status in _REFUSALS or reason is Detail.OUT_OF_STOCK:
+        return Rejected(reason)
+    return Unknown(Detail.NO_ANSWER)
+
+
+def standing(answer: Answer, session_id: str, *, origin: str) -> Lookup:
+    """Where the session in an answer stands.
+
+    Raises: MerchantUnclearError when it is another session, or not told clearly.
+    """
+    session = parse(Session, answer)
+    if session.id != session_id:
+        raise MerchantUnclearError(f"asked for session {session_id}, told about another")
+    match session.status:
+        case "completed":
+            return _placed(parse(Checkout, answer))
+        case "requires_escalation":
+            return NeedsBuyer(checked_handoff(session.continue_url, origin=origin))
+        case "complete_in_progress":
+            return Standing.BUSY
+        case "canceled":
+            return Standing.CLOSED
+        case _:
+            return _open(parse(Checkout, answer))
+
+
+def _completed(answer: Answer, session_id: str, *, origin: str) -> Outcome:
+    failure = _failure(answer)
+    if failure is not None:
+        return _failed(failure, origin=origin)
+    found = standing(answer, session_id, origin=origin)
+    if isinstance(found, Placed | NeedsBuyer):
+        return found
+    if found is Standing.BUSY:
+        return Unknown(Detail.IN_PROGRESS)
+    reason = complaint(parse(Session, answer))
+    return Unknown(Detail.NO_ANSWER) if reason is None else Rejected(reason)
+
+
+def _failed(failure: Failure, *, origin: str) -> Outcome:
+    if wants_buyer(failure):
+        return NeedsBuyer(checked_handoff(failure.continue_url, origin=origin))
+    reason = complaint(failure)
+    return Unknown(Detail.NO_ANSWER) if reason is None else Rejected(reason)
+
+
+def _failure(answer: Answer) -> Failure | None:
+    try:
+        failure = Failure.model_validate_json(answer.body)
+    except ValidationError:
+        return None
+    return failure if failure.is_one else None
+
+
+def _refuse_failure(answer: Answer) -> None:
+    failure = _failure(answer)
+    if failure is not None:
+        raise MerchantRefusedError(complaint(failure) or Detail.MERCHANT_REFUSED, "the merchant answered with an error")
+
+
+def _code(answer: Answer) -> str:
+    try:
+        return Refusal.model_validate_json(answer.body).code
+    except ValidationError:
+        return ""
+
+
+def _open(checkout: Checkout) -> Open:
+    try:
+        return Open(total_of(checkout), checkout.currency)
+    except MerchantRefusedError:
+        return Open(None, checkout.currency)
+
+
+def _placed(checkout: Checkout) -> Placed:
+    if checkout.order is None:
+        raise MerchantUnclearError(f"session {checkout.id} is completed without an order")
+    try:
+        return Placed(checkout.order.id, total_of(checkout), checkout.currency)
+    except MerchantRefusedError as exc:
+        raise MerchantUnclearError(f"session {checkout.id} is completed, and {exc.detail}") from exc

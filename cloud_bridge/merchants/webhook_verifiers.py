@@ -1,0 +1,77 @@
+"""Who may send us webhooks: one verifier for each merchant, asked before anything of the body is read.
+
+A verifier proves that the merchant whose path was called has sent exactly these bytes. Whether the order in them is
+that merchant's is asked of the store; what became of it, of the merchant itself. So a webhook is a hint and no more.
+Source: UCP 2026-04-08 ORD-027, ORD-033, SIG-027 and SIG-041; 2026-01-11, webhook signatures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+import http_sf
+
+from cloud_bridge.errors import NotAuthenticError
+from cloud_bridge.merchants.profile_source import PATH, ProfileSource
+from cloud_bridge.merchants.signatures import Checker, UnknownKeyError
+from cloud_bridge.merchants.ucp_profile import MerchantProfile
+from cloud_bridge.merchants.ucp_versions import Signing, same_origin
+from cloud_bridge.ports import Delivery
+
+WINDOW = timedelta(seconds=300)
+_TIMESTAMP = "webhook-timestamp"
+
+
+class PublishedKeys:
+    """Checks against the keys in the merchant's own profile. `now` gives the real time."""
+
+    def __init__(self, profiles: ProfileSource, *, now: Callable[[], datetime]) -> None:
+        self._profiles = profiles
+        self._now = now
+
+    async def check(self, delivery: Delivery) -> None:
+        """Accept what the merchant has signed.
+
+        Raises: NotAuthenticError; MerchantAwayError when its keys cannot be fetched.
+        """
+        profile = await self._profiles.current()
+        try:
+            self._check(delivery, profile)
+        except UnknownKeyError:
+            self._check(delivery, await self._profiles.refreshed())
+
+    def _check(self, delivery: Delivery, profile: MerchantProfile) -> None:
+        if not profile.keys:
+            raise NotAuthenticError("the merchant publishes no keys, so nothing can be told from its webhooks")
+        checker = Checker(profile.keys, now=self._now(), window=WINDOW)
+        if profile.dialect.signing is Signing.DETACHED:
+            checker.detached(delivery.headers.get("request-signature", ""), delivery.body)
+            return
+        self._check_sender(delivery.headers.get("ucp-agent", ""))
+        covered = checker.request(delivery.method, delivery.url, headers=delivery.headers, body=delivery.body)
+        if _TIMESTAMP in covered:
+            self._check_time(delivery.headers[_TIMESTAMP])
+
+    def _check_sender(self, agent: str) -> None:
+        """The sender must call itself by the profile that we read its keys from."""
+        try:
+            profile_url, _ = cast("dict[str, Any]", http_sf.parse(agent.encode(), tltype="dictionary"))["profile"]
+        except (ValueError, KeyError, TypeError) as exc:
+            raise NotAuthenticError("a webhook must name its sender in UCP-Agent") from exc
+        if not same_origin(str(profile_url), self._profiles.url) or urlsplit(str(profile_url)).path != PATH:
+            raise NotAuthenticError("the webhook's sender is not the merchant of this address")
+
+    def _check_time(self, stamp: str) -> None:
+        moved_s = abs(self._now().timestamp() - int(stamp)) if stamp.isascii() and stamp.isdigit() else None
+        if moved_s is None or moved_s > WINDOW.total_seconds():
+            raise NotAuthenticError("the webhook is too old, or from the future")
+
+
+class UnsignedHints:
+    """Takes anything: for a merchant without keys, on this very machine, by the operator's explicit choice."""
+
+    async def check(self, delivery: Delivery) -> None:
+        """Accept the delivery."""
