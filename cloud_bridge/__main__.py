@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import NoReturn
 
 from cloud_bridge import __version__
-from cloud_bridge.config import BridgeConfig, load, payment_tokens
+from cloud_bridge.config import BridgeConfig, database_password, load, secrets_of
 from cloud_bridge.errors import BridgeError, ConfigurationError
+from cloud_bridge.merchants.capabilities import capability_of
 
 _DONE, _FAILED, _WRONG = 0, 1, 2
 _LEVELS = ("debug", "info", "warning", "error")
@@ -52,9 +53,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="restock-bridge", description="Takes signed order intents, places them once, follows them.")
-    parser.add_argument("command", nargs="?", choices=("run", "report", "migrate"), help="what to do")
+    parser.add_argument("command", nargs="?", choices=("run", "report", "migrate", "thaw"), help="what to do")
     parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="the TOML file")
     parser.add_argument("--check-config", action="store_true", help="print the effective values and do nothing")
+    parser.add_argument("--household", metavar="ID", help="whom to thaw, once a fork is explained")
     parser.add_argument("--json", action="store_true", help="report as one JSON object")
     parser.add_argument("--log-level", choices=_LEVELS, default="info")
     parser.add_argument("--version", action="version", version=f"restock-bridge {__version__}")
@@ -69,17 +71,23 @@ def _run(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
         case "run":
             return _serve(config, environment)
         case "report":
-            return _report(config, as_json=options.json)
+            return _report(config, environment, as_json=options.json)
         case "migrate":
-            return _migrate(config)
+            return _migrate(config, environment)
+        case "thaw":
+            return _thaw(config, environment, household=options.household)
         case _:
-            raise ConfigurationError("command = None: run, report or migrate is wanted")
+            raise ConfigurationError("command = None: run, report, migrate or thaw is wanted")
 
 
 def _check(config: BridgeConfig, environment: Mapping[str, str]) -> int:
-    tokens = payment_tokens(config, environment)
+    secrets = secrets_of(config, environment)
+    for merchant in config.merchants:
+        capability_of(merchant)
+    password = secrets.database_password
     effective = config.model_dump(mode="json") | {
-        "payment_tokens": {name: str(token) for name, token in tokens.items()}
+        "payment_tokens": {name: str(token) for name, token in secrets.payment_tokens.items()},
+        "database_password": None if password is None else str(password),
     }
     print(json.dumps(effective, indent=2))
     return _DONE
@@ -89,17 +97,17 @@ def _serve(config: BridgeConfig, environment: Mapping[str, str]) -> int:
     from cloud_bridge import app  # noqa: PLC0415  the server's weight is not for --help or report
 
     async def serve() -> None:
-        await app.run(config, payment_tokens(config, environment), stop=asyncio.Event())
+        await app.run(config, secrets_of(config, environment), stop=asyncio.Event())
 
     asyncio.run(serve())
     return _DONE
 
 
-def _report(config: BridgeConfig, *, as_json: bool) -> int:
+def _report(config: BridgeConfig, environment: Mapping[str, str], *, as_json: bool) -> int:
     from cloud_bridge.store.database import Database  # noqa: PLC0415
     from cloud_bridge.store.orders import SqlOrderStore  # noqa: PLC0415
 
-    database = Database(config.store.url).open_reader()
+    database = Database(config.store.url, password=database_password(environment)).open_reader()
     try:
         report = asyncio.run(SqlOrderStore(database).report())
     finally:
@@ -113,11 +121,23 @@ def _report(config: BridgeConfig, *, as_json: bool) -> int:
     return _DONE
 
 
-def _migrate(config: BridgeConfig) -> int:
+def _migrate(config: BridgeConfig, environment: Mapping[str, str]) -> int:
     from cloud_bridge.store.database import Database  # noqa: PLC0415
 
-    with Database(config.store.url):
+    with Database(config.store.url, password=database_password(environment)):
         print(f"the store {config.store.url} is up to date")
+    return _DONE
+
+
+def _thaw(config: BridgeConfig, environment: Mapping[str, str], *, household: str | None) -> int:
+    from cloud_bridge.store.database import Database  # noqa: PLC0415
+    from cloud_bridge.store.orders import SqlOrderStore  # noqa: PLC0415
+
+    if household is None:
+        raise ConfigurationError("--household = None: the id of the household to thaw is wanted")
+    with Database(config.store.url, password=database_password(environment)) as database:
+        was_frozen = asyncio.run(SqlOrderStore(database).thaw(household))
+    print(f"household {household} {'may order again' if was_frozen else 'was not frozen'}")
     return _DONE
 
 

@@ -11,29 +11,39 @@ import logging
 import random
 import signal
 import socket
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from uuid import uuid4
 
-from fastapi import FastAPI
 from hypercorn.asyncio import serve
 from hypercorn.config import Config as ServerSettings
 from pydantic import SecretStr
+from starlette.applications import Starlette
 
 from cloud_bridge.api.authentic import Gatekeeper
-from cloud_bridge.api.routes import PATH_PROFILE, PATH_WEBHOOK, Desk, create_app
+from cloud_bridge.api.routes import Desk, create_app
+from cloud_bridge.api.webhooks import PATH_PROFILE, PATH_WEBHOOK, MerchantDoor
 from cloud_bridge.clock import MappedClock
-from cloud_bridge.config import BridgeConfig, MerchantConfig, ServerConfig
+from cloud_bridge.config import BridgeConfig, MerchantConfig, Secrets, ServerConfig
 from cloud_bridge.core.order import FOLLOWING, PLACING
 from cloud_bridge.errors import ConfigurationError
 from cloud_bridge.intake import Intake
 from cloud_bridge.merchants.http import MerchantHttp
+from cloud_bridge.merchants.payment_tokens import StandingToken
+from cloud_bridge.merchants.profile_source import ProfileSource
+from cloud_bridge.merchants.signatures import RequestSigner
 from cloud_bridge.merchants.ucp import UcpMerchant
-from cloud_bridge.merchants.ucp_versions import agent_profile
-from cloud_bridge.ports import HouseholdKeys, Merchants
+from cloud_bridge.merchants.ucp_channel import Channel
+from cloud_bridge.merchants.ucp_profile import agent_profile
+from cloud_bridge.merchants.ucp_versions import DIALECTS, OLDEST
+from cloud_bridge.merchants.webhook_verifiers import PublishedKeys, UnsignedHints
+from cloud_bridge.ports import Clock, CrashHook, HouseholdKeys, Merchant, WebhookVerifier, no_crash
 from cloud_bridge.prices import PriceDesk
 from cloud_bridge.rounds import Beat, Rounds
+from cloud_bridge.signing_key import SigningKey, load_or_create
 from cloud_bridge.store.database import Database
 from cloud_bridge.store.orders import SqlOrderStore
 from cloud_bridge.tracking import Tracker
@@ -51,12 +61,40 @@ _BACKLOG = 128
 class Bridge:
     """A wired bridge: the web application, and the rounds that run beside it."""
 
-    app: FastAPI
+    app: Starlette
     rounds: tuple[Rounds, ...]
     bells: tuple[asyncio.Event, ...]
 
 
-async def run(config: BridgeConfig, tokens: Mapping[str, SecretStr], *, stop: asyncio.Event) -> None:
+@dataclass(frozen=True, slots=True)
+class Counterpart:
+    """A merchant to buy from, and who says whether a webhook is its own."""
+
+    merchant: Merchant
+    verifier: WebhookVerifier
+
+
+@dataclass(frozen=True, slots=True)
+class Profiles:
+    """Our profile documents: each merchant reads its own, in the version that it speaks. `ap2` by merchant."""
+
+    public_url: str
+    key: SigningKey
+    ap2: Mapping[str, bool]
+
+    def __call__(self, merchant: str | None, version: str | None) -> bytes | None:
+        """The document; None for a merchant or a version that we do not know."""
+        if (merchant is not None and merchant not in self.ap2) or (version or OLDEST) not in DIALECTS:
+            return None
+        return agent_profile(
+            version=version or OLDEST,
+            webhook_url=None if merchant is None else self.public_url + PATH_WEBHOOK.format(merchant=merchant),
+            public_jwk=self.key.public_jwk,
+            ap2=merchant is not None and self.ap2[merchant],
+        )
+
+
+async def run(config: BridgeConfig, secrets: Secrets, *, stop: asyncio.Event) -> None:
     """Serve until `stop` is set or the process is told to end.
 
     Raises: ConfigurationError when the address cannot be listened on; StoreError.
@@ -67,53 +105,83 @@ async def run(config: BridgeConfig, tokens: Mapping[str, SecretStr], *, stop: as
         loop = asyncio.get_running_loop()
         for name in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(name, stop.set)
-        async with wire(config, tokens, public_url=public_url) as bridge:
+        async with wire(config, secrets, public_url=public_url) as bridge:
             log.info("serving url=%s", public_url)
             await _serve(bridge, listener, stop=stop)
     log.info("stopped")
 
 
 @asynccontextmanager
-async def wire(config: BridgeConfig, tokens: Mapping[str, SecretStr], *, public_url: str) -> AsyncIterator[Bridge]:
+async def wire(config: BridgeConfig, secrets: Secrets, *, public_url: str) -> AsyncIterator[Bridge]:
     """Open the store and the merchants' connections, and put the parts together."""
     clock = MappedClock(config.clock)
     keys = {household.id: household.public_key_bytes for household in config.households}
+    key = load_or_create(config.signing_key_file)
     async with AsyncExitStack() as stack:
-        merchants = {
-            each.id: await _merchant(stack, each, token=tokens[each.id], public_url=public_url)
+        counterparts = {
+            each.id: await _counterpart(
+                stack, each, token=secrets.payment_tokens[each.id], key=key, public_url=public_url, clock=clock
+            )
             for each in config.merchants
         }
-        store = SqlOrderStore(stack.enter_context(Database(config.store.url)))
+        database = Database(config.store.url, password=secrets.database_password, connections=config.store.connections)
+        store = SqlOrderStore(stack.enter_context(database), shown=clock.shown)
         await store.resume(now=clock.now())
-        yield _assemble(config, store=store, merchants=merchants, keys=keys, clock=clock, public_url=public_url)
+        profiles = Profiles(public_url, key=key, ap2={each.id: each.ap2 != "off" for each in config.merchants})
+        yield _assemble(
+            config,
+            store=store,
+            counterparts=counterparts,
+            profiles=profiles,
+            keys=keys,
+            clock=clock,
+            public_url=public_url,
+        )
 
 
 def _assemble(
     config: BridgeConfig,
     *,
     store: SqlOrderStore,
-    merchants: Merchants,
+    counterparts: Mapping[str, Counterpart],
+    profiles: Profiles,
     keys: HouseholdKeys,
-    clock: MappedClock,
+    clock: Clock,
     public_url: str,
+    crash: CrashHook = no_crash,
 ) -> Bridge:
+    merchants = {each: counterpart.merchant for each, counterpart in counterparts.items()}
     placing, following = asyncio.Event(), asyncio.Event()
     jitter = random.SystemRandom().random
     worker = Worker(
-        store, merchants=merchants, keys=keys, clock=clock, config=config.worker, jitter=jitter, placed=following
+        store,
+        merchants=merchants,
+        keys=keys,
+        clock=clock,
+        config=config.worker,
+        jitter=jitter,
+        placed=following,
+        crash=crash,
     )
     tracker = Tracker(
-        store, merchants=merchants, clock=clock, config=config.tracking, retry=config.worker, jitter=jitter
+        store, merchants=merchants, clock=clock, config=config.tracking, retry=config.worker, jitter=jitter, crash=crash
     )
     desk = Desk(
         gatekeeper=Gatekeeper(keys, public_url=public_url, age_max_s=config.server.signature_age_max_s),
-        intake=Intake(store, keys=keys, merchants=merchants, clock=clock, bell=placing),
+        intake=Intake(store, keys=keys, merchants=merchants, clock=clock, bell=placing, crash=crash),
         prices=PriceDesk(merchants, clock=clock, new_key=_new_key),
         store=store,
-        merchants=merchants,
         clock=clock,
-        followed=following,
-        profile=lambda merchant: agent_profile(webhook_url=_webhook_url(public_url, merchant)),
+        door=MerchantDoor(
+            merchants=merchants,
+            verifiers={each: counterpart.verifier for each, counterpart in counterparts.items()},
+            store=store,
+            clock=clock,
+            followed=following,
+            profile=profiles,
+            public_url=public_url,
+            crash=crash,
+        ),
     )
     beats = (Beat("place", PLACING, worker.step, placing), Beat("follow", FOLLOWING, tracker.step, following))
     return Bridge(
@@ -123,10 +191,23 @@ def _assemble(
     )
 
 
-async def _merchant(stack: AsyncExitStack, config: MerchantConfig, *, token: SecretStr, public_url: str) -> UcpMerchant:
+async def _counterpart(
+    stack: AsyncExitStack, config: MerchantConfig, *, token: SecretStr, key: SigningKey, public_url: str, clock: Clock
+) -> Counterpart:
     http = await stack.enter_async_context(MerchantHttp(config.url, deadline_s=config.deadline_s))
-    profile_url = f"{public_url}{PATH_PROFILE}?merchant={config.id}"
-    return UcpMerchant(config, token=token, profile_url=profile_url, http=http, new_key=_new_key)
+    profiles = ProfileSource(http, origin=config.url, ticks=time.monotonic)
+    channel = Channel(
+        http=http,
+        profiles=profiles,
+        signer=RequestSigner(key, now=_real_now),
+        profile_url=lambda version: f"{public_url}{PATH_PROFILE}?merchant={config.id}&version={version}",
+        new_key=_new_key,
+        now=_real_now,
+        signed_answers=config.signed_answers,
+    )
+    merchant = UcpMerchant(config, channel=channel, key=key, tokens=StandingToken(token), now=clock.now)
+    unsigned = config.webhooks == "unsigned_hints"
+    return Counterpart(merchant, UnsignedHints() if unsigned else PublishedKeys(profiles, now=_real_now))
 
 
 async def _serve(bridge: Bridge, listener: socket.socket, *, stop: asyncio.Event) -> None:
@@ -177,8 +258,8 @@ def _own_url(server: ServerConfig, listener: socket.socket) -> str:
     return f"http://{host}:{listener.getsockname()[1]}"
 
 
-def _webhook_url(public_url: str, merchant: str | None) -> str | None:
-    return None if merchant is None else public_url + PATH_WEBHOOK.format(merchant=merchant)
+def _real_now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _new_key() -> str:

@@ -24,7 +24,10 @@ class MappedClock:
 
     def now(self) -> datetime:
         """The time now, aware UTC."""
-        real = datetime.now(UTC)
+        return self.shown(datetime.now(UTC))
+
+    def shown(self, real: datetime) -> datetime:
+        """What this clock shows at a real time."""
         if self._real_epoch is None or self._virtual_epoch is None:
             return real
         return self._virtual_epoch + timedelta(seconds=(real - self._real_epoch).total_seconds() * self._speed)

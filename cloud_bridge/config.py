@@ -9,8 +9,10 @@ from __future__ import annotations
 import base64
 import binascii
 import ipaddress
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -26,12 +28,20 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 from cloud_bridge.errors import ConfigurationError
 from cloud_bridge.wire import Currency, Id
 
 _TOKEN_VARIABLE = "RESTOCK_PAYMENT_TOKEN_"  # noqa: S105  the variable's name, not a token
+_PASSWORD_VARIABLE = "RESTOCK_BRIDGE_DATABASE_PASSWORD"  # noqa: S105  the variable's name, not a password
 _PUBLIC_KEY_BYTES = 32
+# The most requests, one after the other, that a claimed order waits for in one step.
+_REQUESTS_PER_STEP_MAX = 8
+
+_STORE_OPTIONS = frozenset({"host", "port", "sslmode", "sslrootcert", "sslcert", "sslkey"})
+_PASSWORD_IN_URL = re.compile(r"(://[^\s:/@]*:)[^\s@]*@")
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
@@ -92,10 +102,40 @@ class ServerConfig(Section):
         return self
 
 
-class StoreConfig(Section):
-    """The database, as an SQLAlchemy URL."""
+def _store_url(url: str) -> str:
+    try:
+        parts = make_url(url)
+    except ArgumentError:
+        parts = None
+    if parts is None or parts.drivername not in {"sqlite", "postgresql+psycopg"} or not parts.database:
+        raise ValueError("sqlite:///FILE or postgresql+psycopg://USER@HOST/DATABASE is wanted")
+    if parts.password is not None:
+        raise ValueError(f"a password does not belong into this file: set {_PASSWORD_VARIABLE}")
+    if unknown := sorted(set(parts.query) - _STORE_OPTIONS):
+        raise ValueError(f"{unknown[0]} is not among {', '.join(sorted(_STORE_OPTIONS))}")
+    if not str(parts.query.get("host", "/")).startswith("/"):
+        raise ValueError("the option host is for the folder of a unix socket; a name stands before the database")
+    remote = parts.host is not None and not is_loopback(parts.host)
+    if remote and parts.query.get("sslmode") != "verify-full":
+        raise ValueError("a server beyond loopback needs ?sslmode=verify-full, so that it is known and nobody listens")
+    return url
 
-    url: Annotated[str, StringConstraints(pattern=r"^sqlite:///.+$")] = "sqlite:///restock-bridge.sqlite3"
+
+class StoreConfig(Section):
+    """The database, as an SQLAlchemy URL: SQLite for one bridge, PostgreSQL for several that share it.
+
+    A server's password comes from RESTOCK_BRIDGE_DATABASE_PASSWORD or from libpq's password file (PGPASSFILE).
+    `connections` is the most that this bridge opens to a server.
+    """
+
+    url: Annotated[str, AfterValidator(_store_url)] = "sqlite:///restock-bridge.sqlite3"
+    connections: Annotated[int, Field(ge=2, le=32)] = 8
+
+
+class SigningConfig(Section):
+    """Where the bridge keeps its own key; empty: beside a SQLite store. Bridges that share a server share the key."""
+
+    key_file: Annotated[str, StringConstraints(max_length=4_096)] = ""
 
 
 class HouseholdConfig(Section):
@@ -124,6 +164,10 @@ class MerchantConfig(Section):
     """One merchant. Its payment token comes from RESTOCK_PAYMENT_TOKEN_<ID>, upper case, with _ for -.
 
     `deadline_s` bounds each request to it, in real seconds; `destinations` maps a hub's delivery_ref to an address.
+    `merchant_class`, `key_life_s` and `lookup_lag_s` may be more careful than what is known of its kind, never less.
+    `payment_instrument` is the kind of thing that the token stands for, in the merchant's words. `ap2` says whether
+    orders carry AP2 mandates. With `signed_answers`, an answer that the merchant did not sign is no answer.
+    `webhooks` without a signature are taken as hints from a merchant on this very machine only.
     """
 
     id: Id
@@ -133,18 +177,34 @@ class MerchantConfig(Section):
     buyer_name: Text
     buyer_email: Annotated[str, StringConstraints(pattern=r"^[^@\s]{1,64}@[^@\s]{1,189}$")]
     payment_handler: Text
+    payment_instrument: Text = "card"
+    ap2: Literal["off", "if_announced", "required"] = "off"
+    signed_answers: bool = False
+    webhooks: Literal["signed", "unsigned_hints"] = "signed"
     deadline_s: Annotated[float, Field(gt=0, le=30)] = 10.0
     destinations: dict[str, DestinationConfig] = Field(min_length=1)
+    merchant_class: Literal["A", "B", "C"] | None = None
+    key_life_s: Annotated[float, Field(ge=600, le=2_592_000)] | None = None
+    lookup_lag_s: Annotated[float, Field(ge=1, le=86_400)] | None = None
+
+    @model_validator(mode="after")
+    def _hints_from_here(self) -> MerchantConfig:
+        if self.webhooks == "unsigned_hints" and not is_loopback(urlsplit(self.url).hostname or ""):
+            raise ValueError("webhooks without a signature are allowed on loopback only; use signed")
+        return self
 
 
 class WorkerConfig(Section):
-    """Placing orders. `poll_s` and the retries are the clock's seconds; `lease_s` is real, like the requests."""
+    """Placing orders. `poll_s` and the retries are the clock's seconds; `lease_s` is real, like the requests.
+
+    A lease must outlast a step, so it has room for eight requests to the slowest merchant: see `BridgeConfig`.
+    """
 
     poll_s: Annotated[float, Field(ge=1, le=3_600)] = 60.0
     retry_first_s: Annotated[float, Field(ge=1, le=3_600)] = 30.0
     retry_max_s: Annotated[float, Field(ge=1, le=86_400)] = 3_600.0
     parallel: Annotated[int, Field(ge=1, le=32)] = 4
-    lease_s: Annotated[float, Field(ge=240, le=3_600)] = 300.0
+    lease_s: Annotated[float, Field(ge=1, le=3_600)] = 300.0
 
 
 class TrackingConfig(Section):
@@ -174,17 +234,50 @@ class BridgeConfig(Section):
 
     server: ServerConfig = ServerConfig()
     store: StoreConfig = StoreConfig()
+    signing: SigningConfig = SigningConfig()
     households: Annotated[tuple[HouseholdConfig, ...], Field(max_length=10_000)] = ()
     merchants: Annotated[tuple[MerchantConfig, ...], Field(max_length=100)] = ()
     worker: WorkerConfig = WorkerConfig()
     tracking: TrackingConfig = TrackingConfig()
     clock: ClockConfig = ClockConfig()
 
+    @property
+    def signing_key_file(self) -> Path:
+        """Where the bridge's own key is."""
+        if self.signing.key_file:
+            return Path(self.signing.key_file)
+        return Path(make_url(self.store.url).database or "").with_name("restock-bridge-key.pem")
+
+    @model_validator(mode="after")
+    def _key_has_a_place(self) -> BridgeConfig:
+        if not self.signing.key_file and make_url(self.store.url).drivername != "sqlite":
+            raise ValueError("signing.key_file is wanted: without a SQLite store there is no place beside it")
+        return self
+
     @model_validator(mode="after")
     def _unique(self) -> BridgeConfig:
         _refuse_twice("households", (household.id for household in self.households))
         _refuse_twice("merchants", (merchant.id for merchant in self.merchants))
         return self
+
+    @model_validator(mode="after")
+    def _lease_outlasts_a_step(self) -> BridgeConfig:
+        for merchant in self.merchants:
+            wanted_s = _REQUESTS_PER_STEP_MAX * merchant.deadline_s
+            if self.worker.lease_s < wanted_s:
+                raise ValueError(
+                    f"worker.lease_s is {self.worker.lease_s:g}, and deadline_s of merchant {merchant.id} asks for "
+                    f"{_REQUESTS_PER_STEP_MAX} times as long: {wanted_s:g} or more"
+                )
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """What comes from the environment. `payment_tokens` are by merchant id."""
+
+    payment_tokens: Mapping[str, SecretStr]
+    database_password: SecretStr | None = None
 
 
 def load(path: Path) -> BridgeConfig:
@@ -219,6 +312,20 @@ def payment_tokens(config: BridgeConfig, environment: Mapping[str, str]) -> dict
     return tokens
 
 
+def database_password(environment: Mapping[str, str]) -> SecretStr | None:
+    """The password of the database's server, if one is set here."""
+    password = environment.get(_PASSWORD_VARIABLE, "")
+    return SecretStr(password) if password else None
+
+
+def secrets_of(config: BridgeConfig, environment: Mapping[str, str]) -> Secrets:
+    """Everything that does not stand in the file.
+
+    Raises: ConfigurationError naming the variable that is not set.
+    """
+    return Secrets(payment_tokens(config, environment), database_password(environment))
+
+
 def _refuse_twice(what: str, ids: Iterable[str]) -> None:
     seen: set[str] = set()
     for each in ids:
@@ -240,5 +347,5 @@ def _first_error(exc: ValidationError) -> str:
     """One line: field, value, what is allowed."""
     first = exc.errors(include_url=False)[0]
     field = ".".join(str(part) for part in first["loc"]) or "(whole file)"
-    shown = repr(first["input"])
+    shown = _PASSWORD_IN_URL.sub(r"\1***@", repr(first["input"]))
     return f"{field} = {shown if len(shown) <= 80 else shown[:77] + '...'}: {first['msg']}"

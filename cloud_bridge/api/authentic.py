@@ -5,18 +5,27 @@ for another bridge is refused here. A signature holds for a few minutes by the r
 """
 
 import asyncio
+import base64
+import hashlib
 import logging
+from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from fastapi import Request
-from http_message_signatures import HTTPMessageVerifier, MappingKeyResolver
+from http_message_signatures import (
+    HTTPMessageVerifier,
+    HTTPSignatureComponentResolver,
+    MappingKeyResolver,
+    VerifyResult,
+)
 from http_message_signatures.algorithms import ED25519
 from http_message_signatures.exceptions import HTTPMessageSignaturesException
 from starlette.datastructures import Headers
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, Request
 
 from cloud_bridge.config import is_loopback
 from cloud_bridge.errors import NotAuthenticError, TooLargeError
@@ -26,7 +35,9 @@ from cloud_bridge.wire import BODY_BYTES_MAX
 log = logging.getLogger(__name__)
 
 _LABEL = "restock"
-_COVERED = ("@method", "@target-uri")
+_COVERED = frozenset({'"@method"', '"@target-uri"'})
+_DIGEST = '"content-digest"'
+_SIGNING = ("signature", "signature-input", "content-digest")
 _BODY_DEADLINE_S = 10.0  # real: a body that drips in is not waited for
 
 
@@ -47,15 +58,38 @@ class _Signed:
     headers: Headers
 
 
+class _Components(HTTPSignatureComponentResolver):
+    """The three components that our hubs cover, as they are at hand; the library finds any other."""
+
+    _library: Callable[[_Signed], Any] = HTTPSignatureComponentResolver
+
+    def __init__(self, message: _Signed) -> None:
+        self._message = message
+
+    def resolve(self, component_node: Any) -> str:  # noqa: ANN401  the library's own type
+        """The value of one component."""
+        message = self._message
+        known = {"@method": message.method, "@target-uri": message.url}
+        digests = message.headers.getlist("content-digest")
+        if len(digests) == 1:
+            known["content-digest"] = digests[0].strip()
+        if component_node.value in known and not component_node.params:
+            return known[component_node.value]
+        return str(self._library(message).resolve(component_node))
+
+
 class Gatekeeper:
     """Checks signatures. `public_url` is this bridge's own address; on loopback its other names are as good."""
 
     def __init__(self, keys: HouseholdKeys, *, public_url: str, age_max_s: int) -> None:
         public = {household: Ed25519PublicKey.from_public_bytes(key) for household, key in keys.items()}
         self._verifier = HTTPMessageVerifier(
-            signature_algorithm=ED25519, key_resolver=MappingKeyResolver(public_keys=public, private_keys={})
+            signature_algorithm=ED25519,
+            key_resolver=MappingKeyResolver(public_keys=public, private_keys={}),
+            component_resolver_class=_Components,
         )
         self._public_url = public_url
+        self._own_name = urlsplit(public_url).netloc
         self._age_max = timedelta(seconds=age_max_s)
 
     async def __call__(self, request: Request) -> Caller:
@@ -64,12 +98,16 @@ class Gatekeeper:
         Raises: NotAuthenticError; TooLargeError.
         """
         body = await read_body(request)
-        message = _Signed(request.method, self._target(request), request.headers)
+        message = _Signed(request.method, self._target(request), _covered(request.headers))
         try:
-            verified = self._verifier.verify(message, max_age=self._age_max, require_components=_COVERED, body=body)
+            verified = self._verifier.verify(message, max_age=self._age_max)
+            if message.headers.get("content-digest") != _digest(body) or not _all_cover(verified, {_DIGEST}):
+                self._verifier.verify_body(message, verified, body)  # another algorithm, no body, or a wrong one
         except HTTPMessageSignaturesException as exc:
             log.info("request_not_authentic path=%s reason=%s", request.url.path, exc)
             raise NotAuthenticError("the request is not signed by a household of this bridge, or too old") from exc
+        if not _all_cover(verified, _COVERED):
+            raise NotAuthenticError("the signature must cover the method and the target")
         if verified[0].label != _LABEL:
             raise NotAuthenticError(f"the signature's label must be {_LABEL}")
         return Caller(household=str(verified[0].parameters["keyid"]), body=body)
@@ -81,6 +119,8 @@ class Gatekeeper:
         return self._base(request.headers.get("host", "")) + target + (f"?{query.decode('latin-1')}" if query else "")
 
     def _base(self, host: str) -> str:
+        if host == self._own_name:
+            return self._public_url
         own, called = urlsplit(self._public_url), urlsplit(f"//{host}")
         try:
             same_port = called.port == own.port
@@ -89,6 +129,25 @@ class Gatekeeper:
         if same_port and is_loopback(own.hostname or "") and is_loopback(called.hostname or ""):
             return f"{own.scheme}://{host}"
         return self._public_url
+
+
+def _digest(body: bytes) -> str:
+    """The Content-Digest that our hubs send."""
+    return f"sha-256=:{base64.b64encode(hashlib.sha256(body).digest()).decode()}:"
+
+
+def _all_cover(verified: Sequence[VerifyResult], components: AbstractSet[str]) -> bool:
+    return all(components <= each.covered_components.keys() for each in verified)
+
+
+def _covered(headers: Headers) -> Headers:
+    """The headers that a signature is made of or names: the library looks at every header that it is given."""
+    named = headers.get("signature-input", "")
+    return Headers(raw=[(key, value) for key, value in headers.raw if key.decode("latin-1") in named or _signs(key)])
+
+
+def _signs(key: bytes) -> bool:
+    return key.decode("latin-1") in _SIGNING
 
 
 async def read_body(request: Request) -> bytes:

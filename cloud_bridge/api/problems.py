@@ -6,13 +6,18 @@ import logging
 from http import HTTPStatus
 from types import MappingProxyType
 
-from fastapi import FastAPI, Request, Response
-from fastapi.exceptions import RequestValidationError
+from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
 
 from cloud_bridge.errors import (
     BridgeError,
     ConflictError,
+    ForkedError,
+    HouseholdFrozenError,
+    MalformedError,
+    MandateRefusedError,
     MerchantAwayError,
     NotAuthenticError,
     OfferExpiredError,
@@ -32,7 +37,11 @@ _KNOWN: MappingProxyType[type[Exception], tuple[int, str]] = MappingProxyType(
         NotAuthenticError: (401, "not_authentic"),
         UnknownOrderError: (404, "unknown_order"),
         ConflictError: (409, "conflict"),
+        ForkedError: (409, "forked"),
+        HouseholdFrozenError: (409, "frozen"),
         TooLargeError: (413, "too_large"),
+        MalformedError: (422, "malformed"),
+        MandateRefusedError: (422, "mandate_refused"),
         OfferExpiredError: (422, "offer_expired"),
         TermsRefusedError: (422, "terms_refused"),
         MerchantAwayError: (503, "merchant_away"),
@@ -42,10 +51,9 @@ _KNOWN: MappingProxyType[type[Exception], tuple[int, str]] = MappingProxyType(
 _HIDDEN = "the bridge could not do this; it was logged"
 
 
-def install(app: FastAPI) -> None:
+def install(app: Starlette) -> None:
     """Let every error of the app be answered as a Problem."""
     app.add_exception_handler(BridgeError, _bridge_error)
-    app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _unforeseen)
 
@@ -63,15 +71,9 @@ async def _bridge_error(request: Request, exc: Exception) -> Response:
     status, code = known
     if status >= 500:
         log.warning("request_failed path=%s code=%s error=%s", request.url.path, code, exc)
+    elif isinstance(exc, MalformedError):
+        log.info("request_malformed path=%s reason=%s", request.url.path, exc)
     return answer(status, code, _HIDDEN if isinstance(exc, StoreError) else str(exc))
-
-
-async def _malformed(request: Request, exc: Exception) -> Response:
-    errors = exc.errors() if isinstance(exc, RequestValidationError) else []
-    where = ".".join(str(part) for part in errors[0]["loc"]) if errors else "body"
-    what = str(errors[0]["msg"]) if errors else "malformed"
-    log.info("request_malformed path=%s field=%s", request.url.path, where)
-    return answer(422, "malformed", f"{where}: {what}")
 
 
 async def _http_error(_request: Request, exc: Exception) -> Response:

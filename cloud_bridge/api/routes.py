@@ -1,114 +1,159 @@
 """The endpoints. Each reads strictly, calls one thing, and answers with a model of `wire`.
 
-FastAPI reads the annotations of the endpoints at run time, and some name local values, so they are not postponed here.
+What comes with a request is read once: the body's bytes are what the signature covers, and what the model is made of.
 """
 
-import asyncio
-import hashlib
-from collections.abc import Callable
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, TypeVar
 
-from fastapi import Depends, FastAPI, HTTPException, Path, Query, Request, Response
-from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from cloud_bridge.api import problems
-from cloud_bridge.api.authentic import Caller, Gatekeeper, read_body
+from cloud_bridge.api.authentic import Gatekeeper
+from cloud_bridge.api.webhooks import MerchantDoor
+from cloud_bridge.errors import MalformedError
 from cloud_bridge.intake import Intake
-from cloud_bridge.ports import Clock, Merchants, OrderStore
+from cloud_bridge.ports import Clock, OrderStore
 from cloud_bridge.prices import PriceDesk
-from cloud_bridge.wire import PATH_CANCEL, PATH_EVENTS, PATH_INTENTS, PATH_PRICES, EventPage, Id, Intent, PriceQuery
+from cloud_bridge.wire import (
+    PATH_CANCEL,
+    PATH_EVENTS,
+    PATH_HEAD,
+    PATH_INTENTS,
+    PATH_PRICES,
+    PATH_SETTLE,
+    EventPage,
+    Id,
+    Intent,
+    PriceQuery,
+    Settlement,
+)
 
 PATH_HEALTH = "/healthz"
-PATH_PROFILE = "/.well-known/ucp"
-PATH_WEBHOOK = "/webhooks/{merchant}"
 
 _EVENTS_MAX = 500
 _SEQ_MAX = 2**53
 
 Asked = TypeVar("Asked", bound=BaseModel)
+Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What the endpoints call. `followed` wakes the tracker; `profile` makes our profile document for a merchant."""
+    """What the endpoints call; `door` is where merchants come in."""
 
     gatekeeper: Gatekeeper
     intake: Intake
     prices: PriceDesk
     store: OrderStore
-    merchants: Merchants
     clock: Clock
-    followed: asyncio.Event
-    profile: Callable[[str | None], bytes]
+    door: MerchantDoor
 
 
-def create_app(desk: Desk) -> FastAPI:
+class _Named(BaseModel):
+    """Values of a path or a query, which are text; what is not asked for is not looked at."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class _IntentPath(_Named):
+    intent_id: Id
+
+
+class _HeadQuery(_Named):
+    after: Annotated[int, Field(ge=0, le=_SEQ_MAX)] = 0
+
+
+class _EventsQuery(_Named):
+    after: Annotated[int, Field(ge=0, le=_SEQ_MAX)] = 0
+    limit: Annotated[int, Field(ge=1, le=_EVENTS_MAX)] = 100
+
+
+def create_app(desk: Desk) -> Starlette:
     """The ASGI application: no pages of documentation, no cookies, nothing but these endpoints."""
-    app = FastAPI(title="restock-bridge", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
+    app = Starlette(routes=[*_hub_routes(desk), *desk.door.routes(), _route("GET", PATH_HEALTH, _show_health)])
+    app.router.redirect_slashes = False
     problems.install(app)
-    _add_hub_routes(app, desk)
-    _add_merchant_routes(app, desk)
-
-    @app.get(PATH_HEALTH)
-    async def health() -> Response:
-        return Response('{"status":"ok"}', media_type="application/json")
-
     return app
 
 
-def _add_hub_routes(app: FastAPI, desk: Desk) -> None:
-    caller_of = Depends(desk.gatekeeper)
+def _hub_routes(desk: Desk) -> list[Route]:
+    async def accept_intent(request: Request) -> Response:
+        caller = await desk.gatekeeper(request)
+        return _json(await desk.intake.accept(_body(Intent, caller.body), caller=caller.household))
 
-    @app.post(PATH_INTENTS)
-    async def accept_intent(caller: Annotated[Caller, caller_of]) -> Response:
-        intent = _read(Intent, caller.body)
-        return _json(await desk.intake.accept(intent, caller=caller.household))
+    async def cancel_intent(request: Request) -> Response:
+        caller = await desk.gatekeeper(request)
+        asked = _named(_IntentPath, request.path_params, where="path")
+        return _json(await desk.intake.cancel(asked.intent_id, caller=caller.household))
 
-    @app.post(PATH_CANCEL)
-    async def cancel_intent(caller: Annotated[Caller, caller_of], intent_id: Annotated[Id, Path()]) -> Response:
-        return _json(await desk.intake.cancel(intent_id, caller=caller.household))
+    async def settle_intent(request: Request) -> Response:
+        caller = await desk.gatekeeper(request)
+        asked = _named(_IntentPath, request.path_params, where="path")
+        settlement = _body(Settlement, caller.body)
+        return _json(await desk.intake.settle(settlement, intent_id=asked.intent_id, caller=caller.household))
 
-    @app.get(PATH_EVENTS)
-    async def list_events(
-        caller: Annotated[Caller, caller_of],
-        after: Annotated[int, Query(ge=0, le=_SEQ_MAX)] = 0,
-        limit: Annotated[int, Query(ge=1, le=_EVENTS_MAX)] = 100,
-    ) -> Response:
-        events = await desk.store.events_after(caller.household, after=after, limit=limit)
-        return _json(EventPage(events=events, next_after=events[-1].seq if events else after))
+    async def show_head(request: Request) -> Response:
+        caller = await desk.gatekeeper(request)
+        asked = _named(_HeadQuery, request.query_params, where="query")
+        return _json(await desk.store.head(caller.household, after=asked.after, now=desk.clock.now()))
 
-    @app.post(PATH_PRICES)
-    async def list_prices(caller: Annotated[Caller, caller_of]) -> Response:
-        return _json(await desk.prices.list_prices(_read(PriceQuery, caller.body)))
+    async def list_events(request: Request) -> Response:
+        caller = await desk.gatekeeper(request)
+        asked = _named(_EventsQuery, request.query_params, where="query")
+        events = await desk.store.events_after(caller.household, after=asked.after, limit=asked.limit)
+        return _json(EventPage(events=events, next_after=events[-1].seq if events else asked.after))
 
+    async def list_prices(request: Request) -> Response:
+        caller = await desk.gatekeeper(request)
+        return _json(await desk.prices.list_prices(_body(PriceQuery, caller.body)))
 
-def _add_merchant_routes(app: FastAPI, desk: Desk) -> None:
-    @app.get(PATH_PROFILE)
-    async def show_profile(merchant: Annotated[Id | None, Query()] = None) -> Response:
-        if merchant is not None and merchant not in desk.merchants:
-            raise HTTPException(404)
-        return Response(desk.profile(merchant), media_type="application/json")
-
-    @app.post(PATH_WEBHOOK)
-    async def take_webhook(request: Request, merchant: Annotated[Id, Path()]) -> Response:
-        sender = desk.merchants.get(merchant)
-        if sender is None:
-            raise HTTPException(404)
-        body = await read_body(request)
-        digest = hashlib.sha256(body).hexdigest()
-        if await desk.store.take_hint(merchant, sender.hint(body), digest=digest, now=desk.clock.now()):
-            desk.followed.set()
-        return Response(status_code=202)
+    return [
+        _route("POST", PATH_INTENTS, accept_intent),
+        _route("POST", PATH_CANCEL, cancel_intent),
+        _route("POST", PATH_SETTLE, settle_intent),
+        _route("GET", PATH_HEAD, show_head),
+        _route("GET", PATH_EVENTS, list_events),
+        _route("POST", PATH_PRICES, list_prices),
+    ]
 
 
-def _read(kind: type[Asked], body: bytes) -> Asked:
+async def _show_health(_request: Request) -> Response:
+    return Response('{"status":"ok"}', media_type="application/json")
+
+
+def _route(method: str, path: str, endpoint: Endpoint) -> Route:
+    route = Route(path, endpoint)
+    route.methods = {method}  # and not HEAD beside GET: a signature covers its method
+    return route
+
+
+def _body(kind: type[Asked], body: bytes) -> Asked:
     """What was asked. Only this is the caller's fault: any other model that does not hold is a bug of ours."""
     try:
         return kind.model_validate_json(body)
     except ValidationError as exc:
-        raise RequestValidationError(exc.errors()) from exc
+        raise _malformed(exc) from exc
+
+
+def _named(kind: type[Asked], values: Mapping[str, object], *, where: str) -> Asked:
+    try:
+        return kind.model_validate(dict(values))
+    except ValidationError as exc:
+        raise _malformed(exc, where) from exc
+
+
+def _malformed(exc: ValidationError, *where: str) -> MalformedError:
+    first = exc.errors(include_url=False, include_input=False)[0]
+    field = ".".join(str(part) for part in (*where, *first["loc"])) or "body"
+    return MalformedError(f"{field}: {first['msg']}")
 
 
 def _json(model: BaseModel) -> Response:

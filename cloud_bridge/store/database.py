@@ -1,76 +1,85 @@
-"""The one connection to the bridge's SQLite file: lock, durability, migrations, transactions.
+"""The bridge's database: a SQLite file of its own, or a PostgreSQL server that several bridges share.
 
-Exactly one connection writes and checkpoints, on a thread of its own, and a lock file keeps a second bridge away:
-SQLite before 3.51.3 can damage a WAL that two connections reset at once. A reader (the report) opens the file
-read-only and may do so while the bridge runs.
+Work runs on a small pool of threads, each transaction on one connection: one thread for SQLite, where exactly one
+connection writes and checkpoints, and a stated number for PostgreSQL. What differs between the two stands in
+`sqlite` and `postgres`; what is asked of both is the same.
 """
 
 from __future__ import annotations
 
 import asyncio
-import fcntl
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Protocol, Self, TypeVar
 
-import alembic.command
-import alembic.config
-from alembic.util import CommandError
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.engine import URL
+from pydantic import SecretStr
+from sqlalchemy import Connection, Engine, make_url
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.pool import StaticPool
 
 from cloud_bridge.errors import StoreError
+from cloud_bridge.store.postgres import PostgresServer
+from cloud_bridge.store.sqlite import SqliteFile
 
 Result = TypeVar("Result")
 
-_WANTED_PRAGMAS = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "trusted_schema": 0}
-_LOCK_SUFFIX = ".lock"
+
+class Place(Protocol):
+    """Where the tables are: opened once, closed once."""
+
+    def open(self) -> Engine:
+        """Check the settings that make a commit durable, migrate, and open for writing."""
+
+    def open_reader(self) -> Engine:
+        """Open for reading only, without a migration."""
+
+    def close(self) -> None:
+        """Let go of what `open` took beside the engine."""
 
 
 class Database:
-    """SQLite in WAL mode with synchronous=FULL: what a committed transaction wrote survives a power cut.
+    """What a committed transaction wrote survives a power cut.
 
-    Raises: StoreError when the file is held by another bridge, damaged, or newer than this program.
+    `shared` says that other bridges may work in it at the same time. A commit whose answer got lost is a StoreError,
+    too: then it may stand, and the fences of the next change find out.
     """
 
-    def __init__(self, url: str) -> None:
-        self._url = make_url(url)
+    def __init__(self, url: str, *, password: SecretStr | None = None, connections: int = 8) -> None:
+        parsed = make_url(url)
+        self.shared = parsed.get_backend_name() == "postgresql"
+        workers = connections if self.shared else 1
+        self._place: Place = (
+            PostgresServer(parsed, password=password, connections=connections) if self.shared else SqliteFile(parsed)
+        )
         self._engine: Engine | None = None
-        self._lock_fd: int | None = None
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
+        self._threads = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="store")
 
     def open(self) -> Self:
-        """Lock, open, check and migrate."""
-        self._lock_fd = _lock(_path(self._url))
+        """Open, check and migrate.
+
+        Raises: StoreError when the store is held by another bridge, damaged, not durable, or newer than this program.
+        """
         try:
-            self._engine = self._thread.submit(_open_writer, self._url).result()
+            self._engine = self._threads.submit(self._place.open).result()
         except BaseException:
             self.close()
             raise
         return self
 
     def open_reader(self) -> Self:
-        """Open for reading only; the file must exist."""
-        path = _path(self._url)
-        if not path.exists():
-            raise StoreError(f"{path} does not exist: run the bridge or `restock-bridge migrate` first")
-        url = URL.create("sqlite", database=f"file:{path}", query={"mode": "ro", "uri": "true"})
-        self._engine = _engine(url)
+        """Open for reading only; the tables must be there.
+
+        Raises: StoreError.
+        """
+        self._engine = self._place.open_reader()
         return self
 
     def close(self) -> None:
-        """Checkpoint, close and let the file go."""
-        self._thread.shutdown()
+        """End what runs, close, and let the place go."""
+        self._threads.shutdown()
         if self._engine is not None:
             self._engine.dispose()
             self._engine = None
-        if self._lock_fd is not None:
-            os.close(self._lock_fd)
-            self._lock_fd = None
+        self._place.close()
 
     def __enter__(self) -> Self:
         return self.open()
@@ -83,7 +92,7 @@ class Database:
 
         Raises: StoreError.
         """
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._transact, work)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._transact, work)
 
     def _transact(self, work: Callable[[Connection], Result]) -> Result:
         if self._engine is None:
@@ -93,79 +102,3 @@ class Database:
                 return work(connection)
         except SQLAlchemyError as exc:
             raise StoreError(f"the store failed: {exc}") from exc
-
-
-def _path(url: URL) -> Path:
-    return Path(url.database or "")
-
-
-def _lock(path: Path) -> int:
-    try:
-        fd = os.open(f"{path}{_LOCK_SUFFIX}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as exc:
-        raise StoreError(f"{path}: cannot be opened ({exc.strerror})") from exc
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as exc:
-        os.close(fd)
-        raise StoreError(f"{path} is held by another bridge: stop that one first") from exc
-    return fd
-
-
-def _engine(url: URL) -> Engine:
-    # An error's text goes into the log, and what an order is about must not: it goes without the statement's values.
-    return create_engine(url, poolclass=StaticPool, connect_args={"check_same_thread": False}, hide_parameters=True)
-
-
-def _open_writer(url: URL) -> Engine:
-    engine = _engine(url)
-    event.listen(engine, "connect", _configure)
-    event.listen(engine, "begin", _begin_immediate)
-    try:
-        with engine.begin() as connection:
-            _check(connection, url)
-            _migrate(connection)
-    except (SQLAlchemyError, CommandError) as exc:
-        engine.dispose()
-        raise StoreError(f"{_path(url)} cannot be used: {exc}") from exc
-    except StoreError:
-        engine.dispose()
-        raise
-    _path(url).chmod(0o600)
-    return engine
-
-
-def _configure(dbapi_connection: Any, _record: object) -> None:  # noqa: ANN401  sqlite3's own type
-    # The driver would begin transactions by itself, and late: `_begin_immediate` does it instead.
-    dbapi_connection.isolation_level = None
-    for statement in (
-        "PRAGMA journal_mode=WAL",
-        "PRAGMA synchronous=FULL",
-        "PRAGMA foreign_keys=ON",
-        "PRAGMA trusted_schema=OFF",
-        "PRAGMA secure_delete=ON",
-        "PRAGMA busy_timeout=2000",
-        "PRAGMA journal_size_limit=16777216",
-    ):
-        dbapi_connection.execute(statement)
-
-
-def _begin_immediate(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-
-def _check(connection: Connection, url: URL) -> None:
-    for name, wanted in _WANTED_PRAGMAS.items():
-        found = connection.exec_driver_sql(f"PRAGMA {name}").scalar()
-        if found != wanted:
-            raise StoreError(f"{_path(url)}: {name} is {found}, and {wanted} is wanted")
-    verdict = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
-    if verdict != "ok":
-        raise StoreError(f"{_path(url)} is damaged ({verdict}): restore a backup; nothing was sent")
-
-
-def _migrate(connection: Connection) -> None:
-    config = alembic.config.Config()
-    config.set_main_option("script_location", "cloud_bridge:migrations")
-    config.attributes["connection"] = connection
-    alembic.command.upgrade(config, "head")

@@ -2,49 +2,59 @@
 
 Two fences stand in every change of an order: the epoch it was claimed with, and the version it was read at. Events get
 their seq from the household's own row, so that a household's events are committed in the order of their seq.
+
+Leases of a store that bridges share are compared on one clock, the server's: the row keeps when the lease ends there,
+and the claimer is told when it ends on its own clock, counted from before it asked, so that it stops first. An attempt
+is recorded only while the lease runs. Rows are locked in one order, an order's row before its household's, so that no
+two transactions wait for each other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, case, false, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, case, false, func, insert, or_, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from cloud_bridge.core.order import FOLLOWING, Attempt, Change, OrderRecord, Said
 from cloud_bridge.core.outcome import Hint
 from cloud_bridge.errors import MerchantOrderTakenError, StaleClaimError
 from cloud_bridge.ports import Report, ReportLine
+from cloud_bridge.store import handovers
+from cloud_bridge.store.accepting import take
 from cloud_bridge.store.database import Database
+from cloud_bridge.store.grouping import Grouped
 from cloud_bridge.store.rows import from_order, to_attempt, to_event, to_order
 from cloud_bridge.store.tables import Instant, attempts, events, households, orders, webhooks
-from cloud_bridge.wire import OrderEvent, OrderState
+from cloud_bridge.wire import Head, OrderEvent, OrderState
 
 _HINTS_PER_ORDER_MAX = 100
+_SERVER_TIME = text("SELECT clock_timestamp()")
+
+
+def as_it_is(real: datetime) -> datetime:
+    """The server's time, where no virtual time is configured."""
+    return real
 
 
 class SqlOrderStore:
-    """Orders in a `Database`."""
+    """Orders in a `Database`. `shown` says what the bridge's clock shows at a real time of the database's server."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, shown: Callable[[datetime], datetime] = as_it_is) -> None:
         self._transact = database.transact
+        self._shared = database.shared
+        self._shown = shown
+        self._accept: Grouped[OrderRecord, OrderRecord] = Grouped(self._take)
 
     async def accept(self, order: OrderRecord) -> OrderRecord:
-        """Take a new order and tell its household, or answer with the one that has this id already."""
+        """Take a new order and tell its household, or answer with the one that has this id already.
 
-        def work(connection: Connection) -> OrderRecord:
-            known = _read(connection, order.household, order.intent_id)
-            if known is not None:
-                return known
-            _ensure_household(connection, order.household)
-            connection.execute(insert(orders).values(from_order(order)))
-            _tell(connection, order, (Said(order.state, None),))
-            return order
-
-        return await self._transact(work)
+        Raises: ForkedError; HouseholdFrozenError.
+        """
+        return await self._accept(order)
 
     async def find(self, household: str, intent_id: str) -> OrderRecord | None:
         """One order."""
@@ -52,30 +62,23 @@ class SqlOrderStore:
 
     async def attempts(self, order: OrderRecord) -> tuple[Attempt, ...]:
         """The order's attempts, oldest first."""
-        query = select(attempts).where(*_of(attempts, order)).order_by(attempts.c.n)
-        return await self._transact(lambda connection: tuple(to_attempt(row) for row in connection.execute(query)))
+        return await self._transact(lambda connection: _attempts_of(connection, order))
 
     async def claim(
         self, states: Collection[OrderState], *, now: datetime, lease_until: datetime, limit: int
     ) -> tuple[OrderRecord, ...]:
-        """Take up to `limit` due orders that nobody holds; each gets a new epoch."""
-        query = (
-            select(orders)
-            .where(
-                orders.c.state.in_([state.value for state in states]),
-                orders.c.due_at <= now,
-                or_(orders.c.lease_until.is_(None), orders.c.lease_until <= now),
-            )
-            .order_by(orders.c.due_at)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-        )
+        """Take up to `limit` due orders that nobody holds; each gets a new epoch.
+
+        The lease lasts from `now` to `lease_until`; on a shared store that long by the server's clock.
+        """
 
         def work(connection: Connection) -> tuple[OrderRecord, ...]:
+            lease_now = self._lease_time(connection, own=now)
+            query = _claimable(states, now=now, lease_now=lease_now).limit(limit)
             found = [to_order(row) for row in connection.execute(query)]
             claimed = [replace(order, epoch=order.epoch + 1, lease_until=lease_until) for order in found]
             for order in claimed:
-                values = {"epoch": order.epoch, "lease_until": lease_until}
+                values = {"epoch": order.epoch, "lease_until": lease_now + (lease_until - now)}
                 connection.execute(update(orders).where(*_of(orders, order)).values(values))
             return tuple(claimed)
 
@@ -93,11 +96,12 @@ class SqlOrderStore:
         """Make one change.
 
         Raises: StaleClaimError when the row is not the one that the change was made from, MerchantOrderTakenError when
-        another order has this merchant order; nothing is written then.
+        another order has this merchant order, HouseholdFrozenError when an attempt is to be recorded for a frozen
+        household; nothing is written then.
         """
 
         def work(connection: Connection) -> OrderRecord:
-            _write(connection, change, epoch=change.after.epoch)
+            _write(connection, change, epoch=change.after.epoch, lease_now=self._fence(connection, change))
             return change.after
 
         return await self._transact(work)
@@ -108,17 +112,39 @@ class SqlOrderStore:
         """Read, decide and write in one transaction, taking any claim away; None where there is no such order."""
 
         def work(connection: Connection) -> tuple[OrderRecord, bool] | None:
-            order = _read(connection, household, intent_id, lock=True)
-            if order is None:
-                return None
-            change = decide(order)
-            if change is None:
-                return order, False
-            taken = replace(change, after=replace(change.after, epoch=order.epoch + 1))
-            _write(connection, taken, epoch=order.epoch)
-            return taken.after, True
+            return _amend(connection, (household, intent_id), decide)
 
         return await self._transact(work)
+
+    async def settle(
+        self, household: str, intent_id: str, decide: Callable[[OrderRecord, Sequence[Attempt]], Change | None]
+    ) -> tuple[OrderRecord, bool] | None:
+        """As `amend`, for a decision that looks at the attempts, too.
+
+        Raises: MerchantOrderTakenError.
+        """
+
+        def work(connection: Connection) -> tuple[OrderRecord, bool] | None:
+            return _amend(
+                connection, (household, intent_id), lambda order: decide(order, _attempts_of(connection, order))
+            )
+
+        return await self._transact(work)
+
+    async def is_frozen(self, household: str) -> bool:
+        """Whether nothing may be sent for this household."""
+        return await self._transact(lambda connection: handovers.is_frozen(connection, household))
+
+    async def thaw(self, household: str) -> bool:
+        """Let a household order again; False where it was not frozen.
+
+        Raises: UnknownOrderError.
+        """
+        return await self._transact(lambda connection: handovers.thaw(connection, household))
+
+    async def head(self, household: str, *, after: int, now: datetime) -> Head:
+        """How far the bridge has come with this household."""
+        return await self._transact(lambda connection: handovers.head(connection, household, after=after, now=now))
 
     async def events_after(self, household: str, *, after: int, limit: int) -> tuple[OrderEvent, ...]:
         """This household's events with a higher seq, oldest first."""
@@ -134,7 +160,7 @@ class SqlOrderStore:
         """Keep a webhook of a known order once, and make that order due; False where it changed nothing."""
 
         def work(connection: Connection) -> bool:
-            row = connection.execute(_hinted(merchant, hint)).first()
+            row = connection.execute(_hinted(merchant, hint).with_for_update()).first()
             if row is None or row.due_at is None or _hint_is_spent(connection, row, digest):
                 return False
             values = {"household": row.household, "intent_id": row.intent_id, "merchant": merchant}
@@ -160,14 +186,43 @@ class SqlOrderStore:
         return await self._transact(work)
 
     async def resume(self, *, now: datetime) -> None:
-        """End all leases and look at every followed order: for the one bridge that holds the file, when it starts."""
+        """Look at every followed order, when a bridge starts; one that has the store to itself ends all leases, too."""
         followed = orders.c.state.in_([state.value for state in FOLLOWING])
 
         def work(connection: Connection) -> None:
-            connection.execute(update(orders).values(lease_until=None))
+            if not self._shared:
+                connection.execute(update(orders).values(lease_until=None))
             connection.execute(update(orders).where(followed, orders.c.due_at > now).values(due_at=now))
 
         await self._transact(work)
+
+    async def _take(self, wanted: Sequence[OrderRecord]) -> Sequence[OrderRecord | Exception]:
+        return await self._transact(lambda connection: take(connection, wanted))
+
+    def _lease_time(self, connection: Connection, *, own: datetime) -> datetime:
+        if not self._shared:
+            return own
+        return self._shown(connection.execute(_SERVER_TIME).scalar_one())
+
+    def _fence(self, connection: Connection, change: Change) -> datetime | None:
+        """When the lease must still run for this change to be made: now, by the server, where others may claim."""
+        dispatched = change.attempt is not None and change.attempt.finished_at is None
+        if not (dispatched and self._shared):
+            return None
+        return self._shown(connection.execute(_SERVER_TIME).scalar_one())
+
+
+def _claimable(states: Collection[OrderState], *, now: datetime, lease_now: datetime) -> Select[Any]:
+    return (
+        select(orders)
+        .where(
+            orders.c.state.in_([state.value for state in states]),
+            orders.c.due_at <= now,
+            or_(orders.c.lease_until.is_(None), orders.c.lease_until <= lease_now),
+        )
+        .order_by(orders.c.due_at)
+        .with_for_update(skip_locked=True)
+    )
 
 
 def _of(table: Any, key: Any) -> tuple[Any, Any]:  # noqa: ANN401  a table, and whatever carries the key
@@ -180,24 +235,46 @@ def _read(connection: Connection, household: str, intent_id: str, *, lock: bool 
     return None if row is None else to_order(row)
 
 
-def _ensure_household(connection: Connection, household: str) -> None:
-    query = select(households.c.id).where(households.c.id == household)
-    if connection.execute(query).first() is None:
-        connection.execute(insert(households).values(id=household, last_seq=0))
+def _attempts_of(connection: Connection, order: OrderRecord) -> tuple[Attempt, ...]:
+    query = select(attempts).where(*_of(attempts, order)).order_by(attempts.c.n)
+    return tuple(to_attempt(row) for row in connection.execute(query))
 
 
-def _write(connection: Connection, change: Change, *, epoch: int) -> None:
+def _amend(
+    connection: Connection, key: tuple[str, str], decide: Callable[[OrderRecord], Change | None]
+) -> tuple[OrderRecord, bool] | None:
+    order = _read(connection, *key, lock=True)
+    change = None if order is None else decide(order)
+    if order is None or change is None:
+        return None if order is None else (order, False)
+    taken = replace(change, after=replace(change.after, epoch=order.epoch + 1))
+    _write(connection, taken, epoch=order.epoch)
+    return taken.after, True
+
+
+def _write(connection: Connection, change: Change, *, epoch: int, lease_now: datetime | None = None) -> None:
     after = change.after
-    seen = and_(*_of(orders, after), orders.c.epoch == epoch, orders.c.version == after.version - 1)
+    seen = and_(*_of(orders, after), *_fences(after, epoch=epoch, lease_now=lease_now))
+    values = from_order(after)
+    if after.lease_until is not None:
+        del values["lease_until"]  # the row's own is by the clock that all bridges share
     try:
-        changed = connection.execute(update(orders).where(seen).values(from_order(after))).rowcount
+        changed = connection.execute(update(orders).where(seen).values(values)).rowcount
     except IntegrityError as exc:  # the one unique value that a change can bring in is the merchant's order id
         raise MerchantOrderTakenError(f"order {after.intent_id}: its merchant order belongs to another") from exc
     if changed != 1:
         raise StaleClaimError(f"order {after.intent_id} was changed by somebody else")
     if change.attempt is not None:
+        if change.attempt.finished_at is None:  # about to be sent
+            handovers.check_thawed(connection, after.household)
         _write_attempt(connection, after, change.attempt)
     _tell(connection, after, change.said)
+
+
+def _fences(after: OrderRecord, *, epoch: int, lease_now: datetime | None) -> tuple[ColumnElement[bool], ...]:
+    """What must hold of the row, beside its key, for a change to be made."""
+    unchanged = (orders.c.epoch == epoch, orders.c.version == after.version - 1)
+    return unchanged if lease_now is None else (*unchanged, orders.c.lease_until > lease_now)
 
 
 def _write_attempt(connection: Connection, order: OrderRecord, attempt: Attempt) -> None:
@@ -205,6 +282,7 @@ def _write_attempt(connection: Connection, order: OrderRecord, attempt: Attempt)
         "key": attempt.key,
         "body_sha256": attempt.body_sha256,
         "dispatched_at": attempt.dispatched_at,
+        "total_minor": attempt.total_minor,
         "finished_at": attempt.finished_at,
         "outcome": attempt.outcome,
         "reason": attempt.reason,

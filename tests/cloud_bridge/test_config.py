@@ -71,7 +71,19 @@ def test_the_defaults_stay_on_loopback(write) -> None:  # type: ignore[no-untype
         ('kind = "ucp"', 'kind = "simulated"', "merchants.0.kind = 'simulated'"),
         (base64.b64encode(bytes(32)).decode(), "AAAA", "households.0.public_key = 'AAAA'"),
         ("sqlite:///", "mysql:///", "store.url"),
+        ("sqlite:///", "postgresql+psycopg://bridge@db.example/", "?sslmode=verify-full"),
+        ("sqlite:///", "postgresql+psycopg://bridge@127.0.0.1/b?host=db.example&sslmode=", "folder of a unix socket"),
+        ("sqlite:///", "postgresql+psycopg://bridge@127.0.0.1/b?options=", "options is not among"),
+        ("[server]", "[worker]\nlease_s = 79.9\n[server]", "80 or more"),
         ("[server]", "[server", "not valid TOML"),
+        ('currency = "USD"', 'currency = "USD"\nwebhooks = "none"', "merchants.0.webhooks = 'none'"),
+        ('currency = "USD"', 'currency = "USD"\nap2 = true', "merchants.0.ap2 = True"),
+        (
+            'url = "http://127.0.0.1:8183"',
+            'url = "https://shop.example"\nwebhooks = "unsigned_hints"',
+            "webhooks without a signature are allowed on loopback only",
+        ),
+        ("sqlite:///", "postgresql+psycopg://bridge@/", "signing.key_file is wanted"),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_2(write, capsys, old: str, new: str, field: str) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
@@ -80,6 +92,22 @@ def test_a_mistake_is_one_line_and_exit_2(write, capsys, old: str, new: str, fie
     said = capsys.readouterr()
     assert (code, said.out, said.err.count("\n")) == (2, "", 1)
     assert field in said.err
+
+
+def test_a_password_in_the_stores_url_is_refused_and_not_shown(write, capsys) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+    """The line says where it belongs."""
+    path = write("sqlite:///", "postgresql+psycopg://bridge:very-secret@127.0.0.1/")
+    assert main(["run", "--config", str(path)]) == 2
+    said = capsys.readouterr().err
+    assert "RESTOCK_BRIDGE_DATABASE_PASSWORD" in said
+    assert "very-secret" not in said
+
+
+def test_the_bridges_key_lies_beside_its_store_unless_told_otherwise(write, tmp_path) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+    """So that one folder holds what has to be kept."""
+    assert load(write()).signing_key_file == tmp_path / "restock-bridge-key.pem"
+    elsewhere = write("[server]", '[signing]\nkey_file = "/etc/restock/key.pem"\n[server]')
+    assert load(elsewhere).signing_key_file == Path("/etc/restock/key.pem")
 
 
 def test_a_missing_token_names_its_variable(write, capsys, monkeypatch) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
@@ -92,9 +120,11 @@ def test_a_missing_token_names_its_variable(write, capsys, monkeypatch) -> None:
 def test_the_check_prints_effective_values_and_masks_secrets(write, capsys, monkeypatch) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
     """Defaults are shown, tokens are not."""
     monkeypatch.setenv(TOKEN, "very-secret")
+    monkeypatch.setenv("RESTOCK_BRIDGE_DATABASE_PASSWORD", "very-secret")
     assert main(["--check-config", "--config", str(write())]) == 0
     out = capsys.readouterr().out
     shown = json.loads(out)
+    assert shown["database_password"] == "**********"
     assert (shown["worker"]["poll_s"], shown["payment_tokens"]) == (60.0, {"grocer-1": "**********"})
     assert "very-secret" not in out
 

@@ -17,7 +17,10 @@ from cloud_bridge.wire import OrderState
 from tests.cloud_bridge.rig import HOUSEHOLD, MILK, Killed, Rig, accept
 from tests.cloud_bridge.sample_merchant import SampleMerchant, connect
 
-pytestmark = pytest.mark.merchant
+pytestmark = [
+    pytest.mark.merchant,
+    pytest.mark.parametrize("database_url", ["sqlite", "postgresql"], indirect=True),
+]
 S = OrderState
 
 

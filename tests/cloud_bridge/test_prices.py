@@ -9,7 +9,8 @@ import pytest
 from cloud_bridge.core.order import Detail
 from cloud_bridge.core.quote import Quote, Wanted
 from cloud_bridge.errors import MerchantAwayError, MerchantRefusedError
-from cloud_bridge.merchants.simulated import Fault, Shelf, SimulatedMerchant
+from cloud_bridge.merchants.simulated import Shelf, SimulatedMerchant
+from cloud_bridge.merchants.simulated_modes import Mode
 from cloud_bridge.prices import PriceDesk
 from cloud_bridge.wire import PriceQuery
 from tests.cloud_bridge.rig import MERCHANT, HandClock
@@ -67,7 +68,7 @@ async def test_a_price_that_cannot_be_told_is_not_available(values: dict[str, ob
 async def test_a_session_that_cannot_be_closed_costs_no_price() -> None:
     """The quote was good; an open session ends by itself."""
     merchant = _merchant()
-    merchant.faults = lambda request: Fault.BEFORE if request == "cancel" else None
+    merchant.faults = lambda request: Mode.AWAY if request == "cancel" else None
     assert await _available(merchant) == [True, True, True]
 
 

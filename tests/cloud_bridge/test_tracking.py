@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 
 import pytest
 
 from cloud_bridge.core.order import Detail, OrderRecord
-from cloud_bridge.core.outcome import Lookup, NeedsBuyer, Outcome, Progress, Standing
-from cloud_bridge.merchants.simulated import Fault, Shelf, SimulatedMerchant
-from cloud_bridge.wire import OrderState
+from cloud_bridge.core.outcome import Lookup, NeedsBuyer, Outcome, Placed, Progress, Standing
+from cloud_bridge.errors import MerchantAwayError
+from cloud_bridge.merchants.simulated import Shelf, SimulatedMerchant
+from cloud_bridge.merchants.simulated_modes import Mode
+from cloud_bridge.wire import Intent, OrderState
 from tests.cloud_bridge.rig import HOUSEHOLD, MILK, Rig, accept
 
 S = OrderState
@@ -22,11 +25,11 @@ class Forgetful(SimulatedMerchant):
 
     forgot: bool = True
 
-    async def place(self, session_id: str, *, key: str) -> Outcome:
+    async def place(self, session_id: str, *, key: str, leave: Intent | None = None) -> Outcome:
         """A person has to finish."""
         return NeedsBuyer("https://shop.example/finish")
 
-    async def get(self, session_id: str) -> Lookup:
+    async def get(self, session_id: str, *, reference: str | None = None) -> Lookup:
         """Nothing is known of the session, or it still waits."""
         return Standing.MISSING if self.forgot else NeedsBuyer("https://shop.example/finish")
 
@@ -91,7 +94,7 @@ async def test_an_order_without_a_word_for_thirty_days_never_arrived(
     rig.clock.pass_(hours=1)
     await rig.follow()
     order = await _found(rig, intent_id)
-    assert (order.state, order.due_at) == (S.NEVER_ARRIVED, None)
+    assert order.state is S.NEVER_ARRIVED
     assert (await rig.states())[-2:] == [seen, S.NEVER_ARRIVED]
 
 
@@ -103,9 +106,122 @@ async def test_a_merchant_that_is_gone_counts_as_silent_after_several_failures(
     intent_id = (await accept(rig, rig.signer.intent())).terms.intent_id
     await rig.place()
     rig.clock.pass_(days=60)
-    simulated.faults = lambda _: Fault.BEFORE
+    simulated.faults = lambda _: Mode.AWAY
     for _ in range(2):
         await rig.follow()
     assert (await _found(rig, intent_id)).state is S.PLACED
     await rig.follow()
     assert (await _found(rig, intent_id)).state is S.NEVER_ARRIVED
+
+
+async def test_a_parcel_that_comes_after_it_was_given_up_is_noticed(
+    make_rig: Callable[..., Rig], simulated: SimulatedMerchant
+) -> None:
+    """A lost order is asked about once a day for a while."""
+    rig = make_rig(simulated)
+    await accept(rig, rig.signer.intent())
+    await rig.place()
+    rig.clock.pass_(days=60)
+    await rig.follow()
+    assert (await rig.states())[-1] is S.NEVER_ARRIVED
+    simulated.progress["order-1"] = Progress.SHIPPED
+    rig.clock.pass_(days=1)
+    await rig.following.run_once()
+    assert (await rig.states())[-1] is S.NEVER_ARRIVED
+    simulated.progress["order-1"] = Progress.DELIVERED
+    rig.clock.pass_(days=1)
+    await rig.following.run_once()
+    assert (await rig.states())[-1] is S.DELIVERED
+
+
+@pytest.mark.parametrize("mode", [None, Mode.AWAY])
+@pytest.mark.parametrize(
+    ("progress", "wait_days", "state"),
+    [(Progress.PREPARING, 60, S.NEVER_ARRIVED), (Progress.PARTLY_DELIVERED, 1, S.PARTLY_DELIVERED)],
+)
+async def test_nothing_is_followed_for_ever(
+    make_rig: Callable[..., Rig],
+    simulated: SimulatedMerchant,
+    progress: Progress,
+    wait_days: int,
+    state: S,
+    mode: Mode | None,
+) -> None:
+    """After ninety more days a lost order, or the rest of one, is left as it is, also when nobody answers."""
+    rig = make_rig(simulated)
+    intent_id = (await accept(rig, rig.signer.intent())).terms.intent_id
+    await rig.place()
+    simulated.progress["order-1"] = progress
+    rig.clock.pass_(days=wait_days)
+    await rig.follow()
+    assert (await _found(rig, intent_id)).state is state
+    simulated.faults = lambda _: mode
+    rig.clock.pass_(days=89)
+    for _ in range(3):
+        await rig.follow()
+    assert (await _found(rig, intent_id)).due_at is not None
+    rig.clock.pass_(days=2)
+    for _ in range(3):
+        await rig.follow()
+    order = await _found(rig, intent_id)
+    assert (order.state, order.due_at) == (state, None)
+
+
+async def test_a_buyer_is_not_waited_for_at_a_merchant_that_is_gone(make_rig: Callable[..., Rig]) -> None:
+    """After the buyer's time and thirty days more the order ends; until then nobody knows, and it stays."""
+    merchant = Forgetful({MILK: Shelf("Whole milk 1 L", 179, 50)}, forgot=False)
+    rig = make_rig(merchant)
+    intent_id = (await accept(rig, rig.signer.intent(hold_s=0))).terms.intent_id
+    await rig.place()
+    following = Rig(rig.store, rig.clock, rig.signer, Away(merchant.shelves))
+    rig.clock.pass_(days=32)
+    for _ in range(5):
+        await following.follow()
+    assert (await _found(rig, intent_id)).state is S.NEEDS_BUYER
+    rig.clock.pass_(days=2)
+    await following.follow()
+    order = await _found(rig, intent_id)
+    assert (order.state, order.detail) == (S.EXPIRED, Detail.MERCHANT_AWAY)
+
+
+@dataclass(slots=True)
+class Away(SimulatedMerchant):
+    """Nobody answers, but for a word on when to come back."""
+
+    asks_s: float | None = None
+
+    async def get(self, session_id: str, *, reference: str | None = None) -> Lookup:
+        """Not now."""
+        raise MerchantAwayError("gone", retry_after_s=self.asks_s)
+
+
+async def test_what_a_merchant_asks_for_is_waited_when_an_order_is_followed(make_rig: Callable[..., Rig]) -> None:
+    """Retry-After counts here, too."""
+    merchant = Forgetful({MILK: Shelf("Whole milk 1 L", 179, 50)}, forgot=False)
+    rig = make_rig(merchant)
+    intent_id = (await accept(rig, rig.signer.intent(hold_s=0))).terms.intent_id
+    await rig.place()
+    await Rig(rig.store, rig.clock, rig.signer, Away(merchant.shelves, asks_s=900.0)).follow()
+    assert (await _found(rig, intent_id)).due_at == rig.clock.now() + timedelta(seconds=900)
+
+
+async def test_a_finished_session_that_tells_of_another_order_is_not_believed(make_rig: Callable[..., Rig]) -> None:
+    """The buyer finished something, and it was not ours."""
+    merchant = Forgetful({MILK: Shelf("Whole milk 1 L", 179, 50)}, forgot=False)
+    rig = make_rig(merchant)
+    intent_id = (await accept(rig, rig.signer.intent(hold_s=0))).terms.intent_id
+    await rig.place()
+    for found, state in ((Placed("x-1", 858, "USD", sku="eggs"), S.NEEDS_BUYER), (Placed("x-2", 858, "USD"), S.PLACED)):
+        await Rig(rig.store, rig.clock, rig.signer, Showing(merchant.shelves, found=found)).follow()
+        assert (await _found(rig, intent_id)).state is state
+
+
+@dataclass(slots=True)
+class Showing(SimulatedMerchant):
+    """Shows one order, whatever it is asked."""
+
+    found: Lookup = Standing.MISSING
+
+    async def get(self, session_id: str, *, reference: str | None = None) -> Lookup:
+        """That one."""
+        return self.found

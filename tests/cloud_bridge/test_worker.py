@@ -11,7 +11,8 @@ import pytest
 from cloud_bridge.core.order import PLACING, Detail
 from cloud_bridge.core.outcome import Lookup, Outcome, Placed, Standing
 from cloud_bridge.intake import Intake
-from cloud_bridge.merchants.simulated import Fault, Shelf, SimulatedMerchant
+from cloud_bridge.merchants.simulated import Shelf, SimulatedMerchant
+from cloud_bridge.merchants.simulated_modes import Mode
 from cloud_bridge.ports import CrashPoint
 from cloud_bridge.wire import Intent, OrderState
 from tests.cloud_bridge.rig import HOUSEHOLD, MILK, START, Rig, accept
@@ -99,7 +100,7 @@ async def test_a_merchant_that_is_away_keeps_the_order_held_and_is_told_once(
 ) -> None:
     """Nothing was sent, so the order waits; the household sees why; later it is placed."""
     await accept(rig, rig.signer.intent())
-    simulated.faults = lambda _: Fault.BEFORE
+    simulated.faults = lambda _: Mode.AWAY
     await rig.place(rounds_max=4)
     assert [(event.state, event.detail) for event in await rig.events()] == [(S.HELD, None), (S.HELD, "merchant_away")]
     simulated.faults = lambda _: None
@@ -113,7 +114,7 @@ async def test_an_order_whose_offer_ends_before_anything_was_sent_expires(
 ) -> None:
     """A merchant that comes back after the offer's end gets nothing."""
     await accept(rig, rig.signer.intent(offer_expires_at=START + timedelta(hours=1)))
-    simulated.faults = lambda _: Fault.BEFORE
+    simulated.faults = lambda _: Mode.AWAY
     await rig.place()
     simulated.faults = lambda _: None
     await rig.place()
@@ -124,7 +125,7 @@ async def test_an_order_whose_offer_ends_before_anything_was_sent_expires(
 async def test_a_lost_answer_is_looked_up_and_not_asked_again(rig: Rig, simulated: SimulatedMerchant) -> None:
     """The merchant sold and its answer got lost: unknown, then placed by the look-up, with one attempt."""
     await accept(rig, rig.signer.intent())
-    simulated.faults = lambda request: Fault.AFTER if request == "place" else None
+    simulated.faults = lambda request: Mode.RESET if request == "place" else None
     await rig.place()
     assert await rig.states() == [S.HELD, S.SENDING, S.UNKNOWN, S.PLACED]
     assert len(simulated.ledger) == 1
@@ -136,7 +137,7 @@ async def test_a_request_that_never_arrived_is_sent_again_under_the_same_key(
 ) -> None:
     """The session is still open, so the same attempt is repeated, and nothing is doubled."""
     intent = await accept(rig, rig.signer.intent())
-    faults = iter([Fault.BEFORE])
+    faults = iter([Mode.AWAY])
     simulated.faults = lambda request: next(faults, None) if request == "place" else None
     await rig.place()
     order = await rig.store.find(HOUSEHOLD, intent.terms.intent_id)
@@ -149,7 +150,7 @@ async def test_a_request_that_never_arrived_is_sent_again_under_the_same_key(
 async def test_no_key_is_used_past_half_its_life(rig: Rig, simulated: SimulatedMerchant) -> None:
     """Half a day after the first try the session is closed for good instead, and only then given up."""
     intent = await accept(rig, rig.signer.intent())
-    simulated.faults = lambda request: Fault.BEFORE if request == "place" else None
+    simulated.faults = lambda request: Mode.AWAY if request == "place" else None
     rig.clock.pass_(seconds=120)
     await rig.placing.run_once()
     rig.clock.pass_(hours=12)
@@ -169,7 +170,7 @@ async def test_a_refused_replay_is_not_believed_before_the_session_is_closed(
 ) -> None:
     """A no to the second request says nothing about the first one, which may still be on its way."""
     await accept(rig, rig.signer.intent())
-    faults = iter([Fault.BEFORE])
+    faults = iter([Mode.AWAY])
     simulated.faults = lambda request: next(faults, None) if request == "place" else None
     simulated.pays = False
     await rig.place()
@@ -182,7 +183,7 @@ async def test_what_nobody_can_tell_for_days_is_parked_and_still_looked_up(
 ) -> None:
     """Unknown stays unknown until the merchant speaks; the household sees it."""
     await accept(rig, rig.signer.intent())
-    simulated.faults = {"place": Fault.AFTER, "get": Fault.BEFORE}.get
+    simulated.faults = {"place": Mode.RESET, "get": Mode.AWAY}.get
     rig.clock.pass_(seconds=120)
     await rig.placing.run_once()
     rig.clock.pass_(hours=73)
@@ -259,7 +260,7 @@ async def test_a_session_that_got_dearer_after_a_lost_attempt_is_closed_and_not_
     """A replay pays today's price, so it is compared with the ceiling once more."""
     await accept(rig, rig.signer.intent(total_max_minor=900))
     simulated.reprices = True
-    faults = iter([Fault.BEFORE])
+    faults = iter([Mode.AWAY])
     simulated.faults = lambda request: next(faults, None) if request == "place" else None
     rig.clock.pass_(seconds=120)
     await rig.placing.run_once()
@@ -275,7 +276,7 @@ class Charging(SimulatedMerchant):
 
     charged: Placed = field(default_factory=lambda: Placed("order-1", 858, "USD"))
 
-    async def place(self, session_id: str, *, key: str) -> Outcome:
+    async def place(self, session_id: str, *, key: str, leave: Intent | None = None) -> Outcome:
         """The order, with another charge."""
         await SimulatedMerchant.place(self, session_id, key=key)
         return self.charged
@@ -307,14 +308,14 @@ async def test_a_charge_above_the_limit_is_told_and_stops_no_news(
 class Repeating(SimulatedMerchant):
     """Gives every order the same id."""
 
-    async def place(self, session_id: str, *, key: str) -> Outcome:
+    async def place(self, session_id: str, *, key: str, leave: Intent | None = None) -> Outcome:
         """The order, under the one id."""
         outcome = await SimulatedMerchant.place(self, session_id, key=key)
         return replace(outcome, merchant_order_id="X") if isinstance(outcome, Placed) else outcome
 
-    async def get(self, session_id: str) -> Lookup:
+    async def get(self, session_id: str, *, reference: str | None = None) -> Lookup:
         """The session, its order under the one id."""
-        found = await SimulatedMerchant.get(self, session_id)
+        found = await SimulatedMerchant.get(self, session_id, reference=reference)
         return replace(found, merchant_order_id="X") if isinstance(found, Placed) else found
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,13 +17,15 @@ from http_message_signatures.algorithms import ED25519
 
 from cloud_bridge.api.authentic import Gatekeeper
 from cloud_bridge.api.routes import Desk, create_app
+from cloud_bridge.api.webhooks import MerchantDoor
 from cloud_bridge.intake import Intake
-from cloud_bridge.merchants.simulated import Fault, Shelf, SimulatedMerchant
-from cloud_bridge.merchants.ucp_versions import agent_profile
+from cloud_bridge.merchants.simulated import Shelf, SimulatedMerchant
+from cloud_bridge.merchants.simulated_modes import Mode
+from cloud_bridge.merchants.webhook_verifiers import UnsignedHints
 from cloud_bridge.prices import PriceDesk
 from cloud_bridge.store.orders import SqlOrderStore
-from cloud_bridge.wire import EventPage, OrderEvent, OrderState, PriceList, Problem, Receipt
-from tests.cloud_bridge.rig import HOUSEHOLD, MERCHANT, MILK, START, HandClock, Rig, Signer
+from cloud_bridge.wire import EventPage, Head, OrderEvent, OrderState, PriceList, Problem, Receipt
+from tests.cloud_bridge.rig import HOUSEHOLD, MERCHANT, MILK, START, HandClock, Signer
 
 OWN = "http://127.0.0.1:8490"
 OTHER = Signer(household="home-2")
@@ -79,10 +83,16 @@ async def client(
         intake=Intake(store, keys=keys, merchants=merchants, clock=clock, bell=asyncio.Event()),
         prices=PriceDesk(merchants, clock=clock, new_key=iter(map(str, range(1_000))).__next__),
         store=store,
-        merchants=merchants,
         clock=clock,
-        followed=asyncio.Event(),
-        profile=lambda merchant: agent_profile(webhook_url=f"{OWN}/webhooks/{merchant}" if merchant else None),
+        door=MerchantDoor(
+            merchants=merchants,
+            verifiers={MERCHANT: UnsignedHints()},
+            store=store,
+            clock=clock,
+            followed=asyncio.Event(),
+            profile=lambda _, __: b"{}",
+            public_url=OWN,
+        ),
     )
     transport = httpx.ASGITransport(create_app(desk), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url=OWN) as opened:
@@ -284,36 +294,15 @@ async def test_prices_are_of_one_pack_with_delivery_and_nothing_is_bought(
 
 async def test_prices_of_a_merchant_that_is_away_are_a_problem(hub: Hub, simulated: SimulatedMerchant) -> None:
     """No answer is not the same as not available."""
-    simulated.faults = lambda _: Fault.BEFORE
+    simulated.faults = lambda _: Mode.AWAY
     query = {"merchant": MERCHANT, "delivery_ref": "home", "skus": [MILK]}
     assert _problem(await hub.ask("POST", "/v1/prices", json.dumps(query).encode())) == (503, "merchant_away")
 
 
-async def test_a_webhook_only_makes_the_order_due(
-    client: httpx.AsyncClient, hub: Hub, signer: Signer, make_rig: Callable[..., Rig], simulated: SimulatedMerchant
-) -> None:
-    """Forged, doubled or for an unknown order: no state changes by it, and one hint is one look."""
-    await hub.ask("POST", "/v1/intents", _body(signer))
-    rig = make_rig(simulated)
-    await rig.place()
-    await rig.follow()
-    told = await rig.states()
-    assert await rig.following.run_once() == 0
-    for body in (b"order-1", b"order-1", b"order-99", b""):
-        assert (await client.post(f"/webhooks/{MERCHANT}", content=body)).status_code == 202
-    assert await rig.following.run_once() == 1
-    assert await rig.following.run_once() == 0
-    assert await rig.states() == told
-    assert _problem(await client.post("/webhooks/nobody", content=b"order-1")) == (404, "not_found")
-
-
 async def test_health_and_profile_are_open(client: httpx.AsyncClient) -> None:
-    """The merchant finds the address for its events in our profile."""
+    """Neither asks who is calling."""
     assert (await client.get("/healthz")).json() == {"status": "ok"}
-    profile = (await client.get(f"/.well-known/ucp?merchant={MERCHANT}")).json()
-    urls = [each["config"]["webhook_url"] for each in profile["ucp"]["capabilities"] if "config" in each]
-    assert urls == [f"{OWN}/webhooks/{MERCHANT}"]
-    assert _problem(await client.get("/.well-known/ucp?merchant=nobody")) == (404, "not_found")
+    assert (await client.get("/.well-known/ucp")).json() == {}
 
 
 async def test_an_answer_of_our_own_that_does_not_hold_is_our_fault(
@@ -334,3 +323,44 @@ async def test_prices_in_a_currency_of_small_units_are_accepted(hub: Hub, signer
     total = 2 * 250_000_000 + 500
     body = _body(signer, unit_price_minor=250_000_000, total_minor=total, total_max_minor=total)
     assert (await hub.ask("POST", "/v1/intents", body)).status_code == 200
+
+
+async def test_a_number_that_comes_twice_freezes_the_household_and_the_head_says_so(hub: Hub, signer: Signer) -> None:
+    """Forked is told once; then all that is new is frozen, while what is known is answered as before."""
+    first = _body(signer, intent_id="i-1", handover=7)
+    accepted = await hub.ask("POST", "/v1/intents", first)
+    forked = await hub.ask("POST", "/v1/intents", _body(signer, intent_id="i-2", handover=7))
+    assert _problem(forked) == (409, "forked")
+    assert _problem(await hub.ask("POST", "/v1/intents", _body(signer, intent_id="i-3", handover=8))) == (409, "frozen")
+    assert (await hub.ask("POST", "/v1/intents", first)).content == accepted.content
+    head = Head.model_validate_json((await hub.ask("GET", "/v1/head")).content)
+    assert (head.frozen, head.handover, [each.intent_id for each in head.intents]) == (True, 7, ["i-1"])
+    assert Head.model_validate_json((await hub.ask("GET", "/v1/head?after=7")).content).intents == ()
+    assert _problem(await hub.ask("GET", "/v1/head?after=-1")) == (422, "malformed")
+
+
+async def test_a_word_about_an_order_that_is_not_in_doubt_settles_nothing(hub: Hub, signer: Signer) -> None:
+    """It is signed by the household and about this intent, or it is refused."""
+    await hub.ask("POST", "/v1/intents", _body(signer, intent_id="i-1"))
+    word = signer.settlement("i-1", said_at=START, found=False).model_dump_json()
+    answer = await hub.ask("POST", "/v1/intents/i-1/settle", word.encode())
+    assert answer.json() == {"intent_id": "i-1", "settled": False, "state": "held"}
+    assert _problem(await hub.ask("POST", "/v1/intents/i-2/settle", word.encode())) == (401, "not_authentic")
+    turned = word.replace('"found":false', '"found":true').encode()
+    assert _problem(await hub.ask("POST", "/v1/intents/i-1/settle", turned)) == (401, "not_authentic")
+    stranger = signer.settlement("i-9", said_at=START, found=False).model_dump_json().encode()
+    assert _problem(await hub.ask("POST", "/v1/intents/i-9/settle", stranger)) == (404, "unknown_order")
+
+
+async def test_a_digest_in_another_algorithm_is_checked_as_well(
+    client: httpx.AsyncClient, hub: Hub, signer: Signer
+) -> None:
+    """The usual digest is compared at once; any other goes through the library, and a wrong one is refused."""
+    body = _body(signer)
+    for covered, status in ((body, 200), (body + b" ", 401)):
+        request = client.build_request("POST", f"{OWN}/v1/intents", content=body)
+        digest = base64.b64encode(hashlib.sha512(covered).digest()).decode()
+        request.headers["content-digest"] = f"sha-512=:{digest}:"
+        covered_ids = ("@method", "@target-uri", "content-digest")
+        hub._sign(request, None, covered_component_ids=covered_ids, use_existing_digest=True)
+        assert (await client.send(request)).status_code == status

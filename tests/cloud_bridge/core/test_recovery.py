@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 
 from cloud_bridge.core.backoff import delay
+from cloud_bridge.core.capability import Capability, MerchantClass
+from cloud_bridge.core.keys import order_key
 from cloud_bridge.core.order import Attempt, AttemptOutcome
 from cloud_bridge.core.outcome import Lookup, NeedsBuyer, Open, Placed, Standing
 from cloud_bridge.core.quote import Quote, broken_term
-from cloud_bridge.core.recovery import ATTEMPTS_MAX, Doubt, Recovery, next_step
+from cloud_bridge.core.recovery import ATTEMPTS_MAX, Doubt, Recovery, is_ours, next_step, send_before
 from cloud_bridge.merchants.capabilities import UCP
 from cloud_bridge.wire import OrderState
 from tests.cloud_bridge.core.test_order import order
@@ -47,6 +49,9 @@ SOON, LATER, HALF = timedelta(minutes=1), timedelta(minutes=4), timedelta(hours=
         (Standing.MISSING, LATER, {"misses": 1}, Recovery.WAIT),
         (Standing.MISSING, LATER, {"misses": 2}, Recovery.GIVE_UP),
         (Standing.MISSING, SOON, {"misses": 9}, Recovery.WAIT),
+        (OPEN, SOON, {"frozen": True}, Recovery.WAIT),
+        (OPEN, SOON, {"leave_holds": False}, Recovery.CLOSE),
+        (OPEN, -SOON, {}, Recovery.CLOSE),
     ],
 )
 def test_a_look_up_leads_to_one_step(
@@ -54,12 +59,94 @@ def test_a_look_up_leads_to_one_step(
 ) -> None:
     """No replay past half the key's life, with another body, after a refusal or above the ceiling.
 
-    No proof before the lag is over.
+    No proof before the lag is over; nothing sent while frozen, without leave, or with a clock that went back.
     """
+    assert next_step(found, _doubt(after, changes)) is step
+
+
+def _doubt(after: timedelta, changes: dict[str, object], *, capability: Capability = UCP) -> Doubt:
     values: dict[str, Any] = {"attempts": (SENT,), "body_sha256": "a" * 64, **changes}
     record = replace(order(OrderState.UNKNOWN), misses=values.pop("misses", 0))
-    doubt = Doubt(order=record, capability=UCP, now=START + after, **values)
-    assert next_step(found, doubt) is step
+    return Doubt(order=record, capability=capability, now=START + after, **values)
+
+
+@pytest.mark.parametrize(
+    ("found", "after", "changes", "step"),
+    [
+        (Standing.MISSING, LATER, {"misses": 1}, Recovery.WAIT),
+        (Standing.MISSING, SOON, {"misses": 9}, Recovery.WAIT),
+        (Standing.MISSING, LATER, {"misses": 2}, Recovery.RESEND),
+        (OPEN, SOON, {"misses": 9}, Recovery.WAIT),
+        (OPEN, LATER, {"misses": 1}, Recovery.WAIT),
+        (OPEN, LATER, {"misses": 2}, Recovery.RESEND),
+        (Open(901, "USD"), SOON, {}, Recovery.CLOSE),
+        (Standing.MISSING, LATER, {"misses": 2, "frozen": True}, Recovery.WAIT),
+        (Standing.MISSING, LATER, {"misses": 2, "leave_holds": False}, Recovery.GIVE_UP),
+        (Standing.MISSING, HALF, {"misses": 2}, Recovery.GIVE_UP),
+        (OPEN, HALF, {"misses": 2}, Recovery.CLOSE),
+        (Standing.MISSING, timedelta(minutes=4), {"misses": 2, "attempts": (SENT,) * ATTEMPTS_MAX}, Recovery.GIVE_UP),
+        (Placed("o-1", 858, "USD"), SOON, {}, Recovery.ACCEPT),
+        (Standing.CLOSED, LATER, {}, Recovery.GIVE_UP),
+    ],
+)
+def test_class_b_is_asked_again_only_after_a_proof(
+    found: Lookup, after: timedelta, changes: dict[str, object], step: Recovery
+) -> None:
+    """Twice the lag and several misses, however often it was missed before; then the same order once more."""
+    class_b = replace(UCP, merchant_class=MerchantClass.B)
+    assert next_step(found, _doubt(after, changes, capability=class_b)) is step
+
+
+OURS = order_key("0" * 64)
+ASKED = (replace(SENT, total_minor=858), replace(SENT, n=2, total_minor=870))
+
+
+@pytest.mark.parametrize(
+    ("found", "attempts", "believed"),
+    [
+        (Placed("o-1", 858, "USD"), ASKED, True),
+        (Placed("o-1", 870, "USD"), ASKED, True),
+        (Placed("o-1", 858, "USD", OURS, MILK, 2), ASKED, True),
+        (Placed("o-1", 859, "USD"), ASKED, False),
+        (Placed("o-1", 100, "USD"), ASKED, False),
+        (Placed("o-1", 858, "EUR"), ASKED, False),
+        (Placed("o-1", 858, "USD", reference="0" * 36), ASKED, False),
+        (Placed("o-1", 858, "USD", sku="eggs"), ASKED, False),
+        (Placed("o-1", 858, "USD", quantity=3), ASKED, False),
+        (Placed("o-1", 900, "USD"), (SENT,), True),  # an attempt of before, whose price nobody kept
+        (Placed("o-1", 901, "USD"), (SENT,), False),
+        (Placed("o-1", 858, "USD", OURS), (), True),
+        (Placed("o-1", 901, "USD", OURS), (), False),
+    ],
+)
+def test_an_order_that_a_look_up_shows_is_believed_if_it_is_ours(
+    found: Placed, attempts: tuple[Attempt, ...], believed: bool
+) -> None:
+    """Reference, product and quantity where they are told, the currency, and exactly what was asked for."""
+    asked = replace(order(OrderState.UNKNOWN), terms=Signer().intent(total_max_minor=900).terms)
+    assert is_ours(found, asked, attempts) == believed
+    doubt = Doubt(order=asked, attempts=attempts or (SENT,), body_sha256="a" * 64, capability=UCP, now=START)
+    if attempts:
+        assert next_step(found, doubt) is (Recovery.ACCEPT if believed else Recovery.PARK)
+
+
+@pytest.mark.parametrize(
+    ("held_for", "offer_lasts", "window"),
+    [
+        (timedelta(0), timedelta(days=3), timedelta(hours=12)),
+        (timedelta(hours=2), timedelta(days=3), timedelta(hours=14)),
+        (timedelta(0), timedelta(hours=5), timedelta(hours=5)),
+    ],
+)
+def test_an_order_is_sent_within_half_a_keys_life_of_its_hold_or_not_at_all(
+    held_for: timedelta, offer_lasts: timedelta, window: timedelta
+) -> None:
+    """So that a merchant still knows the key, whatever a restored store has forgotten."""
+    terms = Signer().intent(offer_expires_at=START + offer_lasts).terms
+    held = replace(order(OrderState.HELD), terms=terms, hold_until=START + held_for)
+    assert send_before(held, UCP, at_least=timedelta(minutes=2)) == START + window
+    fast = send_before(held, UCP, at_least=timedelta(days=2))
+    assert fast == START + min(offer_lasts, held_for + timedelta(days=2))
 
 
 @pytest.mark.parametrize(
@@ -95,3 +182,9 @@ def test_waits_grow_and_stay_inside_their_bounds() -> None:
     waits = [delay(tries, first_s=30, longest_s=3_600, jitter=0.0).total_seconds() for tries in range(9)]
     assert waits == [30, 60, 120, 240, 480, 960, 1_920, 3_600, 3_600]
     assert delay(10**9, first_s=30, longest_s=3_600, jitter=0.999).total_seconds() > 1_800
+
+
+@pytest.mark.parametrize(("asked_s", "wait_s"), [(None, 30), (10.0, 30), (45.0, 45), (10.0**9, 3_600), (-5.0, 30)])
+def test_what_the_other_side_asks_for_is_honoured_within_bounds(asked_s: float | None, wait_s: float) -> None:
+    """It makes a wait longer, and never longer than the longest."""
+    assert delay(0, first_s=30, longest_s=3_600, jitter=0.0, asked_s=asked_s).total_seconds() == wait_s

@@ -1,0 +1,138 @@
+"""The numbers of the hubs' intents: one that comes twice freezes its household, and how far each household has come.
+
+What is checked here is checked in the caller's transaction, with the household's row locked, so it is right for
+concurrent requests, too; the unique index over household, hub and number stands behind it. A refusal is an answer and
+not raised: the freeze has to be committed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, select, tuple_, update
+
+from cloud_bridge.core.order import OrderRecord
+from cloud_bridge.errors import ForkedError, HouseholdFrozenError, RefusedError, UnknownOrderError
+from cloud_bridge.store.tables import households, orders
+from cloud_bridge.wire import Head, KnownIntent, OrderState, Terms
+
+_INTENTS_MAX = 100
+_TIES_MAX = 100  # hubs of one household that could use one number
+
+Key = tuple[str, str]
+
+
+def refuse(connection: Connection, fresh: Sequence[OrderRecord]) -> Mapping[Key, RefusedError]:
+    """Which of these new orders are refused, by household and intent; a fork freezes its household.
+
+    The rows of their households must be locked.
+    """
+    frozen = _frozen(connection, {order.household for order in fresh})
+    taken = _taken(connection, fresh)
+    refused: dict[Key, RefusedError] = {}
+    for order in fresh:
+        number = (order.household, order.terms.hub, order.terms.handover)
+        if order.household in frozen:
+            refused[order.household, order.intent_id] = _frozen_error(order.household)
+        elif taken.setdefault(number, order.intent_id) != order.intent_id:
+            _freeze(connection, order.household, at=order.accepted_at)
+            frozen.add(order.household)
+            refused[order.household, order.intent_id] = ForkedError(
+                f"number {order.terms.handover} of hub {order.terms.hub} stands for another intent: "
+                f"household {order.household} is frozen until the operator has looked"
+            )
+    return refused
+
+
+def check_thawed(connection: Connection, household: str) -> None:
+    """Lock the household's row, and check that something may be sent for it.
+
+    Raises: HouseholdFrozenError.
+    """
+    query = select(households.c.frozen_at).where(households.c.id == household).with_for_update()
+    if connection.execute(query).scalar() is not None:
+        raise _frozen_error(household)
+
+
+def is_frozen(connection: Connection, household: str) -> bool:
+    """Whether nothing may be sent for this household."""
+    return bool(_frozen(connection, {household}))
+
+
+def thaw(connection: Connection, household: str) -> bool:
+    """Let the household order again; False where it was not frozen.
+
+    Raises: UnknownOrderError when the bridge has never heard of it.
+    """
+    query = select(households.c.frozen_at).where(households.c.id == household).with_for_update()
+    row = connection.execute(query).first()
+    if row is None:
+        raise UnknownOrderError(f"there is no order of a household {household}")
+    connection.execute(update(households).where(households.c.id == household).values(frozen_at=None))
+    return row.frozen_at is not None
+
+
+def head(connection: Connection, household: str, *, after: int, now: datetime) -> Head:
+    """How far the bridge has come with this household, and the intents with a higher number than `after`."""
+    of_it = orders.c.household == household
+    standing = connection.execute(
+        select(households.c.last_seq, households.c.frozen_at).where(households.c.id == household)
+    ).first()
+    last = connection.execute(select(func.max(orders.c.handover)).where(of_it)).scalar()
+    query = select(orders).where(of_it, orders.c.handover > after).order_by(orders.c.handover, orders.c.hub)
+    rows = connection.execute(query.limit(_INTENTS_MAX + _TIES_MAX)).all()
+    return Head(
+        at=now,
+        handover=last or 0,
+        event_seq=0 if standing is None else standing.last_seq,
+        frozen=standing is not None and standing.frozen_at is not None,
+        intents=tuple(_known(row) for row in _page(rows)),
+    )
+
+
+def _frozen(connection: Connection, names: Collection[str]) -> set[str]:
+    query = select(households.c.id).where(households.c.id.in_(sorted(names)), households.c.frozen_at.is_not(None))
+    return set(connection.execute(query).scalars())
+
+
+def _taken(connection: Connection, fresh: Sequence[OrderRecord]) -> dict[tuple[str, str, int], str]:
+    numbers = [(order.household, order.terms.hub, order.terms.handover) for order in fresh]
+    number = (orders.c.household, orders.c.hub, orders.c.handover)
+    query = select(*number, orders.c.intent_id).where(tuple_(*number).in_(numbers))
+    return {(row.household, row.hub, row.handover): row.intent_id for row in connection.execute(query)}
+
+
+def _freeze(connection: Connection, household: str, *, at: datetime) -> None:
+    connection.execute(update(households).where(households.c.id == household).values(frozen_at=at))
+
+
+def _frozen_error(household: str) -> HouseholdFrozenError:
+    return HouseholdFrozenError(f"household {household} is frozen: two of its intents had one number")
+
+
+def _page(rows: Sequence[Row[Any]]) -> Sequence[Row[Any]]:
+    """At most `_INTENTS_MAX`, and never cut between two hubs that use one number: the next page begins after it."""
+    end = min(len(rows), _INTENTS_MAX)
+    while 0 < end < len(rows) and rows[end].handover == rows[end - 1].handover:
+        end -= 1
+    return rows[:end]
+
+
+def _known(row: Row[Any]) -> KnownIntent:
+    terms = Terms.model_validate_json(row.terms)
+    return KnownIntent(
+        intent_id=row.intent_id,
+        hub=row.hub,
+        handover=row.handover,
+        merchant=row.merchant,
+        sku=terms.sku,
+        quantity=terms.quantity,
+        currency=terms.currency,
+        total_minor=terms.total_minor,
+        total_max_minor=terms.total_max_minor,
+        deliver_by=terms.deliver_by,
+        state=OrderState(row.state),
+        accepted_at=row.accepted_at,
+    )

@@ -1,0 +1,1 @@
+"""Speed, measured against a stated baseline in the same run: `make bench`."""
