@@ -14,36 +14,42 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from edge_agent.adapters.announce import MqttDevices
-from edge_agent.adapters.clock import MappedClock
 from edge_agent.adapters.intake import MqttIntake
 from edge_agent.adapters.profiles import load_profiles, profile_folders
 from edge_agent.adapters.session_name import session_name
-from edge_agent.adapters.store.connection import Connection
+from edge_agent.adapters.store.connection import DISK_ERRORS
+from edge_agent.adapters.store.opening import OpenStore, open_store
 from edge_agent.adapters.store.readings import SqliteReadings
 from edge_agent.config import HubConfig, Secrets
 from edge_agent.core.decode import Decoder, Limits, native_filters
 from edge_agent.core.registry import Registry
-from edge_agent.folder import STORE_FILE, data_folder
+from edge_agent.errors import FailClosedError
+from edge_agent.folder import data_folder
 from edge_agent.pipeline.ingest import Ingest
 
 log = logging.getLogger(__name__)
+
+_STORE_RETRY_S = 5.0  # real time: the disk does not mend faster in a simulation
 
 
 @dataclass(frozen=True, slots=True)
 class IngestSide:
     """What must run for a message to be stored and acknowledged."""
 
-    connection: Connection
+    store: OpenStore
     readings: SqliteReadings
-    clock: MappedClock
     intake: MqttIntake
     devices: MqttDevices
     ingest: Ingest
 
     async def take_messages(self) -> None:
-        """Group after group, for ever."""
+        """Group after group, for ever; a group that the store cannot take is not acknowledged, and tried again."""
         while True:
-            await self.ingest.run_once()
+            try:
+                await self.ingest.run_once()
+            except (FailClosedError, *DISK_ERRORS) as exc:
+                log.critical("ingest_waits error=%s", exc)
+                await asyncio.sleep(_STORE_RETRY_S)
 
 
 async def run(config: HubConfig, secret: Secrets) -> None:
@@ -62,7 +68,7 @@ async def run(config: HubConfig, secret: Secrets) -> None:
             ingest = group.create_task(side.take_messages(), name="ingest")
             household_side = await asyncio.to_thread(importlib.import_module, "edge_agent.household_side")
             log.info("started home=%s page=http://%s:%d", config.home.id, config.web.host, config.web.port)
-            await household_side.work(config, side.connection, side.readings, clock=side.clock, stop=stop)
+            await household_side.work(config, side.store, side.readings, stop=stop)
             ingest.cancel()
     log.info("stopped")
 
@@ -70,9 +76,9 @@ async def run(config: HubConfig, secret: Secrets) -> None:
 def _wire_ingest(config: HubConfig, secret: Secrets, stack: AsyncExitStack) -> IngestSide:
     """Open the store and everything between it and the broker; the stack closes the store last."""
     folder = data_folder(config)
-    clock = MappedClock(config.clock)
-    connection = stack.enter_context(Connection(folder / STORE_FILE))
-    readings = SqliteReadings(connection)
+    store = stack.enter_context(open_store(folder, config))
+    clock = store.clock
+    readings = SqliteReadings(store.connection)
     registry = _load_profiles(config)
     client_id = config.mqtt.client_id or session_name(folder)
     user, password = secret.mqtt_user, secret.mqtt_password.get_secret_value()
@@ -94,9 +100,7 @@ def _wire_ingest(config: HubConfig, secret: Secrets, stack: AsyncExitStack) -> I
         group_max=config.mqtt.group_max,
         wait_s=config.mqtt.group_wait_s,
     )
-    return IngestSide(
-        connection=connection, readings=readings, clock=clock, intake=intake, devices=devices, ingest=ingest
-    )
+    return IngestSide(store=store, readings=readings, intake=intake, devices=devices, ingest=ingest)
 
 
 def _load_profiles(config: HubConfig) -> Registry:

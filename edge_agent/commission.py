@@ -17,14 +17,15 @@ from edge_agent.adapters.household import HouseholdFile
 from edge_agent.adapters.keys import load_or_create
 from edge_agent.adapters.passwords import Argon2Passwords
 from edge_agent.adapters.store.accounts import Accounts
-from edge_agent.adapters.store.connection import Connection
+from edge_agent.adapters.store.egress_ledger import EgressLedger
 from edge_agent.adapters.store.inspection import SqliteInspection
+from edge_agent.adapters.store.opening import open_store
 from edge_agent.adapters.store.orders import Orders
 from edge_agent.config import HubConfig
 from edge_agent.core.catalogue import Household
 from edge_agent.core.people import Account, Role
 from edge_agent.errors import ConfigurationError
-from edge_agent.folder import HOUSEHOLD_FILE, STORE_FILE, data_folder
+from edge_agent.folder import HOUSEHOLD_FILE, data_folder
 
 PASSWORD_LENGTH_MIN = 12
 _ALL = 1_000_000
@@ -40,10 +41,11 @@ def set_up(config: HubConfig, *, household_file: Path, owner: str, password: str
         raise ConfigurationError(f"password: {len(password)} characters; at least {PASSWORD_LENGTH_MIN} are needed")
     folder = data_folder(config)
     key = load_or_create(folder)
-    with Connection(folder / STORE_FILE) as connection:  # first: a running hub holds it, and nothing is changed then
+    # Opened first: a running hub holds it, and nothing is changed then.
+    with open_store(folder, config, keep_time=False) as store:
         HouseholdFile(folder / HOUSEHOLD_FILE).save(household)
         account = Account(name=owner, role=Role.OWNER, password_hash=Argon2Passwords().hash(password))
-        Accounts(connection).put_account(account)
+        Accounts(store.connection).put_account(account)
     return {"household": config.home.id, "hub": config.home.hub, "public_key": key.public_key_base64()}
 
 
@@ -68,8 +70,9 @@ def read_household(path: Path) -> Household:
 
 def report(config: HubConfig) -> Mapping[str, object]:
     """What the store holds, counted: for `restock-hub report --json`."""
-    with Connection(data_folder(config) / STORE_FILE) as connection:
-        inspection, orders = SqliteInspection(connection), Orders(connection)
+    with open_store(data_folder(config), config, keep_time=False) as store:
+        inspection, orders = SqliteInspection(store.connection), Orders(store.connection)
+        ledger = EgressLedger(store.connection, clock=store.clock)
         intents = orders.intents(live=False, limit=_ALL)
         signers = orders.signers()
         return {
@@ -78,7 +81,7 @@ def report(config: HubConfig) -> Mapping[str, object]:
             "readings": inspection.readings_count(),
             "quarantined": {str(reason): count for reason, count in inspection.quarantine_counts().items()},
             "prompts": dict(Counter(str(prompt.state) for prompt in orders.prompts(live=False, limit=_ALL))),
-            "answers": orders.answers(),
+            "answers": _answers(store.chain.event_counts()),
             "intents": [
                 {
                     "id": intent.id,
@@ -94,5 +97,11 @@ def report(config: HubConfig) -> Mapping[str, object]:
                 for intent in intents
             ],
             "authorities": len(signers),
-            "audit_ok": orders.audit_break() is None,
+            "audit_ok": store.chain.check() is None,
+            "ledger_ok": ledger.broken_at() is None,
         }
+
+
+def _answers(events: Mapping[str, int]) -> dict[str, int]:
+    """How often a person approved, snoozed and declined."""
+    return {name: events.get(f"prompt_{name}", 0) for name in ("approve", "snooze", "decline")}

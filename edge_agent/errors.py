@@ -6,13 +6,21 @@ HubError
 ├── DecodeError             a device's fault: the message is kept in quarantine with the reason
 ├── RefusedError            the caller may not, or no longer, do this: say why, change nothing
 │   ├── StaleTermsError     the terms on the page are not the terms that stand now
-│   └── NotAllowedError     the person lacks the role
+│   ├── NotAllowedError     the person lacks the role, or the amount is above their limit
+│   │   └── PinNeededError  the person's PIN was not given
+│   ├── BudgetError         the mandate has no room for this draw
+│   └── HandoverMovedError  another hand-over took this number: seal again
 ├── RetryLaterError         the outside is away: keep the work and try again
 │   ├── BridgeUnreachableError
 │   └── StoreBusyError
 ├── FailClosedError         a check that guards money failed: sends stop, ingest and pages go on
 │   ├── StoreCorruptError
-│   └── StoreFailedError
+│   ├── StoreFailedError
+│   ├── SendsStoppedError   something stands against sending: it is shown, and a person acts
+│   ├── HubForkedError      the bridge has met another hub with this one's identity
+│   ├── EgressRefusedError  a message that is not on the list of what may leave the home
+│   ├── PolicyTamperedError
+│   └── AuthorityTamperedError
 └── BugError                our own contradiction: report it
 """
 
@@ -52,7 +60,19 @@ class StaleTermsError(RefusedError):
 
 
 class NotAllowedError(RefusedError):
-    """The person's role does not allow this."""
+    """The person's role does not allow this, or not up to this amount."""
+
+
+class PinNeededError(NotAllowedError):
+    """The person has a PIN, and it was not given with this answer."""
+
+
+class BudgetError(RefusedError):
+    """The draw does not fit the mandate as it stands inside the transaction."""
+
+
+class HandoverMovedError(RefusedError):
+    """The terms carry a hand-over number that was given away meanwhile: seal and sign them again."""
 
 
 class RetryLaterError(HubError):
@@ -77,6 +97,26 @@ class StoreCorruptError(FailClosedError):
 
 class StoreFailedError(FailClosedError):
     """The disk under the store is full or fails; nothing more is acknowledged."""
+
+
+class SendsStoppedError(FailClosedError):
+    """Nothing is sent while a problem stands that `ports.Safety` names."""
+
+
+class HubForkedError(FailClosedError):
+    """The bridge holds another intent under this hub's number, or has frozen the household because of one."""
+
+
+class EgressRefusedError(FailClosedError):
+    """A message whose purpose, path or body is not on the list of what may leave the home."""
+
+
+class PolicyTamperedError(FailClosedError):
+    """The household's policy is not the one that its owner signed."""
+
+
+class AuthorityTamperedError(FailClosedError):
+    """A mandate or a leave is not the one that the household signed."""
 
 
 class BugError(HubError):

@@ -23,42 +23,51 @@ from hypercorn.typing import ASGIFramework
 from starlette.types import ASGIApp
 
 from edge_agent.adapters.bridge import BridgeClient
-from edge_agent.adapters.clock import MappedClock
+from edge_agent.adapters.clock import EffectiveClock
 from edge_agent.adapters.egress import Egress
 from edge_agent.adapters.forecaster import load_forecaster
 from edge_agent.adapters.household import HouseholdFile
 from edge_agent.adapters.keys import HouseholdKey, load_or_create
 from edge_agent.adapters.passwords import Argon2Passwords
-from edge_agent.adapters.store.accounts import Accounts
-from edge_agent.adapters.store.connection import Connection
+from edge_agent.adapters.store.connection import DISK_ERRORS
+from edge_agent.adapters.store.egress_ledger import EgressLedger
+from edge_agent.adapters.store.handover import SqliteHandovers
 from edge_agent.adapters.store.inspection import SqliteInspection
+from edge_agent.adapters.store.mandates import Mandates
+from edge_agent.adapters.store.merchants import Merchants
+from edge_agent.adapters.store.opening import OpenStore
 from edge_agent.adapters.store.orders import Orders
+from edge_agent.adapters.store.policies import Policies
 from edge_agent.adapters.store.readings import SqliteReadings
+from edge_agent.adapters.store.upkeep import Upkeep
 from edge_agent.config import HubConfig, WebConfig
-from edge_agent.errors import ConfigurationError, FailClosedError, RetryLaterError, StoreCorruptError
+from edge_agent.errors import ConfigurationError, FailClosedError, RetryLaterError
 from edge_agent.folder import HOUSEHOLD_FILE, data_folder
-from edge_agent.pipeline.answer import Answering, Home
+from edge_agent.leave_side import LeaveSide, wire_leave
+from edge_agent.pipeline.guard import Guard
+from edge_agent.pipeline.hand_over import Home
 from edge_agent.pipeline.overview import HomeOverview
 from edge_agent.pipeline.prices import PriceKeeper
+from edge_agent.pipeline.restore import Restore
 from edge_agent.pipeline.review import Review
 from edge_agent.pipeline.status import StatusRecorder
+from edge_agent.ports import CrashHook, no_crash
 from edge_agent.web.factory import create_app
 from edge_agent.web.parts import WebParts
 
 log = logging.getLogger(__name__)
 
 _STOP_WITHIN_S = 3.0
+_UPKEEP_EVERY_S = 60.0  # real time
 _PRICE_AGE_MAX = 3  # times the schedule: an older price is no price to ask with
 
 
-async def work(
-    config: HubConfig, connection: Connection, readings: SqliteReadings, *, clock: MappedClock, stop: asyncio.Event
-) -> None:
+async def work(config: HubConfig, store: OpenStore, readings: SqliteReadings, *, stop: asyncio.Event) -> None:
     """Wire this half and run it until `stop`."""
     key = load_or_create(data_folder(config))
+    ledger = EgressLedger(store.connection, clock=store.clock)
     egress = Egress(
-        connection=connection,
-        clock=clock,
+        ledger=ledger,
         key=key,
         household=config.home.id,
         url=config.bridge.url,
@@ -66,7 +75,7 @@ async def work(
     )
     with _listen(config.web) as listener:
         async with egress:
-            tasks = _wire(config, connection, readings, clock=clock, key=key, egress=egress)
+            tasks = _wire(config, store, readings, key=key, egress=egress, ledger=ledger)
             log.info("serving page=http://%s:%d", *listener.getsockname()[:2])
             await tasks.run(stop, listener)
 
@@ -76,12 +85,16 @@ class Tasks:
     """What runs side by side, once everything is wired."""
 
     config: HubConfig
-    clock: MappedClock
+    clock: EffectiveClock
     review: Review
+    leave: LeaveSide
     bridge: BridgeClient
     status: StatusRecorder
     prices: PriceKeeper
     orders: Orders
+    restore: Restore
+    guard: Guard
+    upkeep: Upkeep
     pages: ASGIApp
     wake: asyncio.Event
 
@@ -93,6 +106,7 @@ class Tasks:
                 group.create_task(self._drain_always(), name="drain"),
                 group.create_task(self._every(self.config.bridge.poll_every_s, self._follow), name="status"),
                 group.create_task(self._every(self.config.review.every_s, self._ask_prices), name="prices"),
+                group.create_task(self._every(_UPKEEP_EVERY_S * self.clock.speed, self._tidy), name="upkeep"),
             ]
             await serve(cast("ASGIFramework", self.pages), _server_config(listener), shutdown_trigger=stop.wait)
             for task in tasks:
@@ -104,8 +118,8 @@ class Tasks:
                 await turn()
             except RetryLaterError as exc:
                 log.warning("try_again_later turn=%s error=%s", turn.__name__, exc)
-            except FailClosedError as exc:
-                log.critical("sends_stopped error=%s", exc)
+            except (FailClosedError, *DISK_ERRORS) as exc:
+                log.critical("sends_stopped turn=%s error=%s", turn.__name__, exc)
             await self.clock.sleep(period_s)
 
     async def _drain_always(self) -> None:
@@ -116,8 +130,8 @@ class Tasks:
                 await self._drain()
             except RetryLaterError as exc:
                 log.warning("try_again_later turn=drain error=%s", exc)
-            except FailClosedError as exc:
-                log.critical("sends_stopped error=%s", exc)
+            except (FailClosedError, *DISK_ERRORS) as exc:
+                log.critical("sends_stopped turn=drain error=%s", exc)
             sleep = asyncio.create_task(self.clock.sleep(self.config.bridge.drain_every_s), name="drain_pause")
             woken = asyncio.create_task(self.wake.wait(), name="drain_wake")
             try:
@@ -127,17 +141,24 @@ class Tasks:
                 woken.cancel()
 
     async def _drain(self) -> None:
-        if not self.orders.outbox(limit=1):
-            return
-        broken = self.orders.audit_break()
-        if broken is not None:
-            raise StoreCorruptError(f"the audit log is broken at entry {broken}: nothing is sent; restore a backup")
-        await self.bridge.drain()
+        """Compare with the bridge where that is due, then send; whatever fails, compare again before the next order."""
+        try:
+            if self.restore.is_due or self.clock.doubt() is not None:
+                await self.restore.run_once()
+            await self.bridge.drain(check=self.guard.check)
+        except (RetryLaterError, FailClosedError):
+            self.restore.doubt()
+            raise
+
+    async def _tidy(self) -> None:
+        self.upkeep.run_once()
 
     async def _look(self) -> None:
         self.review.run_once()
+        self.leave.mandates.end_due()
 
     async def _follow(self) -> None:
+        await self.leave.afterwards.run_once()
         await self.status.run_once()
 
     async def _ask_prices(self) -> None:
@@ -147,43 +168,79 @@ class Tasks:
 
 def _wire(
     config: HubConfig,
-    connection: Connection,
+    store: OpenStore,
     readings: SqliteReadings,
     *,
-    clock: MappedClock,
     key: HouseholdKey,
     egress: Egress,
+    ledger: EgressLedger,
+    crash_hook: CrashHook = no_crash,
 ) -> Tasks:
     """Which adapter fulfils which port."""
-    orders = Orders(connection)
+    connection, clock = store.connection, store.clock
+    orders = Orders(connection, crash_hook=crash_hook)
     household = HouseholdFile(data_folder(config) / HOUSEHOLD_FILE)
     household.load()  # a wrong document is said at start, not at the first review
     wake = asyncio.Event()
-    bridge = BridgeClient(egress=egress, orders=orders, clock=clock)
+    merchants = Merchants(connection)
+    policies = Policies(connection, verify=key.verify)
+    bridge = BridgeClient(
+        egress=egress,
+        orders=orders,
+        merchants=merchants,
+        clock=clock,
+        hear_time=clock.compare,
+        crash_hook=crash_hook,
+    )
+    restore = Restore(
+        hub=config.home.hub,
+        bridge=bridge,
+        handovers=SqliteHandovers(connection),
+        mandates=Mandates(connection),
+        household=household,
+        clock=clock,
+    )
+    guard = Guard(
+        chain=store.chain,
+        clock=clock,
+        outgoing=orders,
+        policies=policies,
+        restore=restore,
+        verify=key.verify,
+        store_failure=lambda: connection.failure,
+    )
     forecaster = load_forecaster(artefact_folder(config.model.artefact_dir))
     log.info("forecaster source=%s", forecaster.source)
+    leave = wire_leave(
+        Home(household=config.home.id, hub=config.home.hub),
+        connection,
+        clock=clock,
+        orders=orders,
+        policies=policies,
+        household=household,
+        bridge=bridge,
+        merchants=merchants,
+        safety=guard,
+        signer=key,
+        new_id=_new_id,
+        wake=wake.set,
+        crash_hook=crash_hook,
+    )
     review = Review(
         clock=clock,
         readings=readings,
         orders=orders,
         household=household,
         forecaster=forecaster,
+        drawing=leave.drawing,
         new_id=_new_id,
         stale_after_s=config.review.stale_after_s,
         price_age_max_s=_PRICE_AGE_MAX * config.bridge.prices_every_s,
-    )
-    answering = Answering(
-        home=Home(household=config.home.id, hub=config.home.hub),
-        clock=clock,
-        household=household,
-        orders=orders,
-        signer=key,
-        new_id=_new_id,
-        wake=wake.set,
+        crash_hook=crash_hook,
     )
     parts = WebParts(
         clock=clock,
-        accounts=Accounts(connection),
+        accounts=leave.accounts,
         passwords=Argon2Passwords(),
         overview=HomeOverview(
             household=household,
@@ -192,18 +249,28 @@ def _wire(
             review=review,
             bridge=bridge,
         ),
-        answers=answering,
+        answers=leave.answering,
+        mandates=leave.mandates,
+        people=leave.people,
+        policies=leave.policies,
+        ledger=ledger,
+        safety=guard,
+        merchants=merchants,
     )
     return Tasks(
         config=config,
         clock=clock,
         review=review,
+        leave=leave,
         bridge=bridge,
         status=StatusRecorder(bridge=bridge, orders=orders),
         prices=PriceKeeper(
             bridge=bridge, orders=orders, household=household, clock=clock, every_s=config.bridge.prices_every_s
         ),
         orders=orders,
+        restore=restore,
+        guard=guard,
+        upkeep=Upkeep(connection, chain=store.chain, household=household),
         pages=create_app(parts, web=config.web, home=config.home),
         wake=wake,
     )

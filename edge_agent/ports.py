@@ -6,13 +6,18 @@ Times are aware UTC.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from enum import StrEnum
 from typing import Protocol
 
-from cloud_bridge.wire import OrderEvent
+from cloud_bridge.wire import CancelReceipt, Head, OrderEvent, Settlement, SettleReceipt
+from edge_agent.core.authority import AuthorityRow
 from edge_agent.core.catalogue import Household, Item
+from edge_agent.core.clock_trust import ClockDoubt
+from edge_agent.core.draw import DrawRequest
 from edge_agent.core.estimate import StockState
+from edge_agent.core.handover import HubKnowledge
 from edge_agent.core.intent import IntentChange, IntentRecord
 from edge_agent.core.messages import (
     Birth,
@@ -32,8 +37,8 @@ from edge_agent.core.messages import (
     StoredCursor,
 )
 from edge_agent.core.overview import BridgeStatus, DeviceOverview
-from edge_agent.core.people import Account, Session
-from edge_agent.core.prompt import PromptChange, PromptRecord
+from edge_agent.core.prompt import Endorsement, PromptChange, PromptRecord
+from edge_agent.core.safety import SafetyProblem
 from edge_agent.core.terms import Terms
 
 
@@ -50,14 +55,26 @@ class Clock(Protocol):
 class Bridge(Protocol):
     """The cloud bridge. Every call may raise BridgeUnreachableError; the work is kept."""
 
-    async def drain(self) -> int:
-        """Offer every waiting intent once; returns how many the bridge has answered for."""
+    async def drain(self, *, check: Callable[[], None]) -> int:
+        """Offer every waiting intent once; returns how many the bridge has answered for.
+
+        `check` is asked before each: it raises SendsStoppedError while nothing may be sent.
+        """
 
     async def fetch_events(self, *, after: int) -> tuple[tuple[OrderEvent, ...], int]:
         """Order events after a cursor, oldest first, and the cursor to ask with next."""
 
     async def fetch_prices(self, items: Sequence[Item], *, delivery_ref: str) -> list[Price]:
         """Today's prices of items whose products are bound to one merchant."""
+
+    async def fetch_head(self, *, after: int) -> Head:
+        """How far the bridge has come with this household, and the intents with a higher number than `after`."""
+
+    async def cancel(self, intent: IntentId) -> CancelReceipt | None:
+        """Ask to take an order back while it is held; None: the bridge does not know it (yet)."""
+
+    async def settle(self, settlement: Settlement) -> SettleReceipt:
+        """Say what a person found out of an order in doubt; raises RefusedError when the bridge refuses it for good."""
 
     def status(self) -> BridgeStatus:
         """Whether it answers, and since when an order waits for it."""
@@ -162,10 +179,45 @@ class OrderStore(Protocol):
     def change_prompt(self, change: PromptChange) -> PromptRecord:
         """Apply a change that `core.prompt` allows; raises RefusedError when the prompt has moved on meanwhile."""
 
+    def endorse(self, prompt: PromptId, *, terms_hash: str, by: str, at: datetime) -> None:
+        """Keep one person's word for a prompt that needs two; refused when it is no longer open on these terms."""
+
+    def endorsements(self, prompt: PromptId) -> tuple[Endorsement, ...]:
+        """Who has agreed to a prompt on the terms that stand now, oldest first."""
+
+    def next_handover(self) -> int:
+        """The number that the next intent's terms must carry; given away by `approve` only."""
+
     def approve(
-        self, change: PromptChange, *, intent: IntentRecord, terms: Terms, signature: bytes, body: bytes
+        self,
+        change: PromptChange,
+        *,
+        intent: IntentRecord,
+        terms: Terms,
+        signature: bytes,
+        body: bytes,
+        receipt: bytes,
+        draw: DrawRequest | None = None,
     ) -> IntentRecord:
-        """The hand-over, in one transaction: prompt, authority, reservation, intent, outbox, audit."""
+        """The hand-over, in one transaction: prompt, authority, ledger, intent, outbox, audit.
+
+        With `draw` the prompt is new, and the mandate is checked inside.
+
+        Raises: RefusedError when the prompt has moved on; HandoverMovedError when the terms carry another number than
+        the next; BudgetError when the draw does not fit.
+        """
+
+    def wish_cancel(self, intent: IntentId, *, by: str, at: datetime) -> IntentRecord:
+        """Take an order back: cancelled at once where the outbox was not taken yet, else kept as a wish for the bridge.
+
+        Raises: RefusedError when it is too late for either.
+        """
+
+    def cancel_wishes(self, *, limit: int) -> list[IntentId]:
+        """Orders that a person wants back and the bridge has not answered for, oldest first."""
+
+    def answer_cancel(self, intent: IntentId, change: IntentChange | None) -> None:
+        """The bridge has answered: the wish goes, and the intent follows."""
 
     def intent(self, intent: IntentId) -> IntentRecord | None:
         """One intent."""
@@ -185,6 +237,12 @@ class OrderStore(Protocol):
     def change_intents(self, changes: Sequence[IntentChange], *, cursor: int | None) -> list[IntentRecord]:
         """Apply changes that `core.intent` allows, and the status cursor with them, in one transaction."""
 
+    def asked_since(self, at: datetime) -> int:
+        """How many questions were put to the household at or after `at`; draws asked nobody."""
+
+    def drawn_since(self, at: datetime) -> int:
+        """How many draws were made at or after `at`."""
+
     def status_cursor(self) -> int:
         """The seq of the last order event that was applied."""
 
@@ -202,33 +260,121 @@ class HouseholdStore(Protocol):
         """The household as it stands; cheap when the file has not changed."""
 
 
-class AccountStore(Protocol):
-    """People and their sessions."""
-
-    def account(self, name: str) -> Account | None:
-        """One account by its name."""
-
-    def add_session(self, session: Session) -> None:
-        """Remember a session by the hash of its token."""
-
-    def session(self, token_hash: str, *, now: datetime) -> Session | None:
-        """The session, unless it has ended."""
-
-    def end_session(self, token_hash: str) -> None:
-        """Forget a session."""
-
-    def failed_logins(self, name: str, *, since: datetime) -> int:
-        """How often a wrong password was given for this name."""
-
-    def record_login(self, name: str, *, at: datetime, succeeded: bool) -> None:
-        """Count a login; a success clears the failures."""
-
-
 class Signer(Protocol):
     """The household's key. It never leaves the hub."""
 
     def sign(self, message: bytes) -> bytes:
         """Ed25519 signature of 64 bytes."""
 
+    def verify(self, message: bytes, signature: bytes) -> bool:
+        """Whether the household's key made this signature over this message."""
+
     def customer_ref(self, merchant: str) -> str:
         """HMAC-SHA256(household secret, merchant) in hex: one household has another name at each merchant."""
+
+
+class HandoverStore(Protocol):
+    """Numbers of hand-overs, and the intents that only the bridge knew."""
+
+    def knowledge(self) -> HubKnowledge:
+        """What this hub knows, to hold against what the bridge says."""
+
+    def reconcile(
+        self, taken: Sequence[tuple[int, IntentRecord]], *, overtaken: Sequence[IntentId], handover: int, at: datetime
+    ) -> None:
+        """Drop what may never be sent, keep what only the bridge knew, and go on after its last number: all or none."""
+
+    def accept_bridge(self, *, handover: int, event_seq: int, by: str) -> None:
+        """Go on from a bridge that knows less; what it has forgotten stays here as it is."""
+
+
+class AuditChain(Protocol):
+    """The audit log, as far as sending depends on it."""
+
+    def check(self) -> SafetyProblem | None:
+        """What is wrong with it; cheap after the first time."""
+
+    def record(self, event: Mapping[str, str | int]) -> None:
+        """Add one event that stands for itself."""
+
+
+class Waiting(Protocol):
+    """An order that has not been taken by the bridge yet."""
+
+    @property
+    def intent(self) -> IntentId:
+        """Which one."""
+
+
+class OutgoingStore(Protocol):
+    """What is about to be sent, and the leave for it."""
+
+    def outbox(self, *, limit: int) -> Sequence[Waiting]:
+        """What waits, oldest first; raises StoreCorruptError when a body is not the one that was approved."""
+
+    def authority(self, intent: IntentId) -> AuthorityRow | None:
+        """The leave of an intent."""
+
+
+class MerchantStore(Protocol):
+    """What is known of merchants."""
+
+    def merchant_class(self, merchant: str) -> str | None:
+        """A, B or C (`wire.PriceList`); None while the bridge has not said."""
+
+
+class JudgedClock(Clock, Protocol):
+    """The hub's time with how far it is believed."""
+
+    def doubt(self) -> ClockDoubt | None:
+        """Why the wall clock is not believed; None: it is."""
+
+    def wall(self) -> datetime:
+        """What the wall clock shows, believed or not."""
+
+    def vouch(self) -> None:
+        """A person calls the wall clock right."""
+
+
+class Safety(Protocol):
+    """Whether anything may be sent, and the two things that a person may say about it. `by` is the account's name."""
+
+    def problems(self) -> tuple[SafetyProblem, ...]:
+        """Why nothing is sent; empty: sends are allowed."""
+
+    def confirm_clock(self, by: str) -> None:
+        """A person has looked: the time that the page shows is right."""
+
+    def accept_bridge(self, by: str) -> None:
+        """A person has looked: go on with a bridge that has forgotten some orders."""
+
+
+class CrashPoint(StrEnum):
+    """Places between two durable steps. A campaign stops the process there; in service they do nothing."""
+
+    RECEIVED = "received"
+    INSERTED = "inserted"
+    STORED = "stored"
+    ACKNOWLEDGED = "acknowledged"
+    FORECAST = "forecast"
+    PROMPTED = "prompted"
+    ANSWER_RECEIVED = "answer_received"
+    ANSWER_CHECKED = "answer_checked"
+    ANSWER_STORED = "answer_stored"
+    OUTBOX_CLAIMED = "outbox_claimed"
+    SENT = "sent"
+    REPLY_READ = "reply_read"
+    REPLY_STORED = "reply_stored"
+    CHECKPOINTED = "checkpointed"
+    MIGRATING = "migrating"
+    FILE_WRITTEN = "file_written"
+    FILE_RENAMED = "file_renamed"
+    REVOKE_RECEIVED = "revoke_received"
+    PERIOD_ROLLED = "period_rolled"
+
+
+CrashHook = Callable[[CrashPoint], None]
+
+
+def no_crash(point: CrashPoint) -> None:
+    """Go on: what stands at a crash point in service."""

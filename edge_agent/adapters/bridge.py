@@ -6,73 +6,99 @@ work is kept. Only the bridge's own refusal of an intent (4xx with a Problem) is
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TypeVar
 
 from pydantic import ValidationError
 
 from cloud_bridge.wire import (
+    PATH_CANCEL,
     PATH_EVENTS,
+    PATH_HEAD,
     PATH_INTENTS,
     PATH_PRICES,
+    PATH_SETTLE,
+    CancelReceipt,
     EventPage,
+    Head,
     OrderEvent,
     PriceLine,
     PriceList,
     PriceQuery,
     Problem,
     Receipt,
+    Settlement,
+    SettleReceipt,
     WireModel,
 )
 from edge_agent.adapters.egress import Answer, Egress, Purpose
-from edge_agent.adapters.store.orders import Orders, OutboxRow
+from edge_agent.adapters.store.merchants import Merchants
+from edge_agent.adapters.store.orders import Orders
+from edge_agent.adapters.store.outbox import OutboxRow
 from edge_agent.core import intent as intents
 from edge_agent.core.catalogue import Item
-from edge_agent.core.intent import IntentState
-from edge_agent.core.messages import ItemId, Price
+from edge_agent.core.intent import IntentChange, IntentState
+from edge_agent.core.messages import IntentId, ItemId, Price
 from edge_agent.core.overview import BridgeStatus
-from edge_agent.errors import BridgeUnreachableError
-from edge_agent.ports import Clock
+from edge_agent.errors import BridgeUnreachableError, HubForkedError, RefusedError
+from edge_agent.ports import Clock, CrashHook, CrashPoint, no_crash
 
 _M = TypeVar("_M", bound=WireModel)
 _OUTBOX_GROUP = 20
 _EVENTS_PAGE = 100
-_REFUSED_STATUS = frozenset({400, 410, 422})
+_REFUSED_STATUS = frozenset({400, 404, 409, 410, 422})
 # Refusals that no repetition can cure; anything else (401, 408, 429, a proxy's own page) may pass, so the row stays.
-_FINAL_CODES = frozenset({"terms_refused", "offer_expired"})
+_FINAL_CODES = frozenset({"terms_refused", "offer_expired", "mandate_refused"})
+_FORKED_CODES = frozenset({"forked", "frozen"})
+_NO_PROBLEM = "no_problem_document"
 _CONFLICT_STATUS = 409  # the bridge holds another body under this id: what became of that one, nobody here knows
 
 
 class BridgeClient:
-    """Drains the outbox, fetches order events and the price list.
+    """Drains the outbox, asks and tells what else the bridge must know. Fulfils `ports.Bridge`.
+
+    `hear_time` is told the bridge's time.
 
     Raises: BridgeUnreachableError when the bridge gives no usable answer; everything is kept for the next try.
     """
 
-    def __init__(self, *, egress: Egress, orders: Orders, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        egress: Egress,
+        orders: Orders,
+        merchants: Merchants,
+        clock: Clock,
+        hear_time: Callable[[datetime], None],
+        crash_hook: CrashHook = no_crash,
+    ) -> None:
         self._egress = egress
         self._orders = orders
+        self._merchants = merchants
         self._clock = clock
+        self._hear_time = hear_time
+        self._crash_hook = crash_hook
         self._last_error: str | None = None
 
-    async def drain(self) -> int:
+    async def drain(self, *, check: Callable[[], None]) -> int:
         """Offer every waiting intent once; returns how many the bridge has answered for.
 
-        An answer that settles nothing keeps its row and lets the next one go; no answer at all ends the turn.
+        `check` is asked before each. An answer that settles nothing keeps its row and lets the next one go; no answer
+        at all ends the turn.
+
+        Raises: SendsStoppedError from `check`; HubForkedError when the bridge has met another hub with this identity.
         """
         answered, missed = 0, None
         for row in self._orders.outbox(limit=_OUTBOX_GROUP):
+            check()
+            if not self._orders.claim(row, at=self._clock.now()):
+                continue  # taken back while the ones before it were under way
+            self._crash_hook(CrashPoint.OUTBOX_CLAIMED)
             try:
-                answer = await self._send(Purpose.ORDER, "POST", PATH_INTENTS, body=row.body)
-            except BridgeUnreachableError as exc:
-                self._orders.record_attempt(row, error=str(exc))
-                raise
-            try:
-                self._settle(row, answer)
+                self._settle(row, await self._offer(row))
                 answered += 1
             except BridgeUnreachableError as exc:
-                self._orders.record_attempt(row, error=str(exc))
                 missed = exc
         if missed is not None:
             raise missed
@@ -80,8 +106,8 @@ class BridgeClient:
 
     async def fetch_events(self, *, after: int) -> tuple[tuple[OrderEvent, ...], int]:
         """Order events after a cursor, oldest first, and the cursor to ask with next."""
-        answer = await self._send(Purpose.ORDER_STATUS, "GET", f"{PATH_EVENTS}?after={after}&limit={_EVENTS_PAGE}")
-        page = self._parse(EventPage, answer)
+        answer = await self._send(Purpose.ORDER_STATUS, f"{PATH_EVENTS}?after={after}&limit={_EVENTS_PAGE}")
+        page = _parse(EventPage, answer)
         return page.events, page.next_after
 
     async def fetch_prices(self, items: Sequence[Item], *, delivery_ref: str) -> list[Price]:
@@ -90,10 +116,34 @@ class BridgeClient:
         query = PriceQuery(
             merchant=merchant, delivery_ref=delivery_ref, skus=tuple(sorted({item.product.sku for item in items}))
         )
-        answer = await self._send(Purpose.PRICES, "POST", PATH_PRICES, body=query.model_dump_json().encode())
-        lines = {line.sku: line for line in self._parse(PriceList, answer).lines}
+        told = _parse(PriceList, await self._send(Purpose.PRICES, PATH_PRICES, body=_body(query)))
+        self._hear_time(told.at)
         now = self._clock.now()
+        self._merchants.note(merchant, told.merchant_class, at=now)
+        lines = {line.sku: line for line in told.lines}
         return [_price(item, lines[item.product.sku], now=now) for item in items if item.product.sku in lines]
+
+    async def fetch_head(self, *, after: int) -> Head:
+        """How far the bridge has come with this household, and the intents with a higher number than `after`."""
+        head = _parse(Head, await self._send(Purpose.HEAD, f"{PATH_HEAD}?after={after}"))
+        self._hear_time(head.at)
+        return head
+
+    async def cancel(self, intent: IntentId) -> CancelReceipt | None:
+        """Ask to take an order back while it is held; None: the bridge does not know it (yet)."""
+        answer = await self._send(Purpose.CANCEL, PATH_CANCEL.format(intent_id=intent))
+        if answer.status_code == 404 and _problem_code(answer) == "unknown_order":
+            return None
+        return _parse(CancelReceipt, answer)
+
+    async def settle(self, settlement: Settlement) -> SettleReceipt:
+        """Say what a person found out of an order in doubt; raises RefusedError when the bridge refuses it for good."""
+        target = PATH_SETTLE.format(intent_id=settlement.verdict.intent_id)
+        answer = await self._send(Purpose.SETTLE, target, body=_body(settlement))
+        code = _problem_code(answer)
+        if answer.status_code in _REFUSED_STATUS and code != _NO_PROBLEM:
+            raise RefusedError(f"the order service does not take that for {settlement.verdict.intent_id}: {code}")
+        return _parse(SettleReceipt, answer)
 
     def status(self) -> BridgeStatus:
         """Whether it answers, and since when an order waits for it."""
@@ -104,9 +154,18 @@ class BridgeClient:
             last_error=self._last_error or (waiting[0].last_error if waiting else None),
         )
 
-    async def _send(self, purpose: Purpose, method: str, path: str, *, body: bytes = b"") -> Answer:
+    async def _offer(self, row: OutboxRow) -> Answer:
         try:
-            answer = await self._egress.send(purpose, method, path, body=body)
+            answer = await self._send(Purpose.ORDER, PATH_INTENTS, body=row.body)
+        except BridgeUnreachableError as exc:
+            self._orders.record_attempt(row, error=str(exc))
+            raise
+        self._crash_hook(CrashPoint.REPLY_READ)
+        return answer
+
+    async def _send(self, purpose: Purpose, target: str, *, body: bytes = b"") -> Answer:
+        try:
+            answer = await self._egress.send(purpose, target, body=body)
         except BridgeUnreachableError as exc:
             self._last_error = str(exc)
             raise
@@ -114,28 +173,41 @@ class BridgeClient:
         return answer
 
     def _settle(self, row: OutboxRow, answer: Answer) -> None:
-        record = self._orders.intent(row.intent)
-        if record is None or record.state is not IntentState.APPROVED:
-            self._orders.record_answer(row, None)
-            return
-        now = self._clock.now()
-        code = _problem_code(answer)
-        if answer.status_code == _CONFLICT_STATUS and code == "conflict":
-            change = intents.step(record, IntentState.UNKNOWN, at=now, detail=code)
-        elif answer.status_code in _REFUSED_STATUS and _ends(code, first_try=row.attempts == 0):
-            change = intents.step(record, IntentState.REJECTED, at=now, detail=code)
-        else:
-            receipt = self._parse(Receipt, answer)
-            change = intents.step(record, IntentState(receipt.state.value), at=now)
-        self._orders.record_answer(row, change)
-
-    def _parse(self, model: type[_M], answer: Answer) -> _M:
-        if answer.status_code not in {200, 201, 202}:
-            raise BridgeUnreachableError(f"the bridge answered {answer.status_code} ({_problem_code(answer)})")
+        """What an answer to an order means for it, in one transaction."""
         try:
-            return model.model_validate_json(answer.body)
-        except ValidationError as exc:
-            raise BridgeUnreachableError(f"the bridge's answer is not a {model.__name__}") from exc
+            change, taken = self._meaning(row, answer)
+        except (BridgeUnreachableError, HubForkedError) as exc:
+            self._orders.record_attempt(row, error=str(exc))
+            raise
+        self._orders.record_answer(row, change, taken=taken)
+        self._crash_hook(CrashPoint.REPLY_STORED)
+
+    def _meaning(self, row: OutboxRow, answer: Answer) -> tuple[IntentChange | None, bool]:
+        """The step of the intent, and whether the bridge has it now."""
+        record, now, code = self._orders.intent(row.intent), self._clock.now(), _problem_code(answer)
+        if answer.status_code == _CONFLICT_STATUS and code in _FORKED_CODES:
+            raise HubForkedError(f"the order service answered {code!r} to intent {row.intent}")
+        if record is None or record.state is not IntentState.APPROVED:
+            return None, True  # its events came before this answer
+        if answer.status_code == _CONFLICT_STATUS and code == "conflict":
+            return intents.step(record, IntentState.UNKNOWN, at=now, detail=code), True
+        if answer.status_code in _REFUSED_STATUS and _ends(code, first_try=row.attempts == 0):
+            return intents.step(record, IntentState.REJECTED, at=now, detail=code), False
+        receipt = _parse(Receipt, answer)
+        return intents.step(record, IntentState(receipt.state.value), at=now), True
+
+
+def _parse(model: type[_M], answer: Answer) -> _M:
+    if answer.status_code not in {200, 201, 202}:
+        raise BridgeUnreachableError(f"the bridge answered {answer.status_code} ({_problem_code(answer)})")
+    try:
+        return model.model_validate_json(answer.body)
+    except ValidationError as exc:
+        raise BridgeUnreachableError(f"the bridge's answer is not a {model.__name__}") from exc
+
+
+def _body(message: WireModel) -> bytes:
+    return message.model_dump_json().encode()
 
 
 def _ends(code: str, *, first_try: bool) -> bool:
@@ -163,4 +235,4 @@ def _problem_code(answer: Answer) -> str:
     try:
         return Problem.model_validate_json(answer.body).code
     except ValidationError:
-        return "no_problem_document"
+        return _NO_PROBLEM

@@ -18,6 +18,7 @@ from tinydb.storages import Storage
 
 from edge_agent.core.catalogue import Household, Item, Preferences
 from edge_agent.errors import ConfigurationError
+from edge_agent.ports import CrashHook, CrashPoint, no_crash
 
 log = logging.getLogger(__name__)
 
@@ -29,8 +30,9 @@ _PREFERENCES = "preferences"
 class AtomicJsonStorage(Storage):
     """TinyDB storage: temporary file, fsync, rename, fsync of the folder; the file before is kept as `.last`."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, crash_hook: CrashHook = no_crash) -> None:
         self._path = Path(path)
+        self._crash_hook = crash_hook
 
     def read(self) -> dict[str, dict[str, Any]] | None:
         """The whole document, or None when there is none yet."""
@@ -57,11 +59,13 @@ class AtomicJsonStorage(Storage):
             file.flush()
             os.fsync(file.fileno())
         temporary.chmod(0o600)
+        self._crash_hook(CrashPoint.FILE_WRITTEN)
         if self._path.exists():
             last = self._path.with_suffix(".last")
             last.unlink(missing_ok=True)
             os.link(self._path, last)
         temporary.replace(self._path)
+        self._crash_hook(CrashPoint.FILE_RENAMED)
         folder = os.open(self._path.parent, os.O_RDONLY)
         try:
             os.fsync(folder)
@@ -76,8 +80,9 @@ class HouseholdFile:
     edit that does not fit is logged, and the household goes on as it was.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, crash_hook: CrashHook = no_crash) -> None:
         self._path = path
+        self._crash_hook = crash_hook
         self._seen: tuple[int, int] | None = None
         self._household: Household | None = None
 
@@ -96,7 +101,7 @@ class HouseholdFile:
 
     def save(self, household: Household) -> None:
         """Write all documents anew."""
-        with TinyDB(str(self._path), storage=AtomicJsonStorage) as database:
+        with TinyDB(str(self._path), self._crash_hook, storage=AtomicJsonStorage) as database:
             database.storage.write(
                 {
                     _ITEMS: _numbered([item.model_dump(mode="json") for item in household.items]),

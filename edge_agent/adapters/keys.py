@@ -1,31 +1,28 @@
-"""The household's key and secret: two files that never leave the hub, readable by its own user only."""
+"""The household's key: a file that never leaves the hub, readable by its own user only."""
 
 from __future__ import annotations
 
 import base64
-import hmac
-import secrets
-from hashlib import sha256
 from pathlib import Path
 
 import httpx
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from http_message_signatures import HTTPMessageSigner, HTTPSignatureKeyResolver, algorithms
 
+from edge_agent.adapters.sealing import HouseholdSecret, load_secret
 from edge_agent.adapters.secret_file import load_or_make
 from edge_agent.errors import ConfigurationError
 
 _KEY_FILE = "household.key"
-_SECRET_FILE = "household.secret"  # noqa: S105 - a file name
-_SECRET_BYTES = 32
 _COVERED = ("@method", "@target-uri")
 
 
 class HouseholdKey(HTTPSignatureKeyResolver):
     """Signs terms and requests as the household. Fulfils `ports.Signer`."""
 
-    def __init__(self, *, key: Ed25519PrivateKey, secret: bytes) -> None:
+    def __init__(self, *, key: Ed25519PrivateKey, secret: HouseholdSecret) -> None:
         self._key = key
         self._secret = secret
         self._signer = HTTPMessageSigner(signature_algorithm=algorithms.ED25519, key_resolver=self)
@@ -34,9 +31,17 @@ class HouseholdKey(HTTPSignatureKeyResolver):
         """Ed25519 signature of 64 bytes."""
         return self._key.sign(message)
 
+    def verify(self, message: bytes, signature: bytes) -> bool:
+        """Whether this signature over this message is the household's."""
+        try:
+            self._key.public_key().verify(signature, message)
+        except InvalidSignature:
+            return False
+        return True
+
     def customer_ref(self, merchant: str) -> str:
         """HMAC-SHA256(household secret, merchant) in hex: one household has another name at each merchant."""
-        return hmac.new(self._secret, merchant.encode(), sha256).hexdigest()
+        return self._secret.customer_ref(merchant)
 
     def public_key_base64(self) -> str:
         """The raw public key, 32 bytes in base64, for the bridge's configuration."""
@@ -69,13 +74,13 @@ def load_or_create(folder: Path) -> HouseholdKey:
 
     Raises: ConfigurationError when a key file is there and cannot be used.
     """
-    secret = load_or_make(folder / _SECRET_FILE, make=lambda: secrets.token_bytes(_SECRET_BYTES))
+    secret = load_secret(folder)
     pem = load_or_make(folder / _KEY_FILE, make=_new_key)
     try:
         key = serialization.load_pem_private_key(pem, password=None)
     except ValueError as exc:
         raise ConfigurationError(f"{folder / _KEY_FILE}: not a private key; restore it from a backup") from exc
-    if not isinstance(key, Ed25519PrivateKey) or len(secret) != _SECRET_BYTES:
+    if not isinstance(key, Ed25519PrivateKey):
         raise ConfigurationError(f"{folder}: the household's key files are damaged; restore them from a backup")
     return HouseholdKey(key=key, secret=secret)
 

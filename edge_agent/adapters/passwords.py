@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import secrets
 
 from argon2 import PasswordHasher, Type
@@ -23,7 +24,6 @@ class Argon2Passwords:
 
     def __init__(self, *, memory_kib: int = MEMORY_KIB, passes: int = PASSES) -> None:
         self._hasher = PasswordHasher(time_cost=passes, memory_cost=memory_kib, parallelism=LANES, type=Type.ID)
-        self._decoy = self._hasher.hash(secrets.token_hex())
         self._turn = asyncio.Lock()
         self._waiting = 0
 
@@ -41,10 +41,10 @@ class Argon2Passwords:
         self._waiting += 1
         try:
             async with self._turn:
-                fits = await asyncio.to_thread(self._fits, password_hash or self._decoy, password)
+                fits = await asyncio.to_thread(self._fits, password_hash, password)
         finally:
             self._waiting -= 1
-        return fits and password_hash is not None
+        return fits
 
     async def renew(self, password_hash: str, password: str) -> str | None:
         """A new hash of a password that fitted, where the kept one is weaker than today's rule."""
@@ -53,9 +53,20 @@ class Argon2Passwords:
         async with self._turn:
             return await asyncio.to_thread(self._hasher.hash, password)
 
-    def _fits(self, password_hash: str, password: str) -> bool:
+    async def make(self, password: str) -> str:
+        """The hash to keep of a new password or PIN."""
+        async with self._turn:
+            return await asyncio.to_thread(self._hasher.hash, password)
+
+    @functools.cached_property
+    def _decoy(self) -> str:
+        """Made with the first check, whoever it is for: a hub starts without the cost of it."""
+        return self._hasher.hash(secrets.token_hex())
+
+    def _fits(self, password_hash: str | None, password: str) -> bool:
+        decoy = self._decoy
         try:
-            return self._hasher.verify(password_hash, password)
+            return self._hasher.verify(password_hash or decoy, password) and password_hash is not None
         except VerifyMismatchError:
             return False
         except InvalidHashError as exc:

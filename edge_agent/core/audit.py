@@ -1,8 +1,8 @@
-"""The hash chain over everything that grants or spends: an edit, a removal from the middle or a swap is found.
+"""The hash chain over everything that grants or spends: an edit, a removal, a swap or a cut end is found.
 
-That the newest rows were cut off cannot be seen from the chain alone.
-
-hash(i) = SHA-256(hash(i-1) as hex || canonical JSON of event i); hash(0) is 64 zeros.
+hash(i) = SHA-256(hash(i-1) as hex || canonical JSON of event i); hash(0) is 64 zeros. From the chain alone nobody can
+see that its newest rows were cut off, or that all of it was written anew: so its end is kept a second time, under the
+household's secret (`sealed_end`). Old rows may be folded into a checkpoint, which is where the rest then starts.
 """
 
 from __future__ import annotations
@@ -17,31 +17,63 @@ GENESIS = "0" * 64
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """A place in the chain: so many events, and the hash over all of them."""
+
+    seq: int
+    hash: str
+
+
+ORIGIN = Link(seq=0, hash=GENESIS)
+
+
+@dataclass(frozen=True, slots=True)
 class AuditRow:
-    """One link: `event` is canonical JSON."""
+    """One event: `event` is canonical JSON."""
 
     seq: int
     prev_hash: str
     hash: str
     event: str
 
+    @property
+    def link(self) -> Link:
+        """Its place in the chain."""
+        return Link(seq=self.seq, hash=self.hash)
 
-def link(previous: AuditRow | None, event: Mapping[str, str | int]) -> AuditRow:
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """How far rows follow from where they should: `broken_at` is the seq of the first one that does not."""
+
+    end: Link
+    broken_at: int | None
+
+
+def append(previous: Link, event: Mapping[str, str | int]) -> AuditRow:
     """The row that follows `previous`."""
     text = rfc8785.dumps(dict(event)).decode()
-    prev_hash = GENESIS if previous is None else previous.hash
-    seq = 1 if previous is None else previous.seq + 1
-    return AuditRow(seq=seq, prev_hash=prev_hash, hash=_hash(prev_hash, text), event=text)
+    return AuditRow(seq=previous.seq + 1, prev_hash=previous.hash, hash=_hash(previous.hash, text), event=text)
 
 
-def first_break(rows: Iterable[AuditRow]) -> int | None:
-    """The seq of the first row that does not follow from the one before it; None when the chain is whole."""
-    prev_hash, expected_seq = GENESIS, 1
+def follow(start: Link, rows: Iterable[AuditRow]) -> Followed:
+    """Walk from `start` over rows in the order of their numbers."""
+    end = start
     for row in rows:
-        if row.seq != expected_seq or row.prev_hash != prev_hash or row.hash != _hash(prev_hash, row.event):
-            return row.seq
-        prev_hash, expected_seq = row.hash, expected_seq + 1
-    return None
+        if row.seq != end.seq + 1 or row.prev_hash != end.hash or row.hash != _hash(end.hash, row.event):
+            return Followed(end=end, broken_at=row.seq)
+        end = row.link
+    return Followed(end=end, broken_at=None)
+
+
+def sealed_end(end: Link) -> bytes:
+    """What is put under the household's secret for the end of the chain."""
+    return rfc8785.dumps({"what": "audit_end", "seq": end.seq, "hash": end.hash})
+
+
+def sealed_checkpoint(end: Link, counts: Mapping[str, int]) -> bytes:
+    """What is put under the household's secret for rows that were folded: where they ended, how many of each kind."""
+    return rfc8785.dumps({"what": "audit_checkpoint", "seq": end.seq, "hash": end.hash, "counts": dict(counts)})
 
 
 def _hash(prev_hash: str, event: str) -> str:

@@ -70,7 +70,11 @@ class Item(Document):
 
 
 class Preferences(Document):
-    """How the household wants to be asked and served."""
+    """How the household wants to be asked and served.
+
+    `hold_s` is how long an approval can be taken back before it is sent; `mandate_hold_s` is the same for an order that
+    a mandate gave leave for, where nobody was asked.
+    """
 
     currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")] = "USD"
     delivery_ref: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")] = "home"
@@ -79,6 +83,7 @@ class Preferences(Document):
     service_level: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
     price_tolerance: Annotated[float, Field(ge=0, le=0.5)] = 0.05
     hold_s: Annotated[int, Field(ge=0, le=86_400)] = 120
+    mandate_hold_s: Annotated[int, Field(ge=0, le=86_400)] = 1_800
 
 
 class Household(Document):

@@ -2,7 +2,8 @@
 
 The hub follows what the bridge says (`cloud_bridge.wire.OrderState`) and adds two things of its own: `approved`, until
 the bridge has taken the intent, and `arrived_at`, when a sensor saw the goods. Money states never go back: a message
-that would lower the state is ignored, never applied.
+that would lower the state is ignored, never applied. What is in doubt (`unknown`, `parked`) ends by the merchant's
+statement, which the bridge passes on, or by a person's, and never by time.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from edge_agent.core.messages import IntentId, ItemId, PromptId
+from edge_agent.errors import RefusedError
 
 
 class IntentState(StrEnum):
@@ -40,13 +42,16 @@ _S = IntentState
 _OUTCOMES = {_S.PLACED, _S.REJECTED, _S.NEEDS_BUYER, _S.UNKNOWN, _S.CANCELLED, _S.EXPIRED}
 _AFTER_PLACED = {_S.SHIPPED, _S.DELIVERED, _S.PARTLY_DELIVERED, _S.NEVER_ARRIVED, _S.CANCELLED}
 
+# How an order that was in doubt may turn out, where the hub did not see the steps between.
+_SETTLED = {_S.PLACED, _S.REJECTED, _S.NEEDS_BUYER, _S.EXPIRED}
+
 # A status may skip steps that the hub did not see (it polls), but never goes back.
 TRANSITIONS: dict[IntentState, frozenset[IntentState]] = {
     _S.APPROVED: frozenset({_S.HELD, _S.SENDING} | _OUTCOMES | _AFTER_PLACED),
     _S.HELD: frozenset({_S.SENDING} | _OUTCOMES | _AFTER_PLACED),
     _S.SENDING: frozenset(_OUTCOMES | _AFTER_PLACED),
-    _S.UNKNOWN: frozenset({_S.PLACED, _S.NOT_PLACED, _S.PARKED} | _AFTER_PLACED),
-    _S.PARKED: frozenset({_S.PLACED, _S.NOT_PLACED} | _AFTER_PLACED),
+    _S.UNKNOWN: frozenset({_S.PARKED, _S.NOT_PLACED} | _SETTLED | _AFTER_PLACED),
+    _S.PARKED: frozenset({_S.NOT_PLACED} | _SETTLED | _AFTER_PLACED),
     _S.NOT_PLACED: frozenset({_S.SENDING, _S.PLACED, _S.REJECTED, _S.EXPIRED, _S.CANCELLED}),
     _S.NEEDS_BUYER: frozenset({_S.PLACED, _S.EXPIRED, _S.CANCELLED} | _AFTER_PLACED),
     _S.PLACED: frozenset(_AFTER_PLACED),
@@ -80,6 +85,15 @@ LIVE = frozenset(
 # Goods that are on their way count as stock on order; an outcome that nobody knows counts too, so that a lost
 # answer never leads to a second order.
 ON_ORDER = LIVE
+
+# What nobody but a person can end: the merchant's word or theirs.
+IN_DOUBT = frozenset({_S.UNKNOWN, _S.PARKED})
+
+_ON_ITS_WAY = frozenset({_S.PLACED, _S.SHIPPED, _S.PARTLY_DELIVERED})
+SAID_BY_HOUSEHOLD = "said_by_household"
+SETTLED_BY_HOUSEHOLD = "settled_by_household"
+CANCELLED_BY_HOUSEHOLD = "cancelled_by_household"
+OTHER_CURRENCY = "other_currency"
 
 ARRIVAL_CONFIRMED_AFTER = timedelta(hours=12)
 # Shares of the ordered amount that a refill must have to be the order's arrival. One bottle from the shop is none; and
@@ -130,13 +144,17 @@ def step(
     at: datetime,
     merchant_order_id: str | None = None,
     charged_minor: int | None = None,
+    currency: str | None = None,
     detail: str | None = None,
     handoff_url: str | None = None,
 ) -> IntentChange | None:
     """The change to `state`, or None where it says nothing new or would go back.
 
-    The same state with another detail is news: an order that is held waits for its merchant.
+    The same state with another detail is news: an order that is held waits for its merchant. A charge in another
+    `currency` than was agreed to is no amount of this order: it is told in the detail, and never counted.
     """
+    if currency is not None and currency != intent.currency:
+        charged_minor, detail = None, OTHER_CURRENCY
     if state not in TRANSITIONS[intent.state] and not _is_news(intent, state, detail=detail):
         return None
     after = replace(
@@ -154,6 +172,31 @@ def step(
 
 def _is_news(intent: IntentRecord, state: IntentState, *, detail: str | None) -> bool:
     return state is intent.state and bool(TRANSITIONS[state]) and detail is not None and detail != intent.detail
+
+
+def arrived(intent: IntentRecord, *, now: datetime) -> IntentChange:
+    """A person says that the goods are here.
+
+    Raises: RefusedError when the order was not on its way.
+    """
+    return _said(intent, _S.DELIVERED, from_states=_ON_ITS_WAY | {_S.NEVER_ARRIVED}, now=now)
+
+
+def never_came(intent: IntentRecord, *, now: datetime) -> IntentChange:
+    """A person says that the goods did not come.
+
+    Raises: RefusedError when the order was not on its way.
+    """
+    return _said(intent, _S.NEVER_ARRIVED, from_states=_ON_ITS_WAY, now=now)
+
+
+def _said(
+    intent: IntentRecord, state: IntentState, *, from_states: frozenset[IntentState], now: datetime
+) -> IntentChange:
+    change = step(intent, state, at=now, detail=SAID_BY_HOUSEHOLD) if intent.state in from_states else None
+    if change is None:
+        raise RefusedError(f"order {intent.id} is {intent.state}: nothing can be said of its delivery")
+    return change
 
 
 def saw_arrival(intent: IntentRecord, *, at: datetime, amount: float) -> IntentChange | None:

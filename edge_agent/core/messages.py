@@ -14,6 +14,7 @@ DeviceId = NewType("DeviceId", str)
 ItemId = NewType("ItemId", str)
 PromptId = NewType("PromptId", str)
 IntentId = NewType("IntentId", str)
+MandateId = NewType("MandateId", str)
 
 
 # --- intake -> decode ---------------------------------------------------------------------------------

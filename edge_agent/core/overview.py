@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from edge_agent.core.catalogue import Item
-from edge_agent.core.intent import IntentRecord
+from edge_agent.core.draw import LedgerRow, Usage
+from edge_agent.core.intent import IntentRecord, IntentState
+from edge_agent.core.mandate import MandateRecord
 from edge_agent.core.messages import Decision, DeviceId, Forecast, Price, StockEstimate
+from edge_agent.core.period import Period
 from edge_agent.core.prompt import PromptRecord
 
 
@@ -48,3 +51,44 @@ class BridgeStatus:
     reachable: bool
     waiting_since: datetime | None = None
     last_error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CancelResult:
+    """What became of the wish to take an approval back, and where the order stands.
+
+    `cancelled` False: it was too late; or, at `approved` or `held`, the bridge has not answered for it yet.
+    """
+
+    cancelled: bool
+    state: IntentState
+
+
+@dataclass(frozen=True, slots=True)
+class MandateView:
+    """A mandate, what it may still spend, and what it drew, newest first (50 at the most).
+
+    `period` and `usage` are those of now; None before its first day and after its last. `left_minor` is what this
+    period's budget has left, in minor units of the mandate's currency; 0 where nothing may be drawn.
+    """
+
+    record: MandateRecord
+    period: Period | None
+    usage: Usage | None
+    left_minor: int
+    draws: tuple[LedgerRow, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EgressRow:
+    """One message that left the home. `body` is what was sent, byte by byte; None where it is no longer kept."""
+
+    id: int
+    at: datetime
+    purpose: str
+    recipient: str
+    method: str
+    path: str
+    size_bytes: int
+    sha256: str
+    body: bytes | None = None

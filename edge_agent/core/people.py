@@ -8,23 +8,27 @@ from enum import StrEnum
 
 
 class Role(StrEnum):
-    """What a person may do; limits and two-person rules come with the mandates."""
+    """What a person may do. How much each may approve is the household's own policy (`core.policy`)."""
 
     OWNER = "owner"
     MEMBER = "member"
     GUEST = "guest"
+    CHILD = "child"
 
 
+# Who runs the home: they answer questions, stop what was started and confirm each other. The others approve up to the
+# limit that the policy gives them, and nothing else.
 MAY_APPROVE = frozenset({Role.OWNER, Role.MEMBER})
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A person of the household. `password_hash` is argon2id in its own encoded form."""
+    """A person of the household. The hashes are argon2id in their own encoded form; `pin_hash` None: no PIN is set."""
 
     name: str
     role: Role
     password_hash: str
+    pin_hash: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,6 +103,15 @@ class PromptRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Endorsement:
+    """One person's word for a prompt that needs two, on the terms with this hash."""
+
+    by: str
+    terms_hash: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class PromptChange:
     """A step from `seen_version` of a prompt to `after`; the store applies it only if that version still stands."""
 
@@ -122,13 +131,16 @@ def step(
 ) -> PromptChange:
     """The change that `event` makes.
 
-    Raises: RefusedError when the table has no such step, or an approval comes after the offer's end.
+    Raises: RefusedError when the table has no such step, or an approval comes after the offer's end, or from before
+    the prompt's last change, which is a clock that went back.
     """
     state = TRANSITIONS[prompt.state].get(event)
     if state is None:
         raise RefusedError(f"prompt {prompt.id} is {prompt.state}: it can no longer be changed by {event}")
     if event is PromptEvent.APPROVE and now >= prompt.offer.expires_at:
         raise RefusedError(f"the offer of prompt {prompt.id} ended at {prompt.offer.expires_at:%Y-%m-%d %H:%M} UTC")
+    if event is PromptEvent.APPROVE and now < prompt.changed_at:
+        raise RefusedError(f"prompt {prompt.id} was made later than the clock says: set the clock first")
     after = replace(
         prompt,
         state=state,

@@ -11,24 +11,35 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from fractions import Fraction
+from typing import Literal
 
 import rfc8785
 
-from cloud_bridge.wire import Terms
+from cloud_bridge.wire import Terms, Verdict
 from edge_agent.core.catalogue import Item, Preferences
 from edge_agent.core.messages import IntentId, Price, Propose
 
-__all__ = ["OFFER_TTL", "Offer", "Terms", "canonical", "newest_price", "offer_for", "seal", "terms_hash"]
+__all__ = ["OFFER_TTL", "Leave", "Offer", "Terms", "canonical", "newest_price", "offer_for", "seal", "terms_hash"]
 
 OFFER_TTL = timedelta(days=3)
+PACKS_MAX = 99
+
+Leave = Literal["approval", "draw"]
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """The binding part of a prompt, fixed when it is asked. Minor units of `currency`."""
+    """The binding part of a prompt, fixed when it is asked: what the page shows is what is agreed to.
+
+    Units: amounts in minor units of `currency`; `pack_amount` in `unit` (UCUM). `title`, `pack_amount` and `unit` stay
+    at home: the consent receipt binds them.
+    """
 
     merchant: str
     sku: str
+    title: str
+    pack_amount: float
+    unit: str
     quantity: int
     unit_price_minor: int
     delivery_minor: int
@@ -51,13 +62,18 @@ def offer_for(item: Item, price: Price, decision: Propose, *, preferences: Prefe
     """The offer that answers a proposal at today's list price.
 
     The ceiling is the total plus the household's tolerance, rounded down: never a cent more than was agreed to.
+    Whatever a forecast led to, no more is offered than the home has room for.
     """
-    total_minor = price.unit_price_minor * decision.packs + price.delivery_minor
+    packs = max(1, min(decision.packs, item.room_packs, PACKS_MAX))
+    total_minor = price.unit_price_minor * packs + price.delivery_minor
     tolerance = Fraction(str(preferences.price_tolerance))
     return Offer(
         merchant=item.product.merchant,
         sku=item.product.sku,
-        quantity=decision.packs,
+        title=item.product.title,
+        pack_amount=item.product.pack_amount,
+        unit=item.unit,
+        quantity=packs,
         unit_price_minor=price.unit_price_minor,
         delivery_minor=price.delivery_minor,
         total_minor=total_minor,
@@ -70,8 +86,22 @@ def offer_for(item: Item, price: Price, decision: Propose, *, preferences: Prefe
     )
 
 
-def seal(offer: Offer, *, intent_id: IntentId, household: str, hub: str, customer_ref: str, nonce: str) -> Terms:
-    """The offer as the terms of one intent, ready to be signed."""
+def seal(
+    offer: Offer,
+    *,
+    intent_id: IntentId,
+    household: str,
+    hub: str,
+    customer_ref: str,
+    nonce: str,
+    leave: Leave,
+    consent_hash: str,
+    handover: int,
+) -> Terms:
+    """The offer as the terms of one intent, ready to be signed.
+
+    `consent_hash` is that of the receipt (`core.receipt`), `handover` the number that the store gives next.
+    """
     return Terms(
         intent_id=intent_id,
         household=household,
@@ -90,12 +120,15 @@ def seal(offer: Offer, *, intent_id: IntentId, household: str, hub: str, custome
         offer_expires_at=offer.expires_at,
         nonce=nonce,
         hold_s=offer.hold_s,
+        leave=leave,
+        consent_hash=consent_hash,
+        handover=handover,
     )
 
 
-def canonical(terms: Terms) -> bytes:
-    """RFC 8785 canonical JSON of the terms: the bytes that are signed."""
-    return rfc8785.dumps(terms.model_dump(mode="json"))
+def canonical(said: Terms | Verdict) -> bytes:
+    """RFC 8785 canonical JSON of what the household says to the bridge: the bytes that are signed."""
+    return rfc8785.dumps(said.model_dump(mode="json"))
 
 
 def terms_hash(offer: Offer) -> str:

@@ -1,83 +1,92 @@
-"""Answers to prompts: an approval becomes a signed intent in one transaction; the rest ends or defers a prompt."""
+"""Answers to prompts: an approval becomes a signed intent in one transaction; the rest ends or defers a prompt.
+
+Who may approve how much is the household's policy, read anew each time. Above its limit for one person the first
+approval is kept as a word, and the second person's makes the order.
+"""
 
 from __future__ import annotations
 
-import base64
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
 
-from cloud_bridge.wire import Intent
 from edge_agent.core import prompt as prompts
-from edge_agent.core.intent import IntentRecord, IntentState
+from edge_agent.core.catalogue import Item
+from edge_agent.core.intent import IntentRecord
 from edge_agent.core.messages import IntentId, PromptId
+from edge_agent.core.overview import CancelResult
+from edge_agent.core.people import MAY_APPROVE, Account
+from edge_agent.core.policy import Policy, Ruling, check_limit, rule
 from edge_agent.core.prompt import DeclineReason, PromptEvent, PromptRecord
-from edge_agent.core.terms import Terms, canonical, seal
-from edge_agent.errors import RefusedError, StaleTermsError
-from edge_agent.ports import Clock, HouseholdStore, OrderStore, Signer
+from edge_agent.core.terms import terms_hash as hash_of
+from edge_agent.errors import NotAllowedError, PinNeededError, RefusedError, StaleTermsError
+from edge_agent.leave_ports import AccountStore, PolicyStore
+from edge_agent.pipeline.afterwards import Afterwards
+from edge_agent.pipeline.hand_over import HandOver
+from edge_agent.ports import Clock, CrashHook, CrashPoint, HouseholdStore, OrderStore, no_crash
 
 log = logging.getLogger(__name__)
 
 SNOOZE_HOURS_MAX = 72
 
 
-@dataclass(frozen=True, slots=True)
-class Home:
-    """Who signs: the names under which the bridge knows this household and this hub."""
-
-    household: str
-    hub: str
-
-
 class Answering:
-    """What a person may do with a prompt. `wake` is called after an approval, so that the outbox is drained at once."""
+    """What a person may do with a prompt, and with the order that came of it (`afterwards`).
+
+    Fulfils `web.parts.Answers`; `by` is the name of the person's account.
+    """
 
     def __init__(
         self,
         *,
-        home: Home,
         clock: Clock,
         household: HouseholdStore,
         orders: OrderStore,
-        signer: Signer,
-        new_id: Callable[[], str],
-        wake: Callable[[], None],
+        accounts: AccountStore,
+        policies: PolicyStore,
+        hand_over: HandOver,
+        afterwards: Afterwards,
+        crash_hook: CrashHook = no_crash,
     ) -> None:
-        self._home = home
         self._clock = clock
         self._household = household
         self._orders = orders
-        self._signer = signer
-        self._new_id = new_id
-        self._wake = wake
+        self._accounts = accounts
+        self._policies = policies
+        self._hand_over = hand_over
+        self._afterwards = afterwards
+        self._crash_hook = crash_hook
 
-    def approve(self, prompt: PromptId, *, terms_hash: str, by: str) -> IntentRecord:
-        """Buy on exactly the terms with this hash.
+    def approve(self, prompt: PromptId, *, terms_hash: str, by: str, pin_checked: bool) -> IntentRecord | None:
+        """Buy on exactly the terms with this hash; None: noted, and a second person has to agree.
 
-        Raises: StaleTermsError when other terms stand now; RefusedError when the prompt can no longer be approved.
+        Raises: StaleTermsError when other terms stand now; RefusedError when the prompt can no longer be approved;
+        NotAllowedError when this person may not; PinNeededError when their PIN was not given.
         """
+        self._crash_hook(CrashPoint.ANSWER_RECEIVED)
         record = self._find(prompt)
-        if terms_hash != record.terms_hash:
+        if terms_hash != record.terms_hash or terms_hash != hash_of(record.offer):
             raise StaleTermsError(f"the terms of prompt {prompt} changed since that page was made: read it again")
+        account, item = self._person(by), self._item(record)
         change = prompts.step(record, PromptEvent.APPROVE, now=self._clock.now(), by=by)
-        terms = self._seal(record)
-        signature = self._signer.sign(canonical(terms))
-        body = Intent(terms=terms, signature=base64.b64encode(signature).decode()).model_dump_json().encode()
-        intent = self._orders.approve(
-            change, intent=self._intent(record, terms), terms=terms, signature=signature, body=body
-        )
-        log.info("approved intent=%s prompt=%s", intent.id, prompt)
-        self._wake()
+        agreed, ruling = self._rule(record, account, pin_checked=pin_checked)
+        if ruling is Ruling.NEEDS_PIN:
+            raise PinNeededError(f"{by} has a PIN: it is needed for every approval")
+        if ruling is Ruling.NEEDS_SECOND:
+            self._orders.endorse(prompt, terms_hash=terms_hash, by=by, at=change.after.changed_at)
+            log.info("endorsed prompt=%s", prompt)
+            return None
+        intent = self._hand_over.give(change, item=item, by=(*agreed, by))
+        self._crash_hook(CrashPoint.ANSWER_STORED)
         return intent
 
     def snooze(self, prompt: PromptId, *, hours: int, by: str) -> PromptRecord:
         """Ask again in so many hours.
 
-        Raises: RefusedError when the prompt is not open, or `hours` is out of bounds.
+        Raises: RefusedError when the prompt is not open, or `hours` is out of bounds; NotAllowedError.
         """
         if not 1 <= hours <= SNOOZE_HOURS_MAX:
             raise RefusedError(f"snooze for 1 to {SNOOZE_HOURS_MAX} hours, not {hours}")
+        self._runs_the_home(by)
         now = self._clock.now()
         record = self._find(prompt)
         change = prompts.step(record, PromptEvent.SNOOZE, now=now, by=by, wake_at=now + timedelta(hours=hours))
@@ -86,12 +95,56 @@ class Answering:
     def decline(self, prompt: PromptId, *, reason: DeclineReason, by: str) -> PromptRecord:
         """Do not buy, and say why.
 
-        Raises: RefusedError when the prompt is not open.
+        Raises: RefusedError when the prompt is not open; NotAllowedError.
         """
+        self._runs_the_home(by)
         change = prompts.step(
             self._find(prompt), PromptEvent.DECLINE, now=self._clock.now(), by=by, decline_reason=reason
         )
         return self._orders.change_prompt(change)
+
+    async def cancel(self, intent: IntentId, *, by: str) -> CancelResult:
+        """Take an approval back while the order is held."""
+        return await self._afterwards.cancel(intent, by=by)
+
+    async def settle(self, intent: IntentId, *, found: bool, merchant_order_id: str | None, by: str) -> IntentRecord:
+        """Say what nobody else could tell: the merchant has this order, or has it not."""
+        return await self._afterwards.settle(intent, found=found, merchant_order_id=merchant_order_id, by=by)
+
+    def arrived(self, intent: IntentId, *, by: str) -> IntentRecord:
+        """The goods are here."""
+        return self._afterwards.arrived(intent, by=by)
+
+    def never_came(self, intent: IntentId, *, by: str) -> IntentRecord:
+        """The goods did not come."""
+        return self._afterwards.never_came(intent, by=by)
+
+    def _rule(self, record: PromptRecord, account: Account, *, pin_checked: bool) -> tuple[tuple[str, ...], Ruling]:
+        """Who has agreed and still may, and what that leaves to be done."""
+        policy = self._policies.policy()
+        agreed = tuple(
+            word.by for word in self._orders.endorsements(record.id) if self._still_may(policy, word.by, record)
+        )
+        ruling = rule(
+            policy,
+            account=account,
+            total_max_minor=record.offer.total_max_minor,
+            currency=record.offer.currency,
+            endorsed_by=agreed,
+            pin_given=pin_checked,
+        )
+        return agreed, ruling
+
+    def _still_may(self, policy: Policy, name: str, record: PromptRecord) -> bool:
+        account = self._accounts.account(name)
+        if account is None:
+            return False
+        offer = record.offer
+        try:
+            check_limit(policy, account=account, total_max_minor=offer.total_max_minor, currency=offer.currency)
+        except NotAllowedError:
+            return False
+        return True
 
     def _find(self, prompt: PromptId) -> PromptRecord:
         record = self._orders.prompt(prompt)
@@ -99,32 +152,18 @@ class Answering:
             raise RefusedError(f"there is no prompt {prompt}")
         return record
 
-    def _seal(self, record: PromptRecord) -> Terms:
-        return seal(
-            record.offer,
-            intent_id=IntentId(self._new_id()),
-            household=self._home.household,
-            hub=self._home.hub,
-            customer_ref=self._signer.customer_ref(record.offer.merchant),
-            nonce=self._new_id(),
-        )
-
-    def _intent(self, record: PromptRecord, terms: Terms) -> IntentRecord:
+    def _item(self, record: PromptRecord) -> Item:
         item = self._household.load().item(record.item)
         if item is None:
             raise RefusedError(f"the household no longer keeps {record.item}: decline this prompt instead")
-        now = self._clock.now()
-        return IntentRecord(
-            id=IntentId(terms.intent_id),
-            prompt=record.id,
-            item=record.item,
-            state=IntentState.APPROVED,
-            version=1,
-            merchant=terms.merchant,
-            quantity=terms.quantity,
-            amount=terms.quantity * item.product.pack_amount,
-            total_minor=terms.total_minor,
-            currency=terms.currency,
-            created_at=now,
-            changed_at=now,
-        )
+        return item
+
+    def _person(self, name: str) -> Account:
+        account = self._accounts.account(name)
+        if account is None:
+            raise NotAllowedError(f"there is no account {name}: sign in again")
+        return account
+
+    def _runs_the_home(self, name: str) -> None:
+        if self._person(name).role not in MAY_APPROVE:
+            raise NotAllowedError(f"{name} may not answer this: ask an owner or a member")

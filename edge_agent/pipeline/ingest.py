@@ -15,7 +15,7 @@ from edge_agent.core.messages import (
     RawMessage,
     StoredCursor,
 )
-from edge_agent.ports import Clock, Decoder, Devices, Inbox, ReadingStore
+from edge_agent.ports import Clock, CrashHook, CrashPoint, Decoder, Devices, Inbox, ReadingStore, no_crash
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +33,7 @@ class Ingest:
         clock: Clock,
         group_max: int,
         wait_s: float,
+        crash_hook: CrashHook = no_crash,
     ) -> None:
         self._inbox = inbox
         self._decoder = decoder
@@ -41,16 +42,27 @@ class Ingest:
         self._clock = clock
         self._group_max = group_max
         self._wait_s = wait_s
+        self._crash_hook = crash_hook
+        self._in_hand: list[RawMessage] = []
 
     async def run_once(self) -> int:
-        """Take one group through; returns its size."""
-        messages = await self._inbox.receive(group_max=self._group_max, wait_s=self._wait_s)
+        """Take one group through; returns its size.
+
+        Raises: StoreFailedError, StoreCorruptError; the group stays in hand, unacknowledged, for the next call.
+        """
+        if not self._in_hand:
+            self._in_hand = await self._inbox.receive(group_max=self._group_max, wait_s=self._wait_s)
+        messages = self._in_hand
+        self._crash_hook(CrashPoint.RECEIVED)
         accepted: list[Decoded] = []
         quarantined: list[Quarantined] = []
         for message in sorted(messages, key=_births_first):
             self._sort(message, accepted, quarantined)
         cursors = self._store.commit(accepted, quarantined)
+        self._in_hand = []
+        self._crash_hook(CrashPoint.STORED)
         self._inbox.acknowledge(messages)
+        self._crash_hook(CrashPoint.ACKNOWLEDGED)
         await self._devices.acknowledge([cursor for cursor in cursors if cursor.seq > 0])
         await self._fill_gaps(cursors, accepted)
         await self._report(quarantined)

@@ -6,13 +6,15 @@ from collections.abc import Mapping, Sequence
 
 from edge_agent.core.catalogue import Item
 from edge_agent.core.intent import IntentRecord
-from edge_agent.core.messages import DeviceId, ItemId, PromptId, Quarantined, QuarantineReason
+from edge_agent.core.messages import DeviceId, IntentId, ItemId, PromptId, Quarantined, QuarantineReason
 from edge_agent.core.overview import BridgeStatus, DeviceOverview, ItemOverview
-from edge_agent.core.prompt import PromptRecord
+from edge_agent.core.prompt import Endorsement, PromptRecord
+from edge_agent.errors import ConfigurationError
 from edge_agent.pipeline.review import Review
 from edge_agent.ports import Bridge, HouseholdStore, Inspection, OrderStore
 
 _PRICES_SHOWN = 20
+_WISHES_SHOWN = 200
 
 
 class HomeOverview:
@@ -50,9 +52,21 @@ class HomeOverview:
         """The order that came of a prompt."""
         return self._orders.intent_of(prompt)
 
+    def endorsements(self, prompt: PromptId) -> Sequence[Endorsement]:
+        """Who has agreed to a prompt that waits for another person, on the terms that stand now."""
+        return self._orders.endorsements(prompt)
+
+    def intent(self, intent: IntentId) -> IntentRecord | None:
+        """One order, whatever its state."""
+        return self._orders.intent(intent)
+
     def intents(self, *, limit: int) -> Sequence[IntentRecord]:
         """Orders, newest first, finished ones too."""
         return self._orders.intents(live=False, limit=limit)
+
+    def wanted_back(self) -> frozenset[IntentId]:
+        """Orders that a person wants to cancel, for which the bridge has not answered yet."""
+        return frozenset(self._orders.cancel_wishes(limit=_WISHES_SHOWN))
 
     def devices(self) -> Sequence[DeviceOverview]:
         """Every device that was ever heard of, by name."""
@@ -69,6 +83,14 @@ class HomeOverview:
     def bridge(self) -> BridgeStatus:
         """Whether orders get out to the merchant."""
         return self._bridge.status()
+
+    def file_problem(self) -> str | None:
+        """What is wrong with the household's own file, if anything."""
+        try:
+            self._household.load()
+        except ConfigurationError as exc:
+            return str(exc)
+        return None
 
     def _overview(self, item: Item) -> ItemOverview:
         ident = ItemId(item.id)

@@ -1,10 +1,14 @@
-"""Review, on a tick: readings become stock, stock a forecast, both a decision, and a decision perhaps a prompt."""
+"""Review, on a tick: readings become stock, stock a forecast, both a decision, and a decision perhaps a prompt.
+
+A forecast is taken for what it is worth and no further: what is no sane demand is answered by the built-in rule, a day
+has a limited number of questions, and an order is made by a mandate (`pipeline.draw`) or a person, never here.
+"""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from edge_agent.core import intent as intents
@@ -12,6 +16,7 @@ from edge_agent.core import prompt as prompts
 from edge_agent.core.catalogue import Household, Item
 from edge_agent.core.decide import decide
 from edge_agent.core.estimate import StockState, estimate, fold
+from edge_agent.core.forecast import checked
 from edge_agent.core.intent import IntentRecord, IntentState
 from edge_agent.core.messages import (
     Decision,
@@ -27,10 +32,21 @@ from edge_agent.core.messages import (
 from edge_agent.core.position import inventory_position, on_order_amount
 from edge_agent.core.prompt import PromptEvent, PromptRecord, PromptState
 from edge_agent.core.terms import newest_price, offer_for, terms_hash
-from edge_agent.ports import Clock, Forecaster, HouseholdStore, OrderStore, ReadingStore
+from edge_agent.pipeline.draw import Drawing
+from edge_agent.ports import (
+    Clock,
+    CrashHook,
+    CrashPoint,
+    Forecaster,
+    HouseholdStore,
+    OrderStore,
+    ReadingStore,
+    no_crash,
+)
 
 log = logging.getLogger(__name__)
 
+PROMPTS_A_DAY_MAX = 20
 _PRICES_LOOKED_AT = 20
 _LIVE_PROMPTS_MAX = 1_000
 _READINGS_MAX = 5_000  # a tick; what is left over is folded on the next one
@@ -60,15 +76,19 @@ class Review:
         orders: OrderStore,
         household: HouseholdStore,
         forecaster: Forecaster,
+        drawing: Drawing,
         new_id: Callable[[], str],
         stale_after_s: float,
         price_age_max_s: float,
+        crash_hook: CrashHook = no_crash,
     ) -> None:
         self._clock = clock
         self._readings = readings
         self._orders = orders
         self._household = household
         self._forecaster = forecaster
+        self._drawing = drawing
+        self._crash_hook = crash_hook
         self._new_id = new_id
         self._stale_after = timedelta(seconds=stale_after_s)
         self._price_age_max = timedelta(seconds=price_age_max_s)
@@ -81,12 +101,24 @@ class Review:
         household = self._household.load()
         self._fold(household.items)
         stocks = [(item, estimate(self._states[ItemId(item.id)], item=item, now=now)) for item in household.items]
-        for (item, stock), forecast in zip(stocks, self._forecaster.forecast(stocks), strict=True):
+        for (item, stock), forecast in zip(stocks, self._forecast(stocks), strict=True):
             self._notice_arrival(item, stock, now=now)
             decision = self._decide(item, stock, forecast, household=household, now=now)
             self.latest[ItemId(item.id)] = ItemReview(estimate=stock, forecast=forecast, decision=decision)
             self._act(item, stock, decision, household=household, now=now)
         self._end_prompts_of_removed_items(household, now=now)
+
+    def _forecast(self, stocks: Sequence[tuple[Item, StockEstimate]]) -> list[Forecast]:
+        """The forecaster's answers, each held against what can be; whoever made it."""
+        answers = self._forecaster.forecast(stocks)
+        self._crash_hook(CrashPoint.FORECAST)
+        return [
+            checked(
+                item, stock, demand=answer.demand, quantiles=answer.quantiles, horizons_d=answer.horizons_d,
+                source=answer.source,
+            )
+            for (item, stock), answer in zip(stocks, answers, strict=True)
+        ]  # fmt: skip
 
     def _end_prompts_of_removed_items(self, household: Household, *, now: datetime) -> None:
         for prompt in self._orders.prompts(live=True, limit=_LIVE_PROMPTS_MAX):
@@ -201,8 +233,21 @@ class Review:
             created_at=now,
             changed_at=now,
         )
+        self._order_or_ask(record, item, household=household)
+
+    def _order_or_ask(self, record: PromptRecord, item: Item, *, household: Household) -> None:
+        """Let a mandate pay where the item may be bought without asking; ask where none does, and say why."""
+        if item.mode == "auto":
+            outcome = self._drawing.draw(record, item=item, preferences=household.preferences)
+            if isinstance(outcome, IntentRecord):
+                return
+            record = replace(record, reasons=(*record.reasons, outcome))
+        if self._orders.asked_since(record.created_at - timedelta(days=1)) >= PROMPTS_A_DAY_MAX:
+            log.warning("not_asked item=%s: %d prompts in a day", item.id, PROMPTS_A_DAY_MAX)
+            return
         self._orders.add_prompt(record)
-        log.info("prompt=%s item=%s packs=%d", record.id, item.id, decision.packs)
+        self._crash_hook(CrashPoint.PROMPTED)
+        log.info("prompt=%s item=%s packs=%d", record.id, item.id, record.offer.quantity)
 
 
 def _quiet_after(prompt: PromptRecord) -> timedelta:

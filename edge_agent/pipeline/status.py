@@ -59,6 +59,7 @@ def _step(record: IntentRecord, event: OrderEvent) -> IntentChange | None:
         at=event.at,
         merchant_order_id=event.merchant_order_id,
         charged_minor=event.total_minor,
+        currency=event.currency,
         detail=event.detail,
         handoff_url=event.handoff_url,
     )

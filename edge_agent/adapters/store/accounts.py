@@ -6,11 +6,14 @@ Every table here is bounded: a person keeps a limited number of sessions, failur
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import cast
 
+from edge_agent.adapters.store import chain
 from edge_agent.adapters.store.connection import Connection, from_ms, to_ms
 from edge_agent.core.people import Account, Role, Session
 
 SESSIONS_MAX = 20
+_SELECT = "SELECT name, role, password_hash, pin_hash FROM account "
 _FAILURES_KEPT = timedelta(days=1)
 
 
@@ -22,19 +25,38 @@ class Accounts:
 
     def account(self, name: str) -> Account | None:
         """One account by its name."""
-        row = self._connection.db.execute(
-            "SELECT name, role, password_hash FROM account WHERE name = ?", (name,)
-        ).fetchone()
-        return None if row is None else Account(name=row[0], role=Role(row[1]), password_hash=row[2])
+        row = self._connection.db.execute(f"{_SELECT}WHERE name = ?", (name,)).fetchone()
+        return None if row is None else _account(row)
 
-    def put_account(self, account: Account) -> None:
-        """Add an account, or replace its role and password hash; its sessions go on, with the new role."""
+    def accounts(self) -> list[Account]:
+        """Everybody, by name."""
+        return [_account(row) for row in self._connection.db.execute(f"{_SELECT}ORDER BY name")]
+
+    def put_account(self, account: Account, *, by: str | None = None) -> None:
+        """Add an account, or replace all of it but the name; its sessions go on, with the new role.
+
+        `by` names who did it, for the audit log; None for the hub itself, which only renews hashes.
+        """
         with self._connection.transaction() as db:
             db.execute(
-                "INSERT INTO account (name, role, password_hash) VALUES (?, ?, ?)"
-                " ON CONFLICT (name) DO UPDATE SET role = excluded.role, password_hash = excluded.password_hash",
-                (account.name, account.role.value, account.password_hash),
+                "INSERT INTO account (name, role, password_hash, pin_hash) VALUES (?, ?, ?, ?) ON CONFLICT (name) DO "
+                "UPDATE SET role = excluded.role, password_hash = excluded.password_hash, pin_hash = excluded.pin_hash",
+                (account.name, account.role.value, account.password_hash, account.pin_hash),
             )
+            if by is not None:
+                chain.append(db, {"event": "account_put", "name": account.name, "role": account.role.value, "by": by})
+
+    def remove_account(self, name: str, *, by: str) -> None:
+        """Forget a person and their sessions."""
+        with self._connection.transaction() as db:
+            db.execute("DELETE FROM session WHERE account = ?", (name,))
+            db.execute("DELETE FROM account WHERE name = ?", (name,))
+            chain.append(db, {"event": "account_removed", "name": name, "by": by})
+
+    def end_sessions(self, name: str, *, keep: str | None) -> None:
+        """Forget a person's sessions, but the one with this token hash."""
+        with self._connection.transaction() as db:
+            db.execute("DELETE FROM session WHERE account = ? AND token_hash IS NOT ?", (name, keep))
 
     def add_session(self, session: Session) -> None:
         """Remember a session by the hash of its token; ended ones and the person's oldest beyond the limit go."""
@@ -95,3 +117,8 @@ class Accounts:
                 db.execute("DELETE FROM failed_login WHERE name = ?", (name,))
             else:
                 db.execute("INSERT INTO failed_login (name, at_ms) VALUES (?, ?)", (name, to_ms(at)))
+
+
+def _account(row: tuple[object, ...]) -> Account:
+    name, role, password_hash, pin_hash = cast("tuple[str, str, str, str | None]", row)
+    return Account(name=name, role=Role(role), password_hash=password_hash, pin_hash=pin_hash)

@@ -7,19 +7,25 @@ hub on the same folder is refused. All callers run on the event loop's thread an
 from __future__ import annotations
 
 import importlib.resources
-from collections.abc import Iterator
+import logging
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Self
+from typing import Protocol, Self
 
 import apsw
 
-from edge_agent.errors import StoreBusyError, StoreCorruptError, StoreFailedError
+from edge_agent.errors import FailClosedError, StoreBusyError, StoreCorruptError, StoreFailedError
+from edge_agent.ports import CrashHook, CrashPoint, no_crash
+
+log = logging.getLogger(__name__)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _LIBRARY_VERSION_MIN = (3, 51, 3)  # earlier ones can corrupt a WAL that two connections reset at once
+DISK_ERRORS = (apsw.FullError, apsw.IOError, apsw.ReadOnlyError, apsw.CorruptError, apsw.NotADBError)  # also of reads
+_WAL_PAGES_MAX = 1_000  # then it is checkpointed
 
 
 def to_ms(at: datetime) -> int:
@@ -32,16 +38,43 @@ def from_ms(at_ms: int) -> datetime:
     return _EPOCH + at_ms * _MILLISECOND
 
 
+class TransactionPart(Protocol):
+    """Something that belongs to every transaction, whoever began it."""
+
+    def begin(self, db: apsw.Connection) -> None:
+        """Called when the transaction has begun."""
+
+    def commit(self, db: apsw.Connection) -> None:
+        """Called before it is committed; what is written here is part of it."""
+
+    def migrated(self, db: apsw.Connection, *, version: int) -> None:
+        """Called in the transaction that brings a store of an older schema up to date."""
+
+
 class Connection:
     """SQLite in WAL mode with synchronous=FULL: what a committed transaction wrote survives a power cut.
 
-    Raises: StoreBusyError when another process holds the file; StoreCorruptError when it fails its check.
+    `failure` is what went wrong with the last transaction that wrote, until one succeeds; damage stays.
+
+    Raises: StoreBusyError when another process holds the file; StoreCorruptError when it fails its check;
+    StoreFailedError when the disk does.
     """
 
-    def __init__(self, path: Path, *, busy_timeout_ms: int = 2_000) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        parts: Sequence[TransactionPart] = (),
+        busy_timeout_ms: int = 2_000,
+        crash_hook: CrashHook = no_crash,
+    ) -> None:
         self._path = path
+        self._parts = parts
         self._busy_timeout_ms = busy_timeout_ms
+        self._crash_hook = crash_hook
         self._db: apsw.Connection | None = None
+        self._is_damaged = False
+        self.failure: str | None = None
 
     def open(self) -> Self:
         """Open, lock, check and migrate."""
@@ -52,13 +85,17 @@ class Connection:
             db.set_busy_timeout(self._busy_timeout_ms)
             _configure(db)
             _check(db, self._path)
-            _migrate(db)
+            _migrate(db, self._parts, self._crash_hook)
+            db.set_wal_hook(self._checkpoint)
         except apsw.BusyError as exc:
             db.close()
             raise StoreBusyError(f"{self._path} is held by another process: stop the other hub first") from exc
         except (apsw.NotADBError, apsw.CorruptError) as exc:
             db.close()
-            raise StoreCorruptError(f"{self._path} is damaged: restore a backup; nothing was sent") from exc
+            raise _damaged(self._path) from exc
+        except (apsw.FullError, apsw.IOError, apsw.ReadOnlyError, apsw.CantOpenError) as exc:
+            db.close()
+            raise _failed(self._path, exc) from exc
         self._path.chmod(0o600)
         self._db = db
         return self
@@ -86,19 +123,67 @@ class Connection:
     def transaction(self) -> Iterator[apsw.Connection]:
         """One immediate transaction: all of it is durable when the block ends, or none of it.
 
-        Raises: StoreFailedError when the disk is full or fails; nothing of the block is kept then.
+        Raises: StoreFailedError when the disk is full or fails; nothing of the block is kept then. StoreCorruptError
+        when the file is damaged.
         """
         db = self.db
-        db.execute("BEGIN IMMEDIATE")
+        changes = db.total_changes()
         try:
+            db.execute("BEGIN IMMEDIATE")
+            for part in self._parts:
+                part.begin(db)
             yield db
+            for part in self._parts:
+                part.commit(db)
+            has_written = db.total_changes() > changes
             db.execute("COMMIT")
         except (apsw.FullError, apsw.IOError, apsw.ReadOnlyError) as exc:
             _roll_back(db)
-            raise StoreFailedError(f"{self._path} cannot be written ({exc}): free or mend the disk") from exc
+            raise self._noted(_failed(self._path, exc)) from exc
+        except (apsw.NotADBError, apsw.CorruptError) as exc:
+            _roll_back(db)
+            raise self._noted(_damaged(self._path)) from exc
         except BaseException:
             _roll_back(db)
             raise
+        if has_written and not self._is_damaged:
+            self.failure = None
+
+    @contextmanager
+    def reading(self) -> Iterator[apsw.Connection]:
+        """Reads outside a transaction, with the same errors.
+
+        Raises: StoreFailedError, StoreCorruptError.
+        """
+        try:
+            yield self.db
+        except (apsw.FullError, apsw.IOError, apsw.ReadOnlyError) as exc:
+            raise self._noted(_failed(self._path, exc)) from exc
+        except (apsw.NotADBError, apsw.CorruptError) as exc:
+            raise self._noted(_damaged(self._path)) from exc
+
+    def _noted(self, error: FailClosedError) -> FailClosedError:
+        self.failure = str(error)
+        self._is_damaged = self._is_damaged or isinstance(error, StoreCorruptError)
+        return error
+
+    def _checkpoint(self, db: apsw.Connection, name: str, pages: int) -> int:
+        """After each commit: bring a long log home, as SQLite would by itself. Its failure is not the commit's."""
+        if pages >= _WAL_PAGES_MAX:
+            try:
+                db.wal_checkpoint(name)
+            except (apsw.FullError, apsw.IOError, apsw.BusyError) as exc:
+                log.warning("checkpoint_failed error=%s; the log grows until it can be done", exc)
+            self._crash_hook(CrashPoint.CHECKPOINTED)
+        return apsw.SQLITE_OK
+
+
+def _failed(path: Path, exc: apsw.Error) -> StoreFailedError:
+    return StoreFailedError(f"{path} cannot be written ({exc}): free or mend the disk; until then nothing is sent")
+
+
+def _damaged(path: Path) -> StoreCorruptError:
+    return StoreCorruptError(f"{path} is damaged: restore a backup; nothing was sent")
 
 
 def _roll_back(db: apsw.Connection) -> None:
@@ -123,13 +208,23 @@ def _check(db: apsw.Connection, path: Path) -> None:
         raise StoreCorruptError(f"{path} is damaged ({verdict}): restore a backup; nothing was sent")
 
 
-def _migrate(db: apsw.Connection) -> None:
+def _migrate(db: apsw.Connection, parts: Sequence[TransactionPart], crash_hook: CrashHook) -> None:
+    """Bring the schema up to date, one transaction a step; what an older store lacks comes with the last one."""
     version: int = db.pragma("user_version")
     folder = importlib.resources.files("edge_agent.adapters.store").joinpath("schema")
     steps = sorted((entry for entry in folder.iterdir() if entry.name.endswith(".sql")), key=lambda entry: entry.name)
     if version > len(steps):
         raise StoreCorruptError(f"the store has schema {version}, this program knows {len(steps)}: upgrade it")
     for number, entry in enumerate(steps[version:], start=version + 1):
-        with db:
+        db.execute("BEGIN IMMEDIATE")
+        try:
             db.execute(entry.read_text(encoding="utf-8"))
             db.pragma("user_version", number)
+            if version > 0 and number == len(steps):
+                for part in parts:
+                    part.migrated(db, version=version)
+            crash_hook(CrashPoint.MIGRATING)
+            db.execute("COMMIT")
+        except BaseException:
+            _roll_back(db)
+            raise

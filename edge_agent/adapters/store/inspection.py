@@ -72,26 +72,39 @@ class SqliteInspection:
             "UNION SELECT device, boot, seq FROM quarantine WHERE seq IS NOT NULL) "
             "SELECT device, boot, min(seq), max(seq) FROM ("
             "SELECT device, boot, seq, seq - row_number() OVER (PARTITION BY device, boot ORDER BY seq) AS run "
-            "FROM kept) GROUP BY device, boot, run ORDER BY device, boot, min(seq)"
+            "FROM kept) GROUP BY device, boot, run "
+            "UNION ALL SELECT device, boot, first_seq, last_seq FROM message_summary ORDER BY 1, 2, 3"
         )
         ranges: dict[DeviceId, dict[str, list[tuple[int, int]]]] = {}
         for device, boot, first_seq, last_seq in rows:
-            ranges.setdefault(device, {}).setdefault(boot, []).append((first_seq, last_seq))
+            _join(ranges.setdefault(device, {}).setdefault(boot, []), first_seq, last_seq)
         return ranges
 
     def unsequenced_counts(self) -> dict[DeviceId, int]:
         """How many messages without a sequence are stored, by device."""
         rows = self._connection.db.execute(
-            "SELECT device, count(*) FROM message WHERE seq IS NULL GROUP BY device ORDER BY device"
+            "SELECT device, sum(messages) FROM ("
+            "SELECT device, count(*) AS messages FROM message WHERE seq IS NULL GROUP BY device "
+            "UNION ALL SELECT device, messages FROM unsequenced_summary) GROUP BY device ORDER BY device"
         )
         return {DeviceId(device): count for device, count in rows}
 
     def readings_count(self) -> int:
-        """How many readings are stored."""
-        count: int = self._connection.db.execute("SELECT count(*) FROM reading").get
+        """How many readings are stored, those that were summed up too."""
+        count: int = self._connection.db.execute(
+            "SELECT (SELECT count(*) FROM reading) + coalesce((SELECT sum(readings) FROM reading_summary), 0)"
+        ).get
         return count
 
     def first_received_at(self) -> datetime | None:
         """When the first message that is stored came in."""
         at_ms = self._connection.db.execute("SELECT received_ms FROM message ORDER BY id LIMIT 1").get
         return None if at_ms is None else from_ms(at_ms)
+
+
+def _join(runs: list[tuple[int, int]], first_seq: int, last_seq: int) -> None:
+    """Add a run, in rising order, to those before it."""
+    if runs and first_seq <= runs[-1][1] + 1:
+        runs[-1] = (runs[-1][0], max(runs[-1][1], last_seq))
+    else:
+        runs.append((first_seq, last_seq))

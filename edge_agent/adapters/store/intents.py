@@ -1,4 +1,4 @@
-"""Intents in the store: rows in, records out. No rule here; `core.intent` decides what may change."""
+"""Intents in the store: rows in, records out. `core.intent` decides what may change; the money follows here."""
 
 from __future__ import annotations
 
@@ -7,9 +7,13 @@ from typing import cast
 
 import apsw
 
+from edge_agent.adapters.store import chain, ledger
 from edge_agent.adapters.store.connection import from_ms, to_ms
-from edge_agent.core.intent import IntentRecord, IntentState
+from edge_agent.core.intent import LIVE, IntentChange, IntentRecord, IntentState
 from edge_agent.core.messages import IntentId, ItemId, PromptId
+from edge_agent.errors import RefusedError
+
+LIVE_INTENT = "state IN (" + ", ".join(f"'{state}'" for state in sorted(LIVE)) + ")"
 
 _COLUMNS = (
     "id, prompt, item, state, version, merchant, quantity, amount, total_minor, currency, created_ms, changed_ms, "
@@ -48,6 +52,18 @@ def update_intent(db: apsw.Connection, record: IntentRecord, *, seen_version: in
         ),
     )
     return db.changes() == 1
+
+
+def apply_intent(db: apsw.Connection, change: IntentChange) -> None:
+    """Write a change, what it does to the money, and its audit event.
+
+    Raises: RefusedError when the intent has moved on meanwhile.
+    """
+    after = change.after
+    if not update_intent(db, after, seen_version=change.seen_version):
+        raise RefusedError(f"intent {after.id} changed meanwhile")
+    ledger.follow(db, after)
+    chain.append(db, {"event": f"intent_{after.state}", "intent": after.id, "version": after.version})
 
 
 def _optional_ms(at: datetime | None) -> int | None:

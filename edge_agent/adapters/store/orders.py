@@ -1,51 +1,62 @@
 """Everything that may cost money: prompts, leave, intents, outbox, status cursor, prices, audit.
 
-Each public method is one transaction. The hand-over of an approval {prompt, authority, reservation, intent, outbox,
-audit} is `approve`: all six are durable together, or none of them is.
+Each public method is one transaction. The hand-over of an approval or a draw {prompt, authority, ledger, intent,
+outbox, audit} is `approve`: all six are durable together, or none of them is.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar, cast
 
 import apsw
 
+from edge_agent.adapters.store import chain, ledger
+from edge_agent.adapters.store.authorities import (
+    SignedLeave,
+    insert_authority,
+    select_authority,
+    select_signers,
+)
 from edge_agent.adapters.store.connection import Connection, from_ms, to_ms
-from edge_agent.adapters.store.intents import insert_intent, select_intents, update_intent
-from edge_agent.adapters.store.prompts import insert_prompt, select_prompts, update_prompt
-from edge_agent.core import intent as intents
-from edge_agent.core.audit import AuditRow, first_break, link
-from edge_agent.core.intent import IntentChange, IntentRecord, IntentState
+from edge_agent.adapters.store.handover import acknowledge_intent, next_number
+from edge_agent.adapters.store.intents import LIVE_INTENT, apply_intent, insert_intent, select_intents
+from edge_agent.adapters.store.mandates import select_mandate
+from edge_agent.adapters.store.outbox import (
+    OutboxRow,
+    claim_row,
+    end_wish,
+    insert_body,
+    select_outbox,
+    select_wishes,
+    take_back,
+)
+from edge_agent.adapters.store.prompts import (
+    LIVE_PROMPT,
+    add_endorsement,
+    apply_prompt,
+    insert_prompt,
+    select_endorsements,
+    select_prompts,
+)
+from edge_agent.core.authority import AuthorityRow
+from edge_agent.core.draw import DrawRequest, over_budget
+from edge_agent.core.intent import IntentChange, IntentRecord
+from edge_agent.core.mandate import MandateState
 from edge_agent.core.messages import IntentId, ItemId, Price, PromptId
-from edge_agent.core.prompt import PromptChange, PromptRecord
-from edge_agent.core.terms import Terms, canonical
-from edge_agent.errors import RefusedError, StoreCorruptError
+from edge_agent.core.prompt import Endorsement, PromptChange, PromptRecord, PromptState
+from edge_agent.core.terms import Terms
+from edge_agent.errors import BudgetError, BugError, RefusedError, StaleTermsError
+from edge_agent.ports import CrashHook, CrashPoint, no_crash
+
+__all__ = ["Leave", "Orders", "OutboxRow"]
 
 _T = TypeVar("_T")
 
-_LIVE_PROMPT = "state IN ('open', 'snoozed')"
-_LIVE_INTENT = "state IN (" + ", ".join(f"'{state}'" for state in sorted(intents.LIVE)) + ")"
 _STATUS_SOURCE = "bridge"
-_SPENT = frozenset({IntentState.PLACED, IntentState.SHIPPED, IntentState.DELIVERED, IntentState.PARTLY_DELIVERED})
-_RELEASED = frozenset({IntentState.REJECTED, IntentState.CANCELLED, IntentState.EXPIRED, IntentState.REFUNDED})
-
-
-@dataclass(frozen=True, slots=True)
-class OutboxRow:
-    """A body frozen at approval, on its way to the bridge."""
-
-    id: int
-    intent: IntentId
-    body: bytes
-    attempts: int
-    last_error: str | None
-    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +70,15 @@ class Leave:
 class Orders:
     """Fulfils `ports.OrderStore`, and holds the outbox for the bridge adapter."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, *, crash_hook: CrashHook = no_crash) -> None:
         self._connection = connection
+        self._crash_hook = crash_hook
 
     # --- prompts ---
 
     def live_prompt(self, item: ItemId) -> PromptRecord | None:
         """The prompt of this item that is open or snoozed."""
-        return _only(select_prompts(self._connection.db, f"WHERE item = ? AND {_LIVE_PROMPT}", (item,)))
+        return _only(select_prompts(self._connection.db, f"WHERE item = ? AND {LIVE_PROMPT}", (item,)))
 
     def prompt(self, prompt: PromptId) -> PromptRecord | None:
         """One prompt."""
@@ -78,59 +90,115 @@ class Orders:
 
     def prompts(self, *, live: bool, limit: int) -> list[PromptRecord]:
         """Prompts, newest first."""
-        where = f"WHERE {_LIVE_PROMPT} " if live else ""
+        where = f"WHERE {LIVE_PROMPT} " if live else ""
         return select_prompts(self._connection.db, f"{where}ORDER BY created_ms DESC LIMIT ?", (limit,))
 
     def add_prompt(self, record: PromptRecord) -> None:
         """Store a new prompt; refused when the item has a live one or a live order."""
         with self._connection.transaction() as db:
-            if select_intents(db, f"WHERE item = ? AND {_LIVE_INTENT}", (record.item,)):
-                raise RefusedError(f"{record.item} already has an order under way")
-            if select_prompts(db, f"WHERE item = ? AND {_LIVE_PROMPT}", (record.item,)):
-                raise RefusedError(f"{record.item} already has an open prompt")
+            _refuse_second_order(db, record.item)
+            _refuse_second_prompt(db, record.item)
             insert_prompt(db, record)
-            _audit(db, {"event": "prompt_opened", "prompt": record.id, "item": record.item, "terms": record.terms_hash})
+            _tell_opened(db, record)
 
     def change_prompt(self, change: PromptChange) -> PromptRecord:
         """Apply a change; raises RefusedError when the prompt has moved on meanwhile."""
         with self._connection.transaction() as db:
-            _apply_prompt(db, change)
+            apply_prompt(db, change)
         return change.after
+
+    def endorse(self, prompt: PromptId, *, terms_hash: str, by: str, at: datetime) -> None:
+        """Keep one person's word for a prompt that needs two; refused when it is no longer open on these terms."""
+        with self._connection.transaction() as db:
+            record = _only(select_prompts(db, "WHERE id = ?", (prompt,)))
+            if record is None or record.state is not PromptState.OPEN or at >= record.offer.expires_at:
+                raise RefusedError(f"prompt {prompt} is no longer open")
+            if record.terms_hash != terms_hash:
+                raise StaleTermsError(f"the terms of prompt {prompt} changed meanwhile")
+            add_endorsement(db, prompt, Endorsement(by=by, terms_hash=terms_hash, at=at))
+
+    def endorsements(self, prompt: PromptId) -> tuple[Endorsement, ...]:
+        """Who has agreed to a prompt on the terms that stand now, oldest first."""
+        return select_endorsements(self._connection.db, prompt)
+
+    def asked_since(self, at: datetime) -> int:
+        """How many questions were put to the household at or after `at`; draws asked nobody."""
+        drawn = "SELECT prompt FROM authority WHERE kind = 'draw'"
+        sql = f"SELECT count(*) FROM prompt WHERE created_ms >= ? AND id NOT IN ({drawn})"  # noqa: S608 - constants
+        return cast("int", self._connection.db.execute(sql, (to_ms(at),)).get)
 
     # --- the hand-over ---
 
+    def next_handover(self) -> int:
+        """The number that the next intent's terms must carry; given away by `approve` only."""
+        return next_number(self._connection.db)
+
     def approve(
-        self, change: PromptChange, *, intent: IntentRecord, terms: Terms, signature: bytes, body: bytes
+        self,
+        change: PromptChange,
+        *,
+        intent: IntentRecord,
+        terms: Terms,
+        signature: bytes,
+        body: bytes,
+        receipt: bytes,
+        draw: DrawRequest | None = None,
     ) -> IntentRecord:
-        """Prompt, authority, reservation, intent, outbox and audit in one transaction."""
+        """Prompt, authority, ledger, intent, outbox and audit in one transaction.
+
+        With `draw` the prompt is new, and the mandate is checked inside.
+
+        Raises: RefusedError when the prompt has moved on; HandoverMovedError when the terms carry another number than
+        the next; BudgetError when the draw does not fit.
+        """
+        if terms.leave != ("approval" if draw is None else "draw"):
+            raise BugError(f"intent {intent.id}: the terms say {terms.leave}")
         with self._connection.transaction() as db:
-            _apply_prompt(db, change)
+            if draw is None:
+                apply_prompt(db, change)
+            else:
+                self._check_draw(db, draw, terms=terms)
+                _refuse_second_prompt(db, intent.item)
+                insert_prompt(db, change.after)
+                _tell_opened(db, change.after)
+            _refuse_second_order(db, intent.item)
             insert_intent(db, intent)
-            db.execute(
-                "INSERT INTO authority (intent, prompt, kind, signer, terms, signature, nonce, granted_ms, "
-                "not_after_ms) VALUES (?, ?, 'approval', ?, ?, ?, ?, ?, ?)",
-                (
-                    intent.id,
-                    intent.prompt,
-                    change.after.answered_by or "",
-                    canonical(terms),
-                    signature,
-                    terms.nonce,
-                    to_ms(intent.created_at),
-                    to_ms(terms.offer_expires_at),
-                ),
-            )
-            db.execute(
-                "INSERT INTO reservation (intent, amount_minor, currency, state, changed_ms) "
-                "VALUES (?, ?, ?, 'reserved', ?)",
-                (intent.id, terms.total_max_minor, terms.currency, to_ms(intent.created_at)),
-            )
-            db.execute(
-                "INSERT INTO outbox (intent, body, body_sha256, created_ms) VALUES (?, ?, ?, ?)",
-                (intent.id, body, hashlib.sha256(body).hexdigest(), to_ms(intent.created_at)),
-            )
-            _audit(db, {"event": "approved", "intent": intent.id, "body": hashlib.sha256(body).hexdigest()})
+            leave = SignedLeave(terms, signature, receipt)
+            insert_authority(db, leave, intent=intent, signer=change.after.answered_by or "")
+            ledger.reserve(db, intent, terms, draw)
+            insert_body(db, intent, body)
+            self._crash_hook(CrashPoint.ANSWER_CHECKED)
         return intent
+
+    def _check_draw(self, db: apsw.Connection, draw: DrawRequest, *, terms: Terms) -> None:
+        """The mandate as it stands here and now, not as it stood when the draw was granted."""
+        if (draw.amount_minor, draw.currency) != (terms.total_max_minor, terms.currency):
+            raise BugError(f"intent {terms.intent_id}: the draw is not for the amount of its terms")
+        mandate = select_mandate(db, draw.mandate)
+        if mandate is None or mandate.state is not MandateState.ACTIVE or mandate.version != draw.seen_version:
+            raise BudgetError(f"mandate {draw.mandate} was changed meanwhile")
+        usage = ledger.usage(db, draw.mandate, draw.period_index)
+        refusal = over_budget(mandate.terms, usage=usage, request=draw)
+        if refusal is not None:
+            raise BudgetError(refusal.text)
+        if usage.open_period is not None and draw.period_index > usage.open_period:
+            self._crash_hook(CrashPoint.PERIOD_ROLLED)
+
+    def drawn_since(self, at: datetime) -> int:
+        """How many draws were made at or after `at`."""
+        sql = "SELECT count(*) FROM authority WHERE kind = 'draw' AND granted_ms >= ?"
+        return cast("int", self._connection.db.execute(sql, (to_ms(at),)).get)
+
+    def authority(self, intent: IntentId) -> AuthorityRow | None:
+        """The leave of an intent, for `core.authority.verify_authority` before its body is sent."""
+        return select_authority(self._connection.db, intent)
+
+    def signers(self) -> dict[IntentId, Leave]:
+        """The leave of every intent, read from the signed terms."""
+        return {
+            intent: Leave(signer=signer, total_max_minor=json.loads(terms)["total_max_minor"])
+            for intent, (signer, terms) in select_signers(self._connection.db).items()
+        }
 
     # --- intents ---
 
@@ -140,7 +208,7 @@ class Orders:
 
     def live_intent(self, item: ItemId) -> IntentRecord | None:
         """The order under way for this item."""
-        return _only(select_intents(self._connection.db, f"WHERE item = ? AND {_LIVE_INTENT}", (item,)))
+        return _only(select_intents(self._connection.db, f"WHERE item = ? AND {LIVE_INTENT}", (item,)))
 
     def intent_of(self, prompt: PromptId) -> IntentRecord | None:
         """The intent that a prompt led to."""
@@ -152,14 +220,14 @@ class Orders:
 
     def intents(self, *, live: bool, limit: int) -> list[IntentRecord]:
         """Intents, newest first."""
-        where = f"WHERE {_LIVE_INTENT} " if live else ""
+        where = f"WHERE {LIVE_INTENT} " if live else ""
         return select_intents(self._connection.db, f"{where}ORDER BY created_ms DESC LIMIT ?", (limit,))
 
     def change_intents(self, changes: Sequence[IntentChange], *, cursor: int | None) -> list[IntentRecord]:
         """Apply changes, and the status cursor with them, in one transaction."""
         with self._connection.transaction() as db:
             for change in changes:
-                _apply_intent(db, change)
+                apply_intent(db, change)
             if cursor is not None:
                 db.execute(
                     "INSERT INTO cursor (source, seq) VALUES (?, ?) "
@@ -180,30 +248,48 @@ class Orders:
 
         Raises: StoreCorruptError when a body is not the one that was approved.
         """
-        rows = self._connection.db.execute(
-            "SELECT id, intent, body, body_sha256, attempts, last_error, created_ms FROM outbox ORDER BY id LIMIT ?",
-            (limit,),
-        )
-        waiting = []
-        for ident, intent, body, sha256, attempts, error, created_ms in cast(
-            "Iterator[tuple[int, str, bytes, str, int, str | None, int]]", rows
-        ):
-            if hashlib.sha256(body).hexdigest() != sha256:
-                raise StoreCorruptError(f"the body of intent {intent} is not the one that was approved")
-            waiting.append(OutboxRow(ident, IntentId(intent), body, attempts, error, from_ms(created_ms)))
-        return waiting
+        return select_outbox(self._connection.db, limit=limit)
+
+    def claim(self, row: OutboxRow, *, at: datetime) -> bool:
+        """Say, durably, that this body is about to leave; False: it was cancelled meanwhile, and must not."""
+        with self._connection.transaction() as db:
+            return claim_row(db, row, at=at)
 
     def record_attempt(self, row: OutboxRow, *, error: str) -> None:
         """The bridge gave no usable answer: the row stays."""
         with self._connection.transaction() as db:
             db.execute("UPDATE outbox SET attempts = attempts + 1, last_error = ? WHERE id = ?", (error[:200], row.id))
 
-    def record_answer(self, row: OutboxRow, change: IntentChange | None) -> None:
-        """The bridge has answered for this intent: the row leaves, and the intent follows."""
+    def record_answer(self, row: OutboxRow, change: IntentChange | None, *, taken: bool = False) -> None:
+        """The bridge has answered for this intent: the row leaves, and the intent follows; `taken`: it has it now."""
+        with self._connection.transaction() as db:
+            if taken:
+                acknowledge_intent(db, row.intent)
+            if change is not None:
+                apply_intent(db, change)
+            db.execute("DELETE FROM outbox WHERE id = ?", (row.id,))
+
+    def wish_cancel(self, intent: IntentId, *, by: str, at: datetime) -> IntentRecord:
+        """Take an order back: cancelled at once where its body was not taken yet, else kept as a wish for the bridge.
+
+        Raises: RefusedError when it is too late for either.
+        """
+        with self._connection.transaction() as db:
+            record = _only(select_intents(db, "WHERE id = ?", (intent,)))
+            if record is None:
+                raise RefusedError(f"there is no order {intent}")
+            return take_back(db, record, by=by, at=at)
+
+    def cancel_wishes(self, *, limit: int) -> list[IntentId]:
+        """Orders that a person wants back and the bridge has not answered for, oldest first."""
+        return select_wishes(self._connection.db, limit=limit)
+
+    def answer_cancel(self, intent: IntentId, change: IntentChange | None) -> None:
+        """The bridge has answered: the wish goes, and the intent follows."""
         with self._connection.transaction() as db:
             if change is not None:
-                _apply_intent(db, change)
-            db.execute("DELETE FROM outbox WHERE id = ?", (row.id,))
+                apply_intent(db, change)
+            end_wish(db, intent)
 
     # --- prices ---
 
@@ -234,60 +320,20 @@ class Orders:
             )
         ]
 
-    # --- audit ---
 
-    def signers(self) -> dict[IntentId, Leave]:
-        """The leave of every intent, read from the signed terms."""
-        rows = self._connection.db.execute("SELECT intent, signer, terms FROM authority")
-        return {
-            IntentId(intent): Leave(signer=signer, total_max_minor=json.loads(terms)["total_max_minor"])
-            for intent, signer, terms in cast("Iterator[tuple[str, str, bytes]]", rows)
-        }
-
-    def audit_break(self) -> int | None:
-        """The seq of the first broken link of the audit chain; None when it is whole."""
-        rows = self._connection.db.execute("SELECT seq, prev_hash, hash, event FROM audit ORDER BY seq")
-        return first_break(AuditRow(*cast("tuple[int, str, str, str]", row)) for row in rows)
-
-    def answers(self) -> dict[str, int]:
-        """How often a person approved, snoozed and declined, from the audit log."""
-        rows = self._connection.db.execute("SELECT json_extract(event, '$.event') FROM audit")
-        counts = Counter(str(row[0]) for row in rows)
-        return {name: counts[f"prompt_{name}"] for name in ("approve", "snooze", "decline")}
+def _refuse_second_order(db: apsw.Connection, item: ItemId) -> None:
+    if select_intents(db, f"WHERE item = ? AND {LIVE_INTENT}", (item,)):
+        raise RefusedError(f"{item} already has an order under way")
 
 
-def _apply_prompt(db: apsw.Connection, change: PromptChange) -> None:
-    if not update_prompt(db, change.after, seen_version=change.seen_version):
-        raise RefusedError(f"prompt {change.after.id} was answered or changed meanwhile")
-    by = change.after.answered_by or ""
-    _audit(db, {"event": f"prompt_{change.event}", "prompt": change.after.id, "by": by})
+def _refuse_second_prompt(db: apsw.Connection, item: ItemId) -> None:
+    if select_prompts(db, f"WHERE item = ? AND {LIVE_PROMPT}", (item,)):
+        raise RefusedError(f"{item} already has an open prompt")
 
 
-def _apply_intent(db: apsw.Connection, change: IntentChange) -> None:
-    after = change.after
-    if not update_intent(db, after, seen_version=change.seen_version):
-        raise RefusedError(f"intent {after.id} changed meanwhile")
-    if after.state in _SPENT or after.state in _RELEASED:
-        db.execute(
-            "UPDATE reservation SET state = ?, amount_minor = ?, changed_ms = ? WHERE intent = ?",
-            (
-                "spent" if after.state in _SPENT else "released",
-                after.charged_minor if after.charged_minor is not None else after.total_minor,
-                to_ms(after.changed_at),
-                after.id,
-            ),
-        )
-    _audit(db, {"event": f"intent_{after.state}", "intent": after.id, "version": after.version})
-
-
-def _audit(db: apsw.Connection, event: Mapping[str, str | int]) -> None:
-    row = db.execute("SELECT seq, prev_hash, hash, event FROM audit ORDER BY seq DESC LIMIT 1").fetchone()
-    previous = None if row is None else AuditRow(*cast("tuple[int, str, str, str]", row))
-    following = link(previous, event)
-    db.execute(
-        "INSERT INTO audit (seq, prev_hash, hash, event) VALUES (?, ?, ?, ?)",
-        (following.seq, following.prev_hash, following.hash, following.event),
-    )
+def _tell_opened(db: apsw.Connection, record: PromptRecord) -> None:
+    event = {"event": "prompt_opened", "prompt": record.id, "item": record.item, "terms": record.terms_hash}
+    chain.append(db, event)
 
 
 def _only(rows: list[_T]) -> _T | None:

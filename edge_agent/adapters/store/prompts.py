@@ -1,18 +1,23 @@
-"""Prompts in the store: rows in, records out. No rule here; `core.prompt` decides what may change."""
+"""Prompts in the store, and who has agreed to them: rows in, records out. `core.prompt` decides what may change."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import date, datetime
 from typing import cast
 
 import apsw
 
+from edge_agent.adapters.store import chain
 from edge_agent.adapters.store.connection import from_ms, to_ms
 from edge_agent.core.messages import ItemId, PromptId, Reason
-from edge_agent.core.prompt import DeclineReason, PromptRecord, PromptState
+from edge_agent.core.prompt import LIVE, DeclineReason, Endorsement, PromptChange, PromptRecord, PromptState
 from edge_agent.core.terms import Offer
+from edge_agent.errors import RefusedError
+
+LIVE_PROMPT = "state IN (" + ", ".join(f"'{state}'" for state in sorted(LIVE)) + ")"
 
 _COLUMNS = (
     "id, item, state, version, offer, terms_hash, days_of_cover, order_by_ms, reasons, created_ms, changed_ms, "
@@ -49,6 +54,38 @@ def update_prompt(db: apsw.Connection, record: PromptRecord, *, seen_version: in
         ),
     )
     return db.changes() == 1
+
+
+def apply_prompt(db: apsw.Connection, change: PromptChange) -> None:
+    """Write a change and its audit event; raises RefusedError when the prompt has moved on meanwhile."""
+    if not update_prompt(db, change.after, seen_version=change.seen_version):
+        raise RefusedError(f"prompt {change.after.id} was answered or changed meanwhile")
+    by = change.after.answered_by or ""
+    chain.append(db, {"event": f"prompt_{change.event}", "prompt": change.after.id, "by": by})
+
+
+def add_endorsement(db: apsw.Connection, prompt: PromptId, endorsement: Endorsement) -> None:
+    """Keep a person's word and its audit event; the same person's earlier word on other terms goes."""
+    db.execute(
+        "INSERT INTO endorsement (prompt, name, terms_hash, at_ms) VALUES (?, ?, ?, ?) "
+        "ON CONFLICT (prompt, name) DO UPDATE SET terms_hash = excluded.terms_hash, at_ms = excluded.at_ms",
+        (prompt, endorsement.by, endorsement.terms_hash, to_ms(endorsement.at)),
+    )
+    terms, by = endorsement.terms_hash, endorsement.by
+    chain.append(db, {"event": "prompt_endorsed", "prompt": prompt, "by": by, "terms": terms})
+
+
+def select_endorsements(db: apsw.Connection, prompt: PromptId) -> tuple[Endorsement, ...]:
+    """Who has agreed on the terms that stand now, oldest first."""
+    rows = db.execute(
+        "SELECT e.name, e.terms_hash, e.at_ms FROM endorsement AS e JOIN prompt AS p ON p.id = e.prompt "
+        "WHERE e.prompt = ? AND e.terms_hash = p.terms_hash ORDER BY e.at_ms, e.name",
+        (prompt,),
+    )
+    return tuple(
+        Endorsement(by=name, terms_hash=terms_hash, at=from_ms(at_ms))
+        for name, terms_hash, at_ms in cast("Iterator[tuple[str, str, int]]", rows)
+    )
 
 
 def _optional_ms(at: datetime | None) -> int | None:

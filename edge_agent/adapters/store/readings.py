@@ -18,6 +18,7 @@ from datetime import datetime
 import apsw
 
 from edge_agent.adapters.store.connection import Connection, from_ms, to_ms
+from edge_agent.adapters.store.summaries import was_summed_up
 from edge_agent.core.estimate import StockState
 from edge_agent.core.messages import (
     Birth,
@@ -32,6 +33,7 @@ from edge_agent.core.messages import (
     StoredCursor,
 )
 from edge_agent.errors import BugError
+from edge_agent.ports import CrashHook, CrashPoint, no_crash
 
 log = logging.getLogger(__name__)
 
@@ -47,9 +49,16 @@ class SqliteReadings:
     The newest `quarantine_rows_max` messages that were kept apart stay.
     """
 
-    def __init__(self, connection: Connection, *, quarantine_rows_max: int = _QUARANTINE_ROWS_MAX) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        quarantine_rows_max: int = _QUARANTINE_ROWS_MAX,
+        crash_hook: CrashHook = no_crash,
+    ) -> None:
         self._connection = connection
         self._quarantine_rows_max = quarantine_rows_max
+        self._crash_hook = crash_hook
 
     def commit(self, accepted: Sequence[Decoded], quarantined: Sequence[Quarantined]) -> list[StoredCursor]:
         """Store a group, each message once; returns the cursor of every (device, boot) in it, known ones included."""
@@ -66,7 +75,9 @@ class SqliteReadings:
             db.execute(
                 "DELETE FROM quarantine WHERE id <= (SELECT max(id) FROM quarantine) - ?", (self._quarantine_rows_max,)
             )
-            return [_advance(db, boot) for boot in seen]
+            cursors = [_advance(db, boot) for boot in seen]
+            self._crash_hook(CrashPoint.INSERTED)
+        return cursors
 
     def record_birth(self, birth: Birth) -> None:
         """Remember which profile and boot a device announced, and that what it no longer holds will not come."""
@@ -169,7 +180,7 @@ def _is_known(db: apsw.Connection, message: Decoded) -> bool:
     identity = (message.device, message.boot, message.seq)
     stored = db.execute("SELECT digest FROM message WHERE device = ? AND boot = ? AND seq = ?", identity).get
     if stored is None:
-        return False
+        return was_summed_up(db, message.device, message.boot, seq=message.seq)
     if stored != message.digest:
         _keep_apart(db, _conflict(message))
     return True

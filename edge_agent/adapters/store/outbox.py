@@ -1,0 +1,105 @@
+"""Bodies frozen at approval, on their way to the bridge, and the wishes to have an order back.
+
+A row is claimed, durably, before its first byte leaves. Until then an order that a person wants back is simply
+cancelled here; afterwards only the bridge can say whether it is too late, so the wish is kept until it has.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import cast
+
+import apsw
+
+from edge_agent.adapters.store import chain
+from edge_agent.adapters.store.connection import from_ms, to_ms
+from edge_agent.adapters.store.intents import apply_intent
+from edge_agent.core import intent as intents
+from edge_agent.core.intent import IntentRecord, IntentState
+from edge_agent.core.messages import IntentId
+from edge_agent.errors import BugError, RefusedError, StoreCorruptError
+
+_WITH_THE_BRIDGE = frozenset({IntentState.APPROVED, IntentState.HELD})
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxRow:
+    """A body frozen at approval, on its way to the bridge."""
+
+    id: int
+    intent: IntentId
+    body: bytes
+    attempts: int
+    last_error: str | None
+    created_at: datetime
+
+
+def insert_body(db: apsw.Connection, intent: IntentRecord, body: bytes) -> None:
+    """Freeze a body for the bridge, and say in the audit log which one."""
+    sha256 = hashlib.sha256(body).hexdigest()
+    db.execute(
+        "INSERT INTO outbox (intent, body, body_sha256, created_ms) VALUES (?, ?, ?, ?)",
+        (intent.id, body, sha256, to_ms(intent.created_at)),
+    )
+    chain.append(db, {"event": "approved", "intent": intent.id, "body": sha256})
+
+
+def select_outbox(db: apsw.Connection, *, limit: int) -> list[OutboxRow]:
+    """What waits, oldest first.
+
+    Raises: StoreCorruptError when a body is not the one that was approved.
+    """
+    rows = db.execute(
+        "SELECT id, intent, body, body_sha256, attempts, last_error, created_ms FROM outbox ORDER BY id LIMIT ?",
+        (limit,),
+    )
+    waiting = []
+    for ident, intent, body, sha256, attempts, error, created_ms in cast(
+        "Iterator[tuple[int, str, bytes, str, int, str | None, int]]", rows
+    ):
+        if hashlib.sha256(body).hexdigest() != sha256:
+            raise StoreCorruptError(f"the body of intent {intent} is not the one that was approved")
+        waiting.append(OutboxRow(ident, IntentId(intent), body, attempts, error, from_ms(created_ms)))
+    return waiting
+
+
+def claim_row(db: apsw.Connection, row: OutboxRow, *, at: datetime) -> bool:
+    """Mark that this body is about to leave; False where the order was cancelled meanwhile."""
+    db.execute("UPDATE outbox SET claimed_ms = coalesce(claimed_ms, ?) WHERE id = ?", (to_ms(at), row.id))
+    return db.changes() == 1
+
+
+def take_back(db: apsw.Connection, record: IntentRecord, *, by: str, at: datetime) -> IntentRecord:
+    """Cancel an order whose body was never taken; otherwise keep the wish.
+
+    Raises: RefusedError when the order is past both.
+    """
+    if record.state not in _WITH_THE_BRIDGE:
+        raise RefusedError(f"order {record.id} is {record.state}: it can no longer be taken back")
+    db.execute("DELETE FROM outbox WHERE intent = ? AND claimed_ms IS NULL", (record.id,))
+    if db.changes() == 1:
+        change = intents.step(record, IntentState.CANCELLED, at=at, detail=intents.CANCELLED_BY_HOUSEHOLD)
+        if change is None:
+            raise BugError(f"order {record.id} is {record.state} and cannot be cancelled")
+        apply_intent(db, change)
+        return change.after
+    db.execute(
+        "INSERT INTO cancel_wish (intent, wished_by, wished_ms) VALUES (?, ?, ?) ON CONFLICT (intent) DO NOTHING",
+        (record.id, by, to_ms(at)),
+    )
+    chain.append(db, {"event": "cancel_wished", "intent": record.id, "by": by})
+    return record
+
+
+def select_wishes(db: apsw.Connection, *, limit: int) -> list[IntentId]:
+    """Orders that are wanted back and not answered for, oldest first."""
+    rows = db.execute("SELECT intent FROM cancel_wish ORDER BY wished_ms, intent LIMIT ?", (limit,))
+    return [IntentId(str(row[0])) for row in rows]
+
+
+def end_wish(db: apsw.Connection, intent: IntentId) -> None:
+    """The bridge has answered."""
+    db.execute("DELETE FROM cancel_wish WHERE intent = ?", (intent,))

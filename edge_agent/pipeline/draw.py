@@ -1,0 +1,121 @@
+"""Orders that a mandate pays for: the offer is made as for a prompt, the rules decide, one transaction draws.
+
+Whatever a forecast asked for reaches this place as an offer only. Where no mandate pays, the household is asked, and is
+told why.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from edge_agent.core import prompt as prompts
+from edge_agent.core.catalogue import Item, Preferences
+from edge_agent.core.draw import DrawRequest, Grant, Refusal, grant
+from edge_agent.core.intent import IntentRecord
+from edge_agent.core.mandate import MandateRecord, canonical_mandate, period_of
+from edge_agent.core.messages import ItemId, Reason
+from edge_agent.core.prompt import PromptEvent, PromptRecord
+from edge_agent.core.terms import terms_hash
+from edge_agent.errors import AuthorityTamperedError, RefusedError
+from edge_agent.leave_ports import MandateStore, MerchantClasses
+from edge_agent.pipeline.hand_over import HandOver
+from edge_agent.ports import OrderStore, Safety, Signer
+
+log = logging.getLogger(__name__)
+
+DRAWS_A_DAY_MAX = 20
+_DAY = timedelta(days=1)
+
+
+class Drawing:
+    """Draws on mandates; holds no authority of its own."""
+
+    def __init__(
+        self,
+        *,
+        orders: OrderStore,
+        mandates: MandateStore,
+        merchants: MerchantClasses,
+        signer: Signer,
+        safety: Safety,
+        hand_over: HandOver,
+    ) -> None:
+        self._orders = orders
+        self._mandates = mandates
+        self._merchants = merchants
+        self._signer = signer
+        self._safety = safety
+        self._hand_over = hand_over
+
+    def draw(self, asked: PromptRecord, *, item: Item, preferences: Preferences) -> IntentRecord | Reason:
+        """Order what would have been asked, or say why the household must be asked. `asked` is not stored yet."""
+        problem = self._not_now(asked.created_at)
+        if problem is not None:
+            return problem
+        try:
+            mandates = self._mandates.mandate_for(ItemId(item.id))
+        except AuthorityTamperedError as exc:
+            return _tampered(str(exc))
+        refused = Reason("mandate_missing", f"No mandate pays for {item.name}, so you are asked.")
+        for mandate in mandates:
+            outcome = self._draw_on(mandate, asked, item=item, preferences=preferences)
+            if isinstance(outcome, IntentRecord):
+                return outcome
+            refused = outcome
+        return refused
+
+    def _not_now(self, now: datetime) -> Reason | None:
+        problems = self._safety.problems()
+        if problems:
+            return Reason("mandate_unsafe", f"Nothing is drawn on mandates now. {problems[0].text}")
+        if self._orders.drawn_since(now - _DAY) >= DRAWS_A_DAY_MAX:
+            return Reason("mandate_daily_cap", f"Mandates paid for {DRAWS_A_DAY_MAX} orders in a day: that is enough.")
+        return None
+
+    def _draw_on(
+        self, mandate: MandateRecord, asked: PromptRecord, *, item: Item, preferences: Preferences
+    ) -> IntentRecord | Reason:
+        if mandate.signature is None or not self._signer.verify(canonical_mandate(mandate.terms), mandate.signature):
+            return _tampered(f"mandate {mandate.id} does not bear the household's signature")
+        offer = replace(asked.offer, hold_s=max(preferences.hold_s, preferences.mandate_hold_s))
+        now = asked.created_at
+        outcome = grant(
+            mandate,
+            offer=offer,
+            item=ItemId(item.id),
+            usage=self._mandates.usage(mandate.id, period_of(mandate.terms, now).index),
+            merchant_class=self._merchants.merchant_class(offer.merchant),
+            now=now,
+        )
+        if isinstance(outcome, Refusal):
+            log.info("draw_refused mandate=%s item=%s reason=%s", mandate.id, item.id, outcome.reason)
+            return Reason(outcome.reason, outcome.text)
+        record = replace(asked, offer=offer, terms_hash=terms_hash(offer))
+        return self._hand(record, mandate, outcome, item=item)
+
+    def _hand(
+        self, record: PromptRecord, mandate: MandateRecord, granted: Grant, *, item: Item
+    ) -> IntentRecord | Reason:
+        """One transaction; the ledger has the last word."""
+        change = prompts.step(record, PromptEvent.APPROVE, now=record.created_at, by=f"mandate:{mandate.id}")
+        request = DrawRequest(
+            mandate=mandate.id,
+            seen_version=mandate.version,
+            period_index=granted.period.index,
+            amount_minor=granted.amount_minor,
+            currency=granted.currency,
+        )
+        by = tuple(name for name in (mandate.proposed_by, mandate.confirmed_by) if name is not None)
+        try:
+            return self._hand_over.give(change, item=item, by=by, draw=request)
+        except RefusedError as exc:
+            return Reason("mandate_refused", f"The mandate could not pay: {exc}.")
+
+
+def _tampered(what: str) -> Reason:
+    log.critical("mandate_refused error=%s", what)
+    return Reason(
+        "mandate_tampered", f"A mandate is not the one that was signed ({what}): look at it before you answer."
+    )

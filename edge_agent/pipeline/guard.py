@@ -1,0 +1,131 @@
+"""What must be right before anything is sent; while it is not, orders wait and everything else goes on.
+
+Asked before each order, and by every page: the store can be written, the audit chain is whole, the clock is believed,
+the policy is the one that was signed, the bridge knows what this hub knows, and the leave of what waits is the one that
+was given. A check that cannot be made counts as failed.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+
+from edge_agent.core.authority import AuthorityRow, Verify, verify_authority
+from edge_agent.core.clock_trust import ClockDoubt
+from edge_agent.core.safety import SafetyCode, SafetyProblem
+from edge_agent.errors import FailClosedError, HubForkedError, PolicyTamperedError, SendsStoppedError, StoreCorruptError
+from edge_agent.leave_ports import PolicyStore
+from edge_agent.pipeline.restore import Restore
+from edge_agent.ports import AuditChain, JudgedClock, OutgoingStore
+
+log = logging.getLogger(__name__)
+
+_WAITING_MAX = 20  # as many as one turn sends
+_TAMPERED = "find out who could write to the hub's store, and restore a backup from before"
+_CLOCK_WORDS = {
+    ClockDoubt.BEFORE_RELEASE: "this hub's clock shows a time from before it was made",
+    ClockDoubt.BEHIND: "this hub's clock was set back behind a time that it had already shown",
+    ClockDoubt.AHEAD: "this hub's clock has jumped far ahead",
+    ClockDoubt.DISAGREES: "this hub's clock and the order service's do not agree",
+}
+
+
+class Guard:
+    """Fulfils `ports.Safety`."""
+
+    def __init__(
+        self,
+        *,
+        chain: AuditChain,
+        clock: JudgedClock,
+        outgoing: OutgoingStore,
+        policies: PolicyStore,
+        restore: Restore,
+        verify: Verify,
+        store_failure: Callable[[], str | None],
+    ) -> None:
+        self._chain = chain
+        self._clock = clock
+        self._outgoing = outgoing
+        self._policies = policies
+        self._restore = restore
+        self._verify = verify
+        self._store_failure = store_failure
+
+    def problems(self) -> tuple[SafetyProblem, ...]:
+        """Why nothing is sent; empty: sends are allowed."""
+        found: list[SafetyProblem] = []
+        try:
+            found.extend(self._find())
+        except FailClosedError as exc:
+            found.append(SafetyProblem(_code_of(exc), _sentence(str(exc))))
+        return tuple(found)
+
+    def check(self) -> None:
+        """Before each order's first byte.
+
+        Raises: SendsStoppedError when anything stands against it.
+        """
+        for problem in self.problems():
+            raise SendsStoppedError(problem.text)
+        if self._restore.is_due:
+            raise SendsStoppedError("the order service has not said yet how far it has come")
+
+    def confirm_clock(self, by: str) -> None:
+        """A person has looked: the time that the page shows is right."""
+        self._chain.record({"event": "clock_confirmed", "by": by, "wall": self._clock.wall().isoformat()})
+        self._clock.vouch()
+        log.warning("clock_confirmed")
+
+    def accept_bridge(self, by: str) -> None:
+        """A person has looked: go on with a bridge that has forgotten some orders."""
+        self._restore.accept_bridge(by)
+        log.warning("bridge_accepted")
+
+    def _find(self) -> Iterator[SafetyProblem]:
+        failure = self._store_failure()
+        if failure is not None:
+            yield SafetyProblem(SafetyCode.STORE_FAILED, _sentence(failure))
+        broken = self._chain.check()
+        if broken is not None:
+            yield broken
+        doubt = self._clock.doubt()
+        if doubt is not None:
+            yield SafetyProblem(SafetyCode.CLOCK_UNTRUSTED, self._clock_text(doubt))
+        found = self._restore.problem()
+        if found is not None:
+            yield found
+        self._policies.policy()
+        yield from self._tampered_leave()
+
+    def _tampered_leave(self) -> Iterator[SafetyProblem]:
+        for waiting in self._outgoing.outbox(limit=_WAITING_MAX):
+            leave = self._outgoing.authority(waiting.intent)
+            wrong = f"there is no leave for intent {waiting.intent}" if leave is None else self._wrong_with(leave)
+            if wrong is not None:
+                yield SafetyProblem(SafetyCode.AUTHORITY_TAMPERED, _sentence(f"{wrong}: nothing is sent; {_TAMPERED}"))
+
+    def _wrong_with(self, leave: AuthorityRow) -> str | None:
+        return verify_authority(leave, verify=self._verify)
+
+    def _clock_text(self, doubt: ClockDoubt) -> str:
+        return _sentence(
+            f"{_CLOCK_WORDS[doubt]}: it says {self._clock.wall():%Y-%m-%d %H:%M} UTC. "
+            "Nothing is sent. If that is the right time, confirm it here; if not, set the clock"
+        )
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def _code_of(exc: FailClosedError) -> SafetyCode:
+    match exc:
+        case PolicyTamperedError():
+            return SafetyCode.POLICY_TAMPERED
+        case HubForkedError():
+            return SafetyCode.HUB_FORKED
+        case StoreCorruptError():
+            return SafetyCode.AUTHORITY_TAMPERED
+        case _:
+            return SafetyCode.STORE_FAILED

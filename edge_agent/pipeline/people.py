@@ -1,0 +1,110 @@
+"""Who belongs to the home, and who may approve how much: changed by its owners, and written into the audit log."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from edge_agent.core.people import Account, Role
+from edge_agent.core.policy import Policy, canonical_policy
+from edge_agent.errors import NotAllowedError, RefusedError
+from edge_agent.leave_ports import AccountStore, PeopleStore, PolicyStore
+from edge_agent.ports import Clock, Signer
+
+PEOPLE_MAX = 50
+
+
+class HouseholdPeople:
+    """Accounts. At least one owner always remains. Secrets come as hashes; `by` is the name of who asks."""
+
+    def __init__(self, accounts: PeopleStore) -> None:
+        self._accounts = accounts
+
+    def all(self) -> Sequence[Account]:
+        """Everybody, by name."""
+        return self._accounts.accounts()
+
+    def add(self, name: str, *, role: Role, password_hash: str, by: str) -> None:
+        """One person more. Raises: NotAllowedError when `by` is no owner; RefusedError when the name is taken."""
+        _owner(self._accounts, by)
+        if self._accounts.account(name) is not None:
+            raise RefusedError(f"there is an account {name} already")
+        if len(self._accounts.accounts()) >= PEOPLE_MAX:
+            raise RefusedError(f"there are {PEOPLE_MAX} accounts: remove one first")
+        self._accounts.put_account(Account(name=name, role=role, password_hash=password_hash), by=by)
+
+    def set_role(self, name: str, *, role: Role, by: str) -> None:
+        """Another role from now on, in every session of the person.
+
+        Raises: NotAllowedError when `by` is no owner; RefusedError when no owner would remain.
+        """
+        _owner(self._accounts, by)
+        account = self._find(name)
+        if role is not Role.OWNER:
+            self._check_owner_remains(account)
+        self._accounts.put_account(replace(account, role=role), by=by)
+
+    def set_password(self, name: str, *, password_hash: str, by: str, keep_session: str | None) -> None:
+        """Another password; ends the person's sessions, but the one with this token hash.
+
+        Raises: NotAllowedError when `by` is neither the person nor an owner.
+        """
+        account = self._own(name, by=by)
+        self._accounts.put_account(replace(account, password_hash=password_hash), by=by)
+        self._accounts.end_sessions(name, keep=keep_session)
+
+    def set_pin(self, name: str, *, pin_hash: str | None, by: str) -> None:
+        """Another PIN, or none. Raises: NotAllowedError when `by` is neither the person nor an owner."""
+        account = self._own(name, by=by)
+        self._accounts.put_account(replace(account, pin_hash=pin_hash), by=by)
+
+    def remove(self, name: str, *, by: str) -> None:
+        """One person less; ends the person's sessions.
+
+        Raises: NotAllowedError when `by` is no owner; RefusedError when no owner would remain.
+        """
+        _owner(self._accounts, by)
+        self._check_owner_remains(self._find(name))
+        self._accounts.remove_account(name, by=by)
+
+    def _own(self, name: str, *, by: str) -> Account:
+        if by != name:
+            _owner(self._accounts, by)
+        return self._find(name)
+
+    def _find(self, name: str) -> Account:
+        account = self._accounts.account(name)
+        if account is None:
+            raise RefusedError(f"there is no account {name}")
+        return account
+
+    def _check_owner_remains(self, account: Account) -> None:
+        owners = [other.name for other in self._accounts.accounts() if other.role is Role.OWNER]
+        if owners == [account.name]:
+            raise RefusedError(f"{account.name} is the only owner: make somebody else one first")
+
+
+class HouseholdPolicies:
+    """The policy, set by an owner and signed by the household's key."""
+
+    def __init__(self, *, accounts: AccountStore, policies: PolicyStore, signer: Signer, clock: Clock) -> None:
+        self._accounts = accounts
+        self._policies = policies
+        self._signer = signer
+        self._clock = clock
+
+    def get(self) -> Policy:
+        """The policy that stands. Raises: PolicyTamperedError when it is not the one that was signed."""
+        return self._policies.policy()
+
+    def set(self, policy: Policy, *, by: str) -> None:
+        """Another policy from now on. Raises: NotAllowedError when `by` is no owner."""
+        _owner(self._accounts, by)
+        signature = self._signer.sign(canonical_policy(policy))
+        self._policies.save_policy(policy, signature=signature, by=by, at=self._clock.now())
+
+
+def _owner(accounts: AccountStore, name: str) -> None:
+    account = accounts.account(name)
+    if account is None or account.role is not Role.OWNER:
+        raise NotAllowedError(f"{name} may not do this: ask an owner")

@@ -1,0 +1,137 @@
+"""Before the first order, and after every failure, the hub asks how far the bridge has come.
+
+- The bridge knows more: this hub was restored from a backup, or is a copy. It takes over what it does not know, so
+  that no need is asked about twice, and never sends what carries a number that stands for another intent there. What
+  its mandates may still draw it does not know any more, so they are paused.
+- The hub knows more: the bridge was restored. Nothing is sent until an owner has looked; what was handed over stays.
+- The bridge has frozen the household: two hubs used one number. Its operator ends that.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from cloud_bridge.wire import Head, KnownIntent
+from edge_agent.core.handover import Comparison, HubKnowledge, compare, taken_over
+from edge_agent.core.mandate import MandateEvent, MandateState, step
+from edge_agent.core.safety import SafetyCode, SafetyProblem
+from edge_agent.errors import RefusedError
+from edge_agent.leave_ports import MandateStore
+from edge_agent.ports import Bridge, Clock, HandoverStore, HouseholdStore
+
+log = logging.getLogger(__name__)
+
+_PAGES_MAX = 100
+_MANDATES_MAX = 1_000
+_HUB_ITSELF = "hub"
+
+
+class Restore:
+    """Compares, takes over, and says what stands against sending."""
+
+    def __init__(
+        self,
+        *,
+        hub: str,
+        bridge: Bridge,
+        handovers: HandoverStore,
+        mandates: MandateStore,
+        household: HouseholdStore,
+        clock: Clock,
+    ) -> None:
+        self._hub = hub
+        self._bridge = bridge
+        self._handovers = handovers
+        self._mandates = mandates
+        self._household = household
+        self._clock = clock
+        self._head: Head | None = None
+        self._problem: SafetyProblem | None = None
+
+    @property
+    def is_due(self) -> bool:
+        """Whether the bridge must be asked before anything is sent."""
+        return self._head is None or self._problem is not None
+
+    def doubt(self) -> None:
+        """Something failed: ask again before the next order."""
+        self._head = None
+
+    def problem(self) -> SafetyProblem | None:
+        """What stands against sending; None also while the bridge has not been asked yet."""
+        return self._problem
+
+    async def run_once(self) -> None:
+        """Ask the bridge, and take over what only it knows.
+
+        Raises: BridgeUnreachableError; then nothing has changed.
+        """
+        ours = self._handovers.knowledge()
+        head, listed, is_whole = await self._ask(ours)
+        found = compare(ours, bridge_handover=head.handover, listed=listed, hub=self._hub)
+        if found.unknown or found.overtaken:
+            self._pause_mandates()
+            self._reconcile(found)
+        self._problem = _problem(head, ours, found, is_whole=is_whole)
+        self._head = head
+
+    def accept_bridge(self, by: str) -> None:
+        """An owner has looked: go on with a bridge that has forgotten some orders.
+
+        Raises: RefusedError when that is not what stands against sending.
+        """
+        forgot = self._problem is not None and self._problem.code is SafetyCode.BRIDGE_RESTORED
+        if self._head is None or not forgot:
+            raise RefusedError("the order service has not forgotten anything that this hub knows of")
+        self._handovers.accept_bridge(handover=self._head.handover, event_seq=self._head.event_seq, by=by)
+        self._problem = None
+        self.doubt()
+
+    async def _ask(self, ours: HubKnowledge) -> tuple[Head, list[KnownIntent], bool]:
+        """The head, every intent after what was acknowledged, and whether those were all of them."""
+        after = ours.acknowledged
+        listed: list[KnownIntent] = []
+        for _ in range(_PAGES_MAX):
+            head = await self._bridge.fetch_head(after=after)
+            listed += head.intents
+            if not head.intents:
+                return head, listed, True
+            after = head.intents[-1].handover
+        return head, listed, False
+
+    def _pause_mandates(self) -> None:
+        """What was drawn on them is not all known here any more: an owner looks at them before they draw again."""
+        now = self._clock.now()
+        for mandate in self._mandates.mandates(live=True, limit=_MANDATES_MAX):
+            if mandate.state is MandateState.ACTIVE:
+                self._mandates.change_mandate(step(mandate, MandateEvent.PAUSE, now=now, by=_HUB_ITSELF))
+
+    def _reconcile(self, found: Comparison) -> None:
+        household = self._household.load()
+        taken = [(known.handover, taken_over(known, household=household)) for known in found.unknown]
+        last = max((known.handover for known in found.unknown), default=0)
+        self._handovers.reconcile(taken, overtaken=found.overtaken, handover=last, at=self._clock.now())
+        log.warning("hub_restored taken_over=%d never_sent=%d", len(taken), len(found.overtaken))
+
+
+def _problem(head: Head, ours: HubKnowledge, found: Comparison, *, is_whole: bool) -> SafetyProblem | None:
+    if head.frozen:
+        return SafetyProblem(
+            SafetyCode.HUB_FORKED,
+            "Two hubs have ordered under this home's name, so the order service takes nothing more: switch the other "
+            "one off, and ask whoever runs the order service to let this home order again.",
+        )
+    if found.bridge_forgot:
+        return SafetyProblem(
+            SafetyCode.BRIDGE_RESTORED,
+            f"The order service knows orders up to number {head.handover}, this hub had handed over "
+            f"{ours.acknowledged}: it was restored from a backup. Nothing is sent. Look at your orders with the "
+            "merchant, then accept it here.",
+        )
+    if not is_whole:
+        return SafetyProblem(
+            SafetyCode.HUB_RESTORED,
+            "This hub was restored from a backup, and the order service knows more of its orders than could be taken "
+            "over yet. Nothing is sent until they are here; that goes on by itself.",
+        )
+    return None
