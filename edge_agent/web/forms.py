@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 BODY_BYTES_MAX = 16_384
-_FIELDS_MAX = 8
+_FIELDS_MAX = 20
 _ENCODING = "application/x-www-form-urlencoded"
 
 

@@ -21,6 +21,7 @@ class Moments:
     def __init__(self, timezone: str, now: Callable[[], datetime]) -> None:
         try:
             self._zone = ZoneInfo(timezone)
+            self.zone_name = timezone
         except (ZoneInfoNotFoundError, ValueError) as exc:
             raise ConfigurationError(f"home.timezone = {timezone!r}: not an IANA time zone such as 'UTC'") from exc
         self._now = now
@@ -28,6 +29,10 @@ class Moments:
     def now(self) -> datetime:
         """The hub's time, aware UTC."""
         return self._now()
+
+    def today(self) -> date:
+        """The calendar day at home now."""
+        return self.day_of(self._now())
 
     def day_of(self, at: datetime) -> date:
         """The calendar day at home."""

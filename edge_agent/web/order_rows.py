@@ -4,12 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, timedelta
 
-from edge_agent.core.intent import IntentRecord
+from edge_agent.core.intent import IN_DOUBT, IntentRecord, IntentState
+from edge_agent.core.messages import IntentId
 from edge_agent.web import timeline
 from edge_agent.web.parts import Overview
 from edge_agent.web.wording import INTENT_STATES
+
+CANCELLABLE = frozenset({IntentState.APPROVED, IntentState.HELD})
+MAY_BE_MISSED = frozenset({IntentState.PLACED, IntentState.SHIPPED, IntentState.PARTLY_DELIVERED})
+MAY_HAVE_COME = MAY_BE_MISSED | {IntentState.NEVER_ARRIVED}
+
+
+@dataclass(frozen=True, slots=True)
+class Acts:
+    """What a person may say of an order at its state; the hub decides again when it is said."""
+
+    cancel: bool
+    settle: bool
+    arrived: bool
+    never_came: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,27 +41,55 @@ class OrderRow:
     handoff: tuple[str, str] | None
     steps: tuple[timeline.Step, ...]
     deliver_by: date | None
+    acts: Acts
+    hold_ends_at: datetime | None
+    is_wanted_back: bool
 
 
 def rows(intents: Iterable[IntentRecord], overview: Overview) -> list[OrderRow]:
     """The orders in the order given."""
-    return [row(intent, overview) for intent in intents]
+    wanted_back = overview.wanted_back()
+    return [_row(intent, overview, wanted_back=wanted_back) for intent in intents]
 
 
 def row(intent: IntentRecord, overview: Overview) -> OrderRow:
-    """One order; an item that the household no longer keeps is named by its id."""
+    """One order."""
+    return _row(intent, overview, wanted_back=overview.wanted_back())
+
+
+def _row(intent: IntentRecord, overview: Overview, *, wanted_back: frozenset[IntentId]) -> OrderRow:
+    """An item that the household no longer keeps is named by its id."""
     known = overview.item(intent.item)
     prompt = overview.prompt(intent.prompt)
     state, meaning, tone = INTENT_STATES[intent.state]
+    offer = prompt.offer if prompt else None
     return OrderRow(
         intent=intent,
         item_name=known.item.name if known else intent.item,
-        title=known.item.product.title if known else intent.item,
+        title=offer.title if offer else intent.item,
         state=state,
         meaning=meaning,
         tone=tone,
         detail=timeline.detail(intent),
         handoff=timeline.handoff(intent),
         steps=timeline.steps(intent),
-        deliver_by=prompt.offer.deliver_by if prompt else None,
+        deliver_by=offer.deliver_by if offer else None,
+        acts=acts(intent),
+        hold_ends_at=intent.created_at + timedelta(seconds=offer.hold_s) if offer and _is_held(intent) else None,
+        is_wanted_back=intent.id in wanted_back,
     )
+
+
+def acts(intent: IntentRecord) -> Acts:
+    """What may be said of an order where it stands."""
+    return Acts(
+        cancel=intent.state in CANCELLABLE,
+        settle=intent.state in IN_DOUBT,
+        arrived=intent.state in MAY_HAVE_COME,
+        never_came=intent.state in MAY_BE_MISSED,
+    )
+
+
+def _is_held(intent: IntentRecord) -> bool:
+    """Held for the person to think again, not because the merchant is away."""
+    return intent.state in CANCELLABLE and intent.detail is None

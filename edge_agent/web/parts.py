@@ -1,7 +1,7 @@
 """What the pages are given: everything they read, and the few things that they may set off.
 
-The pages see these Protocols only. All calls but a password check are plain functions: they run on the event loop's
-thread and are one transaction each, like the ports beneath them.
+The pages see these Protocols only. All calls but a check of a secret and a word to the bridge are plain functions: they
+run on the event loop's thread and are one transaction each, like the ports beneath them. `by` is an account's name.
 """
 
 from __future__ import annotations
@@ -11,11 +11,14 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from edge_agent.core.intent import IntentRecord
-from edge_agent.core.messages import DeviceId, ItemId, PromptId, Quarantined, QuarantineReason
-from edge_agent.core.overview import BridgeStatus, DeviceOverview, ItemOverview
-from edge_agent.core.people import Account
-from edge_agent.core.prompt import DeclineReason, PromptRecord
-from edge_agent.ports import AccountStore, Clock
+from edge_agent.core.mandate import MandateDraft, MandateRecord
+from edge_agent.core.messages import DeviceId, IntentId, ItemId, MandateId, PromptId, Quarantined, QuarantineReason
+from edge_agent.core.overview import BridgeStatus, CancelResult, DeviceOverview, EgressRow, ItemOverview, MandateView
+from edge_agent.core.people import Account, Role
+from edge_agent.core.policy import Policy
+from edge_agent.core.prompt import DeclineReason, Endorsement, PromptRecord
+from edge_agent.leave_ports import AccountStore, MerchantClasses
+from edge_agent.ports import Clock, Safety
 
 
 class Overview(Protocol):
@@ -33,8 +36,17 @@ class Overview(Protocol):
     def intent_of(self, prompt: PromptId) -> IntentRecord | None:
         """The order that came of a prompt."""
 
+    def endorsements(self, prompt: PromptId) -> Sequence[Endorsement]:
+        """Who has approved a prompt that waits for another person, on the terms that stand now."""
+
+    def intent(self, intent: IntentId) -> IntentRecord | None:
+        """One order, whatever its state."""
+
     def intents(self, *, limit: int) -> Sequence[IntentRecord]:
         """Orders, newest first, finished ones too."""
+
+    def wanted_back(self) -> frozenset[IntentId]:
+        """Orders that a person wants to cancel, for which the bridge has not answered yet."""
 
     def devices(self) -> Sequence[DeviceOverview]:
         """Every device that was ever heard of, by name."""
@@ -48,16 +60,19 @@ class Overview(Protocol):
     def bridge(self) -> BridgeStatus:
         """Whether orders get out to the merchant."""
 
+    def file_problem(self) -> str | None:
+        """What is wrong with the household's own file, if anything: the last good one counts until it is mended."""
+
 
 class Answers(Protocol):
-    """A person's answer to a prompt. `by` is the account's name.
+    """A person's answer to a prompt, and what a person says of the order that came of it.
 
-    All raise: StaleTermsError when other terms stand now; RefusedError when the prompt was answered or has ended;
-    NotAllowedError when the person may not answer. Then nothing was changed.
+    All raise: StaleTermsError when other terms stand now; RefusedError when it can no longer be said;
+    NotAllowedError when the person may not say it. Then nothing was changed.
     """
 
-    def approve(self, prompt: PromptId, *, terms_hash: str, by: str) -> IntentRecord:
-        """Buy on exactly the terms with this hash."""
+    def approve(self, prompt: PromptId, *, terms_hash: str, by: str, pin_checked: bool) -> IntentRecord | None:
+        """Buy on exactly the terms with this hash; None: noted, and a second person has to agree."""
 
     def snooze(self, prompt: PromptId, *, hours: int, by: str) -> PromptRecord:
         """Ask again in so many hours."""
@@ -65,15 +80,110 @@ class Answers(Protocol):
     def decline(self, prompt: PromptId, *, reason: DeclineReason, by: str) -> PromptRecord:
         """Do not buy, and say why."""
 
+    async def cancel(self, intent: IntentId, *, by: str) -> CancelResult:
+        """Take an approval back while the order is held.
+
+        Raises: BridgeUnreachableError when the bridge cannot be asked: the wish is kept, and asked again.
+        """
+
+    async def settle(self, intent: IntentId, *, found: bool, merchant_order_id: str | None, by: str) -> IntentRecord:
+        """Say what nobody else could tell: the merchant has this order, or has it not."""
+
+    def arrived(self, intent: IntentId, *, by: str) -> IntentRecord:
+        """The goods are here."""
+
+    def never_came(self, intent: IntentId, *, by: str) -> IntentRecord:
+        """The goods did not come."""
+
+
+class Mandates(Protocol):
+    """Standing leave to buy within limits.
+
+    All raise RefusedError when it cannot be (any more), NotAllowedError when the person may not.
+    """
+
+    def all(self) -> Sequence[MandateView]:
+        """Every mandate with what it drew, newest first."""
+
+    def mandate(self, mandate: MandateId) -> MandateView | None:
+        """One mandate with what it drew, whatever its state."""
+
+    def propose(self, draft: MandateDraft, *, by: str, pin_checked: bool) -> MandateRecord:
+        """Give leave; it waits for a second person where the household asks for two."""
+
+    def confirm(self, mandate: MandateId, *, by: str, pin_checked: bool) -> MandateRecord:
+        """Agree as the second person."""
+
+    def decline(self, mandate: MandateId, *, by: str) -> MandateRecord:
+        """Do not agree: it never begins."""
+
+    def pause(self, mandate: MandateId, *, by: str) -> MandateRecord:
+        """Nothing is drawn until it is resumed."""
+
+    def resume(self, mandate: MandateId, *, by: str) -> MandateRecord:
+        """It may draw again."""
+
+    def revoke(self, mandate: MandateId, *, by: str) -> MandateRecord:
+        """End it at once and for good."""
+
+
+class People(Protocol):
+    """Accounts of the household. Secrets come as hashes.
+
+    All raise RefusedError when it cannot be (no such person, name taken, the last owner), NotAllowedError when `by`
+    may not. At least one owner always remains.
+    """
+
+    def all(self) -> Sequence[Account]:
+        """Everybody, by name."""
+
+    def add(self, name: str, *, role: Role, password_hash: str, by: str) -> None:
+        """One person more."""
+
+    def set_role(self, name: str, *, role: Role, by: str) -> None:
+        """Another role from now on, in every session of the person."""
+
+    def set_password(self, name: str, *, password_hash: str, by: str, keep_session: str | None) -> None:
+        """Another password; ends the person's sessions, but the one with this token hash."""
+
+    def set_pin(self, name: str, *, pin_hash: str | None, by: str) -> None:
+        """Another PIN, or none."""
+
+    def remove(self, name: str, *, by: str) -> None:
+        """One person less; ends the person's sessions."""
+
+
+class Policies(Protocol):
+    """Who may approve how much."""
+
+    def get(self) -> Policy:
+        """The policy that stands; raises FailClosedError when it is not the one that was signed."""
+
+    def set(self, policy: Policy, *, by: str) -> None:
+        """Another policy from now on; raises NotAllowedError when `by` is no owner."""
+
+
+class Ledger(Protocol):
+    """What left the home, as the one gate out wrote it down before it was sent."""
+
+    def rows(self, *, limit: int, before_id: int | None) -> Sequence[EgressRow]:
+        """Messages, newest first; those older than `before_id` where one is given. Without bodies."""
+
+    def row(self, row: int) -> EgressRow | None:
+        """One message with its body."""
+
 
 class Passwords(Protocol):
-    """Checks passwords away from the event loop."""
+    """Checks passwords and PINs away from the event loop."""
 
     async def verify(self, password_hash: str | None, password: str) -> bool:
         """Whether the password fits; None (an unknown person) takes as long as a wrong password and never fits."""
 
     async def renew(self, password_hash: str, password: str) -> str | None:
         """A new hash of a password that fitted, where the kept one is weaker than today's rule."""
+
+    async def make(self, password: str) -> str:
+        """The hash to keep of a new password or PIN."""
 
 
 class Accounts(AccountStore, Protocol):
@@ -92,3 +202,9 @@ class WebParts:
     passwords: Passwords
     overview: Overview
     answers: Answers
+    mandates: Mandates
+    people: People
+    policies: Policies
+    ledger: Ledger
+    safety: Safety
+    merchants: MerchantClasses

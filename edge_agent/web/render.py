@@ -3,30 +3,52 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from importlib.resources import files
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import BytecodeCache, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
 from edge_agent.config import HomeConfig
 from edge_agent.core.money import format_money
-from edge_agent.core.people import Session
+from edge_agent.core.people import MAY_APPROVE, Role, Session
+from edge_agent.core.safety import SafetyProblem
 from edge_agent.web import wording
+from edge_agent.web.entries import typed_money
 from edge_agent.web.moments import Moments, count
 
 STATIC_FILES: Mapping[str, str] = {"style.css": "text/css", "icon.svg": "image/svg+xml"}
 
 
-class Renderer:
-    """Renders a template with what every page shows: the home's name, who is signed in, the time."""
+@dataclass(frozen=True, slots=True)
+class Notices:
+    """What everybody must know before anything else: why nothing is sent, and a file that cannot be read."""
 
-    def __init__(self, home: HomeConfig, moments: Moments) -> None:
+    problems: tuple[SafetyProblem, ...] = ()
+    file_problem: str | None = None
+
+
+class Renderer:
+    """Renders a template with what every page shows: the home's name, who is signed in, the time, the notices.
+
+    Who is not signed in sees no notice: what is wrong inside is the household's own business.
+    """
+
+    def __init__(
+        self,
+        home: HomeConfig,
+        moments: Moments,
+        *,
+        notices: Callable[[], Notices],
+        compiled: BytecodeCache | None = None,
+    ) -> None:
         self.static = {name: files(__package__).joinpath("static", name).read_bytes() for name in STATIC_FILES}
         self._home_name = home.name
         self._moments = moments
-        self._templates = _environment(moments)
+        self._notices = notices
+        self._templates = _environment(moments, compiled=compiled)
         self._style_version = hashlib.sha256(self.static["style.css"]).hexdigest()[:12]
 
     def page(
@@ -42,6 +64,9 @@ class Renderer:
         text = self._templates.get_template(template).render(
             home_name=self._home_name,
             session=session,
+            is_member=session is not None and session.role in MAY_APPROVE,
+            is_owner=session is not None and session.role is Role.OWNER,
+            notices=self._notices() if session is not None else Notices(),
             now=self._moments.now(),
             refresh_s=refresh_s,
             style_version=self._style_version,
@@ -50,17 +75,19 @@ class Renderer:
         return HTMLResponse(text, status_code=status)
 
 
-def _environment(moments: Moments) -> Environment:
+def _environment(moments: Moments, *, compiled: BytecodeCache | None) -> Environment:
     templates = Environment(
         loader=PackageLoader("edge_agent.web"),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=_finalize,
+        bytecode_cache=compiled,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     templates.filters.update(
         money=format_money,
+        money_field=typed_money,
         amount=wording.amount,
         exactly=wording.exactly,
         trust=wording.trust,

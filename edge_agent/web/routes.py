@@ -15,19 +15,42 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from edge_agent.core.people import MAY_APPROVE, Session
+from edge_agent.core.people import MAY_APPROVE, Role, Session
 from edge_agent.web import forms
-from edge_agent.web.pages import assets, devices, home, item, orders, prompt, sign_in
+from edge_agent.web.pages import (
+    account,
+    assets,
+    devices,
+    home,
+    item,
+    ledger,
+    mandate_form,
+    mandates,
+    order_acts,
+    orders,
+    people,
+    prompt,
+    safety,
+    sign_in,
+)
 from edge_agent.web.sign_in import same
 from edge_agent.web.visit import Handler, Site, Visit
 
 
 class Rule(StrEnum):
-    """Who may use an address."""
+    """Who may use an address. How much a person may approve is the household's policy, not a rule of an address."""
 
     PUBLIC = "public"
     SIGNED_IN = "signed_in"
-    MAY_APPROVE = "may_approve"
+    MEMBER = "member"
+    OWNER = "owner"
+
+
+ROLES: Mapping[Rule, frozenset[Role]] = {
+    Rule.SIGNED_IN: frozenset(Role),
+    Rule.MEMBER: MAY_APPROVE,
+    Rule.OWNER: frozenset({Role.OWNER}),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +72,39 @@ PAGES = (
     Page("GET", "/", Rule.SIGNED_IN, home.show),
     Page("GET", "/items/{item}", Rule.SIGNED_IN, item.show),
     Page("GET", "/prompts/{prompt}", Rule.SIGNED_IN, prompt.show),
-    Page("POST", "/prompts/{prompt}/approve", Rule.MAY_APPROVE, prompt.approve),
-    Page("POST", "/prompts/{prompt}/snooze", Rule.MAY_APPROVE, prompt.snooze),
-    Page("POST", "/prompts/{prompt}/decline", Rule.MAY_APPROVE, prompt.decline),
+    Page("POST", "/prompts/{prompt}/approve", Rule.SIGNED_IN, prompt.approve),
+    Page("POST", "/prompts/{prompt}/snooze", Rule.MEMBER, prompt.snooze),
+    Page("POST", "/prompts/{prompt}/decline", Rule.MEMBER, prompt.decline),
     Page("GET", "/orders", Rule.SIGNED_IN, orders.show),
+    Page("POST", "/orders/{intent}/cancel", Rule.MEMBER, order_acts.cancel),
+    Page("POST", "/orders/{intent}/settle", Rule.MEMBER, order_acts.settle),
+    Page("POST", "/orders/{intent}/arrived", Rule.MEMBER, order_acts.arrived),
+    Page("POST", "/orders/{intent}/never-came", Rule.MEMBER, order_acts.never_came),
+    Page("GET", "/mandates", Rule.MEMBER, mandates.show_all),
+    Page("GET", "/mandates/{mandate}", Rule.MEMBER, mandates.show),
+    Page("POST", "/mandates/{mandate}/confirm", Rule.MEMBER, mandates.confirm),
+    Page("POST", "/mandates/{mandate}/decline", Rule.MEMBER, mandates.decline),
+    Page("POST", "/mandates/{mandate}/pause", Rule.MEMBER, mandates.pause),
+    Page("POST", "/mandates/{mandate}/resume", Rule.OWNER, mandates.resume),
+    Page("POST", "/mandates/{mandate}/revoke", Rule.MEMBER, mandates.revoke),
+    Page("GET", "/new-mandate", Rule.OWNER, mandate_form.choose),
+    Page("GET", "/new-mandate/{item}", Rule.OWNER, mandate_form.show),
+    Page("POST", "/new-mandate/{item}", Rule.OWNER, mandate_form.create),
     Page("GET", "/devices", Rule.SIGNED_IN, devices.show),
+    Page("GET", "/sent", Rule.MEMBER, ledger.show),
+    Page("GET", "/sent/{row}", Rule.MEMBER, ledger.show_row),
+    Page("GET", "/account", Rule.SIGNED_IN, account.show),
+    Page("POST", "/account/password", Rule.SIGNED_IN, account.set_password),
+    Page("POST", "/account/pin", Rule.SIGNED_IN, account.set_pin),
+    Page("GET", "/people", Rule.OWNER, people.show),
+    Page("POST", "/people/add", Rule.OWNER, people.add),
+    Page("POST", "/people/role", Rule.OWNER, people.set_role),
+    Page("POST", "/people/password", Rule.OWNER, people.set_password),
+    Page("POST", "/people/pin", Rule.OWNER, people.set_pin),
+    Page("POST", "/people/remove", Rule.OWNER, people.remove),
+    Page("POST", "/people/rules", Rule.OWNER, people.set_rules),
+    Page("POST", "/safety/clock", Rule.OWNER, safety.confirm_clock),
+    Page("POST", "/safety/bridge", Rule.OWNER, safety.accept_bridge),
 )
 
 
@@ -80,7 +131,7 @@ async def _answer(page: Page, site: Site, request: Request) -> Response:
     session = site.sign_in.current(request)
     if page.rule is not Rule.PUBLIC and session is None:
         return RedirectResponse("/login", status_code=303)
-    if page.rule is Rule.MAY_APPROVE and (session is None or session.role not in MAY_APPROVE):
+    if page.rule is not Rule.PUBLIC and (session is None or session.role not in ROLES[page.rule]):
         raise HTTPException(403)
     form = await forms.read(request) if changes else {}
     if changes and not _token_fits(page, site, request, session=session, form=form):

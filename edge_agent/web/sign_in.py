@@ -70,11 +70,14 @@ class SignIn:
         if account is None or not fits:
             self._parts.accounts.record_login(_EVERYBODY, at=now, succeeded=False)
             return Refusal.WRONG
-        self._parts.accounts.record_login(name, at=now, succeeded=True)
         renewed = await self._parts.passwords.renew(account.password_hash, password)
+        current = self._parts.accounts.account(name)
+        if current is None or current.password_hash != account.password_hash:
+            return Refusal.WRONG  # removed, or given another password, while this one was checked
+        self._parts.accounts.record_login(name, at=now, succeeded=True)
         if renewed is not None:
-            self._parts.accounts.put_account(replace(account, password_hash=renewed))
-        return self._start(account)
+            self._parts.accounts.put_account(replace(current, password_hash=renewed))
+        return self._start(current)
 
     def current(self, request: Request) -> Session | None:
         """The session that a request belongs to."""

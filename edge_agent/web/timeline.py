@@ -61,14 +61,14 @@ def detail(intent: IntentRecord) -> str | None:
 
 
 def handoff(intent: IntentRecord) -> tuple[str, str] | None:
-    """Address and host name of the merchant's page for this order, if it is a web address at all."""
+    """Address and host name of the merchant's page for this order, if it is a safe web address (https) at all."""
     if intent.state is not _S.NEEDS_BUYER or intent.handoff_url is None:
         return None
     try:
         parts = urlsplit(intent.handoff_url)
     except ValueError:
         return None
-    if parts.scheme not in {"http", "https"} or not parts.hostname or "@" in parts.netloc:
+    if parts.scheme != "https" or not parts.hostname or "@" in parts.netloc:
         return None
     return intent.handoff_url, parts.hostname
 

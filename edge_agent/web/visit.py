@@ -11,10 +11,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from edge_agent.config import WebConfig
-from edge_agent.core.people import MAY_APPROVE, Session
+from edge_agent.core.people import MAY_APPROVE, Role, Session
 from edge_agent.errors import BugError
 from edge_agent.web.moments import Moments
 from edge_agent.web.parts import WebParts
+from edge_agent.web.proof import Proof, Proofs, words
 from edge_agent.web.render import Renderer
 from edge_agent.web.sign_in import SignIn
 
@@ -30,6 +31,7 @@ class Site:
     moments: Moments
     renderer: Renderer
     sign_in: SignIn
+    proofs: Proofs
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +51,14 @@ class Visit:
         return self.session
 
     @property
-    def may_approve(self) -> bool:
-        """Whether this person may answer prompts."""
+    def is_member(self) -> bool:
+        """Whether this person runs the home: answers prompts, follows orders, sees what left."""
         return self.session is not None and self.session.role in MAY_APPROVE
+
+    @property
+    def is_owner(self) -> bool:
+        """Whether this person decides who may do what."""
+        return self.session is not None and self.session.role is Role.OWNER
 
     @property
     def secure(self) -> bool:
@@ -75,6 +82,29 @@ class Visit:
         """A page for this person; `refresh` lets it renew itself where the configuration says so."""
         refresh_s = self.site.web.refresh_s if refresh else 0
         return self.site.renderer.page(template, session=self.session, status=status, refresh_s=refresh_s, **values)
+
+    async def wrong_password(self) -> str | None:
+        """Why the form's `own_password` is not this person's; None: it is, and the session still stands.
+
+        Raises: HTTPException 403 when the session ended while the password was checked.
+        """
+        proof = await self.site.proofs.password(self.person.account, self.form.get("own_password", ""))
+        self._still_signed_in()
+        return None if proof is Proof.RIGHT else words(proof, what="password")
+
+    async def wrong_pin(self) -> str | None:
+        """Why the form's `pin` is not this person's; None: it is, and the session still stands.
+
+        Raises: HTTPException 403 when the session ended while the PIN was checked.
+        """
+        proof = await self.site.proofs.pin(self.person.account, self.form.get("pin", ""))
+        self._still_signed_in()
+        return None if proof is Proof.RIGHT else words(proof, what="PIN")
+
+    def _still_signed_in(self) -> None:
+        current = self.site.sign_in.current(self.request)
+        if current is None or current.role is not self.person.role:
+            raise HTTPException(403)
 
 
 Handler = Callable[[Visit], Awaitable[Response]]

@@ -6,18 +6,83 @@ Nothing here decides. A code that is not in a list is shown as it is, so that no
 from __future__ import annotations
 
 import unicodedata
+from decimal import Decimal
 
+from edge_agent.core.draw import LedgerState
 from edge_agent.core.intent import IntentState
+from edge_agent.core.mandate import MandateState
 from edge_agent.core.messages import QuarantineReason
+from edge_agent.core.people import Role
+from edge_agent.core.period import Frequency
 from edge_agent.core.prompt import DeclineReason, PromptState
 
 MODES = {
     "shadow": ("Watching", "Never asks and never orders; only notes what it would have done."),
     "ask": ("Asks first", "You are asked before anything is ordered."),
     "auto": (
-        "Asks first",
-        "Set to order by itself, which the hub cannot do yet: you are asked before anything is ordered.",
+        "By mandate",
+        "Ordered by itself inside a mandate of this home; where no mandate covers it, you are asked.",
     ),
+}
+
+# (one, several, what they may do)
+ROLES: dict[Role, tuple[str, str, str]] = {
+    Role.OWNER: ("Owner", "Owners", "decides who may do what, gives mandates, and all that a member may."),
+    Role.MEMBER: ("Member", "Members", "answers questions, cancels orders, stops mandates."),
+    Role.GUEST: ("Guest", "Guests", "looks, and approves up to the guests' limit."),
+    Role.CHILD: ("Child", "Children", "looks, and approves up to the children's limit."),
+}
+
+# (short name, what it means, tone)
+MANDATE_STATES: dict[MandateState, tuple[str, str, str]] = {
+    MandateState.PROPOSED: (
+        "Waits for a second person",
+        "Nothing is ordered by it until somebody else agrees.",
+        "look",
+    ),
+    MandateState.ACTIVE: ("Active", "Orders inside these limits are made without asking.", "good"),
+    MandateState.PAUSED: ("Paused", "Nothing is ordered by it until it is resumed.", "look"),
+    MandateState.REVOKED: ("Revoked", "It is over for good.", "over"),
+    MandateState.EXPIRED: ("Ended", "Its last day has passed.", "over"),
+    MandateState.DECLINED: ("Declined", "The second person did not agree; it never began.", "over"),
+}
+
+FREQUENCIES: dict[Frequency, str] = {
+    Frequency.DAILY: "a day",
+    Frequency.WEEKLY: "a week",
+    Frequency.BIWEEKLY: "two weeks",
+    Frequency.MONTHLY: "a month",
+    Frequency.QUARTERLY: "a quarter",
+    Frequency.ANNUALLY: "a year",
+}
+
+LEDGER_STATES: dict[LedgerState, str] = {
+    LedgerState.RESERVED: "set aside",
+    LedgerState.SPENT: "spent",
+    LedgerState.RELEASED: "given back: not bought",
+    LedgerState.CREDITED: "given back: refunded",
+}
+
+# Why something left the home, and what such a message holds.
+PURPOSES: dict[str, tuple[str, str]] = {
+    "order": (
+        "An order",
+        (
+            "Article, quantity, prices and ceiling, the delivery address by name, a day, random numbers, and an id "
+            "that is different at each merchant. Not the stock, not the reason, not who approved."
+        ),
+    ),
+    "order_status": ("News of orders", "A question without content, under this household's id."),
+    "prices": (
+        "Today's prices",
+        (
+            "The article numbers of all products of one merchant, whether or not anything is low, and the name of the "
+            "delivery address."
+        ),
+    ),
+    "cancel": ("An order taken back", "The number of the order, signed."),
+    "settle": ("What you found out", "The number of the order, and whether the merchant has it."),
+    "head": ("A look at both ends", "How many orders this hub has handed over: finds a restored or copied hub."),
 }
 
 DECLINE_REASONS = {
@@ -90,6 +155,16 @@ INTENT_DETAILS = {
     "cancelled_by_merchant": "the merchant cancelled it",
     "cancelled_by_household": "you cancelled it",
     "seen_by_sensor": "the sensor saw the refill",
+    "said_by_household": "you said so",
+    "settled_by_household": "you looked at the merchant and said so",
+    "held_too_long": "it was held for so long that it could no longer be sent safely",
+    "household_frozen": "the order service has stopped orders of this household until its operator has looked",
+    "found_at_merchant": "the merchant was asked and has it",
+    "another_order_shown": "the merchant showed another order in its place",
+    "other_currency": "the merchant charged in another currency than you agreed to: look at your bank",
+    "mandate_refused": "this merchant takes no orders by mandate",
+    "forked": "two hubs use this household's number: the order service has stopped",
+    "frozen": "the order service has stopped orders of this household until its operator has looked",
 }
 
 QUARANTINE_REASONS = {
@@ -118,8 +193,8 @@ def amount(value: float, unit: str) -> str:
 
 
 def exactly(value: float, unit: str) -> str:
-    """An amount that was agreed on, not estimated: `1,035 g`."""
-    return f"{value:,.6g} {unit}"
+    """An amount that was agreed on, not estimated, with every digit that was agreed on: `1,035 g`."""
+    return f"{Decimal(repr(value)).normalize():,f} {unit}"
 
 
 def trust(score: float) -> str:

@@ -13,7 +13,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -22,7 +22,11 @@ from hypercorn.config import Config
 from playwright.sync_api import Browser, Page, sync_playwright
 from starlette.types import ASGIApp
 
+from edge_agent.core.intent import IntentState
 from edge_agent.core.overview import BridgeStatus
+from edge_agent.core.policy import Policy
+from edge_agent.core.prompt import Endorsement
+from edge_agent.core.safety import SafetyCode, SafetyProblem
 from tests.edge_agent.clock import ManualClock
 from tests.edge_agent.web.house import PASSWORD, House, opened
 
@@ -42,7 +46,16 @@ PAGES = {
     "item": "/items/milk",
     "item-unknown": "/items/coffee",
     "orders": "/orders",
+    "mandates": "/mandates",
+    "mandate": "/mandates/m-milk",
+    "mandate-waits": "/mandates/m-waits",
+    "mandate-choose": "/new-mandate",
+    "mandate-form": "/new-mandate/milk",
     "devices": "/devices",
+    "account": "/account",
+    "people": "/people",
+    "sent": "/sent",
+    "sent-one": "/sent/3",
     "missing": "/nothing",
 }
 
@@ -129,8 +142,50 @@ def photograph(house: House, browser: Browser, folder: Path) -> list[Path]:
             page.get_by_text("Do not buy").click()
             written.append(_shoot(page, folder / f"prompt-away-{look.name}.png"))
             house.home.bridge_status = BridgeStatus(reachable=True)
+            written += _special(house, page, address, folder, look)
             context.close()
     return written
+
+
+def _special(house: House, page: Page, address: str, folder: Path, look: Look) -> list[Path]:
+    """What needs a house out of the ordinary: a PIN, two people, an order in doubt, a stop, a form not taken."""
+    orders, policies, safety = dict(house.home.all_intents), house.policies.policy, house.safety.found
+    fluid = orders["i-p-fluid"]
+    house.policies.policy = Policy(two_people_above_minor=1_000)
+    house.give_pin("the-owner", "123456")
+    said = Endorsement(by="the-member", terms_hash=house.home.all_prompts["p-milk"].terms_hash, at=fluid.changed_at)
+    written = [_visit(page, address, "/prompts/p-milk", folder / f"prompt-pin-{look.name}.png")]
+    house.home.all_endorsements["p-milk"] = [said]
+    written.append(_visit(page, address, "/prompts/p-milk", folder / f"prompt-second-{look.name}.png"))
+    house.home.all_endorsements.clear()
+    for state in (IntentState.HELD, IntentState.PARKED, IntentState.NEEDS_BUYER):
+        changed = replace(fluid, state=state, handoff_url="https://shop.example/finish?id=1")
+        house.home.all_intents["i-p-fluid"] = changed
+        page.goto(f"{address}/prompts/p-fluid")
+        for summary in page.locator("details.say > summary").all():
+            summary.click()
+        written.append(_shoot(page, folder / f"order-{state}-{look.name}.png"))
+    house.home.all_intents.update(orders)
+    house.safety.found = (
+        SafetyProblem(SafetyCode.CLOCK_UNTRUSTED, "The clock went back by 3 days. Look at the time on this page."),
+    )
+    written.append(_visit(page, address, "/", folder / f"home-stopped-{look.name}.png"))
+    house.safety.found = safety
+    page.goto(f"{address}/new-mandate/milk")
+    page.get_by_label("Budget", exact=False).first.fill("nothing")
+    page.get_by_role("button", name="Give this mandate").evaluate("button => button.form.noValidate = true")
+    page.get_by_role("button", name="Give this mandate").click()
+    written.append(_shoot(page, folder / f"mandate-refused-{look.name}.png"))
+    house.policies.policy = policies
+    owner = house.accounts.account("the-owner")
+    assert owner is not None
+    house.accounts.put_account(replace(owner, pin_hash=None))
+    return written
+
+
+def _visit(page: Page, address: str, path: str, picture: Path) -> Path:
+    page.goto(address + path)
+    return _shoot(page, picture)
 
 
 def main() -> int:

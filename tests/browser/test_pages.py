@@ -2,52 +2,16 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.pictures import CHROMIUM, LOOKS, Look, chromium, served, sign_in
-from tests.edge_agent.clock import ManualClock
-from tests.edge_agent.web.house import House, opened
+from edge_agent.core.policy import Policy
+from tests.browser.pictures import LOOKS, PAGES, Look, sign_in
+from tests.edge_agent.web.house import House
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Chromium; missing it skips, but not in CI."""
-    if not CHROMIUM.exists():
-        if os.environ.get("CI"):
-            pytest.fail(f"{CHROMIUM} is missing, and CI must run this test")
-        pytest.skip(f"{CHROMIUM} is missing")
-    with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    """The sample home with its pages."""
-    with opened(tmp_path, ManualClock()) as house:
-        yield house
-
-
-@pytest.fixture
-def address(house: House) -> Iterator[str]:
-    """The pages on a loopback port."""
-    with served(house.app) as address:
-        yield address
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A window of its own, without script: everything must work so."""
-    context = browser.new_context(java_script_enabled=False, viewport={"width": 390, "height": 844})
-    yield context.new_page()
-    context.close()
 
 
 def test_from_sign_in_to_an_order(page: Page, house: House, address: str) -> None:
@@ -95,19 +59,75 @@ def test_another_site_cannot_post_for_the_person(page: Page, house: House, addre
     assert house.answers.calls == []
 
 
+def test_a_pin_two_people_and_a_cancellation(page: Page, house: House, address: str) -> None:
+    """The owner agrees with the PIN, a member orders, the owner takes it back: all without script."""
+    house.policies.policy = Policy(two_people_above_minor=1_000)
+    house.give_pin("the-owner", "271828")
+    sign_in(page, address)
+    page.goto(f"{address}/prompts/p-milk")
+    page.get_by_label("Your PIN").fill("000000")
+    page.get_by_role("button", name="Agree to $20.15").click()
+    expect(page.get_by_role("alert")).to_have_text("That PIN is wrong. Nothing was changed.")
+    expect(page.get_by_label("Your PIN")).to_be_focused()
+    page.get_by_label("Your PIN").fill("271828")
+    page.get_by_role("button", name="Agree to $20.15").click()
+    expect(page.locator("[data-waits=second]")).to_contain_text("the-owner agreed")
+    page.get_by_role("button", name="Sign out").click()
+    sign_in(page, address, name="the-member")
+    page.goto(f"{address}/prompts/p-milk")
+    page.get_by_role("button", name="Order and pay $20.15").click()
+    page.get_by_role("button", name="Cancel this order").click()
+    expect(page.locator("li[aria-current=step]")).to_have_text("Cancelled")
+
+
+def test_a_mandate_from_the_form_to_its_end(page: Page, house: House, address: str) -> None:
+    """A wrong entry is marked and kept; the mandate begins; one click and a word end it."""
+    sign_in(page, address)
+    page.goto(f"{address}/mandates")
+    page.get_by_role("link", name="Make a mandate").click()
+    page.get_by_role("link", name="Milk").click()
+    page.get_by_label("One order costs at most").fill("70")
+    page.get_by_label("Budget USD").fill("60")
+    page.get_by_role("button", name="Give this mandate").click()
+    expect(page.get_by_label("One order costs at most")).to_have_accessible_description(
+        "One order cannot cost more than the budget of the period."
+    )
+    page.get_by_label("One order costs at most").fill("25")
+    page.get_by_role("button", name="Give this mandate").click()
+    expect(page.locator("[data-mandate-state]")).to_have_text("Active")
+    page.get_by_text("Revoke", exact=True).click()
+    page.get_by_role("button", name="Revoke at once").click()
+    expect(page.locator("[data-mandate-state]")).to_have_text("Revoked")
+    assert [call[0] for call in house.calls] == ["propose", "revoke"]
+
+
 @pytest.mark.parametrize("look", LOOKS, ids=lambda look: look.name)
 def test_no_page_is_wider_than_the_window(browser: Browser, address: str, look: Look) -> None:
-    """Nothing scrolls sideways, on a phone either, and the policy stops nothing that a page needs."""
+    """Nothing scrolls sideways, on a phone either; every field has its label; the policy stops nothing a page needs."""
     context = browser.new_context(viewport={"width": look.width, "height": look.height}, color_scheme=look.scheme)
     page = context.new_page()
     complaints: list[str] = []
-    page.on("console", lambda message: complaints.append(message.text))
+    page.on("console", lambda message: complaints.append(message.text) if message.type in _GRAVE else None)
     sign_in(page, address)
-    for path in ("/", "/items/milk", "/prompts/p-milk", "/prompts/p-fluid", "/orders", "/devices"):
+    for path in PAGES.values():
+        if path == "/nothing":
+            continue
         page.goto(address + path)
         assert page.evaluate("document.documentElement.scrollWidth") <= look.width, path
+        assert page.evaluate(_UNNAMED_FIELDS) == [], path
+        assert page.evaluate(_DOUBLED_IDS) == [], path
     context.close()
     assert complaints == []
+
+
+_GRAVE = {"error", "warning"}
+# What a person with a screen reader would meet: a field without a name, a description that points to two places.
+_UNNAMED_FIELDS = """
+[...document.querySelectorAll("input:not([type=hidden]), select")].filter(e => !e.labels.length).map(e => e.name)
+"""
+_DOUBLED_IDS = """
+[...document.querySelectorAll("[id]")].map(e => e.id).filter((id, at, all) => all.indexOf(id) !== at)
+"""
 
 
 def _trap(address: str) -> str:

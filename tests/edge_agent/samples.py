@@ -8,7 +8,8 @@ from edge_agent.core.catalogue import Binding, Item, Preferences, Product
 from edge_agent.core.intent import IntentRecord, IntentState
 from edge_agent.core.messages import IntentId, ItemId, Price, PromptId, Propose, Reason
 from edge_agent.core.prompt import PromptRecord, PromptState
-from edge_agent.core.terms import Offer, offer_for, terms_hash
+from edge_agent.core.receipt import consent_hash
+from edge_agent.core.terms import Leave, Offer, Terms, offer_for, seal, terms_hash
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 
@@ -89,4 +90,30 @@ def intent(
         currency="USD",
         created_at=NOW,
         changed_at=NOW,
+    )
+
+
+RECEIPT = b'{"kind":"approval"}'
+
+
+def terms(
+    ident: str = "i1",
+    *,
+    number: int = 1,
+    of: Offer | None = None,
+    leave: Leave = "approval",
+    receipt: bytes = RECEIPT,
+    nonce: str | None = None,
+) -> Terms:
+    """Sealed terms of an offer, under the hand-over number `number`."""
+    return seal(
+        of or offer(),
+        intent_id=IntentId(ident),
+        household="home-1",
+        hub="hub-1",
+        customer_ref="a" * 64,
+        nonce=nonce or f"{number:032x}",
+        leave=leave,
+        consent_hash=consent_hash(receipt),
+        handover=number,
     )

@@ -70,11 +70,6 @@ async def show(visit: Visit) -> Response:
     )
 
 
-def product_title(item: Item, sku: str) -> str:
-    """The product's title, unless the offer is for another one than is bound now."""
-    return item.product.title if item.product.sku == sku else sku
-
-
 def full_amount(item: Item) -> float:
     """What the home has room for, in the item's unit."""
     return item.room_packs * item.product.pack_amount
@@ -91,7 +86,7 @@ def stock_bar(known: ItemOverview) -> Markup:
 
 def _prompt_card(prompt: PromptRecord, item: Item) -> PromptCard:
     why = prompt.reasons[0].text if prompt.reasons else "It is running low."
-    return PromptCard(prompt=prompt, item_name=item.name, title=product_title(item, prompt.offer.sku), why=why)
+    return PromptCard(prompt=prompt, item_name=item.name, title=prompt.offer.title, why=why)
 
 
 def _urgency(card: PromptCard) -> tuple[bool, float]:

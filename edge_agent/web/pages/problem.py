@@ -7,6 +7,7 @@ nothing, and the log all.
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -75,20 +76,12 @@ _STALE = Problem(
 _BUSY = Problem(
     503, "Not just now", "The hub is busy or waits for something. Nothing was changed.", "Try again in a minute."
 )
-_STOPPED = Problem(
-    503,
-    "The hub has stopped itself",
-    "A check that guards your money failed. Nothing was sent.",
-    "Ask the owner of this home to look at the hub's log.",
-)
 _FAULT = Problem(
     500, "Something went wrong here", "That was the hub's fault.", "Try again. If it stays, look at the hub's log."
 )
 _BY_ERROR: dict[type[HubError], Problem] = {
     StaleTermsError: _STALE,
-    NotAllowedError: _BY_STATUS[403],
     RetryLaterError: _BUSY,
-    FailClosedError: _STOPPED,
 }
 
 
@@ -125,19 +118,48 @@ class Problems:
         return answer
 
     def _page(self, problem: Problem, request: Request) -> Response:
-        prompt = request.path_params.get("prompt") if problem.status in {403, 409, 500, 503} else None
-        return self._site.renderer.page(
-            "problem.html", session=None, status=problem.status, problem=problem, prompt=prompt
-        )
+        back = _way_back(request.path_params) if problem.status in {403, 409, 500, 503} else None
+        return self._site.renderer.page("problem.html", session=None, status=problem.status, problem=problem, back=back)
+
+
+def _way_back(named: Mapping[str, str]) -> tuple[str, str] | None:
+    """Address and words of the page that the person came from, as far as the address tells."""
+    if "prompt" in named:
+        return f"/prompts/{named['prompt']}", "Back to the question"
+    if "mandate" in named:
+        return f"/mandates/{named['mandate']}", "Back to the mandate"
+    return ("/orders", "Back to the orders") if "intent" in named else None
 
 
 def _of_hub(error: Exception) -> Problem:
     fixed = next((problem for kind, problem in _BY_ERROR.items() if isinstance(error, kind)), None)
     if fixed is not None:
         return fixed
+    if isinstance(error, FailClosedError):
+        return _stopped(str(error))
+    if isinstance(error, NotAllowedError):
+        return _not_allowed(str(error))
     if isinstance(error, RefusedError):
         return _refused(str(error))
     return _wrong_file(str(error)) if isinstance(error, ConfigurationError) else _FAULT
+
+
+def _stopped(message: str) -> Problem:
+    return Problem(
+        503,
+        "The hub has stopped itself",
+        f"A check that guards your money failed. The hub says: {message[:_MESSAGE_CHARS_MAX]}. Nothing was sent.",
+        "Ask the owner of this home to look at the hub's page and its log.",
+    )
+
+
+def _not_allowed(message: str) -> Problem:
+    return Problem(
+        403,
+        "That is not allowed",
+        f"The hub says: {message[:_MESSAGE_CHARS_MAX]}. Nothing was changed.",
+        "Look at the page again: it says who may.",
+    )
 
 
 def _refused(message: str) -> Problem:
@@ -145,7 +167,7 @@ def _refused(message: str) -> Problem:
         409,
         "Your answer was not taken",
         f"The hub says: {message[:_MESSAGE_CHARS_MAX]}. Your answer changed nothing.",
-        "Look at the question again: it shows how it stands now.",
+        "Look again: the page shows how it stands now.",
     )
 
 

@@ -1,6 +1,7 @@
 """One question: the binding terms, then the answers, then what became of it.
 
-The terms on the page are the fields of the offer whose hash is in the form; an approval of any other hash is stale.
+The terms on the page are the fields of the offer whose hash is in the form, and nothing else; an approval of any other
+hash is stale. Whoever has a PIN gives it with the approval: without the right one nothing is changed.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ from edge_agent.core import intent
 from edge_agent.core.messages import ItemId, Price, PromptId
 from edge_agent.core.overview import ItemOverview
 from edge_agent.core.prompt import LIVE, DeclineReason, PromptRecord, PromptState, quiet_after_decline
+from edge_agent.web.leave import Leave, leave_for
 from edge_agent.web.moments import Moments, count, span
 from edge_agent.web.order_rows import OrderRow, row
 from edge_agent.web.outlook import chance_empty_by
-from edge_agent.web.pages.home import product_title
 from edge_agent.web.visit import Visit
 from edge_agent.web.wording import DECLINE_REASONS, PROMPT_STATES
 
@@ -36,23 +37,29 @@ class Earlier:
 
 async def show(visit: Visit) -> Response:
     """The question with its terms, or what became of it."""
-    overview, moments = visit.site.parts.overview, visit.site.moments
-    prompt = overview.prompt(PromptId(visit.path_id("prompt")))
+    prompt = visit.site.parts.overview.prompt(PromptId(visit.path_id("prompt")))
     if prompt is None:
         raise HTTPException(404)
+    return _page(visit, prompt, pin_error=None)
+
+
+def _page(visit: Visit, prompt: PromptRecord, *, pin_error: str | None) -> Response:
+    overview, moments = visit.site.parts.overview, visit.site.moments
     known = overview.item(ItemId(prompt.item))
     order = _order(prompt, visit)
+    can_answer = _can_answer(visit, prompt)
     return visit.page(
         "prompt.html",
+        status=200 if pin_error is None else 403,
         prompt=prompt,
         offer=prompt.offer,
         item_name=known.item.name if known else prompt.item,
         item=known.item if known else None,
-        title=product_title(known.item, prompt.offer.sku) if known else prompt.offer.sku,
         state=PROMPT_STATES[prompt.state],
         is_live=prompt.state in LIVE,
-        can_answer=prompt.state is PromptState.OPEN and moments.now() < prompt.offer.expires_at,
-        may_approve=visit.may_approve,
+        can_answer=can_answer,
+        leave=leave_for(visit.site.parts, prompt, name=visit.person.account) if can_answer else Leave(None),
+        pin_error=pin_error,
         earlier=_earlier(prompt, known.prices if known else ()),
         waiting=_waiting(prompt, known, moments),
         hold=span(prompt.offer.hold_s) if prompt.offer.hold_s else None,
@@ -66,10 +73,21 @@ async def show(visit: Visit) -> Response:
 
 
 async def approve(visit: Visit) -> Response:
-    """Buy on the terms whose hash the form carries."""
+    """Buy on the terms whose hash the form carries; the PIN, where one is asked for, is checked first."""
     prompt = PromptId(visit.path_id("prompt"))
-    terms_hash = visit.form.get("terms_hash", "")
-    visit.site.parts.answers.approve(prompt, terms_hash=terms_hash, by=visit.person.account)
+    asked = visit.site.parts.overview.prompt(prompt)
+    needs_pin = (
+        asked is not None
+        and _can_answer(visit, asked)
+        and leave_for(visit.site.parts, asked, name=visit.person.account).needs_pin
+    )
+    if asked is not None and needs_pin:
+        pin_error = await visit.wrong_pin()
+        if pin_error is not None:
+            return _page(visit, asked, pin_error=pin_error)
+    visit.site.parts.answers.approve(
+        prompt, terms_hash=visit.form.get("terms_hash", ""), by=visit.person.account, pin_checked=needs_pin
+    )
     return _back_to(prompt)
 
 
@@ -91,6 +109,10 @@ async def decline(visit: Visit) -> Response:
         raise HTTPException(400)
     visit.site.parts.answers.decline(prompt, reason=reason, by=visit.person.account)
     return _back_to(prompt)
+
+
+def _can_answer(visit: Visit, prompt: PromptRecord) -> bool:
+    return prompt.state is PromptState.OPEN and visit.site.moments.now() < prompt.offer.expires_at
 
 
 def _back_to(prompt: PromptId) -> Response:

@@ -13,7 +13,7 @@ import pytest
 from edge_agent.adapters.store.accounts import SESSIONS_MAX, Accounts
 from edge_agent.adapters.store.connection import Connection
 from edge_agent.core.people import Account, Role, Session
-from edge_agent.ports import AccountStore
+from edge_agent.leave_ports import AccountStore
 from tests.edge_agent.samples import NOW
 
 OWNER = Account("robin", Role.OWNER, "$argon2id$one")

@@ -2,121 +2,77 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass, replace
+import base64
+from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 
-from cloud_bridge.wire import OrderState, PriceLine, PriceList, Problem, Receipt
-from edge_agent.adapters.bridge import BridgeClient
-from edge_agent.adapters.egress import Egress
-from edge_agent.adapters.keys import load_or_create
-from edge_agent.adapters.store.connection import Connection
-from edge_agent.adapters.store.orders import Orders
+from cloud_bridge.wire import (
+    CancelReceipt,
+    OrderState,
+    PriceLine,
+    PriceList,
+    Receipt,
+    Settlement,
+    SettleReceipt,
+    Verdict,
+    WireModel,
+)
+from cloud_bridge.wire import Intent as WireIntent
+from edge_agent.core.clock_trust import ClockDoubt
 from edge_agent.core.intent import IntentState
-from edge_agent.core.messages import IntentId
-from edge_agent.core.prompt import PromptEvent, step
-from edge_agent.core.terms import seal
-from edge_agent.errors import BridgeUnreachableError
-from tests.edge_agent.clock import ManualClock
-from tests.edge_agent.samples import MILK, NOW, intent, offer, prompt
-
-Answering = Callable[[httpx.Request], httpx.Response]
-
-
-@dataclass
-class Line:
-    """The client, and what the other end answers."""
-
-    client: BridgeClient
-    orders: Orders
-    connection: Connection
-    asked: list[httpx.Request]
-    answer: Answering
-
-    def approve(self, number: int) -> IntentId:
-        """An approved intent in the outbox."""
-        asked = replace(prompt(f"p{number}"), item=f"milk{number}")
-        self.orders.add_prompt(asked)
-        terms = seal(
-            offer(), intent_id=IntentId(f"i{number}"), household="home-1", hub="hub-1", customer_ref="a" * 64,
-            nonce=f"{number:032x}",
-        )  # fmt: skip
-        record = replace(intent(f"i{number}", of=f"p{number}"), item=f"milk{number}")
-        change = step(asked, PromptEvent.APPROVE, now=NOW, by="anna")
-        body = f'{{"number": {number}}}'.encode()
-        return self.orders.approve(change, intent=record, terms=terms, signature=b"s" * 64, body=body).id
-
-    def state(self, ident: IntentId) -> IntentState:
-        """Where an intent stands."""
-        record = self.orders.intent(ident)
-        assert record is not None
-        return record.state
+from edge_agent.errors import BridgeUnreachableError, HubForkedError, RefusedError, SendsStoppedError
+from tests.edge_agent.outgoing_home import Answering, OutgoingHome, outgoing_home, refused
+from tests.edge_agent.samples import MILK, NOW
 
 
 @pytest.fixture
-def connection(tmp_path: Path) -> Iterator[Connection]:
-    """An open store."""
-    with Connection(tmp_path / "hub.sqlite3") as opened:
+async def home(tmp_path: Path) -> AsyncIterator[OutgoingHome]:
+    """A hub that has compared with its bridge; the test answers from now on."""
+    async with outgoing_home(tmp_path) as opened:
+        await opened.restore.run_once()
+        opened.bridge.asked.clear()
+        opened.bridge.answer = lambda _: httpx.Response(503)
         yield opened
 
 
-@pytest.fixture
-async def line(tmp_path: Path, connection: Connection) -> AsyncIterator[Line]:
-    """A bridge client whose wire a test answers."""
-    orders, clock = Orders(connection), ManualClock()
-    holder: list[Line] = []
+async def drain(home: OutgoingHome) -> int:
+    """One turn, with nothing to stop it."""
+    return await home.client.drain(check=lambda: None)
 
-    def reply(request: httpx.Request) -> httpx.Response:
-        holder[0].asked.append(request)
-        return holder[0].answer(request)
 
-    egress = Egress(
-        connection=connection,
-        clock=clock,
-        key=load_or_create(tmp_path),
-        household="home-1",
-        url="http://127.0.0.1:8490",
-        timeout_s=5,
-        transport=httpx.MockTransport(reply),
-    )
-    async with egress:
-        client = BridgeClient(egress=egress, orders=orders, clock=clock)
-        holder.append(Line(client, orders, connection, [], lambda _: httpx.Response(503)))
-        yield holder[0]
+def told(message: WireModel, *, status: int = 200) -> Answering:
+    """The bridge says this, whatever it is asked."""
+    return lambda _: httpx.Response(status, content=message.model_dump_json())
 
 
 def accepted(request: httpx.Request) -> httpx.Response:
     """The bridge has taken whatever intent this is."""
-    number = request.content.decode().split(": ")[1].rstrip("}")
-    receipt = Receipt(intent_id=f"i{number}", state=OrderState.HELD, accepted_at=NOW)
+    ident = WireIntent.model_validate_json(request.content).terms.intent_id
+    receipt = Receipt(intent_id=ident, state=OrderState.HELD, accepted_at=NOW)
     return httpx.Response(200, content=receipt.model_dump_json())
 
 
-def refused(status: int, code: str) -> Answering:
-    """The bridge's own refusal."""
-    return lambda _: httpx.Response(status, content=Problem(code=code, detail="no").model_dump_json())
-
-
-async def test_what_the_bridge_took_is_held_and_written_down(line: Line) -> None:
+async def test_what_the_bridge_took_is_held_and_written_down(home: OutgoingHome) -> None:
     """A receipt empties the outbox; the ledger knows purpose and recipient of what left."""
-    ident = line.approve(1)
-    line.answer = accepted
-    assert await line.client.drain() == 1
-    assert line.state(ident) is IntentState.HELD
-    assert line.orders.outbox(limit=5) == []
-    assert line.connection.db.execute("SELECT purpose, recipient, method, path, size_bytes FROM egress").fetchall() == [
-        ("order", "127.0.0.1:8490", "POST", "/v1/intents", len(b'{"number": 1}'))
-    ]
-    assert "signature" in line.asked[0].headers
+    ident = home.approve()
+    home.bridge.answer = accepted
+    assert await drain(home) == 1
+    assert home.state(ident) is IntentState.HELD
+    assert home.orders.outbox(limit=5) == []
+    [row, _] = home.ledger.rows(limit=5, before_id=None)
+    assert (row.purpose, row.recipient, row.method, row.path) == ("order", "127.0.0.1:8490", "POST", "/v1/intents")
+    assert "signature" in home.bridge.asked[0].headers
 
 
 @pytest.mark.parametrize(
     ("answer", "state"),
     [
         (refused(422, "terms_refused"), IntentState.REJECTED),
+        (refused(422, "mandate_refused"), IntentState.REJECTED),
         (refused(422, "offer_expired"), IntentState.REJECTED),
         (refused(422, "malformed"), IntentState.REJECTED),
         (refused(409, "conflict"), IntentState.UNKNOWN),
@@ -128,49 +84,128 @@ async def test_what_the_bridge_took_is_held_and_written_down(line: Line) -> None
         (lambda _: httpx.Response(307, headers={"location": "http://elsewhere.example/"}), IntentState.APPROVED),
     ],
 )
-async def test_only_the_bridges_own_word_ends_an_intent(line: Line, answer: Answering, state: IntentState) -> None:
+async def test_only_the_bridges_own_word_ends_an_intent(
+    home: OutgoingHome, answer: Answering, state: IntentState
+) -> None:
     """A refusal counts with the bridge's own code only; everything else keeps the row, and nobody is redirected."""
-    ident = line.approve(1)
-    line.answer = answer
+    ident = home.approve()
+    home.bridge.answer = answer
     if state is IntentState.APPROVED:
         with pytest.raises(BridgeUnreachableError):
-            await line.client.drain()
-        assert len(line.orders.outbox(limit=5)) == 1
+            await drain(home)
+        assert len(home.orders.outbox(limit=5)) == 1
     else:
-        assert await line.client.drain() == 1
-    assert line.state(ident) is state
-    assert len(line.asked) == 1
+        assert await drain(home) == 1
+    assert home.state(ident) is state
+    assert len(home.bridge.asked) == 1
 
 
-async def test_a_body_that_may_have_been_taken_is_not_refused_as_malformed(line: Line) -> None:
+@pytest.mark.parametrize("code", ["forked", "frozen"])
+async def test_a_forked_hub_keeps_its_order_and_sends_no_more(home: OutgoingHome, code: str) -> None:
+    """The row stays, the next one is not tried."""
+    first = home.approve()
+    home.approve("oats")
+    home.bridge.answer = refused(409, code)
+    with pytest.raises(HubForkedError):
+        await drain(home)
+    assert home.state(first) is IntentState.APPROVED
+    assert (len(home.bridge.asked), len(home.orders.outbox(limit=5))) == (1, 2)
+
+
+async def test_a_body_that_may_have_been_taken_is_not_refused_as_malformed(home: OutgoingHome) -> None:
     """After a lost answer, `malformed` proves nothing about the first time."""
-    ident = line.approve(1)
+    ident = home.approve()
     with pytest.raises(BridgeUnreachableError):
-        await line.client.drain()
-    line.answer = refused(422, "malformed")
+        await drain(home)
+    home.bridge.answer = refused(422, "malformed")
     with pytest.raises(BridgeUnreachableError):
-        await line.client.drain()
-    assert line.state(ident) is IntentState.APPROVED
+        await drain(home)
+    assert home.state(ident) is IntentState.APPROVED
 
 
-async def test_one_row_does_not_hold_the_others_up(line: Line) -> None:
-    """An intent that the bridge will not have keeps its row; the next one goes out in the same turn."""
-    first, second = line.approve(1), line.approve(2)
-    line.answer = lambda r: accepted(r) if b"2" in r.content else refused(401, "not_authentic")(r)
+async def test_one_row_does_not_hold_the_others_up(home: OutgoingHome) -> None:
+    """An intent that the bridge will not have keeps its row; the next one goes out in the same turn, in its order."""
+    first, second = home.approve(), home.approve("oats")
+    home.bridge.answer = lambda r: accepted(r) if second.encode() in r.content else refused(401, "no")(r)
     with pytest.raises(BridgeUnreachableError):
-        await line.client.drain()
-    assert (line.state(first), line.state(second)) == (IntentState.APPROVED, IntentState.HELD)
-    assert line.client.status().waiting_since == NOW
+        await drain(home)
+    assert (home.state(first), home.state(second)) == (IntentState.APPROVED, IntentState.HELD)
+    assert home.sent() == [first, second]
+    assert home.client.status().waiting_since == NOW
 
 
-async def test_prices_come_from_the_list_and_unknown_products_have_none(line: Line) -> None:
-    """A price is of the product that was asked about; a product that is not in the list gets no price."""
-    told = PriceLine(
+async def test_an_order_that_is_taken_back_while_others_are_sent_never_leaves(home: OutgoingHome) -> None:
+    """The claim is asked of the store before each first byte, not of the list that was read before."""
+    first, second = home.approve(), home.approve("oats")
+
+    def cancels_the_second(request: httpx.Request) -> httpx.Response:
+        home.orders.wish_cancel(second, by="anna", at=NOW)
+        return accepted(request)
+
+    home.bridge.answer = cancels_the_second
+    assert await drain(home) == 1
+    assert home.sent() == [first]
+    assert home.state(second) is IntentState.CANCELLED
+
+
+async def test_the_check_is_asked_before_each_order(home: OutgoingHome) -> None:
+    """What goes wrong between two orders of one turn stops the second."""
+    home.approve()
+    home.approve("oats")
+    home.bridge.answer = accepted
+    answers = iter([None, SendsStoppedError("the clock was set back")])
+
+    def check() -> None:
+        found = next(answers)
+        if found is not None:
+            raise found
+
+    with pytest.raises(SendsStoppedError):
+        await home.client.drain(check=check)
+    assert len(home.sent()) == 1
+
+
+async def test_a_cancel_is_answered_or_not_known(home: OutgoingHome) -> None:
+    """The bridge's receipt, None for an order that it does not have, and nothing at all when it is away."""
+    ident = home.approve()
+    receipt = CancelReceipt(intent_id=ident, cancelled=True, state=OrderState.CANCELLED)
+    home.bridge.answer = told(receipt)
+    assert await home.client.cancel(ident) == receipt
+    assert (home.bridge.asked[-1].url.path, home.bridge.asked[-1].content) == (f"/v1/intents/{ident}/cancel", b"")
+    home.bridge.answer = refused(404, "unknown_order")
+    assert await home.client.cancel(ident) is None
+    home.bridge.answer = lambda _: httpx.Response(404, content="<html>")
+    with pytest.raises(BridgeUnreachableError):
+        await home.client.cancel(ident)
+
+
+async def test_a_verdict_is_taken_refused_or_kept_for_later(home: OutgoingHome) -> None:
+    """A refusal in the bridge's own words is for good; everything else may be said again."""
+    verdict = Verdict(intent_id="i1", household="home-1", found=False, said_at=NOW, nonce="0" * 32)
+    settlement = Settlement(verdict=verdict, signature=base64.b64encode(b"s" * 64).decode())
+    receipt = SettleReceipt(intent_id="i1", settled=True, state=OrderState.REJECTED)
+    home.bridge.answer = told(receipt)
+    assert await home.client.settle(settlement) == receipt
+    assert home.bridge.asked[-1].content == settlement.model_dump_json().encode()
+    home.bridge.answer = refused(422, "terms_refused")
+    with pytest.raises(RefusedError, match="terms_refused"):
+        await home.client.settle(settlement)
+    for answer in (lambda _: httpx.Response(503), lambda _: httpx.Response(404, content="<html>")):
+        home.bridge.answer = answer
+        with pytest.raises(BridgeUnreachableError):
+            await home.client.settle(settlement)
+
+
+async def test_a_price_list_tells_prices_class_and_time(home: OutgoingHome) -> None:
+    """A product that is not in the list gets no price; the merchant's class is kept, the bridge's time is heard."""
+    line = PriceLine(
         sku=MILK.product.sku, title="Milk", unit_price_minor=129, delivery_minor=199, currency="USD", available=True
     )
-    line.answer = lambda _: httpx.Response(
-        200, content=PriceList(merchant="grocer", at=NOW, lines=(told,)).model_dump_json()
-    )
+    later = NOW + timedelta(hours=1)
+    home.bridge.answer = told(PriceList(merchant="grocer", merchant_class="C", at=later, lines=(line,)))
     other = MILK.model_copy(update={"id": "oat", "product": MILK.product.model_copy(update={"sku": "oat-1l"})})
-    [price] = await line.client.fetch_prices([MILK, other], delivery_ref="home")
+    assert home.merchants.merchant_class("grocer") is None
+    [price] = await home.client.fetch_prices([MILK, other], delivery_ref="home")
     assert (price.item, price.unit_price_minor, price.sku) == ("milk", 129, MILK.product.sku)
+    assert home.merchants.merchant_class("grocer") == "C"
+    assert home.store.clock.doubt() is ClockDoubt.DISAGREES

@@ -12,10 +12,13 @@ from edge_agent.core.intent import (
     LIVE,
     TRANSITIONS,
     IntentState,
+    arrived,
     confirm_arrival,
+    never_came,
     saw_arrival,
     step,
 )
+from edge_agent.errors import RefusedError
 from tests.edge_agent.samples import NOW, intent
 
 
@@ -50,8 +53,15 @@ def test_no_way_leads_back() -> None:
         (IntentState.SHIPPED, IntentState.PLACED, False),
         (IntentState.DELIVERED, IntentState.SHIPPED, False),
         (IntentState.REJECTED, IntentState.PLACED, False),
-        (IntentState.UNKNOWN, IntentState.REJECTED, False),  # unknown ends by proof only
         (IntentState.UNKNOWN, IntentState.PLACED, True),
+        (IntentState.UNKNOWN, IntentState.REJECTED, True),  # the merchant's or a person's word, passed on
+        (IntentState.UNKNOWN, IntentState.EXPIRED, True),
+        (IntentState.UNKNOWN, IntentState.NEEDS_BUYER, True),
+        (IntentState.PARKED, IntentState.REJECTED, True),
+        (IntentState.PARKED, IntentState.UNKNOWN, False),
+        (IntentState.UNKNOWN, IntentState.HELD, False),
+        (IntentState.UNKNOWN, IntentState.SENDING, False),  # only after it was proved not placed
+        (IntentState.NOT_PLACED, IntentState.SENDING, True),
         (IntentState.PLACED, IntentState.PLACED, False),
     ],
 )
@@ -71,6 +81,47 @@ def test_a_new_reason_for_the_same_state_is_news_once() -> None:
     assert (away.after.state, away.after.detail, away.after.version) == (IntentState.HELD, "merchant_away", 2)
     assert step(away.after, IntentState.HELD, at=NOW, detail="merchant_away") is None
     assert step(intent(state=IntentState.REJECTED), IntentState.REJECTED, at=NOW, detail="other") is None
+
+
+def test_a_charge_in_another_currency_is_no_charge() -> None:
+    """An amount in other money than was agreed to is never counted, and is told."""
+    change = step(intent(), IntentState.PLACED, at=NOW, charged_minor=1016, currency="EUR")
+    assert change is not None
+    assert (change.after.state, change.after.charged_minor, change.after.detail) == (
+        IntentState.PLACED,
+        None,
+        "other_currency",
+    )
+    same = step(intent(), IntentState.PLACED, at=NOW, charged_minor=1016, currency="USD")
+    assert same is not None
+    assert same.after.charged_minor == 1016
+
+
+@pytest.mark.parametrize(
+    ("at", "came", "missing"),
+    [
+        (IntentState.APPROVED, False, False),
+        (IntentState.HELD, False, False),
+        (IntentState.UNKNOWN, False, False),  # that is settled with the bridge
+        (IntentState.PARKED, False, False),
+        (IntentState.PLACED, True, True),
+        (IntentState.SHIPPED, True, True),
+        (IntentState.PARTLY_DELIVERED, True, True),
+        (IntentState.NEVER_ARRIVED, True, False),
+        (IntentState.DELIVERED, False, False),
+        (IntentState.REJECTED, False, False),
+    ],
+)
+def test_what_a_person_may_say_of_a_delivery(at: IntentState, *, came: bool, missing: bool) -> None:
+    """Only goods that were on their way can have come, or not."""
+    said = {arrived: (came, IntentState.DELIVERED), never_came: (missing, IntentState.NEVER_ARRIVED)}
+    for say, (allowed, state) in said.items():
+        if allowed:
+            after = say(intent(state=at), now=NOW).after
+            assert (after.state, after.detail) == (state, "said_by_household")
+        else:
+            with pytest.raises(RefusedError, match="delivery"):
+                say(intent(state=at), now=NOW)
 
 
 def test_an_unknown_outcome_keeps_the_need_closed() -> None:

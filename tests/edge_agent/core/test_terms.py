@@ -21,6 +21,9 @@ SEALED = {
     "hub": "hub-1",
     "customer_ref": "a" * 64,
     "nonce": "b" * 32,
+    "leave": "approval",
+    "consent_hash": "c" * 64,
+    "handover": 1,
 }
 
 
@@ -58,6 +61,9 @@ def test_the_signed_bytes_are_canonical_and_whole() -> None:
     "change",
     [
         {"sku": "milk-skimmed-1l"},
+        {"title": "Whole milk 2 L"},
+        {"pack_amount": 2070.0},
+        {"unit": "mL"},
         {"quantity": 5},
         {"unit_price_minor": 130},
         {"delivery_minor": 501},

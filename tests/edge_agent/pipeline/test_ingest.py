@@ -15,7 +15,9 @@ from edge_agent.adapters.store.inspection import SqliteInspection
 from edge_agent.adapters.store.readings import SqliteReadings
 from edge_agent.core.decode import Decoder, Limits
 from edge_agent.core.messages import DeviceId, RawMessage, StoredCursor
+from edge_agent.errors import StoreFailedError
 from edge_agent.pipeline.ingest import Ingest
+from edge_agent.ports import CrashPoint
 from tests.edge_agent.clock import ManualClock
 from tests.edge_agent.samples import NOW
 
@@ -65,6 +67,8 @@ class Bench:
     devices: NotingDevices
     ingest: Ingest
     inspection: SqliteInspection
+    connection: Connection
+    reached: list[CrashPoint]
 
     async def take(self, *groups: list[RawMessage]) -> None:
         """Run the stage once for each group."""
@@ -77,7 +81,9 @@ class Bench:
 def bench(tmp_path: Path) -> Iterator[Bench]:
     """A hub's ingest with the profiles that ship."""
     with Connection(tmp_path / "hub.sqlite3") as connection:
-        readings, inspection, devices = SqliteReadings(connection), SqliteInspection(connection), NotingDevices()
+        reached: list[CrashPoint] = []
+        readings = SqliteReadings(connection, crash_hook=reached.append)
+        inspection, devices = SqliteInspection(connection), NotingDevices()
         inbox = ScriptedInbox([], inspection)
         registry = load_profiles(profile_folders()).registry
         ingest = Ingest(
@@ -88,8 +94,9 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
             clock=ManualClock(),
             group_max=64,
             wait_s=0.0,
+            crash_hook=reached.append,
         )
-        yield Bench(inbox, devices, ingest, inspection)
+        yield Bench(inbox, devices, ingest, inspection, connection, reached)
 
 
 def said(kind: str, words: dict[str, object], *, retained: bool = False) -> RawMessage:
@@ -145,3 +152,30 @@ async def test_a_gap_is_asked_for_and_not_acknowledged(bench: Bench) -> None:
     await bench.take([reading(1), reading(2), reading(3)])
     assert bench.devices.cursors == [StoredCursor(DeviceId("fridge"), "b-1", 3)]
     assert bench.inspection.readings_count() == 3
+
+
+async def test_what_the_disk_cannot_take_is_kept_in_hand(bench: Bench) -> None:
+    """Nothing of it is acknowledged; when the disk takes rows again the same group is stored, and nothing is lost."""
+    await bench.take([birth()])
+    db = bench.connection.db
+    db.execute(f"PRAGMA max_page_count = {db.execute('PRAGMA page_count').get}")
+    bench.inbox.groups.append([reading(seq) for seq in range(1, 400)])
+    for _ in range(2):
+        with pytest.raises(StoreFailedError):
+            await bench.ingest.run_once()
+    assert len(bench.inbox.acknowledged) == 1
+    db.execute("PRAGMA max_page_count = 100000")
+    await bench.ingest.run_once()
+    assert len(bench.inbox.acknowledged) == 400
+    assert bench.inspection.readings_count() == 399
+
+
+async def test_the_steps_between_which_a_hub_may_die(bench: Bench) -> None:
+    """Received, inserted, stored, acknowledged: a campaign stops the process at each."""
+    await bench.take([birth()], [reading(1)])
+    assert bench.reached[-4:] == [
+        CrashPoint.RECEIVED,
+        CrashPoint.INSERTED,
+        CrashPoint.STORED,
+        CrashPoint.ACKNOWLEDGED,
+    ]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import count
@@ -11,31 +12,32 @@ from pathlib import Path
 import pytest
 
 from edge_agent.adapters.forecaster import RuleForecaster
-from edge_agent.adapters.store.connection import Connection
 from edge_agent.adapters.store.orders import Orders
 from edge_agent.adapters.store.readings import SqliteReadings
 from edge_agent.core import intent as intents
-from edge_agent.core.catalogue import Household
+from edge_agent.core.catalogue import Household, Item
+from edge_agent.core.forecast import HORIZONS_D, QUANTILES
 from edge_agent.core.intent import IntentRecord, IntentState
-from edge_agent.core.messages import Alert, Decoded, DeviceId, Hold, IntentId, ItemId, Presence, Reading
+from edge_agent.core.messages import (
+    Alert,
+    Decoded,
+    DeviceId,
+    Forecast,
+    Hold,
+    ItemId,
+    Presence,
+    Reading,
+    StockEstimate,
+)
 from edge_agent.core.prompt import DeclineReason, PromptEvent, PromptRecord, PromptState, step
-from edge_agent.core.terms import seal
-from edge_agent.pipeline.review import Review
+from edge_agent.pipeline.review import PROMPTS_A_DAY_MAX, Review
+from edge_agent.ports import CrashHook, CrashPoint, Forecaster, no_crash
 from tests.edge_agent.clock import ManualClock
+from tests.edge_agent.leave import draft
+from tests.edge_agent.pipeline.desk import Desk, FixedHousehold, open_desk
 from tests.edge_agent.samples import MILK, price
 
 MILK_ID = ItemId("milk")
-
-
-@dataclass
-class EditableHousehold:
-    """A household that a test edits."""
-
-    household: Household
-
-    def load(self) -> Household:
-        """As it stands."""
-        return self.household
 
 
 @dataclass
@@ -45,7 +47,8 @@ class Kitchen:
     clock: ManualClock
     readings: SqliteReadings
     orders: Orders
-    household: EditableHousehold
+    household: FixedHousehold
+    desk: Desk
     review: Review
     numbers: Iterator[int]
 
@@ -78,19 +81,10 @@ class Kitchen:
 
     def approve(self) -> IntentRecord:
         """A person approves the open prompt."""
-        asked, now = self.prompt(), self.clock.now()
-        ident = IntentId(f"i{next(self.numbers)}")
-        terms = seal(
-            asked.offer, intent_id=ident, household="home-1", hub="hub-1", customer_ref="a" * 64,
-            nonce=f"{next(self.numbers):032x}",
-        )  # fmt: skip
-        record = IntentRecord(
-            id=ident, prompt=asked.id, item=MILK_ID, state=IntentState.APPROVED, version=1, merchant="grocer",
-            quantity=asked.offer.quantity, amount=asked.offer.quantity * 1035.0, total_minor=asked.offer.total_minor,
-            currency="USD", created_at=now, changed_at=now,
-        )  # fmt: skip
-        change = step(asked, PromptEvent.APPROVE, now=now, by="anna")
-        return self.orders.approve(change, intent=record, terms=terms, signature=b"s" * 64, body=b"{}")
+        asked = self.prompt()
+        order = self.desk.leave.answering.approve(asked.id, terms_hash=asked.terms_hash, by="anna", pin_checked=False)
+        assert order is not None
+        return order
 
     def told(self, state: IntentState) -> None:
         """The bridge's news of the newest order."""
@@ -101,23 +95,30 @@ class Kitchen:
         self.orders.change_intents([change], cursor=None)
 
 
+def review_of(desk: Desk, *, forecaster: Forecaster, crash_hook: CrashHook = no_crash) -> Review:
+    """The stage on a desk's store."""
+    names = count(1)
+    return Review(
+        clock=desk.clock,
+        readings=SqliteReadings(desk.connection),
+        orders=desk.orders,
+        household=desk.household,
+        forecaster=forecaster,
+        drawing=desk.leave.drawing,
+        new_id=lambda: f"p{next(names)}",
+        stale_after_s=172_800,
+        price_age_max_s=259_200,
+        crash_hook=crash_hook,
+    )
+
+
 @pytest.fixture
 def kitchen(tmp_path: Path) -> Iterator[Kitchen]:
     """Milk in a fridge, a price, nothing read yet."""
-    with Connection(tmp_path / "hub.sqlite3") as connection:
-        clock, readings, orders = ManualClock(), SqliteReadings(connection), Orders(connection)
-        household, names = EditableHousehold(Household(items=(MILK,))), count(1)
-        review = Review(
-            clock=clock,
-            readings=readings,
-            orders=orders,
-            household=household,
-            forecaster=RuleForecaster(),
-            new_id=lambda: f"p{next(names)}",
-            stale_after_s=172_800,
-            price_age_max_s=259_200,
-        )
-        made = Kitchen(clock, readings, orders, household, review, count(1))
+    with open_desk(tmp_path) as desk:
+        review = review_of(desk, forecaster=RuleForecaster(), crash_hook=desk.points.append)
+        readings = SqliteReadings(desk.connection)
+        made = Kitchen(desk.clock, readings, desk.orders, desk.household, desk, review, count(1))
         made.tell_price()
         yield made
 
@@ -253,3 +254,94 @@ def test_an_offer_ends_and_the_home_is_asked_anew(kitchen: Kitchen) -> None:
     kitchen.see(865, 860, every_h=7)
     assert kitchen.prompt().id != asked.id
     assert kitchen.prompt().created_at - ended.changed_at >= timedelta(hours=12)
+
+
+def auto(kitchen: Kitchen) -> None:
+    """Milk may be bought without asking."""
+    kitchen.household.household = Household(items=(MILK.model_copy(update={"mode": "auto"}),))
+
+
+def test_a_mandate_buys_without_asking(kitchen: Kitchen) -> None:
+    """One order on the mandate, held for longer, and nobody is asked; further looks change nothing."""
+    auto(kitchen)
+    made = kitchen.desk.leave.mandates.propose(draft(), by="anna", pin_checked=False)
+    kitchen.see(900, 890, 880, 870, 860)
+    [order] = kitchen.orders.intents(live=True, limit=5)
+    assert kitchen.orders.prompts(live=True, limit=5) == []
+    asked = kitchen.orders.prompt(order.prompt)
+    assert asked is not None
+    assert (asked.state, asked.answered_by, asked.offer.hold_s) == (
+        PromptState.APPROVED,
+        f"mandate:{made.id}",
+        1_800,
+    )
+    [row] = kitchen.desk.mandates.draws(made.id, limit=5)
+    assert (row.intent, row.amount_minor) == (order.id, asked.offer.total_max_minor)
+
+
+def test_without_a_mandate_the_household_is_asked_and_told_why(kitchen: Kitchen) -> None:
+    """`auto` alone is no leave."""
+    auto(kitchen)
+    kitchen.see(900, 890, 880)
+    assert kitchen.prompt().reasons[-1].code == "mandate_missing"
+    assert kitchen.prompt().offer.hold_s == 120
+    assert kitchen.orders.intents(live=False, limit=5) == []
+    assert kitchen.desk.points.count(CrashPoint.PROMPTED) == 1
+
+
+def test_a_mandate_that_is_used_up_leads_to_a_question(kitchen: Kitchen) -> None:
+    """The reason says what is left."""
+    auto(kitchen)
+    kitchen.desk.leave.mandates.propose(draft(budget_minor=500), by="anna", pin_checked=False)
+    kitchen.see(900, 890, 880)
+    assert kitchen.prompt().reasons[-1].code == "mandate_over_budget"
+
+
+class Adversary:
+    """A model that answers every item with one table of its own."""
+
+    def __init__(self, value: float) -> None:
+        self._value = value
+
+    def forecast(self, items: Sequence[tuple[Item, StockEstimate]]) -> list[Forecast]:
+        """The same nonsense for all of them, under the names of others."""
+        table = tuple(tuple(self._value for _ in QUANTILES) for _ in HORIZONS_D)
+        empty = tuple(0.0 for _ in QUANTILES)
+        return [
+            Forecast(ItemId("other"), stock.as_of, QUANTILES, HORIZONS_D, table, empty, "adversary")
+            for _, stock in items
+        ]
+
+
+@pytest.mark.parametrize("value", [10_000.0, math.nan, math.inf, -math.inf, -5.0, 1e308])
+@pytest.mark.parametrize("mode", ["ask", "auto"])
+def test_a_hostile_model_can_only_ask_and_not_often(tmp_path: Path, value: float, mode: str) -> None:
+    """However it forecasts for 60 items: few questions a day, packs that find room, draws inside the mandate only."""
+    with open_desk(tmp_path) as desk:
+        items = tuple(MILK.model_copy(update={"id": f"milk{number}", "mode": mode}) for number in range(60))
+        desk.household.household = Household(items=items)
+        review = review_of(desk, forecaster=Adversary(value))
+        desk.leave.mandates.propose(draft("milk0", "milk1", "milk2", budget_minor=4_000), by="anna", pin_checked=False)
+        desk.orders.save_prices([replace(price(at=desk.clock.now()), item=ItemId(item.id)) for item in items])
+        readings = SqliteReadings(desk.connection)
+        for seq in range(1, 5):
+            desk.clock.advance(hours=1)
+            now = desk.clock.now()
+            reading = Reading("milk.amount", Presence.VALUE, 900.0 - seq, "g")
+            readings.commit(
+                [
+                    Decoded(
+                        device=DeviceId("fridge"), profile="p", topic="t", boot="b-1", seq=seq, digest=f"{seq}",
+                        event_at=now, received_at=now, duplicate=False, readings=(reading,),
+                    )
+                ],
+                [],
+            )  # fmt: skip
+            review.run_once()
+        prompts = desk.orders.prompts(live=True, limit=999)
+        assert len(prompts) == PROMPTS_A_DAY_MAX
+        assert all(1 <= prompt.offer.quantity <= MILK.room_packs for prompt in prompts)
+        orders = desk.orders.intents(live=False, limit=999)
+        assert (mode == "auto") == bool(orders)
+        assert sum(order.total_minor for order in orders) <= 4_000
+        assert {order.item for order in orders} <= {"milk0", "milk1", "milk2"}

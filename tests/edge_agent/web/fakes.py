@@ -1,4 +1,4 @@
-"""A home in memory for the pages: it fulfils `Overview` and `Answers`, and answers go through `core.prompt`."""
+"""A home in memory for the pages: it fulfils `Overview` and `Answers`, and answers go through the rules of the core."""
 
 from __future__ import annotations
 
@@ -7,13 +7,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from edge_agent.core import intent as intents
 from edge_agent.core.intent import LIVE as LIVE_INTENTS
 from edge_agent.core.intent import IntentRecord, IntentState
-from edge_agent.core.messages import DeviceId, ItemId, PromptId, Quarantined, QuarantineReason
-from edge_agent.core.overview import BridgeStatus, DeviceOverview, ItemOverview
-from edge_agent.core.prompt import LIVE, DeclineReason, PromptEvent, PromptRecord, step
-from edge_agent.errors import HubError, RefusedError, StaleTermsError
+from edge_agent.core.messages import DeviceId, IntentId, ItemId, PromptId, Quarantined, QuarantineReason
+from edge_agent.core.overview import BridgeStatus, CancelResult, DeviceOverview, ItemOverview
+from edge_agent.core.policy import Ruling, rule
+from edge_agent.core.prompt import LIVE, DeclineReason, Endorsement, PromptEvent, PromptRecord, step
+from edge_agent.errors import HubError, NotAllowedError, PinNeededError, RefusedError, StaleTermsError
+from edge_agent.leave_ports import AccountStore
 from edge_agent.ports import Clock
+from tests.edge_agent.web.fake_household import PoliciesInMemory
 from tests.edge_agent.web.samples import sample_intent
 
 
@@ -28,6 +32,9 @@ class HomeInMemory:
     all_devices: list[DeviceOverview] = field(default_factory=list)
     kept_apart: list[Quarantined] = field(default_factory=list)
     bridge_status: BridgeStatus = field(default_factory=lambda: BridgeStatus(reachable=True))
+    all_endorsements: dict[str, list[Endorsement]] = field(default_factory=dict)
+    wrong_file: str | None = None
+    wishes: set[IntentId] = field(default_factory=set)
 
     def items(self) -> Sequence[ItemOverview]:
         """Every item with its live prompt and order."""
@@ -46,9 +53,26 @@ class HomeInMemory:
         """The order that came of a prompt."""
         return next((intent for intent in self.all_intents.values() if intent.prompt == prompt), None)
 
+    def endorsements(self, prompt: PromptId) -> Sequence[Endorsement]:
+        """Who has agreed, on the terms that stand now."""
+        stands = self.all_prompts[prompt].terms_hash
+        return [said for said in self.all_endorsements.get(prompt, ()) if said.terms_hash == stands]
+
+    def intent(self, intent: IntentId) -> IntentRecord | None:
+        """One order."""
+        return self.all_intents.get(intent)
+
+    def file_problem(self) -> str | None:
+        """What is wrong with the household's file."""
+        return self.wrong_file
+
     def intents(self, *, limit: int) -> Sequence[IntentRecord]:
         """Orders, newest first."""
         return sorted(self.all_intents.values(), key=lambda intent: intent.created_at, reverse=True)[:limit]
+
+    def wanted_back(self) -> frozenset[IntentId]:
+        """Orders that a person wants to cancel."""
+        return frozenset(self.wishes)
 
     def devices(self) -> Sequence[DeviceOverview]:
         """Every device."""
@@ -79,23 +103,68 @@ class HomeInMemory:
 
 
 class AnswersInMemory:
-    """Fulfils `Answers` by the rules of `core.prompt`; `calls` is what reached it, `refusal` what it raises if set."""
+    """Fulfils `Answers` by the rules of the core; `calls` is what reached it, `refusal` what it raises if set.
 
-    def __init__(self, home: HomeInMemory) -> None:
+    `too_late`: a cancellation finds the order at this state.
+    """
+
+    def __init__(self, home: HomeInMemory, *, accounts: AccountStore, policies: PoliciesInMemory) -> None:
         self._home = home
+        self._accounts = accounts
+        self._policies = policies
         self.calls: list[tuple[object, ...]] = []
         self.refusal: HubError | None = None
+        self.too_late: IntentState | None = None
 
-    def approve(self, prompt: PromptId, *, terms_hash: str, by: str) -> IntentRecord:
-        """Approve, if the terms still stand."""
+    def approve(self, prompt: PromptId, *, terms_hash: str, by: str, pin_checked: bool) -> IntentRecord | None:
+        """Approve, if the terms still stand and the person may."""
         self.calls.append(("approve", prompt, by))
         asked = self._asked(prompt)
         if asked.terms_hash != terms_hash:
             raise StaleTermsError("other terms stand")
+        ruling = self._ruling(asked, by=by, pin_checked=pin_checked)
+        if ruling is Ruling.NEEDS_PIN:
+            raise PinNeededError("the PIN is needed")
+        if ruling is Ruling.NEEDS_SECOND:
+            said = Endorsement(by=by, terms_hash=terms_hash, at=self._home.clock.now())
+            self._home.all_endorsements.setdefault(prompt, []).append(said)
+            return None
         after = self._apply(asked, PromptEvent.APPROVE, by=by)
         intent = sample_intent(after, state=IntentState.APPROVED, at=self._home.clock.now())
         self._home.all_intents[intent.id] = intent
         return intent
+
+    async def cancel(self, intent: IntentId, *, by: str) -> CancelResult:
+        """Take back, unless it is `too_late`."""
+        self.calls.append(("cancel", intent, by))
+        order = self._home.all_intents[intent]
+        if self.refusal is not None:
+            self._home.wishes.add(intent)
+            raise self.refusal
+        if self.too_late is not None:
+            return CancelResult(cancelled=False, state=self.too_late)
+        self._say(order, intents.step(order, IntentState.CANCELLED, at=self._now(), detail="cancelled_by_household"))
+        return CancelResult(cancelled=True, state=IntentState.CANCELLED)
+
+    async def settle(self, intent: IntentId, *, found: bool, merchant_order_id: str | None, by: str) -> IntentRecord:
+        """End a doubt."""
+        self.calls.append(("settle", intent, found, merchant_order_id, by))
+        order = self._order(intent)
+        state = IntentState.PLACED if found else IntentState.REJECTED
+        change = intents.step(
+            order, state, at=self._now(), merchant_order_id=merchant_order_id, detail=intents.SETTLED_BY_HOUSEHOLD
+        )
+        return self._say(order, change if order.state in intents.IN_DOUBT else None)
+
+    def arrived(self, intent: IntentId, *, by: str) -> IntentRecord:
+        """It came."""
+        self.calls.append(("arrived", intent, by))
+        return self._say(self._order(intent), intents.arrived(self._order(intent), now=self._now()))
+
+    def never_came(self, intent: IntentId, *, by: str) -> IntentRecord:
+        """It never came."""
+        self.calls.append(("never_came", intent, by))
+        return self._say(self._order(intent), intents.never_came(self._order(intent), now=self._now()))
 
     def snooze(self, prompt: PromptId, *, hours: int, by: str) -> PromptRecord:
         """Put off."""
@@ -115,6 +184,33 @@ class AnswersInMemory:
         if asked is None:
             raise RefusedError(f"there is no prompt {prompt}")
         return asked
+
+    def _ruling(self, asked: PromptRecord, *, by: str, pin_checked: bool) -> Ruling:
+        account = self._accounts.account(by)
+        if account is None:
+            raise NotAllowedError("no such person")
+        return rule(
+            self._policies.get(),
+            account=account,
+            total_max_minor=asked.offer.total_max_minor,
+            currency=asked.offer.currency,
+            endorsed_by=tuple(said.by for said in self._home.endorsements(asked.id)),
+            pin_given=pin_checked,
+        )
+
+    def _order(self, intent: IntentId) -> IntentRecord:
+        if self.refusal is not None:
+            raise self.refusal
+        return self._home.all_intents[intent]
+
+    def _say(self, order: IntentRecord, change: intents.IntentChange | None) -> IntentRecord:
+        if change is None:
+            raise RefusedError(f"that order is {order.state}")
+        self._home.all_intents[order.id] = change.after
+        return change.after
+
+    def _now(self) -> datetime:
+        return self._home.clock.now()
 
     def _apply(
         self,

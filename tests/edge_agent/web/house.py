@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import unquote
 
 import httpx
+from jinja2.bccache import Bucket, BytecodeCache
 from starlette.types import ASGIApp, Message
 
 from edge_agent.adapters.passwords import Argon2Passwords
@@ -20,21 +21,71 @@ from edge_agent.core.people import Account, Role
 from edge_agent.ports import Clock
 from edge_agent.web.factory import create_app
 from edge_agent.web.parts import WebParts
+from tests.edge_agent.web.fake_household import (
+    LedgerInMemory,
+    MandatesInMemory,
+    MerchantsInMemory,
+    PeopleRecorded,
+    PoliciesInMemory,
+    SafetyInMemory,
+)
 from tests.edge_agent.web.fakes import AnswersInMemory, HomeInMemory
 from tests.edge_agent.web.sample_home import sample_home
+from tests.edge_agent.web.sample_household import sample_mandates, sample_sent
 
 ORIGIN = "http://127.0.0.1:8480"
 PASSWORD = "correct horse battery"
+HOME = HomeConfig(name="Elm Street", timezone="Europe/Berlin")  # once: it reads the whole list of time zones
+
+
+class _Compiled(BytecodeCache):
+    """Templates that an earlier test has compiled: the most that a test of a page would wait for."""
+
+    def __init__(self) -> None:
+        self._by_key: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """Take it from before, if it is the same source."""
+        if bucket.key in self._by_key:
+            bucket.bytecode_from_string(self._by_key[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Keep it."""
+        self._by_key[bucket.key] = bucket.bytecode_to_string()
+
+
+_COMPILED = _Compiled()
 
 
 @dataclass
 class House:
     """Everything that a test of the pages touches."""
 
+    parts: WebParts
     home: HomeInMemory
     answers: AnswersInMemory
     accounts: Accounts
+    mandates: MandatesInMemory
+    people: PeopleRecorded
+    policies: PoliciesInMemory
+    ledger: LedgerInMemory
+    safety: SafetyInMemory
+    merchants: MerchantsInMemory
+    passwords: Argon2Passwords
+    connection: Connection
     app: ASGIApp
+
+    @property
+    def calls(self) -> list[tuple[object, ...]]:
+        """Everything that was set off, of whatever kind."""
+        parts = (self.answers, self.mandates, self.people, self.policies, self.safety)
+        return [call for part in parts for call in part.calls]
+
+    def give_pin(self, name: str, pin: str) -> None:
+        """Set somebody's PIN."""
+        account = self.accounts.account(name)
+        assert account is not None
+        self.accounts.put_account(replace(account, pin_hash=self.passwords.hash(pin)))
 
     def client(self, *, raise_faults: bool = True) -> httpx.AsyncClient:
         """A client of its own, with its own cookies."""
@@ -44,17 +95,44 @@ class House:
 
 @contextmanager
 def opened(folder: Path, clock: Clock, *, web: WebConfig | None = None) -> Iterator[House]:
-    """A house with an owner, a member and a guest, who share one password."""
-    home = sample_home(clock)
-    answers = AnswersInMemory(home)
-    passwords = Argon2Passwords(memory_kib=8, passes=1)
+    """A house with a person of each role, who share one password."""
     with Connection(folder / "hub.sqlite3") as connection:
-        accounts = Accounts(connection)
+        house = _furnished(connection, clock, web=web or WebConfig())
         for role in Role:
-            accounts.put_account(Account(f"the-{role}", role, passwords.hash(PASSWORD)))
-        parts = WebParts(clock=clock, accounts=accounts, passwords=passwords, overview=home, answers=answers)
-        config = HomeConfig(name="Elm Street", timezone="Europe/Berlin")
-        yield House(home, answers, accounts, create_app(parts, web=web or WebConfig(), home=config))
+            house.accounts.put_account(Account(f"the-{role}", role, house.passwords.hash(PASSWORD)))
+        yield house
+
+
+def _furnished(connection: Connection, clock: Clock, *, web: WebConfig) -> House:
+    home, accounts, policies = sample_home(clock), Accounts(connection), PoliciesInMemory()
+    parts = WebParts(
+        clock=clock,
+        accounts=accounts,
+        passwords=(passwords := Argon2Passwords(memory_kib=8, passes=1)),
+        overview=home,
+        answers=(answers := AnswersInMemory(home, accounts=accounts, policies=policies)),
+        mandates=(mandates := sample_mandates(clock, policies)),
+        people=(people := PeopleRecorded(accounts)),
+        policies=policies,
+        ledger=(ledger := LedgerInMemory(sample_sent())),
+        safety=(safety := SafetyInMemory()),
+        merchants=(merchants := MerchantsInMemory()),
+    )
+    return House(
+        parts=parts,
+        home=home,
+        answers=answers,
+        accounts=accounts,
+        mandates=mandates,
+        people=people,
+        policies=policies,
+        ledger=ledger,
+        safety=safety,
+        merchants=merchants,
+        passwords=passwords,
+        connection=connection,
+        app=create_app(parts, web=web, home=HOME, compiled=_COMPILED),
+    )
 
 
 def field(html: str, name: str) -> str:

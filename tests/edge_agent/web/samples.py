@@ -34,6 +34,9 @@ def sample_offer(item: str = "milk", *, unit_price_minor: int = 429, packs: int 
     offer = Offer(
         merchant="grocer",
         sku=f"{item}-1",
+        title="Whole milk 3.5 %, 1 L" if item == "milk" else f"{item}, as usual",
+        pack_amount=1_035.0,
+        unit="g",
         quantity=packs,
         unit_price_minor=unit_price_minor,
         delivery_minor=299,

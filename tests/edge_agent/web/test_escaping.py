@@ -8,11 +8,32 @@ from dataclasses import replace
 import httpx
 import pytest
 
+from edge_agent.core.mandate import Acceptable
 from edge_agent.core.messages import DeviceId, Reason
+from edge_agent.core.people import Account, Role
+from edge_agent.core.prompt import Endorsement
+from edge_agent.core.safety import SafetyCode, SafetyProblem
 from edge_agent.web.wording import readable
+from tests.edge_agent.samples import NOW
 from tests.edge_agent.web.house import House
 
-PAGES = ("/", "/items/milk", "/prompts/p-milk", "/prompts/p-fluid", "/orders", "/devices")
+PAGES = (
+    "/",
+    "/items/milk",
+    "/prompts/p-milk",
+    "/prompts/p-fluid",
+    "/orders",
+    "/mandates",
+    "/mandates/m-milk",
+    "/mandates/m-waits",
+    "/new-mandate",
+    "/new-mandate/milk",
+    "/devices",
+    "/account",
+    "/people",
+    "/sent",
+    "/sent/3",
+)
 ATTACKS = (
     "<script>alert(1)</script>",
     '"><img src=x onerror=alert(1)>',
@@ -24,6 +45,7 @@ ATTACKS = (
     "<!--",
     "]]>",
 )
+ACCEPTABLE = (Acceptable(merchant="grocer", sku="a"), Acceptable(merchant="grocer", sku="b"))
 HIDDEN = ("\u202e", "\u2066", "\u200b", "\u200e", "\ufeff", "\x00", "\x1b", "\x7f", "\u00ad", "\U000e0041")
 
 
@@ -36,13 +58,38 @@ def poison(house: House, text: str) -> None:
         item = known.item.model_copy(update={"name": text, "product": product, "binding": binding})
         home.known[ident] = replace(known, item=item)
     for prompt in list(home.all_prompts.values()):
-        home.add(replace(prompt, reasons=(Reason("x", text),), answered_by=text))
+        offer = replace(prompt.offer, title=text, unit=text, merchant=text, sku=text, delivery_ref=text)
+        home.add(replace(prompt, offer=offer, reasons=(Reason("x", text),), answered_by=text))
+        home.all_endorsements[prompt.id] = [Endorsement(by=text, terms_hash=prompt.terms_hash, at=NOW)]
     for ident, intent in home.all_intents.items():
         home.all_intents[ident] = replace(intent, merchant=text, merchant_order_id=text, detail=text, handoff_url=text)
     home.all_devices = [replace(d, device=DeviceId(text), profile=text, firmware=text) for d in home.all_devices]
     home.kept_apart = [
         replace(m, topic=text, device=DeviceId(text), detail=text, payload=text.encode()) for m in home.kept_apart
     ]
+    home.wrong_file = text
+    poison_household(house, text)
+
+
+def poison_household(house: House, text: str) -> None:
+    """The same for what people and the order service can write: names, mandates, what was sent, what went wrong."""
+    for account in house.accounts.accounts():
+        if account.name not in {f"the-{role}" for role in Role}:
+            house.accounts.remove_account(account.name, by="the-owner")
+    house.accounts.put_account(Account(f"0{text}", Role.MEMBER, "x", pin_hash="x"))
+    for ident, view in house.mandates.kept.items():
+        acceptable = tuple(one.model_copy(update={"merchant": text, "sku": text}) for one in ACCEPTABLE)
+        items = tuple(entry.model_copy(update={"acceptable": acceptable}) for entry in view.record.terms.items)
+        terms = view.record.terms.model_copy(update={"items": items})
+        record = replace(view.record, terms=terms, changed_by=text, proposed_by=text, confirmed_by=text)
+        house.mandates.kept[ident] = replace(view, record=record)
+    house.ledger.sent = [
+        replace(
+            row, purpose=text, recipient=text, method=text, path=text, sha256=text, size_bytes=9, body=text.encode()
+        )
+        for row in house.ledger.sent
+    ]
+    house.safety.found = (SafetyProblem(SafetyCode.CHAIN_BROKEN, text),)
 
 
 def tags(page: str) -> list[str]:
@@ -72,7 +119,7 @@ async def test_invisible_and_turning_characters_are_made_visible(
     for path in PAGES:
         page = (await owner.get(path)).text
         assert hidden not in page, path
-        assert "milk\N{REPLACEMENT CHARACTER}4" in page or path == "/orders"
+        assert "milk\N{REPLACEMENT CHARACTER}4" in page, path
 
 
 @pytest.mark.parametrize("text", ["Молоко", "牛奶", "حليب", "Ökomilch 3,5 %", "👩\u200d🌾 milk", "می\u200cروم", "a\nb"])
@@ -85,4 +132,4 @@ async def test_names_stand_apart_from_the_sentence_around_them(owner: httpx.Asyn
     """A right-to-left product title does not reorder the amount beside it."""
     poison(house, "حليب")
     page = (await owner.get("/prompts/p-milk")).text
-    assert "4 \u00d7 <bdi>حليب</bdi>" in page
+    assert '4 \u00d7 <bdi data-term="title">حليب</bdi>' in page

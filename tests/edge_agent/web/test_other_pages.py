@@ -65,13 +65,12 @@ async def test_a_product_back_in_stock_is_not_called_gone(owner: httpx.AsyncClie
     assert "not in stock there" not in (await owner.get("/items/milk")).text
 
 
-async def test_automatic_mode_says_that_it_asks_today(owner: httpx.AsyncClient, house: House) -> None:
-    """The hub does not order by itself yet, so no page may say so."""
+async def test_automatic_mode_says_what_it_needs(owner: httpx.AsyncClient, house: House) -> None:
+    """Without a mandate the mode alone orders nothing."""
     known = house.home.known["milk"]
     house.home.known["milk"] = replace(known, item=known.item.model_copy(update={"mode": "auto"}))
     page = (await owner.get("/items/milk")).text
-    assert "Orders by itself" not in page
-    assert "you are asked before anything is ordered" in page
+    assert "inside a mandate of this home; where no mandate covers it, you are asked" in page
 
 
 async def test_an_unknown_item_is_missing(owner: httpx.AsyncClient) -> None:

@@ -292,7 +292,9 @@ async def test_a_guest_sees_the_terms_and_no_button(house: House) -> None:
     assert term(page, "total") == "$20.15"
     assert "Order and pay" not in page
     assert "terms_hash" not in page
-    assert "Your account may look, but not answer." in page
+    assert "You cannot approve this: a guest may approve nothing" in page
+    assert "These may: <bdi>the-member, the-owner</bdi>" in page
+    assert "Do not buy" not in page
 
 
 async def test_a_merchant_out_of_reach_is_said(owner: httpx.AsyncClient, house: House) -> None:
@@ -311,7 +313,9 @@ async def test_a_merchant_out_of_reach_is_said(owner: httpx.AsyncClient, house: 
     ("url", "linked"),
     [
         ("https://shop.example/finish?id=1", True),
-        ("http://127.0.0.1:8183/finish", True),
+        ("http://shop.example/finish", False),
+        ("HTTPS://shop.example/finish", True),
+        ("http://127.0.0.1:8183/finish", False),
         ("javascript:alert(1)", False),
         ("data:text/html,x", False),
         ("//shop.example/finish", False),

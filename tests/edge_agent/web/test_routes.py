@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import httpx
 import pytest
 from starlette.routing import Route
 
 from edge_agent.config import HomeConfig, WebConfig
+from edge_agent.core.intent import IntentState
 from edge_agent.core.people import Role
 from edge_agent.web import routes
 from edge_agent.web.factory import create_site
-from edge_agent.web.parts import WebParts
 from edge_agent.web.routes import PAGES, RuledRoute
 from edge_agent.web.sign_in import SESSION_COOKIE
-from tests.edge_agent.clock import ManualClock
-from tests.edge_agent.web.house import House, ask, field, sign_in
+from tests.edge_agent.web.house import PASSWORD, House, ask, field, sign_in
 
 # What each page promises to whom, written down once more: a new route fails here until somebody decides.
 EXPECTED = {
@@ -28,24 +28,91 @@ EXPECTED = {
     ("GET", "/"): "signed_in",
     ("GET", "/items/{item}"): "signed_in",
     ("GET", "/prompts/{prompt}"): "signed_in",
-    ("POST", "/prompts/{prompt}/approve"): "may_approve",
-    ("POST", "/prompts/{prompt}/snooze"): "may_approve",
-    ("POST", "/prompts/{prompt}/decline"): "may_approve",
+    ("POST", "/prompts/{prompt}/approve"): "signed_in",
+    ("POST", "/prompts/{prompt}/snooze"): "member",
+    ("POST", "/prompts/{prompt}/decline"): "member",
     ("GET", "/orders"): "signed_in",
+    ("POST", "/orders/{intent}/cancel"): "member",
+    ("POST", "/orders/{intent}/settle"): "member",
+    ("POST", "/orders/{intent}/arrived"): "member",
+    ("POST", "/orders/{intent}/never-came"): "member",
+    ("GET", "/mandates"): "member",
+    ("GET", "/mandates/{mandate}"): "member",
+    ("POST", "/mandates/{mandate}/confirm"): "member",
+    ("POST", "/mandates/{mandate}/decline"): "member",
+    ("POST", "/mandates/{mandate}/pause"): "member",
+    ("POST", "/mandates/{mandate}/resume"): "owner",
+    ("POST", "/mandates/{mandate}/revoke"): "member",
+    ("GET", "/new-mandate"): "owner",
+    ("GET", "/new-mandate/{item}"): "owner",
+    ("POST", "/new-mandate/{item}"): "owner",
     ("GET", "/devices"): "signed_in",
+    ("GET", "/sent"): "member",
+    ("GET", "/sent/{row}"): "member",
+    ("GET", "/account"): "signed_in",
+    ("POST", "/account/password"): "signed_in",
+    ("POST", "/account/pin"): "signed_in",
+    ("GET", "/people"): "owner",
+    ("POST", "/people/add"): "owner",
+    ("POST", "/people/role"): "owner",
+    ("POST", "/people/password"): "owner",
+    ("POST", "/people/pin"): "owner",
+    ("POST", "/people/remove"): "owner",
+    ("POST", "/people/rules"): "owner",
+    ("POST", "/safety/clock"): "owner",
+    ("POST", "/safety/bridge"): "owner",
 }
-FORMS = {"approve": {"terms_hash": "0" * 64}, "snooze": {"hours": "6"}, "decline": {"reason": "not_now"}}
+MAY = {
+    "public": frozenset(Role),
+    "signed_in": frozenset(Role),
+    "member": frozenset({Role.OWNER, Role.MEMBER}),
+    "owner": frozenset({Role.OWNER}),
+}
+# Signed in, and refused all the same: by the household's policy, which allows guests and children nothing.
+REFUSED_BY_POLICY = {("POST", "/prompts/{prompt}/approve"): frozenset({Role.GUEST, Role.CHILD})}
+NEW_PASSWORD = {"new_password": "another battery", "new_password_again": "another battery", "own_password": PASSWORD}
+NEW_PIN = {"new_pin": "123456", "new_pin_again": "123456", "own_password": PASSWORD}
+FORMS: dict[str, dict[str, str]] = {
+    "/prompts/{prompt}/snooze": {"hours": "6"},
+    "/prompts/{prompt}/decline": {"reason": "not_now"},
+    "/orders/{intent}/settle": {"found": "there"},
+    "/new-mandate/{item}": {
+        "quantity_max": "4",
+        "order_max": "25",
+        "budget": "60",
+        "frequency": "MONTHLY",
+        "not_after": "2026-06-30",
+    },
+    "/account/password": NEW_PASSWORD,
+    "/account/pin": NEW_PIN,
+    "/people/add": {"name": "robin", "role": "member", **NEW_PASSWORD},
+    "/people/role": {"name": "the-guest", "role": "member", "own_password": PASSWORD},
+    "/people/password": {"name": "the-guest", **NEW_PASSWORD},
+    "/people/pin": {"name": "the-guest", **NEW_PIN},
+    "/people/remove": {"name": "the-guest", "own_password": PASSWORD},
+    "/people/rules": {"currency": "USD", "limit_guest": "0", "limit_child": "0", "own_password": PASSWORD},
+}
 
 
-def address(path: str) -> str:
+def address(path: str, *, intent: str = "i-p-fluid", mandate: str = "m-milk") -> str:
     """A path with something real in its place holders."""
-    return path.format(name="style.css", item="milk", prompt="p-milk")
+    return path.format(name="style.css", item="milk", prompt="p-milk", intent=intent, mandate=mandate, row="3")
 
 
-def test_every_route_of_the_router_declares_its_rule(house: House, clock: ManualClock) -> None:
+def ready_for(house: House, path: str) -> str:
+    """A path whose order or mandate stands where the act is possible."""
+    act = path.rsplit("/", 1)[-1]
+    state = {"cancel": IntentState.HELD, "settle": IntentState.PARKED}.get(act, IntentState.SHIPPED)
+    house.home.all_intents["i-p-fluid"] = replace(house.home.all_intents["i-p-fluid"], state=state)
+    view = house.mandates.kept["m-waits"]
+    house.mandates.kept["m-waits"] = replace(view, record=replace(view.record, proposed_by="robin"))
+    mandate = {"confirm": "m-waits", "decline": "m-waits", "resume": "m-paused"}.get(act, "m-milk")
+    return address(path, mandate=mandate)
+
+
+def test_every_route_of_the_router_declares_its_rule(house: House) -> None:
     """The router itself is asked, so a route added around the table is found."""
-    parts = WebParts(clock, house.accounts, passwords=None, overview=house.home, answers=house.answers)  # type: ignore[arg-type]
-    site = create_site(parts, web=WebConfig(), home=HomeConfig())
+    site = create_site(house.parts, web=WebConfig(), home=HomeConfig())
     found = {}
     for route in routes.build(site):
         assert isinstance(route, RuledRoute)
@@ -76,15 +143,65 @@ async def test_without_a_session_only_public_pages_answer(anyone: httpx.AsyncCli
 @pytest.mark.parametrize("role", Role)
 @pytest.mark.parametrize(("method", "path"), EXPECTED)
 async def test_each_role_gets_what_its_rule_says(house: House, role: Role, method: str, path: str) -> None:
-    """A guest may look and not answer."""
+    """Who may, gets the page or is taken to it; who may not, gets 403 and sets nothing off."""
     async with house.client() as client:
         await sign_in(client, role=role)
-        csrf = field((await client.get("/orders")).text, "csrf")
-        data = {"csrf": csrf, **FORMS.get(path.rsplit("/", 1)[-1], {})}
-        answer = await client.request(method, address(path), data=data if method == "POST" else None)
-    forbidden = role is Role.GUEST and EXPECTED[method, path] == "may_approve"
-    assert (answer.status_code == 403) is (forbidden or (method, path) == ("POST", "/login"))
-    assert bool(house.answers.calls) is (EXPECTED[method, path] == "may_approve" and not forbidden)
+        page = (await client.get("/prompts/p-milk")).text
+        data = {"csrf": field(page, "csrf"), **FORMS.get(path, {})}
+        if path.endswith("/approve"):
+            data["terms_hash"] = house.home.all_prompts["p-milk"].terms_hash
+        answer = await client.request(method, ready_for(house, path), data=data if method == "POST" else None)
+    rule, policy = MAY[EXPECTED[method, path]], REFUSED_BY_POLICY.get((method, path), frozenset())
+    if (method, path) == ("POST", "/login"):  # its form carries a token of its own
+        assert answer.status_code == 403
+    elif role in rule - policy:
+        assert answer.status_code == (303 if method == "POST" else 200)
+        assert bool(house.calls) is (method == "POST" and path != "/logout")
+    else:
+        assert answer.status_code == 403
+        assert house.home.intent_of(house.home.all_prompts["p-milk"].id) is None
+        assert house.calls == ([] if role not in rule else [("approve", "p-milk", f"the-{role}")])
+
+
+async def test_no_get_changes_anything(house: House) -> None:
+    """Every page is read by every role, with odd queries too; store and home are the same to the byte afterwards."""
+    pages = [path for method, path in EXPECTED if method == "GET"]
+    for role in Role:
+        async with house.client() as client:
+            await sign_in(client, role=role)
+            before = everything(house)
+            for path in pages:
+                for query in ("", "?before=2", "?hours=6&reason=not_now&csrf=x&terms_hash=x&found=there"):
+                    await client.get(address(path) + query)
+                    await client.head(address(path) + query)
+            assert everything(house) == before
+            assert house.calls == []
+
+
+def everything(house: House) -> str:
+    """All that the house keeps, as text: the rows of every table, and what stands in memory."""
+    db = house.connection.db
+    tables = [str(row[0]) for row in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")]
+    rows = [f"{table}: {list(db.execute(f'SELECT * FROM {table}'))}" for table in tables]  # noqa: S608
+    home = house.home
+    memory = (home.all_prompts, home.all_intents, home.all_endorsements, house.mandates.kept, house.policies.policy)
+    return "\n".join([*rows, repr(memory), repr(house.ledger.sent), repr(house.safety.found)])
+
+
+@pytest.mark.parametrize("path", [path for method, path in EXPECTED if method == "POST" and path != "/login"])
+@pytest.mark.parametrize("headers", [{}, {"origin": "http://evil.example"}, {"sec-fetch-site": "cross-site"}])
+async def test_every_form_needs_its_token_and_its_own_page(
+    owner: httpx.AsyncClient, house: House, path: str, headers: dict[str, str]
+) -> None:
+    """Without the token, or from another site with it: 403, and nothing is set off."""
+    csrf = field((await owner.get("/account")).text, "csrf") if headers else "x"
+    data = {"csrf": csrf, **FORMS.get(path, {})}
+    ready = ready_for(house, path)
+    before = everything(house)
+    answer = await owner.post(ready, data=data, headers=headers)
+    assert answer.status_code == 403
+    assert house.calls == []
+    assert everything(house) == before
 
 
 @pytest.mark.parametrize(

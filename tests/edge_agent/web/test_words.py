@@ -8,9 +8,15 @@ import pytest
 
 from cloud_bridge.api import problems
 from cloud_bridge.core.order import Detail
+from edge_agent.adapters.egress import Purpose
+from edge_agent.core import intent
+from edge_agent.core.draw import LedgerState
 from edge_agent.core.intent import IntentState
+from edge_agent.core.mandate import MandateState
 from edge_agent.core.messages import Range
 from edge_agent.core.overview import ItemOverview
+from edge_agent.core.people import Role
+from edge_agent.core.period import Frequency
 from edge_agent.core.prompt import DeclineReason, PromptState
 from edge_agent.errors import ConfigurationError
 from edge_agent.web import wording
@@ -106,17 +112,38 @@ def test_amounts(value: float, unit: str, text: str) -> None:
     assert wording.amount(value, unit) == text
 
 
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (1_035.0, "1,035 g"),
+        (0.5, "0.5 g"),
+        (1_000_000.0, "1,000,000 g"),
+        (1_234.5678, "1,234.5678 g"),
+        (0.0001, "0.0001 g"),
+    ],
+)
+def test_what_was_agreed_on_is_never_rounded(value: float, text: str) -> None:
+    """The pack that is signed is the pack that is read."""
+    assert wording.exactly(value, "g") == text
+
+
 def test_every_closed_list_has_its_words() -> None:
     """A state added to the core fails here until it has a sentence."""
     assert set(wording.INTENT_STATES) == set(IntentState)
     assert set(wording.PROMPT_STATES) == set(PromptState)
     assert set(wording.DECLINE_REASONS) == set(DeclineReason)
+    assert set(wording.ROLES) == set(Role)
+    assert set(wording.MANDATE_STATES) == set(MandateState)
+    assert set(wording.FREQUENCIES) == set(Frequency)
+    assert set(wording.LEDGER_STATES) == set(LedgerState)
+    assert set(wording.PURPOSES) == {purpose.value for purpose in Purpose}
 
 
 def test_every_detail_of_an_order_has_its_words() -> None:
     """What the bridge says of an order or answers to one for good, and what the hub notes by itself."""
     answered = [code for status, code in problems._KNOWN.values() if status in {400, 409, 410, 422}]
     own = ["malformed", "bad_request", "gone", "no_problem_document", "seen_by_sensor", "charged_above_limit"]
+    own += [intent.SAID_BY_HOUSEHOLD, intent.SETTLED_BY_HOUSEHOLD, intent.CANCELLED_BY_HOUSEHOLD, intent.OTHER_CURRENCY]
     assert {*map(str, Detail), *answered, *own} - set(wording.INTENT_DETAILS) == set()
     assert all(words[-1] != "." and "_" not in words for words in wording.INTENT_DETAILS.values())
 

@@ -1,0 +1,94 @@
+"""What stands between a person and an approval, said before the button; `Answers.approve` decides again.
+
+The rule itself is `core.policy.rule`; here it is only asked beforehand, for this person and for the others who could
+say yes instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from edge_agent.core.people import Account
+from edge_agent.core.policy import Policy, Ruling, rule
+from edge_agent.core.prompt import Endorsement, PromptRecord
+from edge_agent.errors import FailClosedError, NotAllowedError
+from edge_agent.web.parts import WebParts
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """`refusal` None: the person may approve. `others` names who else may; `agreed` who did, while a second is missing.
+
+    `needs_pin`: the person's PIN is asked for. `needs_second`: after this approval another person must agree.
+    """
+
+    refusal: str | None
+    needs_pin: bool = False
+    needs_second: bool = False
+    agreed: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
+
+
+def leave_for(parts: WebParts, prompt: PromptRecord, *, name: str) -> Leave:
+    """What this person may do with this prompt now."""
+    endorsements = parts.overview.endorsements(prompt.id)
+    offer = prompt.offer
+    return leave_of(
+        parts, name=name, total_max_minor=offer.total_max_minor, currency=offer.currency, endorsements=endorsements
+    )
+
+
+def leave_of(
+    parts: WebParts, *, name: str, total_max_minor: int, currency: str, endorsements: Sequence[Endorsement]
+) -> Leave:
+    """What a person may approve of an amount that others may have agreed to already."""
+    agreed = tuple(endorsement.by for endorsement in endorsements)
+    account = parts.accounts.account(name)
+    if account is None:
+        return Leave("this account is gone: sign in again")
+    try:
+        policy = parts.policies.get()
+    except FailClosedError:
+        return Leave("the household's rules are not the ones that an owner signed: an owner must set them again")
+    question = _Question(policy, total_max_minor, currency, agreed)
+    others = tuple(
+        other.name for other in parts.people.all() if other.name != name and _refusal(question, other) is None
+    )
+    refusal = _refusal(question, account)
+    if refusal is not None:
+        return Leave(refusal, agreed=agreed, others=others)
+    return Leave(
+        None,
+        needs_pin=_ask(question, account, pin_given=False) is Ruling.NEEDS_PIN,
+        needs_second=_ask(question, account, pin_given=True) is Ruling.NEEDS_SECOND,
+        agreed=agreed,
+        others=others,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    policy: Policy
+    total_max_minor: int
+    currency: str
+    agreed: tuple[str, ...]
+
+
+def _ask(question: _Question, account: Account, *, pin_given: bool) -> Ruling:
+    return rule(
+        question.policy,
+        account=account,
+        total_max_minor=question.total_max_minor,
+        currency=question.currency,
+        endorsed_by=question.agreed,
+        pin_given=pin_given,
+    )
+
+
+def _refusal(question: _Question, account: Account) -> str | None:
+    try:
+        _ask(question, account, pin_given=True)
+    except NotAllowedError as exc:
+        return str(exc)
+    return None

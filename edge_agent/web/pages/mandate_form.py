@@ -1,0 +1,186 @@
+"""Making a mandate: first the item, then the limits, with every wrong entry named beside its field.
+
+The product is the one that is bound to the item, and its merchant is the only one; other article numbers of the same
+merchant may stand in for it, should the household bind one of them later.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+
+from starlette.exceptions import HTTPException
+from starlette.responses import RedirectResponse, Response
+
+from edge_agent.core.draw import DRAWABLE_CLASSES
+from edge_agent.core.mandate import (
+    ACCEPTABLE_MAX,
+    Acceptable,
+    AmountRange,
+    Budget,
+    ExecutionDate,
+    MandateDraft,
+    MandateItem,
+    Recurrence,
+)
+from edge_agent.core.messages import ItemId
+from edge_agent.core.overview import ItemOverview
+from edge_agent.core.period import Frequency
+from edge_agent.errors import RefusedError
+from edge_agent.web.entries import Entries
+from edge_agent.web.leave import Leave, leave_of
+from edge_agent.web.visit import Visit
+from edge_agent.web.wording import FREQUENCIES
+
+DAYS_MAX = 731
+_DAYS_USUAL = 90
+_QUANTITY_MAX = 99
+_ORDERS_MAX = 9_999
+_OTHERS_CHARS_MAX = 700
+_SKU = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+
+
+async def choose(visit: Visit) -> Response:
+    """Which item the mandate is for, and why it cannot be for some."""
+    items = [(known.item, refusal_of(visit, known)) for known in visit.site.parts.overview.items()]
+    return visit.page("mandate_choose.html", items=items)
+
+
+async def show(visit: Visit) -> Response:
+    """The empty form of one item."""
+    known = _known(visit)
+    usual = {
+        "quantity_max": str(known.item.room_packs),
+        "frequency": Frequency.MONTHLY.value,
+        "not_after": (visit.site.moments.today() + timedelta(days=_DAYS_USUAL)).isoformat(),
+    }
+    return _page(visit, known, typed=usual, errors={})
+
+
+async def create(visit: Visit) -> Response:
+    """Give leave, if everything that was typed can be taken and the PIN is right where one is asked for."""
+    known = _known(visit)
+    entries = Entries(visit.form)
+    draft = _draft(visit, known, entries)
+    if draft is None:
+        return _page(visit, known, typed=visit.form, errors=entries.errors)
+    leave = _leave(visit, known, amount_minor=draft.budget.max_minor)
+    if leave.refusal is not None:
+        entries.wrong("budget", f"You cannot give this leave: {leave.refusal}.")
+    elif leave.needs_pin and (pin_error := await visit.wrong_pin()) is not None:
+        entries.wrong("pin", pin_error)
+    if entries.errors:
+        return _page(visit, known, typed=visit.form, errors=entries.errors)
+    try:
+        record = visit.site.parts.mandates.propose(draft, by=visit.person.account, pin_checked=leave.needs_pin)
+    except RefusedError as exc:
+        return _page(visit, known, typed=visit.form, errors={"whole": f"The hub says: {exc}. Nothing was changed."})
+    return RedirectResponse(f"/mandates/{record.id}", status_code=303)
+
+
+def refusal_of(visit: Visit, known: ItemOverview) -> str | None:
+    """Why no mandate can be given for this item's merchant; None where one can."""
+    merchant_class = visit.site.parts.merchants.merchant_class(known.item.product.merchant)
+    if merchant_class is None or not known.prices:
+        return "no price list of its merchant has come yet, so it is not known whether a mandate is safe there"
+    if merchant_class in DRAWABLE_CLASSES:
+        return None
+    return "its merchant cannot tell whether it has an order whose answer got lost, so a person must approve each one"
+
+
+def _known(visit: Visit) -> ItemOverview:
+    known = visit.site.parts.overview.item(ItemId(visit.path_id("item")))
+    if known is None:
+        raise HTTPException(404)
+    return known
+
+
+def _page(visit: Visit, known: ItemOverview, *, typed: Mapping[str, str], errors: Mapping[str, str]) -> Response:
+    policy = visit.site.parts.policies.get()
+    return visit.page(
+        "mandate_form.html",
+        status=422 if errors else 200,
+        item=known.item,
+        refusal=refusal_of(visit, known),
+        currency=_currency(known),
+        two_people_above_minor=policy.two_people_above_minor,
+        policy_currency=policy.currency,
+        frequencies=[(frequency.value, words) for frequency, words in FREQUENCIES.items()],
+        typed=typed,
+        errors=errors,
+        leave=_leave(visit, known, amount_minor=0),
+        today=visit.site.moments.today(),
+    )
+
+
+def _currency(known: ItemOverview) -> str:
+    """The currency in which the merchant sells; without a price list no mandate can be made."""
+    return known.prices[0].currency if known.prices else ""
+
+
+def _draft(visit: Visit, known: ItemOverview, entries: Entries) -> MandateDraft | None:
+    """What was typed, as far as it can be taken; `entries` holds what could not."""
+    refusal = refusal_of(visit, known)
+    if refusal is not None:
+        entries.wrong("whole", f"No mandate can be given here: {refusal}.")
+        return None
+    currency = _currency(known)
+    acceptable = _acceptable(visit, known, entries)
+    quantity_max = entries.whole("quantity_max", low=1, high=_QUANTITY_MAX)
+    most_minor = entries.money("order_max", currency=currency)
+    budget_minor = entries.money("budget", currency=currency)
+    frequency = entries.one_of("frequency", {frequency.value: frequency for frequency in Frequency})
+    orders_max = entries.whole("orders_max", low=1, high=_ORDERS_MAX, optional=True)
+    window = _window(visit, entries)
+    if most_minor and budget_minor and most_minor > budget_minor:
+        entries.wrong("order_max", "One order cannot cost more than the budget of the period.")
+    if entries.errors or not (quantity_max and most_minor and budget_minor and frequency and window):
+        return None
+    return MandateDraft(
+        items=(MandateItem(item=known.item.id, acceptable=acceptable, quantity_max=quantity_max),),
+        amount_range=AmountRange(currency=currency, max_minor=most_minor),
+        budget=Budget(currency=currency, max_minor=budget_minor),
+        recurrence=Recurrence(frequency=frequency, max_occurrences=orders_max),
+        execution_date=window,
+        timezone=visit.site.moments.zone_name,
+    )
+
+
+def _acceptable(visit: Visit, known: ItemOverview, entries: Entries) -> tuple[Acceptable, ...]:
+    """The product that is bound now, then the others in the order in which they were typed."""
+    product = known.item.product
+    typed = visit.form.get("others", "")
+    others = typed.split() if len(typed) <= _OTHERS_CHARS_MAX else ["too many"]
+    if len(others) >= ACCEPTABLE_MAX or not all(_SKU.fullmatch(sku) for sku in others):
+        entries.wrong("others", f"Article numbers with a space between them, {ACCEPTABLE_MAX - 1} at the most.")
+        return ()
+    skus = dict.fromkeys((product.sku, *others))
+    return tuple(Acceptable(merchant=product.merchant, sku=sku) for sku in skus)
+
+
+def _window(visit: Visit, entries: Entries) -> ExecutionDate | None:
+    """From today on, for two years at the most: leave that nobody remembers should end."""
+    today = visit.site.moments.today()
+    not_before = entries.day("not_before", optional=True)
+    not_after = entries.day("not_after")
+    if not_before is not None and not_before < today:
+        entries.wrong("not_before", "Today or later.")
+    if not_after is None:
+        return None
+    if not_after < (not_before or today):
+        entries.wrong("not_after", "Not before it begins.")
+    if not_after > today + timedelta(days=DAYS_MAX):
+        entries.wrong("not_after", "Within two years: then look at it again and make another.")
+    return ExecutionDate(not_before=not_before, not_after=not_after)
+
+
+def _leave(visit: Visit, known: ItemOverview, *, amount_minor: int) -> Leave:
+    """What stands between this person and so much leave."""
+    return leave_of(
+        visit.site.parts,
+        name=visit.person.account,
+        total_max_minor=amount_minor,
+        currency=_currency(known),
+        endorsements=(),
+    )

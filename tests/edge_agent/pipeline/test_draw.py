@@ -1,0 +1,174 @@
+"""Drawing on mandates, on the real store with the real key."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from cloud_bridge.wire import Intent
+from edge_agent.core.authority import verify_authority
+from edge_agent.core.catalogue import Item, Preferences
+from edge_agent.core.intent import IntentRecord
+from edge_agent.core.mandate import MandateRecord
+from edge_agent.core.messages import ItemId, PromptId, Reason
+from edge_agent.core.prompt import PromptRecord
+from edge_agent.core.safety import SafetyCode, SafetyProblem
+from edge_agent.pipeline.draw import DRAWS_A_DAY_MAX
+from tests.edge_agent.leave import draft
+from tests.edge_agent.pipeline.desk import Desk, open_desk
+from tests.edge_agent.samples import MILK, NOW, prompt
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    """A home that may give leave."""
+    with open_desk(tmp_path) as opened:
+        yield opened
+
+
+def give_leave(desk: Desk, *items: str, budget_minor: int = 3_000) -> MandateRecord:
+    """Anna's mandate."""
+    return desk.leave.mandates.propose(draft(*items, budget_minor=budget_minor), by="anna", pin_checked=False)
+
+
+def draw(desk: Desk, item: Item = MILK, *, ident: str = "p1", asked: PromptRecord | None = None) -> object:
+    """What would have been asked now, drawn."""
+    now = desk.clock.now()
+    record = asked or replace(prompt(ident, item=item.id), created_at=now, changed_at=now)
+    return desk.leave.drawing.draw(record, item=item, preferences=Preferences())
+
+
+def refused(outcome: object) -> str:
+    """The code of a refusal."""
+    assert isinstance(outcome, Reason)
+    return outcome.code
+
+
+def test_a_draw_is_leave_like_an_approval(desk: Desk) -> None:
+    """Signed over the same terms, with a receipt that names the mandate and its people, and held for longer."""
+    made = give_leave(desk)
+    order = draw(desk)
+    assert isinstance(order, IntentRecord)
+    leave = desk.orders.authority(order.id)
+    assert leave is not None
+    assert leave.receipt is not None
+    assert verify_authority(leave, verify=desk.key.verify) is None
+    receipt = json.loads(leave.receipt)
+    assert (receipt["kind"], receipt["mandate"], receipt["by"]) == ("draw", made.id, ["anna"])
+    [row] = desk.orders.outbox(limit=5)
+    terms = Intent.model_validate_json(row.body).terms
+    assert (terms.leave, terms.hold_s, terms.handover) == ("draw", 1_800, 1)
+    assert desk.wakes == [1]
+
+
+def test_no_mandate_no_order(desk: Desk) -> None:
+    """Without one the household is asked; nothing is stored."""
+    assert refused(draw(desk)) == "mandate_missing"
+    assert desk.orders.intents(live=False, limit=5) == []
+
+
+@pytest.mark.parametrize(
+    ("merchant_class", "code"), [("C", "mandate_merchant_class"), (None, "mandate_merchant_class")]
+)
+def test_where_a_lost_answer_stays_lost_nothing_is_drawn(desk: Desk, merchant_class: str | None, code: str) -> None:
+    """Class C, or a class that nobody told."""
+    give_leave(desk)
+    desk.watch.classes = {} if merchant_class is None else {"grocer": merchant_class}
+    assert refused(draw(desk)) == code
+
+
+def test_nothing_is_drawn_while_something_is_wrong(desk: Desk) -> None:
+    """What stops the sends stops the draws: a period cannot be told by a clock that nobody believes."""
+    give_leave(desk)
+    desk.watch.found = (SafetyProblem(SafetyCode.CLOCK_UNTRUSTED, "The clock may be wrong."),)
+    assert refused(draw(desk)) == "mandate_unsafe"
+    assert desk.orders.intents(live=False, limit=5) == []
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        "UPDATE mandate SET signature = zeroblob(64)",
+        "UPDATE mandate SET terms = CAST(replace(CAST(terms AS TEXT), '3000', '9000') AS BLOB)",
+        "UPDATE mandate SET terms = x'7b7d'",
+    ],
+)
+def test_an_edited_mandate_pays_nothing(desk: Desk, edit: str) -> None:
+    """A budget that was widened in the store does not bear the household's signature."""
+    give_leave(desk)
+    desk.connection.db.execute(edit)
+    assert refused(draw(desk)) == "mandate_tampered"
+    assert desk.orders.intents(live=False, limit=5) == []
+
+
+def test_a_signature_of_another_mandate_pays_nothing(desk: Desk) -> None:
+    """The signature covers the terms with their id and nonce."""
+    give_leave(desk, budget_minor=100)
+    generous = give_leave(desk, "soap", budget_minor=90_000)
+    desk.connection.db.execute(
+        "UPDATE mandate SET signature = (SELECT signature FROM mandate WHERE id = ?)", (generous.id,)
+    )
+    assert refused(draw(desk)) == "mandate_tampered"
+
+
+def test_a_revoked_mandate_pays_nothing(desk: Desk) -> None:
+    """From the moment the revoke was stored; the order that nobody took yet is taken back."""
+    made = give_leave(desk)
+    order = draw(desk)
+    assert isinstance(order, IntentRecord)
+    desk.leave.mandates.revoke(made.id, by="ben")
+    assert desk.orders.outbox(limit=5) == []
+    assert refused(draw(desk, ident="p2")) == "mandate_missing"
+
+
+def test_a_second_mandate_pays_where_the_first_is_used_up(desk: Desk) -> None:
+    """Each has a budget of its own; the oldest is asked first."""
+    give_leave(desk, budget_minor=1_000)
+    second = give_leave(desk)
+    assert isinstance(draw(desk), IntentRecord)
+    assert len(desk.mandates.draws(second.id, limit=5)) == 1
+
+
+def test_one_live_order_per_need(desk: Desk) -> None:
+    """While an order or a question of the item is open, a draw is refused and leaves nothing."""
+    give_leave(desk)
+    assert isinstance(draw(desk), IntentRecord)
+    assert refused(draw(desk, ident="p2")) == "mandate_refused"
+    assert len(desk.orders.intents(live=False, limit=9)) == 1
+    assert desk.orders.prompt(PromptId("p2")) is None
+
+
+def test_a_day_has_a_limited_number_of_draws(desk: Desk) -> None:
+    """Then the household is asked, until a day has passed."""
+    items = [MILK.model_copy(update={"id": f"milk{number}"}) for number in range(DRAWS_A_DAY_MAX + 2)]
+    give_leave(desk, *(item.id for item in items), budget_minor=10**6)
+    for number, item in enumerate(items[:DRAWS_A_DAY_MAX]):
+        assert isinstance(draw(desk, item, ident=f"p{number}"), IntentRecord)
+    assert refused(draw(desk, items[-1], ident="px")) == "mandate_daily_cap"
+    desk.clock.advance(days=1, seconds=1)
+    late = replace(prompt("py", item=items[-1].id), created_at=desk.clock.now(), changed_at=desk.clock.now())
+    assert isinstance(draw(desk, items[-1], asked=late), IntentRecord)
+
+
+def test_a_clock_that_goes_back_opens_no_budget_again(desk: Desk) -> None:
+    """The last month's budget is over once this month's was drawn on."""
+    give_leave(desk, "milk", "milk1", "milk2", budget_minor=1_100)
+    first, second, third = (MILK.model_copy(update={"id": ident}) for ident in ("milk", "milk1", "milk2"))
+    assert isinstance(draw(desk, first), IntentRecord)
+    desk.clock.advance(days=32)
+    offer = replace(prompt().offer, expires_at=NOW + timedelta(days=60))
+    later = replace(prompt("p2", item="milk1"), offer=offer, created_at=desk.clock.now(), changed_at=desk.clock.now())
+    assert isinstance(draw(desk, second, asked=later), IntentRecord)
+    desk.clock.advance(days=-32)
+    assert refused(draw(desk, third, ident="p3")) in {"mandate_period_went_back", "mandate_over_budget"}
+    assert [
+        row.period_index for row in desk.mandates.draws(desk.mandates.mandate_for(ItemId("milk"))[0].id, limit=9)
+    ] == [
+        1,
+        0,
+    ]

@@ -1,0 +1,1 @@
+"""What the hub connects to, seen from outside the program."""
