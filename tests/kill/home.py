@@ -22,14 +22,13 @@ import httpx
 from cloud_bridge.store.database import Database
 from cloud_bridge.store.orders import SqlOrderStore
 from cloud_bridge.wire import EventPage, OrderState
-from edge_agent.adapters.store.connection import Connection
+from edge_agent.adapters.store.opening import open_store
 from edge_agent.adapters.store.orders import Orders
 from edge_agent.commission import report, set_up
 from edge_agent.config import load
 from edge_agent.core.messages import ItemId, Price, PromptId
 from edge_agent.core.prompt import PromptRecord, PromptState
 from edge_agent.core.terms import Offer, terms_hash
-from edge_agent.folder import STORE_FILE
 from firmware_sim.page_client import PageClient, PromptForm
 from firmware_sim.processes import free_ports
 from firmware_sim.services import HOUSEHOLD_FILE
@@ -204,8 +203,8 @@ class Home:
         hub.write_text(self._hub_settings(), encoding="utf-8")
         known = set_up(load(hub), household_file=HOUSEHOLD_FILE, owner=_OWNER, password=_PASSWORD)
         self._config(BRIDGE).write_text(self._bridge_settings(known["public_key"]), encoding="utf-8")
-        with Connection(self._folder / "data" / STORE_FILE) as connection:
-            orders = Orders(connection)
+        with open_store(self._folder / "data", load(hub)) as store:
+            orders = Orders(store.connection)
             orders.save_prices([_price(item, sku) for item, sku in _SKUS.items()])
             orders.add_prompt(_prompt(self._hold_s))
 
@@ -243,6 +242,7 @@ currency = "USD"
 buyer_name = "Our Home"
 buyer_email = "home@example.com"
 payment_handler = "mock_payment_handler"
+webhooks = "unsigned_hints"
 [merchants.destinations.home]
 street_address = "1 Elm St"
 address_locality = "Springfield"
@@ -272,6 +272,9 @@ def _prompt(hold_s: int) -> PromptRecord:
         deliver_by=date(2026, 3, 5),
         expires_at=_START + timedelta(days=3),
         hold_s=hold_s,
+        title="Whole milk 1 L",
+        pack_amount=1035.0,
+        unit="g",
     )
     return PromptRecord(
         id=PROMPT,

@@ -6,13 +6,26 @@ The merchant's own database is the judge; hub, bridge and merchant must name the
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 
 import pytest
 
 from tests.cloud_bridge.sample_merchant import SampleMerchant
 from tests.kill.conftest import HomeMaker
-from tests.kill.home import BRIDGE, HUB, PROMPT, Home
+from tests.kill.deaths import (
+    APPROVE,
+    COMPLETE,
+    CREATE,
+    EVENTS,
+    FOLLOW,
+    INTENT,
+    LOOK_UP,
+    PROFILE,
+    UPDATE,
+    Death,
+    bridge,
+    hub,
+)
+from tests.kill.home import BRIDGE, HUB, Home
 from tests.kill.oracle import order_faults
 from tests.kill.waiting import comes_true
 from tests.kill.wiretap import Moment, Trap
@@ -23,36 +36,6 @@ BEFORE, AFTER, PASSED = Moment
 DONE, ANSWERED_ALREADY, NO_ANSWER = 303, 409, 502
 SPRUNG_WITHIN_S = 30.0
 SAID_WITHIN_S = 10.0
-
-APPROVE = f"POST /prompts/{PROMPT}/approve"
-INTENT = "POST /v1/intents"
-EVENTS = r"GET /v1/events\?after=[1-9].*"  # the hub knows that the bridge holds the intent
-PROFILE = r"GET /\.well-known/ucp"
-CREATE = "POST /checkout-sessions"
-UPDATE = "PUT /checkout-sessions/[^/]+"
-COMPLETE = "POST /checkout-sessions/[^/]+/complete"
-LOOK_UP = "GET /checkout-sessions/[^/]+"
-FOLLOW = "GET /orders/[^/]+"
-
-
-@dataclass(frozen=True, slots=True)
-class Death:
-    """These processes die at that moment of the first request of that kind, wherever it is seen."""
-
-    request: str
-    moment: Moment
-    victims: tuple[str, ...]
-
-
-def hub(request: str, moment: Moment) -> Death:
-    """The hub dies."""
-    return Death(request, moment, (HUB,))
-
-
-def bridge(request: str, moment: Moment) -> Death:
-    """The bridge dies."""
-    return Death(request, moment, (BRIDGE,))
-
 
 DEATHS = {
     "hub, approval answered": (hub(APPROVE, PASSED),),

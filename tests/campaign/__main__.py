@@ -1,0 +1,88 @@
+"""`python -m tests.campaign`: lists the campaigns, and runs one with its size and seed.
+
+Exit codes: 0 the promise held and everything wanted was met, 1 it did not, 2 wrong usage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import logging
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from time import monotonic
+from typing import Protocol, cast
+
+from tests.campaign.bugs import Bug
+from tests.campaign.figures import Figures
+
+CAMPAIGNS = {
+    "power": "tests.campaign.power.campaign",
+    "disk": "tests.campaign.disk.campaign",
+    "full": "tests.campaign.disk.full",
+    "kills": "tests.campaign.kills.campaign",
+    "orders": "tests.campaign.orders",
+    "processes": "tests.campaign.processes",
+    "replicas": "tests.campaign.replicas",
+    "simulation": "tests.campaign.simulation.campaign",
+    "mandates": "tests.campaign.mandates.campaign",
+    "machine": "tests.campaign.machine.campaign",
+    "approvals": "tests.campaign.approvals.campaign",
+}
+
+
+class Campaign(Protocol):
+    """What the module of a campaign offers."""
+
+    def run(self, size: int, *, seed: int, folder: Path, bug: Bug | None = None) -> Figures:
+        """Injure and count, with `bug` planted wherever the product runs; `folder` is empty and the campaign's own."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Parse, do, and say how it went."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.CRITICAL)  # the product logs every wound; the figures say what came of it
+    if options.command == "list":
+        print("\n".join(CAMPAIGNS))
+        return 0
+    figures = run(options.name, options.size, seed=options.seed, bug=options.bug)
+    print(figures.to_json() if options.json else _told(figures))
+    return 0 if figures.holds else 1
+
+
+def run(name: str, size: int, *, seed: int, bug: Bug | None = None) -> Figures:
+    """Run one campaign in a folder that goes away with it."""
+    campaign = cast("Campaign", importlib.import_module(CAMPAIGNS[name]))
+    started_s = monotonic()
+    with tempfile.TemporaryDirectory(prefix="restock-") as folder:
+        figures = campaign.run(size, seed=seed, folder=Path(folder), bug=bug)
+    return replace(figures, seconds=round(monotonic() - started_s, 1))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.campaign", description="Fault campaigns of Restock.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("list", help="print the names of the campaigns")
+    one = commands.add_parser("run", help="run one campaign")
+    one.add_argument("name", choices=sorted(CAMPAIGNS))
+    one.add_argument("--size", type=int, required=True, help="how much to do, in the campaign's own unit")
+    one.add_argument("--seed", type=int, default=1, help="the same seed does the same again (default 1)")
+    one.add_argument("--bug", type=Bug, choices=list(Bug), help="plant a seeded bug first: the run must then fail")
+    one.add_argument("--json", action="store_true", help="print one JSON object")
+    return parser
+
+
+def _told(figures: Figures) -> str:
+    verdict = "holds" if figures.holds else "FAILS"
+    counts = f"lost {figures.lost}, doubled {figures.doubled}, unauthorised {figures.unauthorised}"
+    more = f"overcharged {figures.overcharged}; in doubt {figures.in_doubt}, parked {figures.parked}"
+    lines = [f"{figures.name}: {verdict}: {figures.done} {figures.unit} in {figures.seconds} s: {counts}, {more}"]
+    lines += [f"  never met: {name}" for name in figures.missed]
+    lines += [f"  {fault}" for fault in figures.faults]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,102 @@
+"""The two tiers of the fault campaigns: `quick` and `deep`, each one JSON object on standard output.
+
+Source: RELIABILITY sections 4.5 and 6. What is in doubt or parked is told apart and never counted as good.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from time import monotonic
+
+from tests.campaign.bugs import Bug
+from tests.campaign.conduct import Record, conduct
+from tests.campaign.tiers import Done, Piece, Share, caught, pieces, totals
+
+QUICK = (
+    Share("processes", 300, 150),
+    Share("kills", 10_000, 2_500),
+    Share("orders", 25_000, 6_250),
+    Share("simulation", 500_000, 125_000),
+    Share("power", 100_000, 25_000),
+    Share("machine", 300_000, 75_000),
+    Share("approvals", 100_000, 50_000),
+    Share("mandates", 4_000, 4_000),
+    Share("replicas", 60, 60),
+    Share("disk", 200, 200),
+)
+DEEP = (
+    Share("processes", 10_000, 150),
+    Share("kills", 500_000, 2_500),
+    Share("orders", 2_000_000, 12_500),
+    Share("simulation", 100_000_000, 500_000),
+    Share("power", 10_000_000, 50_000),
+    Share("machine", 30_000_000, 150_000),
+    Share("approvals", 10_000_000, 100_000),
+    Share("mandates", 400_000, 4_000),
+    Share("replicas", 6_000, 60),
+    Share("disk", 2_000, 200),
+)
+
+# Which campaign must catch which bug, and how much of it takes about 20 seconds.
+BUGS = (
+    Piece("power", 3_000, 1, Bug.SYNCHRONOUS_NORMAL),
+    Piece("power", 3_000, 1, Bug.ACK_BEFORE_COMMIT),
+    Piece("simulation", 4_000, 1, Bug.KEY_PER_PROCESS),
+    Piece("simulation", 4_000, 1, Bug.MARK_SENT_FIRST),
+    Piece("power", 3_000, 1, Bug.TOKEN_BURNED_APART),
+    Piece("simulation", 4_000, 1, Bug.BODY_REBUILT),
+    Piece("simulation", 4_000, 1, Bug.FLOAT_MONEY),
+    Piece("power", 3_000, 1, Bug.WALL_CLOCK_DELETE),
+    Piece("simulation", 4_000, 1, Bug.NO_FENCE),
+    Piece("approvals", 2_000, 1, Bug.GET_APPROVES),
+    Piece("mandates", 200, 1, Bug.BUDGET_OUTSIDE_TRANSACTION),
+    Piece("power", 3_000, 1, Bug.TINYDB_OUTBOX),
+    Piece("simulation", 4_000, 1, Bug.REDIRECTS_ON),
+    Piece("simulation", 4_000, 1, Bug.RETRY_AFTER_KEY_LIFE),
+)
+
+
+def quick(*, lanes: int) -> int:
+    """Everything once, bugs included; the exit code."""
+    started_s = monotonic()
+    results = list(conduct([*pieces(QUICK), *BUGS], lanes=lanes, tell=_tell))
+    return _conclude("quick", results, seconds=monotonic() - started_s)
+
+
+def deep(*, lanes: int, record: Path) -> int:
+    """Go on until every piece has a result; stop it at any time, and start it again."""
+    wanted, kept, started_s = [*BUGS, *pieces(DEEP)], Record(record), monotonic()
+    left = kept.left(wanted)
+    _tell(f"{len(wanted) - len(left)} of {len(wanted)} pieces are on record in {record}")
+    broken = []
+    for result in conduct(left, lanes=lanes, tell=_tell):
+        kept.add(result)
+        broken += [result] if result.figures is None else []
+    return _conclude("deep", [*kept.results(wanted), *broken], seconds=monotonic() - started_s)
+
+
+def _conclude(tier: str, results: Sequence[Done], *, seconds: float) -> int:
+    bugs = caught(results)
+    holds = bool(results) and all(result.holds for result in results) and len(bugs) == len(Bug)
+    told = {
+        "tier": tier,
+        "holds": holds,
+        "seconds": round(seconds, 1),
+        "cores": os.cpu_count(),
+        "campaigns": [{**asdict(total), "bound_95": total.bound} for total in totals(results)],
+        "bugs_caught": sum(bugs.values()),
+        "bugs_planted": len(Bug),
+        "bugs": {str(bug): found for bug, found in sorted(bugs.items())},
+    }
+    sys.stdout.write(json.dumps(told) + "\n")
+    return 0 if holds else 1
+
+
+def _tell(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()

@@ -1,0 +1,1 @@
+"""The Hypothesis state machines of the tests, run for as many steps as a tier wants."""

@@ -1,0 +1,121 @@
+"""The way from hub to bridge: loses, delays, repeats and reorders requests and answers; and the bridge's front door.
+
+The door does what the bridge's routes do, without HTTP: read strictly, call one thing, answer with a wire model. The
+gate out of the home and the bridge's HTTP face have campaigns and tests of their own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from urllib.parse import parse_qs, urlsplit
+
+from pydantic import ValidationError
+
+from cloud_bridge.api import problems
+from cloud_bridge.errors import BridgeError
+from cloud_bridge.intake import Intake
+from cloud_bridge.ports import OrderStore
+from cloud_bridge.wire import PATH_EVENTS, PATH_INTENTS, EventPage, Intent, Problem, Settlement
+from edge_agent.adapters.egress import PASSAGES, Answer, Purpose
+from edge_agent.errors import BridgeUnreachableError
+from tests.campaign.simulation.judge import Judge
+from tests.campaign.simulation.virtual import Life, VirtualLoop
+from tests.campaign.simulation.weather import Weather
+
+TIMEOUT_S = 10.0
+LATE_MAX_S = 7_200.0  # a request that a network held back
+
+Door = Callable[[str, str, bytes, str], Awaitable[Answer]]
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """One running bridge, as its door sees it."""
+
+    intake: Intake
+    store: OrderStore
+
+    async def answer(self, method: str, path: str, body: bytes, household: str) -> Answer:
+        """Answer one request of a household whose signature was checked."""
+        try:
+            return Answer(200, (await self._ask(method, path, body, household)).encode())
+        except ValidationError as exc:
+            return _problem(422, "malformed", str(exc.errors()[0]["msg"]))
+        except BridgeError as exc:
+            status, code = next(known for kind, known in problems._KNOWN.items() if isinstance(exc, kind))
+            return _problem(status, code, str(exc))
+
+    async def _ask(self, method: str, path: str, body: bytes, household: str) -> str:
+        if (method, path) == ("POST", PATH_INTENTS):
+            return (await self.intake.accept(Intent.model_validate_json(body), caller=household)).model_dump_json()
+        if path.endswith("/cancel"):
+            return (await self.intake.cancel(path.split("/")[-2], caller=household)).model_dump_json()
+        if path.endswith("/settle"):
+            settlement, intent_id = Settlement.model_validate_json(body), path.split("/")[-2]
+            return (await self.intake.settle(settlement, intent_id=intent_id, caller=household)).model_dump_json()
+        query = parse_qs(urlsplit(path).query)
+        if path.startswith(PATH_EVENTS):
+            after = int(query["after"][0])
+            events = await self.store.events_after(household, after=after, limit=int(query["limit"][0]))
+            return EventPage(events=events, next_after=events[-1].seq if events else after).model_dump_json()
+        raise ValueError(f"the simulation has no {method} {path}")
+
+
+@dataclass(slots=True)
+class Wire:
+    """Fulfils what `BridgeClient` asks of the gate out, for one run of a hub."""
+
+    loop: VirtualLoop
+    weather: Weather
+    door: Door
+    household: str
+    life: Life
+    judge: Judge
+    under_way: set[asyncio.Task[object]] = field(default_factory=set)
+
+    async def send(self, purpose: Purpose, path: str, *, body: bytes = b"") -> Answer:
+        """One request, once.
+
+        Raises: BridgeUnreachableError.
+        """
+        weather, method = self.weather, PASSAGES[purpose].method
+        if path == PATH_INTENTS:
+            self.judge.left_home(Intent.model_validate_json(body).terms.intent_id, body)
+        if weather.strikes(0.12, "wire:lost_request"):
+            await self._give_up()
+        if weather.strikes(0.10, "wire:late_request"):
+            self._later(method, path, body)
+            await self._give_up()
+        if weather.strikes(0.10, "wire:twice"):
+            self._later(method, path, body)
+        answer = await self.door(method, path, body, self.household)
+        if weather.strikes(0.3, "wire:slow"):
+            await asyncio.sleep(weather.between(0.01, 5))
+        if weather.strikes(0.12, "wire:lost_answer"):
+            await self._give_up()
+        if weather.strikes(0.03, "wire:captive_portal"):
+            return Answer(200, b"<html>Please sign in to this network</html>")
+        self.life.check()
+        return answer
+
+    async def _give_up(self) -> None:
+        await asyncio.sleep(TIMEOUT_S)
+        raise BridgeUnreachableError("no answer")
+
+    def _later(self, method: str, path: str, body: bytes) -> None:
+        task = self.loop.create_task(self._arrive(method, path, body, after_s=self.weather.between(0.1, LATE_MAX_S)))
+        self.under_way.add(task)
+        task.add_done_callback(self.under_way.discard)
+
+    async def _arrive(self, method: str, path: str, body: bytes, *, after_s: float) -> None:
+        await asyncio.sleep(after_s)
+        try:
+            await self.door(method, path, body, self.household)
+        except BridgeUnreachableError:
+            return  # nobody waits for this answer
+
+
+def _problem(status: int, code: str, detail: str) -> Answer:
+    return Answer(status, Problem(code=code, detail=detail[:500]).model_dump_json().encode())

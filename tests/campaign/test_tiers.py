@@ -1,0 +1,86 @@
+"""What a tier runs, what it counts, and what it goes on with after it was stopped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.campaign.bugs import Bug
+from tests.campaign.conduct import Record
+from tests.campaign.figures import Figures
+from tests.campaign.tiers import Done, Piece, Share, caught, pieces, totals
+
+PIECE = Piece("power", 100, 1)
+
+
+def figures(**changes: object) -> Figures:
+    """A piece that went well, with changes."""
+    return Figures(**{"name": "power", "done": 100, "unit": "states", **changes})  # type: ignore[arg-type]
+
+
+def test_a_tier_is_cut_into_pieces_that_take_turns() -> None:
+    """Each goal is met exactly, each piece has a seed of its own, and the campaigns alternate."""
+    cut = pieces([Share("power", 250, 100), Share("kills", 20, 10)])
+    assert cut == [
+        Piece("power", 100, 1),
+        Piece("kills", 10, 1),
+        Piece("power", 100, 2),
+        Piece("kills", 10, 2),
+        Piece("power", 50, 3),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("bug", "found", "holds"),
+    [
+        (None, figures(), True),
+        (None, figures(lost=1), False),
+        (None, figures(faults=("odd",)), False),
+        (None, figures(wanted=("a",), covered={"b": 1}), False),
+        (None, figures(done=0), False),
+        (None, None, False),
+        (Bug.NO_FENCE, figures(), False),
+        (Bug.NO_FENCE, figures(doubled=1), True),
+        (Bug.NO_FENCE, figures(faults=("seed 1: the paused worker sent",)), True),
+        (Bug.NO_FENCE, figures(wanted=("a",)), False),
+        (Bug.NO_FENCE, None, False),
+    ],
+)
+def test_a_piece_goes_as_it_must(bug: Bug | None, found: Figures | None, *, holds: bool) -> None:
+    """A bug must be caught by harm that was seen; a thin run or a broken process proves nothing."""
+    assert Done(Piece("power", 100, 1, bug), found).holds is holds
+
+
+def test_pieces_add_up_by_campaign_and_doubt_stands_apart() -> None:
+    """Bugs are left out of the totals; what was never met is a fault."""
+    results = [
+        Done(PIECE, figures(in_doubt=2, parked=1)),
+        Done(Piece("power", 100, 2), figures(wanted=("a torn page",))),
+        Done(Piece("power", 100, 1, Bug.SYNCHRONOUS_NORMAL), figures(lost=9)),
+    ]
+    [total] = totals(results)
+    assert (total.done, total.lost, total.in_doubt, total.parked) == (200, 0, 2, 1)
+    assert total.faults == ("power-2: never met a torn page",)
+    assert total.bound is None
+    assert caught(results) == {Bug.SYNCHRONOUS_NORMAL: True}
+
+
+def test_the_bound_is_three_over_n() -> None:
+    """Nothing failed in 100: under 3 % at 95 %."""
+    [total] = totals([Done(PIECE, figures())])
+    assert total.bound == pytest.approx(0.03)
+
+
+def test_a_deep_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    """A line that a power loss cut off, another size and a broken process are all run again."""
+    wanted = pieces([Share("power", 300, 100)])
+    record = Record(tmp_path / "deep.jsonl")
+    record.add(Done(wanted[0], figures(covered={"torn": 3}, faults=("x",))))
+    record.add(Done(wanted[1], None))
+    with (tmp_path / "deep.jsonl").open("a", encoding="utf-8") as file:
+        file.write('{"piece": "power-3", "si')
+    assert record.left(wanted) == wanted[1:]
+    [kept] = record.results(wanted)
+    assert kept.figures == figures(covered={"torn": 3}, faults=("x",))
+    assert record.left(pieces([Share("power", 400, 200)])) == pieces([Share("power", 400, 200)])

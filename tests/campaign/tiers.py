@@ -1,0 +1,126 @@
+"""What the two tiers run: which campaign, how much of it, in how many pieces. Pure.
+
+The quick tier fits 25 minutes on two cores. The deep tier is the same campaigns in pieces of the same kind, hundreds of
+them, each with a seed of its own, so that it can stop after any piece and go on later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from tests.campaign.bugs import Bug
+from tests.campaign.figures import Figures
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One run of one campaign, in a process of its own. With a bug planted, the run must fail."""
+
+    campaign: str
+    size: int
+    seed: int
+    bug: Bug | None = None
+
+    @property
+    def name(self) -> str:
+        """What names it in a log and in the record of a deep run."""
+        return f"{self.campaign}-{self.seed}" if self.bug is None else f"bug-{self.bug}"
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """How much of one campaign a tier wants; `piece_size` of it at a time."""
+
+    campaign: str
+    goal: int
+    piece_size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A piece and what came of it; `figures` is None where its process broke."""
+
+    piece: Piece
+    figures: Figures | None
+
+    @property
+    def holds(self) -> bool:
+        """Whether it went as it must: a planted bug has to be caught, by its harm and not by a thin run."""
+        if self.figures is None:
+            return False
+        if self.piece.bug is None:
+            return self.figures.holds
+        harm = self.figures.lost + self.figures.doubled + self.figures.unauthorised + self.figures.overcharged
+        return harm > 0 or bool(self.figures.faults)
+
+
+def pieces(shares: Iterable[Share]) -> list[Piece]:
+    """Every piece of a tier, the campaigns taking turns, so that a run that is cut short has met all of them."""
+    rows = [[Piece(share.campaign, size, seed) for seed, size in enumerate(_sizes(share), start=1)] for share in shares]
+    turns = max((len(row) for row in rows), default=0)
+    return [row[turn] for turn in range(turns) for row in rows if turn < len(row)]
+
+
+def _sizes(share: Share) -> list[int]:
+    whole, rest = divmod(share.goal, share.piece_size)
+    return [share.piece_size] * whole + ([rest] if rest else [])
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """All pieces of one campaign together. `bound` is 3/N at 95 %, where nothing failed."""
+
+    campaign: str
+    unit: str
+    done: int
+    lost: int
+    doubled: int
+    unauthorised: int
+    overcharged: int
+    in_doubt: int
+    parked: int
+    seconds: float
+    faults: tuple[str, ...]
+
+    @property
+    def bound(self) -> float | None:
+        """Upper bound of the failure rate, or None after a failure."""
+        harm = self.lost + self.doubled + self.unauthorised + self.overcharged
+        return None if harm or self.faults or not self.done else 3 / self.done
+
+
+def totals(results: Sequence[Done]) -> list[Total]:
+    """The pieces without a bug, added up by campaign in the order in which they first appear."""
+    names = dict.fromkeys(each.piece.campaign for each in results if each.piece.bug is None)
+    return [_total(name, [each for each in results if each.piece.bug is None and each.piece.campaign == name])
+            for name in names]  # fmt: skip
+
+
+def _total(name: str, results: Sequence[Done]) -> Total:
+    told = [each.figures for each in results if each.figures is not None]
+    faults = [f"{each.piece.name}: {fault}" for each in results for fault in _faults(each)]
+    return Total(
+        campaign=name,
+        unit=told[0].unit if told else "",
+        done=sum(each.done for each in told),
+        lost=sum(each.lost for each in told),
+        doubled=sum(each.doubled for each in told),
+        unauthorised=sum(each.unauthorised for each in told),
+        overcharged=sum(each.overcharged for each in told),
+        in_doubt=sum(each.in_doubt for each in told),
+        parked=sum(each.parked for each in told),
+        seconds=sum(each.seconds for each in told),
+        faults=tuple(faults),
+    )
+
+
+def _faults(result: Done) -> list[str]:
+    if result.figures is None:
+        return ["its process broke"]
+    return [*result.figures.faults, *(f"never met {name}" for name in result.figures.missed)]
+
+
+def caught(results: Sequence[Done]) -> dict[Bug, bool]:
+    """Which of the planted bugs the campaigns caught."""
+    return {each.piece.bug: each.holds for each in results if each.piece.bug is not None}
