@@ -135,7 +135,9 @@ class Resolver:
             await self._sender.apply(self._given_up(order, doubt.attempts))
             return
         reason = broken_term(quote, terms)
-        if reason is not None or quote.session_id != order.session_id:
+        # What is sent again is what was sent, or nothing: a new price makes new mandates, and so another body.
+        same = merchant.order_digest(quote.session_id, leave=signed(order)) == doubt.attempts[0].body_sha256
+        if reason is not None or not same or quote.session_id != order.session_id:
             await self._sender.apply(self._given_up(order, doubt.attempts, changed=reason))
             return
         request = Request(quote.session_id, quote.total_minor, earlier=tuple(doubt.attempts), proven=True)

@@ -25,6 +25,7 @@ from cloud_bridge.errors import (
     MerchantOrderTakenError,
     NotAuthenticError,
     StaleClaimError,
+    StoreError,
 )
 from cloud_bridge.ports import Clock, CrashHook, CrashPoint, HouseholdKeys, Merchant, OrderStore
 from cloud_bridge.wire import Intent, OrderState
@@ -86,7 +87,13 @@ class Sender:
         self._crash(CrashPoint.ANSWERED)
         # A refused replay says nothing about the request before it, which may still be on its way.
         proves_nothing = isinstance(outcome, Rejected) and attempt.n > 1 and not request.proven
-        await self._record(order, outcome, attempt=attempt, merchant=merchant, proves_nothing=proves_nothing)
+        try:
+            await self._record(order, outcome, attempt=attempt, merchant=merchant, proves_nothing=proves_nothing)
+        except (StaleClaimError, StoreError):
+            order_id = outcome.merchant_order_id if isinstance(outcome, Placed) else None
+            kind = type(outcome).__name__.lower()
+            log.error("answer_not_kept intent=%s outcome=%s order=%s", order.intent_id, kind, order_id)  # noqa: TRY400
+            raise
         self._crash(CrashPoint.OUTCOME_SAVED)
 
     async def look_up(self, merchant: Merchant, order: OrderRecord, *, session_id: str) -> Lookup:

@@ -134,7 +134,7 @@ class Tracker:
         """What becomes of an order that nothing new was heard of for too long; None while there is time."""
         now, due = self._clock.now(), datetime.combine(order.terms.deliver_by, time.max, tzinfo=UTC)
         match order.state:
-            case OrderState.PLACED | OrderState.SHIPPED if now >= max(due, order.changed_at) + SILENCE_MAX:
+            case OrderState.PLACED | OrderState.SHIPPED if now - SILENCE_MAX >= max(due, order.changed_at):
                 return advance(order, OrderState.NEVER_ARRIVED, now=now, due_at=now + _LATE_POLL)
             case OrderState.NEVER_ARRIVED | OrderState.PARTLY_DELIVERED if now >= order.changed_at + LATE_MAX:
                 return note(order, now=now, detail=None, due_at=None)

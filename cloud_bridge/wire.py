@@ -180,7 +180,10 @@ class SettleReceipt(WireModel):
 
 
 class KnownIntent(WireModel):
-    """One intent that the bridge has from this household: enough to see which need it stands for, and no more."""
+    """One intent that the bridge has from this household: enough to see which need it stands for, and no more.
+
+    `merchant_order_id` is set once there is an order.
+    """
 
     intent_id: Id
     hub: Id
@@ -194,6 +197,7 @@ class KnownIntent(WireModel):
     deliver_by: date
     state: OrderState
     accepted_at: AwareDatetime
+    merchant_order_id: str | None = None
 
 
 class Head(WireModel):

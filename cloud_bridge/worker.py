@@ -29,6 +29,7 @@ from cloud_bridge.errors import (
     HouseholdFrozenError,
     MerchantAwayError,
     MerchantError,
+    MerchantOrderTakenError,
     MerchantRefusedError,
     MerchantUnclearError,
     StaleClaimError,
@@ -99,6 +100,9 @@ class Worker:
         except (MerchantAwayError, MerchantUnclearError) as exc:
             log_away(order, exc)
             await self._wait(order, detail=Detail.MERCHANT_AWAY, exc=exc)
+        except MerchantOrderTakenError:  # it showed us a session of another order
+            log.exception("merchant_order_taken intent=%s", order.intent_id)
+            await self._wait(order, detail=Detail.ANOTHER_ORDER_SHOWN)
 
     async def _begin_without_merchant(self, order: OrderRecord) -> None:
         if self._clock.now() >= order.terms.offer_expires_at:
@@ -141,16 +145,25 @@ class Worker:
 
     async def _take_up(self, order: OrderRecord, found: Lookup, *, patient: bool = True) -> bool:
         """Go on from what the merchant shows although our store, restored from a backup, knows no attempt."""
-        if isinstance(found, Placed) and recovery.is_ours(found, order, ()):
-            log.warning("found_at_merchant intent=%s order=%s", order.intent_id, found.merchant_order_id)
-            now = self._clock.now()
-            await self._sender.apply(placed_change(order, found, now=now, detail=Detail.FOUND_AT_MERCHANT))
-        elif patient and isinstance(found, Placed):
+        if isinstance(found, Placed) and recovery.is_ours(found, order, ()) and await self._accept(order, found):
+            return True
+        if patient and isinstance(found, Placed):
             await self._wait(order, detail=Detail.ANOTHER_ORDER_SHOWN)
         elif patient and found is Standing.BUSY:
             await self._wait(order, detail=Detail.IN_PROGRESS)
         else:
             return False
+        return True
+
+    async def _accept(self, order: OrderRecord, found: Placed) -> bool:
+        """Take an order that was found; False where it is another intent's already, so not ours."""
+        now = self._clock.now()
+        try:
+            await self._sender.apply(placed_change(order, found, now=now, detail=Detail.FOUND_AT_MERCHANT))
+        except MerchantOrderTakenError:
+            log.exception("merchant_order_taken intent=%s", order.intent_id)
+            return False
+        log.warning("found_at_merchant intent=%s order=%s", order.intent_id, found.merchant_order_id)
         return True
 
     async def _expire(self, order: OrderRecord) -> None:

@@ -42,7 +42,8 @@ def read_keys(listed: Iterable[Mapping[str, Any]]) -> PublicKeys:
 
 
 def _usable(listed: Mapping[str, Any]) -> ec.EllipticCurvePublicKey | None:
-    for_signatures = listed.get("use", "sig") == "sig" and "verify" in listed.get("key_ops", ("verify",))
+    uses = listed.get("key_ops", ["verify"])
+    for_signatures = listed.get("use", "sig") == "sig" and isinstance(uses, list) and "verify" in uses
     es256 = (listed.get("kty"), listed.get("crv"), listed.get("alg", "ES256")) == ("EC", "P-256", "ES256")
     if not for_signatures or not es256 or not isinstance(listed.get("kid"), str):
         return None

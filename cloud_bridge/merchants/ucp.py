@@ -117,7 +117,7 @@ class UcpMerchant:
             await self._known_profile()
             body = self._completion(session_id, leave)
             if body is None:
-                return Rejected(Detail.LEAVE_INVALID)
+                return Rejected(Detail.LEAVE_INVALID if leave is None else Detail.MERCHANT_REFUSED)
             answer = await self._channel.ask("POST", f"{_session(session_id)}/complete", key=key, body=body)
         except MerchantAwayError:
             return Unknown(Detail.MERCHANT_AWAY)
@@ -130,11 +130,13 @@ class UcpMerchant:
         return outcome
 
     async def get(self, session_id: str, *, reference: str | None = None) -> Lookup:  # noqa: ARG002  sessions say it
-        """Where the session stands now.
+        """Where the session stands now. UCP has no look-up by a reference: without a session there is nothing to find.
 
         Raises: MerchantAwayError; MerchantUnclearError.
         """
         await self._known_profile()
+        if not session_id:
+            return Standing.MISSING
         answer = await self._channel.ask("GET", _session(session_id))
         if answer.status == 404:
             return Standing.MISSING

@@ -27,9 +27,10 @@ from cloud_bridge.merchants.ucp_documents import (
 )
 
 OK = frozenset({200, 201})
-# A refusal is believed where the merchant must have read the request and said no to it. A conflict (409, 422) is not
-# among them: a key that was used for something else means look up, and never another key.
+# A refusal is believed where the merchant must have read the request and said no to it. A conflict is not among them,
+# unless it says that nothing is left: a key that was used for something else means look up, and never another key.
 _REFUSALS = frozenset({400, 401, 402, 403, 405, 406, 410, 415})
+_CONFLICTS = frozenset({409, 422})
 
 Read = TypeVar("Read", bound=Document)
 
@@ -58,7 +59,7 @@ def accepted(answer: Answer) -> Checkout:
             total_of(checkout)
         return checkout
     code = _code(answer)
-    if answer.status in _REFUSALS or answer.status in {404, 409, 422}:
+    if answer.status in _REFUSALS | _CONFLICTS | {404}:
         unknown_item = code.lower() == "invalid_request"  # the sample's answer to a product that it does not have
         detail = Detail.ITEM_UNAVAILABLE if unknown_item else detail_of(code)
         raise MerchantRefusedError(detail, f"status {answer.status} {code[:64]}")
@@ -78,9 +79,8 @@ def outcome(answer: Answer, session_id: str, *, origin: str) -> Outcome:
         except MerchantUnclearError:
             return Unknown(Detail.NO_ANSWER)
     reason = detail_of(_code(answer))
-    if answer.status in _REFUSALS or reason is Detail.OUT_OF_STOCK:
-        return Rejected(reason)
-    return Unknown(Detail.NO_ANSWER)
+    sold_out = answer.status in _CONFLICTS and reason is Detail.OUT_OF_STOCK
+    return Rejected(reason) if answer.status in _REFUSALS or sold_out else Unknown(Detail.NO_ANSWER)
 
 
 def standing(answer: Answer, session_id: str, *, origin: str) -> Lookup:

@@ -15,7 +15,7 @@ from typing import Generic, TypeVar
 from pydantic import ValidationError
 
 from cloud_bridge.config import MerchantConfig
-from cloud_bridge.errors import MerchantRefusedError
+from cloud_bridge.errors import MerchantRefusedError, NotAuthenticError
 from cloud_bridge.merchants.ap2 import Agent, Authorized, Charge, make_mandates
 from cloud_bridge.merchants.payment_tokens import PaymentTokens
 from cloud_bridge.merchants.ucp_documents import Checkout, total_of
@@ -106,7 +106,7 @@ class Completions:
                 instrument_type=self._config.payment_instrument,
                 token=self._tokens.token_for(session_id).get_secret_value(),
             )
-        except (ValidationError, MerchantRefusedError):
+            made = make_mandates(session, leave, charge=charge, agent=self._agent(dialect), now=self._now())
+        except (ValidationError, MerchantRefusedError, NotAuthenticError):
             return None
-        made = make_mandates(session, leave, charge=charge, agent=self._agent(dialect), now=self._now())
         return completion(dialect, config=self._config, token=made.payment, checkout_mandate=made.checkout)

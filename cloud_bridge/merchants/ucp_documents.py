@@ -17,7 +17,8 @@ from cloud_bridge.errors import MerchantRefusedError
 from cloud_bridge.merchants.ucp_profile import HandlerRegistry, Handlers, offered_handlers
 from cloud_bridge.wire import Currency
 
-Key = Annotated[str, StringConstraints(min_length=1, max_length=255)]
+# No control characters: PostgreSQL keeps no NUL, and an order whose id cannot be kept would stay in doubt for ever.
+Key = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{1,255}$")]
 # Both as `wire` can tell them: what the household could not be told of is not believed.
 Amount = Annotated[int, Field(ge=-1_000_000_000_000, le=1_000_000_000_000)]
 Count = Annotated[int, Field(ge=0, le=1_000_000)]

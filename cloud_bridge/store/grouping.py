@@ -52,7 +52,7 @@ class Grouped(Generic[Item, Result]):
     async def _settle(self, group: list[tuple[Item, asyncio.Future[Result]]]) -> None:
         try:
             answers = await self._work([item for item, _ in group])
-        except StoreError as exc:
+        except Exception as exc:  # noqa: BLE001  whatever it is, it is raised where the item came from
             if len(group) > 1:
                 for each in group:
                     await self._settle([each])

@@ -135,4 +135,5 @@ def _known(row: Row[Any]) -> KnownIntent:
         deliver_by=terms.deliver_by,
         state=OrderState(row.state),
         accepted_at=row.accepted_at,
+        merchant_order_id=row.merchant_order_id,
     )

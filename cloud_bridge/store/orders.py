@@ -11,12 +11,27 @@ two transactions wait for each other.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, case, false, func, insert, or_, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    and_,
+    case,
+    false,
+    func,
+    insert,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
 from cloud_bridge.core.order import FOLLOWING, Attempt, Change, OrderRecord, Said
@@ -30,6 +45,8 @@ from cloud_bridge.store.grouping import Grouped
 from cloud_bridge.store.rows import from_order, to_attempt, to_event, to_order
 from cloud_bridge.store.tables import Instant, attempts, events, households, orders, webhooks
 from cloud_bridge.wire import Head, OrderEvent, OrderState
+
+log = logging.getLogger(__name__)
 
 _HINTS_PER_ORDER_MAX = 100
 _SERVER_TIME = text("SELECT clock_timestamp()")
@@ -75,11 +92,13 @@ class SqlOrderStore:
         def work(connection: Connection) -> tuple[OrderRecord, ...]:
             lease_now = self._lease_time(connection, own=now)
             query = _claimable(states, now=now, lease_now=lease_now).limit(limit)
-            found = [to_order(row) for row in connection.execute(query)]
-            claimed = [replace(order, epoch=order.epoch + 1, lease_until=lease_until) for order in found]
-            for order in claimed:
-                values = {"epoch": order.epoch, "lease_until": lease_now + (lease_until - now)}
-                connection.execute(update(orders).where(*_of(orders, order)).values(values))
+            claimed = []
+            for row in connection.execute(query).all():
+                values = {"epoch": row.epoch + 1, "lease_until": lease_now + (lease_until - now)}
+                connection.execute(update(orders).where(*_of(orders, row)).values(values))
+                order = _readable(row)
+                if order is not None:
+                    claimed.append(replace(order, epoch=row.epoch + 1, lease_until=lease_until))
             return tuple(claimed)
 
         return await self._transact(work)
@@ -225,6 +244,15 @@ def _claimable(states: Collection[OrderState], *, now: datetime, lease_now: date
     )
 
 
+def _readable(row: Row[Any]) -> OrderRecord | None:
+    """An order to work on; one that cannot be read any more stays claimed, so that it stands in nobody's way."""
+    try:
+        return to_order(row)
+    except ValueError as exc:  # its text would tell what the order is about
+        log.error("order_unreadable household=%s intent=%s error=%s", row.household, row.intent_id, type(exc).__name__)  # noqa: TRY400
+        return None
+
+
 def _of(table: Any, key: Any) -> tuple[Any, Any]:  # noqa: ANN401  a table, and whatever carries the key
     return table.c.household == key.household, table.c.intent_id == key.intent_id
 
@@ -260,7 +288,7 @@ def _write(connection: Connection, change: Change, *, epoch: int, lease_now: dat
         del values["lease_until"]  # the row's own is by the clock that all bridges share
     try:
         changed = connection.execute(update(orders).where(seen).values(values)).rowcount
-    except IntegrityError as exc:  # the one unique value that a change can bring in is the merchant's order id
+    except IntegrityError as exc:  # the unique values that a change can bring in are the merchant's ids
         raise MerchantOrderTakenError(f"order {after.intent_id}: its merchant order belongs to another") from exc
     if changed != 1:
         raise StaleClaimError(f"order {after.intent_id} was changed by somebody else")

@@ -5,17 +5,20 @@ The UCP sample server's own database is the judge.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 
 import pytest
 
+from cloud_bridge.config import WorkerConfig
 from cloud_bridge.core.order import Detail
+from cloud_bridge.core.outcome import Open
 from cloud_bridge.errors import MerchantUnclearError
 from cloud_bridge.merchants.http import Answer, MerchantHttp
 from cloud_bridge.ports import CrashHook, CrashPoint
 from cloud_bridge.wire import OrderState
 from tests.cloud_bridge.rig import HOUSEHOLD, MILK, Killed, Rig, accept
-from tests.cloud_bridge.sample_merchant import SampleMerchant, connect
+from tests.cloud_bridge.sample_merchant import SampleMerchant, connect, connector, merchant_config
 
 pytestmark = [
     pytest.mark.merchant,
@@ -196,3 +199,50 @@ async def test_an_order_is_followed_to_the_door_with_every_webhook_lost(
         await rig.follow()
         await rig.follow()
     assert await rig.states() == [S.HELD, S.SENDING, S.PLACED, S.SHIPPED, S.DELIVERED]
+
+
+@pytest.mark.parametrize("lost", [(), ("/complete",)])
+async def test_a_merchant_that_is_trusted_with_less_gets_one_order_too(
+    make_rig: Callable[..., Rig], sample: SampleMerchant, lost: tuple[str, ...]
+) -> None:
+    """Class B is looked up before the first attempt: UCP has no look-up by our reference, so nothing is found there."""
+    before = set(sample.orders())
+    async with LossyHttp(sample.url, lost=lost) as http:
+        rig = make_rig(connector(merchant_config(sample.url, merchant_class="B"), http=http))
+        await accept(rig, rig.signer.intent())
+        await rig.place()
+        assert (await rig.states())[-1] is S.PLACED
+    assert len(set(sample.orders()) - before) == 1
+
+
+class PausedHttp(MerchantHttp):
+    """The real client; the process sleeps right before an order is asked for: the loop's clock runs on without it."""
+
+    def __init__(self, base_url: str, *, patch: pytest.MonkeyPatch) -> None:
+        super().__init__(base_url, deadline_s=10)
+        self._patch = patch
+
+    async def ask(self, method: str, path: str, *, headers: Mapping[str, str], body: bytes | None = None) -> Answer:
+        """Sleep, and ask."""
+        if path.endswith("/complete"):
+            loop, slept_s = asyncio.get_running_loop(), WorkerConfig().lease_s
+            runs = loop.time
+            self._patch.setattr(loop, "time", lambda: runs() + slept_s)
+        return await super().ask(method, path, headers=headers, body=body)
+
+
+async def test_a_bridge_that_slept_right_before_the_first_byte_sends_nothing(
+    make_rig: Callable[..., Rig], sample: SampleMerchant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every wait on the way to the socket ends with the lease; the attempt stands, and whoever is next looks it up."""
+    before = set(sample.orders())
+    async with connect(sample, http=PausedHttp(sample.url, patch=monkeypatch)) as merchant:
+        rig = make_rig(merchant)
+        intent = await accept(rig, rig.signer.intent(hold_s=0))
+        await rig.placing.run_once()
+        order = await rig.store.find(HOUSEHOLD, intent.terms.intent_id)
+        assert order is not None
+        assert (order.state, len(await rig.store.attempts(order))) == (S.SENDING, 1)
+        assert order.session_id is not None
+        assert isinstance(await merchant.get(order.session_id), Open)
+    assert set(sample.orders()) == before

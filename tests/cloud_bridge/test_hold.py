@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
 
-from cloud_bridge.core.order import PLACING, Detail, OrderRecord
+from cloud_bridge.core.order import PLACING, Change, Detail, OrderRecord, keep
+from cloud_bridge.core.outcome import Lookup, Outcome, Placed, Standing
 from cloud_bridge.core.quote import Quote, Wanted
 from cloud_bridge.errors import ForkedError, MerchantAwayError, StaleClaimError
 from cloud_bridge.merchants.simulated import Shelf, SimulatedMerchant
 from cloud_bridge.merchants.simulated_modes import Mode
 from cloud_bridge.ports import CrashPoint
-from cloud_bridge.wire import OrderState
+from cloud_bridge.store.database import Database
+from cloud_bridge.wire import Intent, OrderState
 from tests.cloud_bridge.rig import HOUSEHOLD, MILK, START, Killed, Rig, accept, restore
 
 S = OrderState
@@ -166,6 +171,34 @@ async def test_a_doubt_is_looked_up_while_frozen_and_not_sent_again(rig: Rig, si
     assert len(simulated.ledger) == 1
 
 
+@pytest.mark.parametrize(
+    ("point", "sold"),
+    [
+        (CrashPoint.CLAIMED, 0),
+        (CrashPoint.QUOTED, 0),
+        (CrashPoint.SESSION_SAVED, 0),
+        (CrashPoint.ATTEMPT_SAVED, 1),
+        (CrashPoint.ANSWERED, 1),
+    ],
+)
+async def test_a_freeze_stops_whatever_has_no_attempt_yet(
+    rig: Rig, simulated: SimulatedMerchant, database: Database, point: CrashPoint, sold: int
+) -> None:
+    """D13 at every wait of the way: at the most the one that is on the wire goes on, and its outcome is kept."""
+    await accept(rig, rig.signer.intent(hold_s=0))
+    freeze = text("UPDATE households SET frozen_at = 1")
+
+    def freezes(reached: CrashPoint) -> None:
+        if reached is point:
+            with ThreadPoolExecutor(1) as other:  # the hook is no coroutine
+                other.submit(asyncio.run, database.transact(lambda connection: connection.execute(freeze))).result()
+
+    rig.crash = freezes
+    await rig.placing.run_once()
+    assert len(simulated.ledger) == (await rig.store.report()).attempts == sold
+    assert (await rig.states())[-1] is (S.PLACED if sold else S.HELD)
+
+
 # a bridge that was down, or was restored from a backup
 
 
@@ -207,6 +240,63 @@ async def test_an_order_whose_session_a_restored_store_has_forgotten_is_found_by
     assert (order.state, order.detail, len(simulated.ledger)) == (S.PLACED, Detail.FOUND_AT_MERCHANT, 1)
 
 
+# a merchant that mixes orders up
+
+
+class Mixing(SimulatedMerchant):
+    """Opens the same session for everybody, and shows the same order in each."""
+
+    async def quote(self, wanted: Wanted, *, key: str, session_id: str | None = None) -> Quote:
+        """A price in somebody's session."""
+        return await SimulatedMerchant.quote(self, wanted, key=key[:0], session_id=session_id)
+
+    async def get(self, session_id: str, *, reference: str | None = None) -> Lookup:
+        """The first order, if there is one."""
+        first = next(iter(self.ledger), None)
+        return Placed(first.order_id, first.total_minor, first.currency) if first else Standing.MISSING
+
+
+@pytest.fixture
+def mixed(make_rig: Callable[..., Rig]) -> Rig:
+    """Worker and tracker over such a merchant."""
+    return make_rig(Mixing({MILK: Shelf("Whole milk 1 L", 179, 50)}))
+
+
+@pytest.mark.parametrize("placed", [False, True])
+async def test_a_session_that_is_another_orders_is_not_used(mixed: Rig, *, placed: bool) -> None:
+    """The household is told that another order is shown, and in the end that this one was not sent."""
+    first_id = await _stop_after_quote(mixed)
+    if placed:
+        await mixed.store.resume(now=mixed.clock.now())
+        await mixed.placing.run_once()
+    second = await accept(mixed, mixed.signer.intent(hold_s=0))
+    await mixed.placing.run_once()
+    order = await _found(mixed, second.terms.intent_id)
+    assert (order.state, order.detail, order.session_id) == (S.HELD, Detail.ANOTHER_ORDER_SHOWN, None)
+    await mixed.place(rounds_max=80)
+    assert (await _found(mixed, first_id)).state is S.PLACED
+    assert (await _found(mixed, second.terms.intent_id)).state is S.EXPIRED
+    assert (await mixed.store.report()).attempts == 1
+
+
+async def test_an_order_that_is_anothers_does_not_keep_a_late_one_in_the_hold(mixed: Rig) -> None:
+    """A look-up that shows the same order to two intents is believed for the one that has it."""
+    first_id = await _stop_after_quote(mixed)
+    await mixed.store.resume(now=mixed.clock.now())
+    await mixed.placing.run_once()
+    second = await accept(mixed, mixed.signer.intent(hold_s=0))
+
+    def lose(order: OrderRecord) -> Change:
+        return keep(order, session_id="session-of-its-own")
+
+    await mixed.store.amend(HOUSEHOLD, second.terms.intent_id, lose)
+    mixed.clock.pass_(days=4)
+    await mixed.place()
+    order = await _found(mixed, second.terms.intent_id)
+    assert (order.state, order.merchant_order_id) == (S.EXPIRED, None)
+    assert (await _found(mixed, first_id)).state is S.PLACED
+
+
 # waiting
 
 
@@ -243,3 +333,27 @@ async def test_a_worker_that_slept_past_its_lease_does_not_send(rig: Rig, simula
     rig.crash = lambda _point: None
     await rig.place()
     assert (len(simulated.ledger), (await rig.states())[-1]) == (1, S.PLACED)
+
+
+async def test_an_answer_that_comes_after_the_lease_is_not_lost_without_a_trace(
+    rig: Rig, simulated: SimulatedMerchant, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Somebody else has gone on with the order, so it cannot be kept; the operator can read what it was."""
+    intent_id = (await accept(rig, rig.signer.intent(hold_s=0))).terms.intent_id
+    (claimed,) = await rig.store.claim(PLACING, now=START, lease_until=START + timedelta(minutes=5), limit=1)
+    place = SimulatedMerchant.place
+
+    class Slow(SimulatedMerchant):
+        """Answers when the lease is over and another worker has looked."""
+
+        async def place(self, session_id: str, *, key: str, leave: Intent | None = None) -> Outcome:
+            answer = await place(self, session_id, key=key, leave=leave)
+            rig.clock.pass_(minutes=6)
+            await rig.placing.run_once()
+            return answer
+
+    slow = Rig(rig.store, rig.clock, rig.signer, Slow(simulated.shelves, ledger=simulated.ledger))
+    with pytest.raises(StaleClaimError):
+        await slow.worker.step(claimed)
+    assert f"answer_not_kept intent={intent_id} outcome=placed order=order-1" in caplog.text
+    assert (await _found(rig, intent_id)).state is S.UNKNOWN

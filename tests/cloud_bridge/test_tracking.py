@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 
@@ -225,3 +225,17 @@ class Showing(SimulatedMerchant):
     async def get(self, session_id: str, *, reference: str | None = None) -> Lookup:
         """That one."""
         return self.found
+
+
+async def test_an_order_without_a_last_day_is_followed_all_the_same(
+    make_rig: Callable[..., Rig], simulated: SimulatedMerchant
+) -> None:
+    """The last day that there is plus a wait is no day: nothing is counted beyond it."""
+    rig = make_rig(simulated)
+    intent_id = (await accept(rig, rig.signer.intent(deliver_by=date.max))).terms.intent_id
+    await rig.place()
+    await rig.follow()
+    rig.clock.pass_(days=400)
+    await rig.follow()
+    order = await _found(rig, intent_id)
+    assert (order.state, order.detail, order.tries) == (S.PLACED, None, 0)

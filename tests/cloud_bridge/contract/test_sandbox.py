@@ -95,8 +95,8 @@ async def test_where_mandates_are_agreed_on_nothing_is_completed_without_them(ap
     async with at_sandbox("ap2", ap2=ap2) as (merchant, seen):
         with pytest.raises(MerchantAwayError):
             await merchant.quote(WANTED, key=str(uuid4()))
-        for leave in (None, Signer().intent()):
-            assert await merchant.place("chk_1", key=str(uuid4()), leave=leave) == Rejected(Detail.LEAVE_INVALID)
+        for leave, reason in ((None, Detail.LEAVE_INVALID), (Signer().intent(), Detail.MERCHANT_REFUSED)):
+            assert await merchant.place("chk_1", key=str(uuid4()), leave=leave) == Rejected(reason)
         assert seen.paths == ["/checkout-sessions"]
 
 

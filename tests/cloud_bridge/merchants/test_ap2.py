@@ -6,7 +6,7 @@ import base64
 import copy
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -19,12 +19,13 @@ from cloud_bridge.core.leave import body_sha256
 from cloud_bridge.core.order import Detail
 from cloud_bridge.core.outcome import Placed, Rejected
 from cloud_bridge.core.quote import Wanted
-from cloud_bridge.errors import MerchantAwayError, MerchantError, NotAuthenticError
+from cloud_bridge.errors import MerchantAwayError, MerchantError, MerchantUnclearError, NotAuthenticError
 from cloud_bridge.merchants.ap2 import Agent, Authorized, Charge, authorized, make_mandates
-from cloud_bridge.merchants.http import MerchantHttp
+from cloud_bridge.merchants.http import Answer, MerchantHttp
 from cloud_bridge.merchants.published_keys import read_keys
 from cloud_bridge.merchants.signatures import Checker
-from tests.cloud_bridge.rig import MILK, Signer
+from cloud_bridge.wire import OrderState
+from tests.cloud_bridge.rig import HOUSEHOLD, MILK, Rig, Signer, accept
 from tests.cloud_bridge.sample_merchant import AGENT_KEY, connector
 from tests.cloud_bridge.spck import crypto
 from tests.cloud_bridge.versioned_shop import KID, ORIGIN, VersionedShop, shop_and_connector, shop_config
@@ -239,3 +240,43 @@ async def test_an_operator_that_does_not_ask_for_mandates_gets_none() -> None:
         merchant = connector(shop_config(), http=http)
         quote = await merchant.quote(WANTED, key=str(uuid4()))
         assert quote.total_minor == 858
+
+
+async def test_mandates_that_cannot_be_made_end_the_order_and_nothing_is_sent() -> None:
+    """A session with a credential's own names in it is the merchant's fault, and no fault of the household's leave."""
+    async with shop_and_connector("2026-08-25", ap2=True) as (shop, merchant):
+        quote = await merchant.quote(WANTED, key=str(uuid4()))
+        shop.sessions[quote.session_id]["_sd"] = ["AAAA"]
+        await merchant.quote(WANTED, key=str(uuid4()), session_id=quote.session_id)
+        leave = Signer().intent()
+        assert merchant.order_digest(quote.session_id, leave=leave)
+        placed = await merchant.place(quote.session_id, key=str(uuid4()), leave=leave)
+        assert placed == Rejected(Detail.MERCHANT_REFUSED)
+        assert "complete" not in {each.operation for each in shop.kept}
+
+
+class NeverSent(MerchantHttp):
+    """The first request for an order gets lost on its way."""
+
+    lost = False
+
+    async def ask(self, method: str, path: str, *, headers: Mapping[str, str], body: bytes | None = None) -> Answer:
+        """Ask, unless it is that one."""
+        if path.endswith("/complete") and not self.lost:
+            self.lost = True
+            raise MerchantUnclearError("lost")
+        return await super().ask(method, path, headers=headers, body=body)
+
+
+async def test_a_resend_never_puts_another_body_under_the_same_key(make_rig: Callable[..., Rig]) -> None:
+    """Class B is priced again before it is sent again, and a new price makes new mandates: so it is given up."""
+    shop = VersionedShop("2026-08-25", [dict(AGENT_KEY.public_jwk)], ap2=True, prices={MILK: 179}, stock={MILK: 50})
+    async with NeverSent(ORIGIN, deadline_s=1, transport=shop.transport()) as http:
+        rig = make_rig(connector(shop_config(ap2=True, merchant_class="B"), http=http))
+        intent = await accept(rig, rig.signer.intent())
+        await rig.place()
+        order = await rig.store.find(HOUSEHOLD, intent.terms.intent_id)
+    assert order is not None
+    assert (order.state, order.detail) == (OrderState.REJECTED, Detail.NOT_PLACED)
+    assert len({attempt.body_sha256 for attempt in await rig.store.attempts(order)}) == 1
+    assert (shop.orders, {session["status"] for session in shop.sessions.values()}) == ({}, {"canceled"})

@@ -24,6 +24,8 @@ OTHER = dict(new_key().public_jwk)
         {**GOOD, "alg": "ES384"},
         {**GOOD, "use": "enc"},
         {**GOOD, "key_ops": ["encrypt"]},
+        {**GOOD, "key_ops": None},
+        {**GOOD, "key_ops": 5},
         {**GOOD, "kid": 7},
         {**GOOD, "y": GOOD["x"]},
         {**GOOD, "x": "AAAA"},

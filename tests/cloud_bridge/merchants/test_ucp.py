@@ -269,6 +269,7 @@ def failure(code: str, severity: str = "unrecoverable", **more: object) -> dict[
         (answer({"code": "INSUFFICIENT_FUNDS"}, 402), Rejected(Detail.PAYMENT_FAILED)),
         (answer({"code": "FRAUD_DETECTED"}, 403), Rejected(Detail.PAYMENT_FAILED)),
         (answer({"code": "OUT_OF_STOCK"}, 409), Rejected(Detail.OUT_OF_STOCK)),
+        (answer({"code": "OUT_OF_STOCK"}, 500), Unknown(Detail.NO_ANSWER)),
         (answer({"code": "IDEMPOTENCY_CONFLICT"}, 409), Unknown(Detail.NO_ANSWER)),
         (answer({"code": "CHECKOUT_NOT_MODIFIABLE"}, 409), Unknown(Detail.NO_ANSWER)),
         (answer({}, 422), Unknown(Detail.NO_ANSWER)),
@@ -307,6 +308,7 @@ async def test_a_look_up_tells_where_a_session_stands(reply: Answer, found: Open
     [
         (answer({**DONE, "id": "s-2"}), MerchantUnclearError),
         (answer({**DONE, "totals": []}), MerchantUnclearError),
+        (answer({**DONE, "order": {"id": "o-\x00"}}), MerchantUnclearError),
         (answer({**DONE, "currency": "usd"}), MerchantUnclearError),
         (answer({**DONE, "totals": [dear("subtotal"), dear("total")]}), MerchantUnclearError),
         (answer({}, 503), MerchantAwayError),
@@ -349,6 +351,7 @@ def test_progress_is_read_from_lines_and_events(
         (b'{"event_type":"order_placed","checkout_id":"s-1","order":{"id":"o-1"}}', Hint("s-1", "o-1")),
         (b'{"id":"o-1","checkout_id":"s-1"}', Hint("s-1", "o-1")),
         (b'{"checkout_id":"s-1","order":null}', Hint("s-1", None)),
+        (b'{"id":"o-\\u0000"}', Hint(None, None)),
         (b"[]", Hint(None, None)),
         (b"\xff", Hint(None, None)),
     ],

@@ -12,7 +12,7 @@ from cloud_bridge.store.grouping import Grouped
 
 
 class Disk:
-    """Writes a group when it is let; refuses what is odd, and breaks on what is negative."""
+    """Writes a group when it is let; refuses what is odd, breaks on what is negative, and has a bug with zero."""
 
     def __init__(self) -> None:
         self.groups: list[list[int]] = []
@@ -24,6 +24,8 @@ class Disk:
         await self.free.wait()
         if any(item < 0 for item in items):
             raise StoreError("broken")
+        if 0 in items:
+            raise ZeroDivisionError
         return [ConflictError("odd") if item % 2 else item * 2 for item in items]
 
 
@@ -61,6 +63,21 @@ async def test_a_group_that_fails_is_done_again_one_by_one() -> None:
     assert (answers[0], answers[2]) == (4, 8)
     assert isinstance(answers[1], StoreError)
     assert disk.groups == [[2, -1, 4], [2], [-1], [4]]
+
+
+async def test_a_bug_with_one_item_is_its_owners_alone_too() -> None:
+    """Nobody is cancelled for it, and who waits for the next group is served."""
+    disk = Disk()
+    grouped = Grouped(disk.write)
+    tasks = [asyncio.create_task(grouped(item)) for item in (2, 0)]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    later = asyncio.create_task(grouped(4))
+    await asyncio.sleep(0)
+    disk.free.set()
+    answers = await asyncio.wait_for(asyncio.gather(*tasks, later, return_exceptions=True), 5)
+    assert (answers[0], answers[2]) == (2 * 2, 4 * 2)
+    assert isinstance(answers[1], ZeroDivisionError)
 
 
 async def test_a_caller_that_goes_away_leaves_the_others_alone() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
 
 from cloud_bridge.core.order import FOLLOWING, PLACING, OrderRecord, advance, note
 from cloud_bridge.core.outcome import Hint
@@ -109,3 +110,12 @@ async def test_a_hint_leaves_an_order_alone_that_is_being_placed(rig: Rig, store
     assert not await store.take_hint("another", Hint("s-1", None), digest="e", now=START)
     await store.apply(advance(claimed, OrderState.SENDING, now=START))
     assert held.session_id == "s-1"
+
+
+async def test_an_order_that_cannot_be_read_stands_in_nobodys_way(rig: Rig, database: Database) -> None:
+    """An edited row stays where it is, under a lease, and the others are worked on."""
+    await accept(rig, rig.signer.intent(intent_id="i-2", hold_s=0))
+    edited = text("UPDATE orders SET terms = '{}' WHERE intent_id = 'i-1'")
+    await database.transact(lambda connection: connection.execute(edited))
+    assert [order.intent_id for order in await claim(rig)] == ["i-2"]
+    assert await claim(rig) == ()
