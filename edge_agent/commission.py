@@ -20,7 +20,7 @@ from edge_agent.adapters.store.accounts import Accounts
 from edge_agent.adapters.store.egress_ledger import EgressLedger
 from edge_agent.adapters.store.inspection import SqliteInspection
 from edge_agent.adapters.store.opening import open_store
-from edge_agent.adapters.store.orders import Orders
+from edge_agent.adapters.store.orders import Leave, Orders
 from edge_agent.config import HubConfig
 from edge_agent.core.catalogue import Household
 from edge_agent.core.people import Account, Role
@@ -90,9 +90,8 @@ def report(config: HubConfig) -> Mapping[str, object]:
                     "merchant_order_id": intent.merchant_order_id,
                     "quantity": intent.quantity,
                     "total_minor": intent.total_minor,
-                    "total_max_minor": signers[intent.id].total_max_minor,
                     "charged_minor": intent.charged_minor,
-                    "approved_by": signers[intent.id].signer,
+                    **_leave(signers.get(intent.id)),
                 }
                 for intent in intents
             ],
@@ -100,6 +99,14 @@ def report(config: HubConfig) -> Mapping[str, object]:
             "audit_ok": store.chain.check() is None,
             "ledger_ok": ledger.broken_at() is None,
         }
+
+
+def _leave(leave: Leave | None) -> dict[str, object]:
+    """Who gave it and up to how much; nobody knows of an order that was taken over from the bridge."""
+    return {
+        "total_max_minor": leave.total_max_minor if leave else None,
+        "approved_by": leave.signer if leave else None,
+    }
 
 
 def _answers(events: Mapping[str, int]) -> dict[str, int]:

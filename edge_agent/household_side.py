@@ -158,8 +158,11 @@ class Tasks:
         self.leave.mandates.end_due()
 
     async def _follow(self) -> None:
-        await self.leave.afterwards.run_once()
-        await self.status.run_once()
+        """News of the orders come whether or not the bridge answers for those that are wanted back."""
+        try:
+            await self.leave.afterwards.run_once()
+        finally:
+            await self.status.run_once()
 
     async def _ask_prices(self) -> None:
         if self.prices.due():
@@ -192,12 +195,14 @@ def _wire(
         hear_time=clock.compare,
         crash_hook=crash_hook,
     )
+    status = StatusRecorder(bridge=bridge, orders=orders)
     restore = Restore(
         hub=config.home.hub,
         bridge=bridge,
         handovers=SqliteHandovers(connection),
         mandates=Mandates(connection),
         household=household,
+        status=status,
         clock=clock,
     )
     guard = Guard(
@@ -263,7 +268,7 @@ def _wire(
         review=review,
         leave=leave,
         bridge=bridge,
-        status=StatusRecorder(bridge=bridge, orders=orders),
+        status=status,
         prices=PriceKeeper(
             bridge=bridge, orders=orders, household=household, clock=clock, every_s=config.bridge.prices_every_s
         ),

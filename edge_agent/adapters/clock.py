@@ -6,6 +6,7 @@ Only waits and timestamps are virtual. Deadlines on sockets are real: a wire doe
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -54,13 +55,15 @@ class WallClock(Protocol):
 class EffectiveClock:
     """The hub's time, by the rules of `core.clock_trust`: it never goes back. Fulfils `ports.Clock`.
 
-    `resume` comes first, with the greatest time that the store knows. `ticks_s` is a clock that nobody sets.
+    `resume` comes first, with the greatest time that the store knows. `ticks_s` is a clock that nobody sets. More than
+    one thread may ask: the MQTT library's stamps messages.
     """
 
     def __init__(self, wall: WallClock, *, bounds: ClockBounds, ticks_s: Callable[[], float] = time.monotonic) -> None:
         self._wall = wall
         self._bounds = bounds
         self._ticks_s = ticks_s
+        self._turn = threading.RLock()
         self._seen_s = 0.0
         self._state: ClockState | None = None
 
@@ -92,17 +95,20 @@ class EffectiveClock:
 
     def compare(self, other: datetime) -> None:
         """Hear a second source's time."""
-        self._state = clock_trust.compare(self._look(), other=other, bounds=self._bounds)
+        with self._turn:
+            self._state = clock_trust.compare(self._look(), other=other, bounds=self._bounds)
 
     def vouch(self) -> None:
         """Hear that a person calls the wall clock right."""
-        self._state = clock_trust.vouch(self._look())
+        with self._turn:
+            self._state = clock_trust.vouch(self._look())
 
     def _look(self) -> ClockState:
-        if self._state is None:
-            raise BugError("the clock was asked before it was resumed")
-        ticks_s = self._ticks_s()
-        elapsed = timedelta(seconds=(ticks_s - self._seen_s) * self._wall.speed)
-        self._seen_s = ticks_s
-        self._state = clock_trust.advance(self._state, wall=self._wall.now(), elapsed=elapsed, bounds=self._bounds)
-        return self._state
+        with self._turn:
+            if self._state is None:
+                raise BugError("the clock was asked before it was resumed")
+            ticks_s = self._ticks_s()
+            elapsed = timedelta(seconds=(ticks_s - self._seen_s) * self._wall.speed)
+            self._seen_s = ticks_s
+            self._state = clock_trust.advance(self._state, wall=self._wall.now(), elapsed=elapsed, bounds=self._bounds)
+            return self._state

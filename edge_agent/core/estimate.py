@@ -223,7 +223,7 @@ def _settle(state: StockState, seen: LevelAt, *, before: float, first_at: dateti
         return replace(_book(state, until=seen.at, used=-rise), level=seen.level, lifted=None)
     refills = state.refills
     if rise >= REFILL_PACKS * pack_amount and state.values > 3:  # the first readings may only correct each other
-        refills = (*refills, Refill(at=first_at, amount=rise))[-REFILLS_KEPT:]
+        refills = (*refills, Refill(at=first_at, amount=rise, since=state.settled_at))[-REFILLS_KEPT:]
     booked = _book(state, until=seen.at, used=0.0, gap_max=_REFILL_GAP_MAX)
     return replace(booked, level=seen.level, lifted=None, refills=refills)
 

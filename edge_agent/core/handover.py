@@ -76,6 +76,7 @@ def taken_over(intent: KnownIntent, *, household: Household) -> IntentRecord:
         currency=intent.currency,
         created_at=intent.accepted_at,
         changed_at=intent.accepted_at,
+        merchant_order_id=intent.merchant_order_id,
         detail=TAKEN_OVER,
     )
 

@@ -150,12 +150,13 @@ def step(
 ) -> IntentChange | None:
     """The change to `state`, or None where it says nothing new or would go back.
 
-    The same state with another detail is news: an order that is held waits for its merchant. A charge in another
+    The same state with another detail is news: an order that is held waits for its merchant. So is an address to
+    finish it at: an order that was taken over from the bridge has none at first. A charge in another
     `currency` than was agreed to is no amount of this order: it is told in the detail, and never counted.
     """
     if currency is not None and currency != intent.currency:
         charged_minor, detail = None, OTHER_CURRENCY
-    if state not in TRANSITIONS[intent.state] and not _is_news(intent, state, detail=detail):
+    if state not in TRANSITIONS[intent.state] and not _is_news(intent, state, detail=detail, handoff_url=handoff_url):
         return None
     after = replace(
         intent,
@@ -170,8 +171,12 @@ def step(
     return IntentChange(seen_version=intent.version, after=after)
 
 
-def _is_news(intent: IntentRecord, state: IntentState, *, detail: str | None) -> bool:
-    return state is intent.state and bool(TRANSITIONS[state]) and detail is not None and detail != intent.detail
+def _is_news(intent: IntentRecord, state: IntentState, *, detail: str | None, handoff_url: str | None) -> bool:
+    """Whether the same state is told with something that was not known."""
+    says_more = (detail is not None and detail != intent.detail) or (
+        handoff_url is not None and handoff_url != intent.handoff_url
+    )
+    return state is intent.state and bool(TRANSITIONS[state]) and says_more
 
 
 def arrived(intent: IntentRecord, *, now: datetime) -> IntentChange:
@@ -199,17 +204,20 @@ def _said(
     return change
 
 
-def saw_arrival(intent: IntentRecord, *, at: datetime, amount: float) -> IntentChange | None:
+def saw_arrival(
+    intent: IntentRecord, *, at: datetime, amount: float, before: datetime | None = None
+) -> IntentChange | None:
     """A sensor saw `amount` more at `at`: noted where it can be these goods, and closed by `confirm_arrival`.
 
-    A refill before the order was under way, or one that is too small for it, was bought elsewhere.
+    A refill before the order was under way, or one that is too small for it, was bought elsewhere. Where the old level
+    was last seen `before` the order was made, nobody knows which side of it the goods came: that proves nothing.
     """
     share = {_S.PLACED: _ARRIVAL_SHARE_PLACED, _S.SHIPPED: _ARRIVAL_SHARE_SHIPPED, _S.DELIVERED: _ARRIVAL_SHARE_SHIPPED}
     if intent.state not in share or intent.arrived_at is not None or amount < share[intent.state] * intent.amount:
         return None
     # What a merchant calls delivered may have been put away a day before its word came.
     since = intent.created_at if intent.state is _S.DELIVERED else intent.changed_at
-    if at < since:
+    if at < since or (before is not None and before < intent.created_at):
         return None
     after = replace(intent, version=intent.version + 1, arrived_at=at)
     return IntentChange(seen_version=intent.version, after=after)

@@ -173,10 +173,14 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class Refill:
-    """A step up that was seen: a hint until a delivery or a person confirms it."""
+    """A step up that was seen at `at`: a hint until a delivery or a person confirms it.
+
+    `since` is when the old level was still there: somewhere in between the goods came.
+    """
 
     at: datetime
     amount: float
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,7 +75,8 @@ def rule(
     Raises: NotAllowedError when the amount is above the person's limit, or the same person would be the second one.
     """
     check_limit(policy, account=account, total_max_minor=total_max_minor, currency=currency)
-    if account.name in endorsed_by:
+    needs_two = needs_two_people(policy, total_max_minor=total_max_minor, currency=currency)
+    if needs_two and account.name in endorsed_by:
         raise NotAllowedError(f"{account.name} has agreed already: a second person of the household must")
     if account.pin_hash is None and _above(policy.pin_above_minor, total_max_minor, policy=policy, currency=currency):
         raise NotAllowedError(
@@ -83,7 +84,6 @@ def rule(
         )
     if account.pin_hash is not None and not pin_given:
         return Ruling.NEEDS_PIN
-    needs_two = _above(policy.two_people_above_minor, total_max_minor, policy=policy, currency=currency)
     return Ruling.NEEDS_SECOND if needs_two and not endorsed_by else Ruling.ALLOWED
 
 
@@ -96,6 +96,14 @@ def check_limit(policy: Policy, *, account: Account, total_max_minor: int, curre
     if limit == 0 or _above(limit, total_max_minor, policy=policy, currency=currency):
         may = f"up to {_limit(limit, policy)}" if limit else "nothing"
         raise NotAllowedError(f"a {account.role} may approve {may}: ask an owner or a member")
+
+
+def needs_two_people(policy: Policy, *, total_max_minor: int, currency: str) -> bool:
+    """Whether so much waits for a second person.
+
+    Raises: NotAllowedError for another currency than the policy's.
+    """
+    return _above(policy.two_people_above_minor, total_max_minor, policy=policy, currency=currency)
 
 
 def _above(limit_minor: int | None, amount_minor: int, *, policy: Policy, currency: str) -> bool:

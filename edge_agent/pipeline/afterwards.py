@@ -1,7 +1,7 @@
 """What a person says of an order after it was approved: take it back, tell how a doubt ended, tell whether it came.
 
-Taking back is a durable wish: it holds through a bridge that is away, and is asked again on every turn until the bridge
-has said whether it was in time.
+Taking back is a durable wish: it holds through a bridge that is away, keeps a body that has not arrived there from
+leaving again, and is asked on every turn until the bridge has said whether it was in time.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import logging
 from collections.abc import Callable
+from datetime import timedelta
 
 from cloud_bridge.wire import CancelReceipt, Settlement, SettleReceipt, Verdict
 from edge_agent.core import intent as intents
@@ -17,13 +18,16 @@ from edge_agent.core.messages import IntentId
 from edge_agent.core.overview import CancelResult
 from edge_agent.core.people import MAY_APPROVE
 from edge_agent.core.terms import canonical
-from edge_agent.errors import NotAllowedError, RefusedError
+from edge_agent.errors import BridgeUnreachableError, NotAllowedError, RefusedError
 from edge_agent.leave_ports import AccountStore
 from edge_agent.ports import Bridge, Clock, OrderStore, Signer
 
 log = logging.getLogger(__name__)
 
 _WISHES_A_TURN = 20
+# A bridge takes no request that was signed longer ago than an hour, whatever its configuration: what it does not have
+# by then, it will not get from a copy that was on its way.
+_ARRIVES_WITHIN = timedelta(hours=2)
 
 
 class Afterwards:
@@ -64,12 +68,18 @@ class Afterwards:
     async def run_once(self) -> int:
         """Ask the bridge for every order that is wanted back; returns how many it answered for.
 
-        Raises: BridgeUnreachableError; what was answered until then is kept.
+        Raises: BridgeUnreachableError after the last one, when any was not answered for; the others' answers are kept.
         """
-        answered = 0
+        answered, missed = 0, None
         for intent in self._orders.cancel_wishes(limit=_WISHES_A_TURN):
-            await self._ask_back(intent)
+            try:
+                await self._ask_back(intent)
+            except BridgeUnreachableError as exc:
+                missed = exc
+                continue
             answered += intent not in self._orders.cancel_wishes(limit=_WISHES_A_TURN)
+        if missed is not None:
+            raise missed
         return answered
 
     async def settle(self, intent: IntentId, *, found: bool, merchant_order_id: str | None, by: str) -> IntentRecord:
@@ -105,9 +115,11 @@ class Afterwards:
 
     async def _ask_back(self, intent: IntentId) -> CancelResult:
         receipt = await self._bridge.cancel(intent)
-        record = self._find(intent)  # it may have moved on while the bridge was asked
         if receipt is None:
-            return CancelResult(cancelled=False, state=record.state)
+            now = self._clock.now()
+            state = self._orders.cancel_unheard(intent, sent_before=now - _ARRIVES_WITHIN, at=now).state
+            return CancelResult(cancelled=state is IntentState.CANCELLED, state=state)
+        record = self._find(intent)  # it may have moved on while the bridge was asked
         change = self._cancelled(record, receipt)
         self._orders.answer_cancel(intent, change)
         state = record.state if change is None else change.after.state

@@ -13,7 +13,14 @@ from collections.abc import Callable, Iterator
 from edge_agent.core.authority import AuthorityRow, Verify, verify_authority
 from edge_agent.core.clock_trust import ClockDoubt
 from edge_agent.core.safety import SafetyCode, SafetyProblem
-from edge_agent.errors import FailClosedError, HubForkedError, PolicyTamperedError, SendsStoppedError, StoreCorruptError
+from edge_agent.errors import (
+    AuthorityTamperedError,
+    FailClosedError,
+    HubForkedError,
+    PolicyTamperedError,
+    SendsStoppedError,
+    StoreCorruptError,
+)
 from edge_agent.leave_ports import PolicyStore
 from edge_agent.pipeline.restore import Restore
 from edge_agent.ports import AuditChain, JudgedClock, OutgoingStore
@@ -125,7 +132,7 @@ def _code_of(exc: FailClosedError) -> SafetyCode:
             return SafetyCode.POLICY_TAMPERED
         case HubForkedError():
             return SafetyCode.HUB_FORKED
-        case StoreCorruptError():
+        case StoreCorruptError() | AuthorityTamperedError():
             return SafetyCode.AUTHORITY_TAMPERED
         case _:
             return SafetyCode.STORE_FAILED

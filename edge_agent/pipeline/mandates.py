@@ -23,7 +23,7 @@ from edge_agent.core.mandate import (
 from edge_agent.core.messages import MandateId
 from edge_agent.core.overview import MandateView
 from edge_agent.core.people import MAY_APPROVE, Account, Role
-from edge_agent.core.policy import Ruling, rule
+from edge_agent.core.policy import Ruling, check_limit, rule
 from edge_agent.errors import NotAllowedError, PinNeededError, RefusedError
 from edge_agent.leave_ports import AccountStore, MandateStore, PolicyStore
 from edge_agent.pipeline.hand_over import Home
@@ -103,9 +103,11 @@ class MandateDesk:
     def confirm(self, mandate: MandateId, *, by: str, pin_checked: bool) -> MandateRecord:
         """Agree as the second person.
 
-        Raises: NotAllowedError when this person may not, or proposed it; PinNeededError; RefusedError.
+        Raises: NotAllowedError when this person may not, or proposed it, or who proposed it may no longer;
+        PinNeededError; RefusedError.
         """
         account, record = self._person(by, roles=MAY_APPROVE), self._find(mandate)
+        self._check_proposer(record)
         self._rule(record.terms, account, endorsed_by=(record.proposed_by,), pin_checked=pin_checked)
         return self._step(record, MandateEvent.CONFIRM, by=by, signature=self._sign(record.terms))
 
@@ -119,10 +121,20 @@ class MandateDesk:
         self._person(by, roles=MAY_APPROVE)
         return self._step(self._find(mandate), MandateEvent.PAUSE, by=by)
 
-    def resume(self, mandate: MandateId, *, by: str) -> MandateRecord:
-        """It may draw again. Raises: NotAllowedError when `by` is no owner; RefusedError."""
-        self._person(by, roles=frozenset({Role.OWNER}))
-        record = self._find(mandate)
+    def resume(self, mandate: MandateId, *, by: str, pin_checked: bool = False) -> MandateRecord:
+        """It may draw again: leave is given anew, by today's rules.
+
+        Raises: NotAllowedError when `by` is no owner, their limit is lower, or two people are needed today and one gave
+        leave; PinNeededError; RefusedError.
+        """
+        account, record = self._person(by, roles=frozenset({Role.OWNER})), self._find(mandate)
+        others = tuple(
+            name
+            for name in (record.proposed_by, record.confirmed_by)
+            if name is not None and name != by and self._accounts.account(name) is not None
+        )
+        if self._rule(record.terms, account, endorsed_by=others, pin_checked=pin_checked) is Ruling.NEEDS_SECOND:
+            raise NotAllowedError("so large a budget needs two people today: revoke it, and propose another")
         return self._step(record, MandateEvent.RESUME, by=by, signature=self._sign(record.terms))
 
     def revoke(self, mandate: MandateId, *, by: str) -> MandateRecord:
@@ -168,6 +180,15 @@ class MandateDesk:
         if ruling is Ruling.NEEDS_PIN:
             raise PinNeededError(f"{account.name} has a PIN: it is needed to give leave")
         return ruling
+
+    def _check_proposer(self, record: MandateRecord) -> None:
+        """The first word counts only while who gave it may still give it."""
+        account, budget = self._accounts.account(record.proposed_by), record.terms.budget
+        if account is None or account.role is not Role.OWNER:
+            raise NotAllowedError(f"{record.proposed_by}, who proposed it, is no owner any more: decline it")
+        check_limit(
+            self._policies.policy(), account=account, total_max_minor=budget.max_minor, currency=budget.currency
+        )
 
     def _view(self, record: MandateRecord) -> MandateView:
         draws = tuple(self._mandates.draws(record.id, limit=_DRAWS_SHOWN))

@@ -17,6 +17,7 @@ from edge_agent.core.mandate import MandateEvent, MandateState, step
 from edge_agent.core.safety import SafetyCode, SafetyProblem
 from edge_agent.errors import RefusedError
 from edge_agent.leave_ports import MandateStore
+from edge_agent.pipeline.status import StatusRecorder
 from edge_agent.ports import Bridge, Clock, HandoverStore, HouseholdStore
 
 log = logging.getLogger(__name__)
@@ -37,6 +38,7 @@ class Restore:
         handovers: HandoverStore,
         mandates: MandateStore,
         household: HouseholdStore,
+        status: StatusRecorder,
         clock: Clock,
     ) -> None:
         self._hub = hub
@@ -44,6 +46,7 @@ class Restore:
         self._handovers = handovers
         self._mandates = mandates
         self._household = household
+        self._status = status
         self._clock = clock
         self._head: Head | None = None
         self._problem: SafetyProblem | None = None
@@ -66,9 +69,13 @@ class Restore:
 
         Raises: BridgeUnreachableError; then nothing has changed.
         """
+        head, listed, is_whole = await self._ask()
+        if self._compare(head, listed).unknown:
+            # What ended after the backup was made is live here still, and would keep its item from what is under way.
+            await self._status.run_once()
+        # Compared again, since a person may have approved something while the bridge was asked.
         ours = self._handovers.knowledge()
-        head, listed, is_whole = await self._ask(ours)
-        found = compare(ours, bridge_handover=head.handover, listed=listed, hub=self._hub)
+        found = self._compare(head, listed)
         if found.unknown or found.overtaken:
             self._pause_mandates()
             self._reconcile(found)
@@ -87,9 +94,12 @@ class Restore:
         self._problem = None
         self.doubt()
 
-    async def _ask(self, ours: HubKnowledge) -> tuple[Head, list[KnownIntent], bool]:
+    def _compare(self, head: Head, listed: list[KnownIntent]) -> Comparison:
+        return compare(self._handovers.knowledge(), bridge_handover=head.handover, listed=listed, hub=self._hub)
+
+    async def _ask(self) -> tuple[Head, list[KnownIntent], bool]:
         """The head, every intent after what was acknowledged, and whether those were all of them."""
-        after = ours.acknowledged
+        after = self._handovers.knowledge().acknowledged
         listed: list[KnownIntent] = []
         for _ in range(_PAGES_MAX):
             head = await self._bridge.fetch_head(after=after)

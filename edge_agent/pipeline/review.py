@@ -150,7 +150,9 @@ class Review:
         order = self._orders.last_intent(ItemId(item.id))
         if order is None:
             return
-        steps = (intents.saw_arrival(order, at=step.at, amount=step.amount) for step in stock.refills)
+        steps = (
+            intents.saw_arrival(order, at=step.at, amount=step.amount, before=step.since) for step in stock.refills
+        )
         change = next((step for step in steps if step is not None), None)
         change = change or (intents.confirm_arrival(order, now=now) if order.state in intents.LIVE else None)
         if change is not None:

@@ -32,6 +32,8 @@ class StatusRecorder:
         for _ in range(_PAGES_MAX):
             after = self._orders.status_cursor()
             events, cursor = await self._bridge.fetch_events(after=after)
+            if self._orders.status_cursor() != after:
+                continue  # orders were taken over from the bridge meanwhile: their news are asked for from the start
             if not events:
                 break
             moved += len(self._apply(events, cursor=cursor))

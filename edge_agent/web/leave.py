@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edge_agent.core.people import Account
-from edge_agent.core.policy import Policy, Ruling, rule
+from edge_agent.core.policy import Policy, Ruling, check_limit, needs_two_people, rule
 from edge_agent.core.prompt import Endorsement, PromptRecord
 from edge_agent.errors import FailClosedError, NotAllowedError
 from edge_agent.web.parts import WebParts
@@ -43,7 +43,6 @@ def leave_of(
     parts: WebParts, *, name: str, total_max_minor: int, currency: str, endorsements: Sequence[Endorsement]
 ) -> Leave:
     """What a person may approve of an amount that others may have agreed to already."""
-    agreed = tuple(endorsement.by for endorsement in endorsements)
     account = parts.accounts.account(name)
     if account is None:
         return Leave("this account is gone: sign in again")
@@ -51,6 +50,9 @@ def leave_of(
         policy = parts.policies.get()
     except FailClosedError:
         return Leave("the household's rules are not the ones that an owner signed: an owner must set them again")
+    agreed = tuple(
+        word.by for word in endorsements if _counts(parts, _Question(policy, total_max_minor, currency), word)
+    )
     question = _Question(policy, total_max_minor, currency, agreed)
     others = tuple(
         other.name for other in parts.people.all() if other.name != name and _refusal(question, other) is None
@@ -72,7 +74,20 @@ class _Question:
     policy: Policy
     total_max_minor: int
     currency: str
-    agreed: tuple[str, ...]
+    agreed: tuple[str, ...] = ()
+
+
+def _counts(parts: WebParts, question: _Question, word: Endorsement) -> bool:
+    """Whether a first person's word is waited upon today: they still may say it, and two are still needed."""
+    policy, total_max_minor, currency = question.policy, question.total_max_minor, question.currency
+    account = parts.accounts.account(word.by)
+    if account is None:
+        return False
+    try:
+        check_limit(policy, account=account, total_max_minor=total_max_minor, currency=currency)
+        return needs_two_people(policy, total_max_minor=total_max_minor, currency=currency)
+    except NotAllowedError:
+        return False
 
 
 def _ask(question: _Question, account: Account, *, pin_given: bool) -> Ruling:

@@ -120,7 +120,7 @@ class Mandates(Protocol):
     def pause(self, mandate: MandateId, *, by: str) -> MandateRecord:
         """Nothing is drawn until it is resumed."""
 
-    def resume(self, mandate: MandateId, *, by: str) -> MandateRecord:
+    def resume(self, mandate: MandateId, *, by: str, pin_checked: bool) -> MandateRecord:
         """It may draw again."""
 
     def revoke(self, mandate: MandateId, *, by: str) -> MandateRecord:

@@ -11,7 +11,17 @@ from pathlib import Path
 
 import httpx
 
-from cloud_bridge.wire import PATH_HEAD, Head, KnownIntent, OrderState, Problem, Receipt
+from cloud_bridge.wire import (
+    PATH_EVENTS,
+    PATH_HEAD,
+    EventPage,
+    Head,
+    KnownIntent,
+    OrderEvent,
+    OrderState,
+    Problem,
+    Receipt,
+)
 from cloud_bridge.wire import Intent as WireIntent
 from edge_agent.adapters.bridge import BridgeClient
 from edge_agent.adapters.egress import Egress
@@ -31,6 +41,7 @@ from edge_agent.core.prompt import PromptEvent, step
 from edge_agent.pipeline.guard import Guard
 from edge_agent.pipeline.hand_over import HandOver, Home
 from edge_agent.pipeline.restore import Restore
+from edge_agent.pipeline.status import StatusRecorder
 from edge_agent.ports import CrashHook, no_crash
 from tests.edge_agent.samples import MILK, NOW, prompt
 
@@ -71,6 +82,7 @@ class FakeBridge:
 
     wall: Wall
     known: list[KnownIntent] = field(default_factory=list)
+    news: list[OrderEvent] = field(default_factory=list)
     asked: list[httpx.Request] = field(default_factory=list)
     frozen: bool = False
     at: datetime | None = None
@@ -83,6 +95,8 @@ class FakeBridge:
             return self.answer(request)
         if request.url.path == PATH_HEAD:
             return self._head(int(request.url.params["after"]))
+        if request.url.path == PATH_EVENTS:
+            return self._tell(int(request.url.params["after"]))
         return self._take(request)
 
     def paths(self) -> list[str]:
@@ -98,6 +112,11 @@ class FakeBridge:
             intents=tuple(each for each in self.known if each.handover > after)[:100],
         )
         return httpx.Response(200, content=head.model_dump_json())
+
+    def _tell(self, after: int) -> httpx.Response:
+        events = tuple(event for event in self.news if event.seq > after)
+        page = EventPage(events=events, next_after=events[-1].seq if events else after)
+        return httpx.Response(200, content=page.model_dump_json())
 
     def _take(self, request: httpx.Request) -> httpx.Response:
         terms = WireIntent.model_validate_json(request.content).terms
@@ -253,6 +272,7 @@ def _wired(
         handovers=SqliteHandovers(store.connection),
         mandates=Mandates(store.connection),
         household=FixedHousehold(Household(items=(MILK,))),
+        status=StatusRecorder(bridge=client, orders=orders),
         clock=store.clock,
     )
     guard = Guard(

@@ -16,7 +16,7 @@ from edge_agent.core.intent import IntentRecord
 from edge_agent.core.messages import IntentId, PromptId
 from edge_agent.core.receipt import consent_hash
 from edge_agent.core.terms import Terms, canonical
-from edge_agent.errors import BugError, HandoverMovedError, RefusedError
+from edge_agent.errors import AuthorityTamperedError, BugError, HandoverMovedError, RefusedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,10 @@ def insert_authority(db: apsw.Connection, leave: SignedLeave, *, intent: IntentR
 
 
 def select_authority(db: apsw.Connection, intent: IntentId) -> AuthorityRow | None:
-    """The leave of an intent, with the body that waits and the offer of its prompt."""
+    """The leave of an intent, with the body that waits and the offer of its prompt.
+
+    Raises: AuthorityTamperedError when that prompt is gone.
+    """
     row = db.execute(
         "SELECT a.prompt, a.kind, a.signer, a.terms, a.signature, a.receipt, o.body, a.granted_ms FROM authority AS a "
         "LEFT JOIN outbox AS o ON o.intent = a.intent WHERE a.intent = ?",
@@ -71,7 +74,9 @@ def select_authority(db: apsw.Connection, intent: IntentId) -> AuthorityRow | No
     prompt, kind, signer, terms, signature, receipt, body, granted_ms = cast(
         "tuple[str, str, str, bytes, bytes, bytes | None, bytes | None, int]", row
     )
-    [asked] = select_prompts(db, "WHERE id = ?", (prompt,))
+    asked = next(iter(select_prompts(db, "WHERE id = ?", (prompt,))), None)
+    if asked is None:
+        raise AuthorityTamperedError(f"the question that led to intent {intent} is gone: restore a backup")
     return AuthorityRow(
         intent=intent,
         prompt=PromptId(prompt),

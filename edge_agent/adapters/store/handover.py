@@ -43,9 +43,13 @@ class SqliteHandovers:
     def reconcile(
         self, taken: Sequence[tuple[int, IntentRecord]], *, overtaken: Sequence[IntentId], handover: int, at: datetime
     ) -> None:
-        """Drop what may never be sent, keep what only the bridge knew, and go on after its last number: all or none."""
+        """Drop what may never be sent, keep what only the bridge knew, and go on after its last number: all or none.
+
+        Draws that have not left are dropped too: what they were drawn from had been drawn on, and nobody knew. News of
+        what is taken over may have come before it was known, so all news are asked for again: old ones change nothing.
+        """
         with self._connection.transaction() as db:
-            for ident in overtaken:
+            for ident in (*overtaken, *_unsent_draws(db)):
                 _drop(db, ident, at=at)
             for number, record in taken:
                 kept = _with_a_free_item(db, record, at=at)
@@ -53,6 +57,8 @@ class SqliteHandovers:
                 chain.append(
                     db, {"event": "taken_over", "intent": kept.id, "handover": number, "state": str(kept.state)}
                 )
+            if taken:
+                db.execute("DELETE FROM cursor WHERE source = 'bridge'")
             _acknowledge(db, handover)
 
     def accept_bridge(self, *, handover: int, event_seq: int, by: str) -> None:
@@ -88,6 +94,14 @@ def _acknowledge(db: apsw.Connection, number: int) -> None:
         "acknowledged = max(acknowledged, excluded.acknowledged), floor = max(floor, excluded.floor)",
         (number,),
     )
+
+
+def _unsent_draws(db: apsw.Connection) -> list[IntentId]:
+    rows = db.execute(
+        "SELECT o.intent FROM outbox o JOIN authority a ON a.intent = o.intent "
+        "WHERE a.kind = 'draw' AND o.claimed_ms IS NULL"
+    )
+    return [IntentId(str(row[0])) for row in rows]
 
 
 def _drop(db: apsw.Connection, ident: IntentId, *, at: datetime) -> None:

@@ -22,6 +22,11 @@ _COLUMNS = (
 _SELECT = f"SELECT {_COLUMNS} FROM intent "  # noqa: S608 - a constant of this module
 _INSERT = f"INSERT INTO intent ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
 
+# A part of it was bought, and how much of its price came back nobody has said: all of it stays spent.
+_PARTLY_BACK = frozenset(
+    (IntentState.PARTLY_DELIVERED, after) for after in (IntentState.CANCELLED, IntentState.REFUNDED)
+)
+
 
 def select_intents(db: apsw.Connection, where: str, bindings: tuple[object, ...]) -> list[IntentRecord]:
     """The intents that fit `where`, a constant clause of the caller."""
@@ -60,9 +65,11 @@ def apply_intent(db: apsw.Connection, change: IntentChange) -> None:
     Raises: RefusedError when the intent has moved on meanwhile.
     """
     after = change.after
+    before = db.execute("SELECT state FROM intent WHERE id = ?", (after.id,)).get
     if not update_intent(db, after, seen_version=change.seen_version):
         raise RefusedError(f"intent {after.id} changed meanwhile")
-    ledger.follow(db, after)
+    if (before, after.state) not in _PARTLY_BACK:
+        ledger.follow(db, after)
     chain.append(db, {"event": f"intent_{after.state}", "intent": after.id, "version": after.version})
 
 

@@ -28,11 +28,14 @@ from edge_agent.adapters.store.mandates import select_mandate
 from edge_agent.adapters.store.outbox import (
     OutboxRow,
     claim_row,
+    delete_body,
     end_wish,
     insert_body,
+    note_attempt,
     select_outbox,
     select_wishes,
     take_back,
+    take_back_unheard,
 )
 from edge_agent.adapters.store.prompts import (
     LIVE_PROMPT,
@@ -251,14 +254,14 @@ class Orders:
         return select_outbox(self._connection.db, limit=limit)
 
     def claim(self, row: OutboxRow, *, at: datetime) -> bool:
-        """Say, durably, that this body is about to leave; False: it was cancelled meanwhile, and must not."""
+        """Say, durably, that this body is about to leave; False: it was cancelled or is wanted back, and must not."""
         with self._connection.transaction() as db:
             return claim_row(db, row, at=at)
 
     def record_attempt(self, row: OutboxRow, *, error: str) -> None:
         """The bridge gave no usable answer: the row stays."""
         with self._connection.transaction() as db:
-            db.execute("UPDATE outbox SET attempts = attempts + 1, last_error = ? WHERE id = ?", (error[:200], row.id))
+            note_attempt(db, row, error=error)
 
     def record_answer(self, row: OutboxRow, change: IntentChange | None, *, taken: bool = False) -> None:
         """The bridge has answered for this intent: the row leaves, and the intent follows; `taken`: it has it now."""
@@ -267,7 +270,7 @@ class Orders:
                 acknowledge_intent(db, row.intent)
             if change is not None:
                 apply_intent(db, change)
-            db.execute("DELETE FROM outbox WHERE id = ?", (row.id,))
+            delete_body(db, row)
 
     def wish_cancel(self, intent: IntentId, *, by: str, at: datetime) -> IntentRecord:
         """Take an order back: cancelled at once where its body was not taken yet, else kept as a wish for the bridge.
@@ -290,6 +293,18 @@ class Orders:
             if change is not None:
                 apply_intent(db, change)
             end_wish(db, intent)
+
+    def cancel_unheard(self, intent: IntentId, *, sent_before: datetime, at: datetime) -> IntentRecord:
+        """The bridge does not have an order that is wanted back: cancelled where its body can no longer arrive there.
+
+        That is where it last left before `sent_before`; otherwise the wish stays.
+        """
+        with self._connection.transaction() as db:
+            [record] = select_intents(db, "WHERE id = ?", (intent,))
+            if not take_back_unheard(db, record, sent_before=sent_before, at=at):
+                return record
+            [after] = select_intents(db, "WHERE id = ?", (intent,))
+            return after
 
     # --- prices ---
 

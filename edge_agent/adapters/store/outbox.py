@@ -1,7 +1,8 @@
 """Bodies frozen at approval, on their way to the bridge, and the wishes to have an order back.
 
 A row is claimed, durably, before its first byte leaves. Until then an order that a person wants back is simply
-cancelled here; afterwards only the bridge can say whether it is too late, so the wish is kept until it has.
+cancelled here; afterwards only the bridge can say whether it is too late, so the wish is kept until it has. While it
+stands the body does not leave again.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from edge_agent.core.messages import IntentId
 from edge_agent.errors import BugError, RefusedError, StoreCorruptError
 
 _WITH_THE_BRIDGE = frozenset({IntentState.APPROVED, IntentState.HELD})
+_ENDED = "(SELECT id FROM intent WHERE state IN ('cancelled', 'rejected', 'expired'))"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +69,27 @@ def select_outbox(db: apsw.Connection, *, limit: int) -> list[OutboxRow]:
 
 
 def claim_row(db: apsw.Connection, row: OutboxRow, *, at: datetime) -> bool:
-    """Mark that this body is about to leave; False where the order was cancelled meanwhile."""
-    db.execute("UPDATE outbox SET claimed_ms = coalesce(claimed_ms, ?) WHERE id = ?", (to_ms(at), row.id))
+    """Mark that this body is about to leave, and when; False where the order is wanted back or has ended.
+
+    The body of an order that has ended goes. Rows go by their intent: the number of one that went may be given to the
+    next.
+    """
+    db.execute(f"DELETE FROM outbox WHERE intent = ? AND intent IN {_ENDED}", (row.intent,))  # noqa: S608
+    db.execute(
+        "UPDATE outbox SET claimed_ms = ? WHERE intent = ? AND intent NOT IN (SELECT intent FROM cancel_wish)",
+        (to_ms(at), row.intent),
+    )
     return db.changes() == 1
+
+
+def note_attempt(db: apsw.Connection, row: OutboxRow, *, error: str) -> None:
+    """It was sent, and nobody said what became of it."""
+    db.execute("UPDATE outbox SET attempts = attempts + 1, last_error = ? WHERE intent = ?", (error[:200], row.intent))
+
+
+def delete_body(db: apsw.Connection, row: OutboxRow) -> None:
+    """The bridge has answered for it."""
+    db.execute("DELETE FROM outbox WHERE intent = ?", (row.intent,))
 
 
 def take_back(db: apsw.Connection, record: IntentRecord, *, by: str, at: datetime) -> IntentRecord:
@@ -81,17 +101,29 @@ def take_back(db: apsw.Connection, record: IntentRecord, *, by: str, at: datetim
         raise RefusedError(f"order {record.id} is {record.state}: it can no longer be taken back")
     db.execute("DELETE FROM outbox WHERE intent = ? AND claimed_ms IS NULL", (record.id,))
     if db.changes() == 1:
-        change = intents.step(record, IntentState.CANCELLED, at=at, detail=intents.CANCELLED_BY_HOUSEHOLD)
-        if change is None:
-            raise BugError(f"order {record.id} is {record.state} and cannot be cancelled")
-        apply_intent(db, change)
-        return change.after
+        return _cancel(db, record, at=at)
     db.execute(
         "INSERT INTO cancel_wish (intent, wished_by, wished_ms) VALUES (?, ?, ?) ON CONFLICT (intent) DO NOTHING",
         (record.id, by, to_ms(at)),
     )
     chain.append(db, {"event": "cancel_wished", "intent": record.id, "by": by})
     return record
+
+
+def take_back_unheard(db: apsw.Connection, record: IntentRecord, *, sent_before: datetime, at: datetime) -> bool:
+    """Cancel an order that is wanted back and that the bridge does not have; whether that was possible.
+
+    Only where its body waits still and last left before `sent_before`: what left later may yet arrive there. An order
+    that the bridge was once heard to have is none of these.
+    """
+    if record.state is not IntentState.APPROVED:
+        return False
+    db.execute("DELETE FROM outbox WHERE intent = ? AND claimed_ms <= ?", (record.id, to_ms(sent_before)))
+    if db.changes() == 0:
+        return False
+    _cancel(db, record, at=at)
+    end_wish(db, record.id)
+    return True
 
 
 def select_wishes(db: apsw.Connection, *, limit: int) -> list[IntentId]:
@@ -103,3 +135,11 @@ def select_wishes(db: apsw.Connection, *, limit: int) -> list[IntentId]:
 def end_wish(db: apsw.Connection, intent: IntentId) -> None:
     """The bridge has answered."""
     db.execute("DELETE FROM cancel_wish WHERE intent = ?", (intent,))
+
+
+def _cancel(db: apsw.Connection, record: IntentRecord, *, at: datetime) -> IntentRecord:
+    change = intents.step(record, IntentState.CANCELLED, at=at, detail=intents.CANCELLED_BY_HOUSEHOLD)
+    if change is None:
+        raise BugError(f"order {record.id} is {record.state} and cannot be cancelled")
+    apply_intent(db, change)
+    return change.after

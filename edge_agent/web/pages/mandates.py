@@ -99,8 +99,12 @@ async def pause(visit: Visit) -> Response:
 
 async def resume(visit: Visit) -> Response:
     """It may draw again."""
-    view = _view(visit)
-    visit.site.parts.mandates.resume(view.record.id, by=visit.person.account)
+    view, needs_pin = _view(visit), _has_pin(visit)
+    if needs_pin:
+        pin_error = await visit.wrong_pin()
+        if pin_error is not None:
+            return _page(visit, view, pin_error=pin_error)
+    visit.site.parts.mandates.resume(view.record.id, by=visit.person.account, pin_checked=needs_pin)
     return _back_to(view)
 
 
@@ -130,6 +134,7 @@ def _page(visit: Visit, view: MandateView, *, pin_error: str | None) -> Response
         may=frozenset(TRANSITIONS[record.state]) - ({MandateEvent.CONFIRM} if is_proposer else frozenset()),
         leave=_leave(visit, view) if proposed and not is_proposer else Leave(None),
         pin_error=pin_error,
+        has_pin=_has_pin(visit),
         document=json.dumps(as_ap2(record.terms), indent=2, ensure_ascii=False),
     )
 
@@ -146,6 +151,12 @@ def _leave(visit: Visit, view: MandateView) -> Leave:
         currency=budget.currency,
         endorsements=(first,),
     )
+
+
+def _has_pin(visit: Visit) -> bool:
+    """Whether this person gives a PIN with whatever gives leave."""
+    account = visit.site.parts.accounts.account(visit.person.account)
+    return account is not None and account.pin_hash is not None
 
 
 def _card(visit: Visit, view: MandateView) -> MandateCard:

@@ -22,6 +22,7 @@ from cloud_bridge.wire import (
     WireModel,
 )
 from cloud_bridge.wire import Intent as WireIntent
+from edge_agent.core import intent as intents
 from edge_agent.core.clock_trust import ClockDoubt
 from edge_agent.core.intent import IntentState
 from edge_agent.errors import BridgeUnreachableError, HubForkedError, RefusedError, SendsStoppedError
@@ -146,6 +147,39 @@ async def test_an_order_that_is_taken_back_while_others_are_sent_never_leaves(ho
     assert await drain(home) == 1
     assert home.sent() == [first]
     assert home.state(second) is IntentState.CANCELLED
+
+
+async def test_an_order_that_is_made_meanwhile_is_not_mistaken_for_one_that_was_taken_back(home: OutgoingHome) -> None:
+    """The store may give the new row the number of the one that went: the old body stays, the new one is not lost."""
+    first, second = home.approve(), home.approve("oats")
+    made: list[str] = []
+
+    def changes_their_minds(request: httpx.Request) -> httpx.Response:
+        if not made:
+            home.orders.wish_cancel(second, by="anna", at=NOW)
+            made.append(home.approve("tea"))
+        return accepted(request)
+
+    home.bridge.answer = changes_their_minds
+    assert await drain(home) == 1
+    assert home.sent() == [first]
+    assert await drain(home) == 1
+    assert home.sent() == [first, *made]
+    assert (home.state(second), home.state(made[0])) == (IntentState.CANCELLED, IntentState.HELD)
+
+
+async def test_an_order_that_has_ended_is_not_sent_again(home: OutgoingHome) -> None:
+    """Its receipt was lost, then the bridge's news said that it was cancelled: the body has nothing more to say."""
+    ident = home.approve()
+    with pytest.raises(BridgeUnreachableError):
+        await drain(home)
+    ended = intents.step(home.intent(ident), IntentState.CANCELLED, at=NOW, detail="cancelled_by_household")
+    assert ended is not None
+    home.orders.change_intents([ended], cursor=1)
+    home.bridge.answer = accepted
+    assert await drain(home) == 0
+    assert home.sent() == [ident]
+    assert home.orders.outbox(limit=5) == []
 
 
 async def test_the_check_is_asked_before_each_order(home: OutgoingHome) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import threading
+from datetime import datetime, timedelta
 from pathlib import Path
 
+from edge_agent.adapters.clock import EffectiveClock
 from edge_agent.adapters.store import chain
 from edge_agent.adapters.store.opening import OpenStore, open_store
 from edge_agent.adapters.store.trust import high_water
 from edge_agent.config import HubConfig
-from edge_agent.core.clock_trust import ClockDoubt
+from edge_agent.core.clock_trust import ClockDoubt, bounds_for
 from tests.edge_agent.outgoing_home import Wall, opened
 from tests.edge_agent.samples import NOW
 
@@ -86,3 +88,31 @@ def test_a_command_beside_the_hub_does_not_keep_its_own_time(tmp_path: Path) -> 
     with open_store(tmp_path, HubConfig(), wall=wall, keep_time=False) as store:
         write(store, audited=True)
         assert high_water(store.connection.db) is None
+
+
+class _Interrupted(Wall):
+    """A wall clock during whose reading another thread tells the time that it knows."""
+
+    clock: EffectiveClock | None = None
+    teller: threading.Thread | None = None
+
+    def now(self) -> datetime:
+        """What it shows; the first time, the other thread comes in between, if it is let."""
+        clock, self.clock = self.clock, None
+        if clock is not None:
+            self.teller = threading.Thread(target=clock.compare, args=(NOW + timedelta(days=9),))
+            self.teller.start()
+            self.teller.join(timeout=0.1)
+        return super().now()
+
+
+def test_what_one_thread_is_told_no_other_undoes() -> None:
+    """The broker's thread stamps messages while the loop hears another source: its word is not lost."""
+    wall = _Interrupted()
+    clock = EffectiveClock(wall, bounds=bounds_for(speed=1.0, timeout_s=10.0), ticks_s=wall.ticks_s)
+    clock.resume(NOW)
+    wall.clock = clock
+    clock.now()
+    assert wall.teller is not None
+    wall.teller.join()
+    assert clock.doubt() is ClockDoubt.DISAGREES

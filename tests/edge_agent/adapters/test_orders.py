@@ -302,6 +302,8 @@ def test_an_order_that_was_taken_is_asked_back(orders: Orders, connection: Conne
         (["placed", "shipped", "never_arrived"], 1_016, ("spent", 1_016)),
         (["placed", "shipped", "delivered", "returned"], 1_016, ("spent", 1_016)),
         (["placed", "shipped", "delivered", "refunded"], 1_016, ("credited", 1_016)),
+        (["placed", "shipped", "partly_delivered", "cancelled"], 1_016, ("spent", 1_016)),  # a part was bought
+        (["placed", "shipped", "partly_delivered", "refunded"], 1_016, ("spent", 1_016)),
     ],
 )
 def test_the_money_follows_the_order(

@@ -160,3 +160,11 @@ def test_goods_bought_elsewhere_are_not_the_order(
     """A refill is an order's arrival when the order was under way by then and the amount can be it."""
     change = saw_arrival(intent(state=state), at=NOW + timedelta(minutes=minutes), amount=amount)
     assert (change is not None) is arrived
+
+
+@pytest.mark.parametrize(("minutes_before", "arrived"), [(-1, False), (0, True), (1, True)])
+def test_a_refill_that_may_be_older_than_the_order_proves_nothing(minutes_before: int, *, arrived: bool) -> None:
+    """The hub was off, or has forgotten: the old level was last seen before the order was made."""
+    before = NOW + timedelta(minutes=minutes_before)
+    change = saw_arrival(intent(state=IntentState.SHIPPED), at=NOW + timedelta(hours=6), amount=4140.0, before=before)
+    assert (change is not None) is arrived

@@ -72,6 +72,13 @@ def test_two_people_are_needed_above_the_limit() -> None:
         ruling(CAREFUL, anna, 10_001, pin_given=True, endorsed_by=("anna",))
 
 
+def test_who_agreed_first_may_order_once_one_person_is_enough() -> None:
+    """The household let go of its rule meanwhile: nobody is sent for a second person who is not needed."""
+    anna = person(Role.OWNER, pin=True)
+    relaxed = CAREFUL.model_copy(update={"two_people_above_minor": None})
+    assert ruling(relaxed, anna, 10_001, pin_given=True, endorsed_by=("anna",)) is Ruling.ALLOWED
+
+
 @pytest.mark.parametrize(
     ("has_pin", "given", "total_max_minor", "expected"),
     [

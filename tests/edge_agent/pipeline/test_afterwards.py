@@ -10,12 +10,13 @@ import pytest
 
 from cloud_bridge.wire import CancelReceipt, OrderState
 from edge_agent.core import intent as intents
+from edge_agent.core.catalogue import Household
 from edge_agent.core.intent import IntentRecord, IntentState
 from edge_agent.core.messages import IntentId
 from edge_agent.core.terms import canonical
 from edge_agent.errors import BridgeUnreachableError, NotAllowedError, RefusedError
 from tests.edge_agent.pipeline.desk import Desk, open_desk
-from tests.edge_agent.samples import prompt
+from tests.edge_agent.samples import MILK, prompt
 
 
 @pytest.fixture
@@ -91,6 +92,56 @@ async def test_a_wish_outlives_a_bridge_that_is_away(desk: Desk) -> None:
     assert await desk.leave.afterwards.run_once() == 1
     assert await desk.leave.afterwards.run_once() == 0
     assert order(desk).state is IntentState.CANCELLED
+
+
+async def test_what_is_wanted_back_does_not_leave_again(desk: Desk) -> None:
+    """Its body may or may not have arrived: while the bridge does not have it, it is kept here, and then cancelled."""
+    [row] = desk.orders.outbox(limit=5)
+    assert desk.orders.claim(row, at=desk.clock.now())
+    desk.orders.record_attempt(row, error="away")
+    with pytest.raises(BridgeUnreachableError):
+        await desk.leave.answering.cancel(row.intent, by="anna")
+    assert not desk.orders.claim(row, at=desk.clock.now()), "a person wants it back"
+    desk.bridge.cancels[row.intent] = None
+    assert await desk.leave.afterwards.run_once() == 0
+    assert order(desk).state is IntentState.APPROVED, "a copy of it may still be on its way"
+    desk.clock.advance(hours=3)
+    assert await desk.leave.afterwards.run_once() == 1
+    assert (order(desk).state, order(desk).detail) == (IntentState.CANCELLED, "cancelled_by_household")
+    assert desk.orders.outbox(limit=5) == []
+    assert desk.connection.db.execute("SELECT state FROM ledger").get == "released"
+
+
+async def test_a_wish_without_an_answer_does_not_hold_the_others_up(desk: Desk) -> None:
+    """The bridge answers for the second one only; that the first one was missed is still told."""
+    asked = prompt("p2", item="oats")
+    desk.household.household = Household(items=(MILK, MILK.model_copy(update={"id": "oats"})))
+    desk.orders.add_prompt(asked)
+    desk.leave.answering.approve(asked.id, terms_hash=asked.terms_hash, by="anna", pin_checked=False)
+    first, second = desk.orders.outbox(limit=5)
+    for row in (first, second):
+        assert desk.orders.claim(row, at=desk.clock.now())
+        desk.orders.wish_cancel(row.intent, by="anna", at=desk.clock.now())
+    told = CancelReceipt(intent_id=second.intent, cancelled=True, state=OrderState.CANCELLED)
+    desk.bridge.cancels[second.intent] = told
+    with pytest.raises(BridgeUnreachableError):
+        await desk.leave.afterwards.run_once()
+    assert desk.orders.cancel_wishes(limit=5) == [first.intent]
+
+
+async def test_an_order_that_the_bridge_once_had_is_not_called_cancelled(desk: Desk) -> None:
+    """A bridge that has forgotten it may have bought it before."""
+    [row] = desk.orders.outbox(limit=5)
+    assert desk.orders.claim(row, at=desk.clock.now())
+    held = intents.step(order(desk), IntentState.HELD, at=desk.clock.now())
+    assert held is not None
+    desk.orders.change_intents([held], cursor=1)
+    with pytest.raises(BridgeUnreachableError):
+        await desk.leave.answering.cancel(row.intent, by="anna")
+    desk.bridge.cancels[row.intent] = None
+    desk.clock.advance(hours=3)
+    assert await desk.leave.afterwards.run_once() == 0
+    assert order(desk).state is IntentState.HELD
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 
 from cloud_bridge.wire import Intent
+from edge_agent.adapters.store.handover import SqliteHandovers
 from edge_agent.core.authority import verify_authority
-from edge_agent.core.catalogue import Item, Preferences
-from edge_agent.core.intent import IntentRecord
+from edge_agent.core.catalogue import Household, Item, Preferences
+from edge_agent.core.handover import OVERTAKEN
+from edge_agent.core.intent import IntentRecord, IntentState
 from edge_agent.core.mandate import MandateRecord
 from edge_agent.core.messages import ItemId, PromptId, Reason
 from edge_agent.core.prompt import PromptRecord
@@ -64,6 +66,25 @@ def test_a_draw_is_leave_like_an_approval(desk: Desk) -> None:
     terms = Intent.model_validate_json(row.body).terms
     assert (terms.leave, terms.hold_s, terms.handover) == ("draw", 1_800, 1)
     assert desk.wakes == [1]
+
+
+def test_what_a_restored_hub_drew_before_it_knew_is_taken_back(desk: Desk) -> None:
+    """Its ledger had forgotten other draws, so the budget may be used up; an approval is a person's own and stays."""
+    give_leave(desk)
+    drawn = draw(desk)
+    assert isinstance(drawn, IntentRecord)
+    asked = prompt("p2", item="oats")
+    desk.household.household = Household(items=(MILK, MILK.model_copy(update={"id": "oats"})))
+    desk.orders.add_prompt(asked)
+    approved = desk.leave.answering.approve(asked.id, terms_hash=asked.terms_hash, by="anna", pin_checked=False)
+    assert approved is not None
+    SqliteHandovers(desk.connection).reconcile([], overtaken=[], handover=9, at=desk.clock.now())
+    assert [row.intent for row in desk.orders.outbox(limit=5)] == [approved.id]
+    after = desk.orders.intent(drawn.id)
+    assert after is not None
+    assert (after.state, after.detail) == (IntentState.CANCELLED, OVERTAKEN)
+    money = desk.connection.db.execute("SELECT state FROM ledger WHERE intent = ?", (drawn.id,)).get
+    assert money == "released"
 
 
 def test_no_mandate_no_order(desk: Desk) -> None:

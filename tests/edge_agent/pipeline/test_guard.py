@@ -51,6 +51,10 @@ WRONG: dict[str, tuple[Callable[[OutgoingHome], None], SafetyCode]] = {
         SafetyCode.AUTHORITY_TAMPERED,
     ),
     "the leave was taken away": (edit("DELETE FROM authority"), SafetyCode.AUTHORITY_TAMPERED),
+    "the question was taken away": (
+        edit("PRAGMA foreign_keys = OFF; DELETE FROM prompt"),
+        SafetyCode.AUTHORITY_TAMPERED,
+    ),
     "the body was edited": (edit("UPDATE outbox SET body = x'7b7d'"), SafetyCode.AUTHORITY_TAMPERED),
     "the policy was edited": (
         edit("INSERT INTO policy (document, signature, set_by, set_ms) VALUES (x'7b7d', zeroblob(64), 'mallory', 1)"),

@@ -10,6 +10,7 @@ import pytest
 
 from edge_agent.core.mandate import MandateState, canonical_mandate
 from edge_agent.core.messages import MandateId
+from edge_agent.core.people import Role
 from edge_agent.core.policy import Policy
 from edge_agent.errors import NotAllowedError, PinNeededError, RefusedError
 from edge_agent.ports import CrashPoint
@@ -74,6 +75,23 @@ def test_a_large_budget_needs_two_people(desk: Desk) -> None:
         desk.leave.mandates.confirm(other.id, by="ben", pin_checked=False)
 
 
+@pytest.mark.parametrize("change", ["removed", "demoted", "limited"])
+def test_a_proposal_is_worth_what_its_proposer_may_say_today(desk: Desk, change: str) -> None:
+    """One person alone must not make a mandate out of the word of somebody who may no longer give it."""
+    desk.leave.policies.set(Policy(two_people_above_minor=2_999), by="anna")
+    made = desk.leave.mandates.propose(draft(), by="olga", pin_checked=False)
+    if change == "removed":
+        desk.leave.people.remove("olga", by="anna")
+    elif change == "demoted":
+        desk.leave.people.set_role("olga", role=Role.MEMBER, by="anna")
+    else:
+        limits = {**Policy().limit_minor, Role.OWNER: 100}
+        desk.leave.policies.set(Policy(two_people_above_minor=2_999, limit_minor=limits), by="anna")
+    with pytest.raises(NotAllowedError):
+        desk.leave.mandates.confirm(made.id, by="ben", pin_checked=False)
+    assert desk.leave.mandates.decline(made.id, by="ben").state is MandateState.DECLINED
+
+
 def test_a_pin_is_needed_to_give_leave(desk: Desk) -> None:
     """For proposing and for confirming; nothing is kept without it."""
     desk.put("anna", pin=True)
@@ -95,6 +113,22 @@ def test_a_pause_takes_the_signature_and_a_resume_gives_a_new_one(desk: Desk) ->
     resumed = desk.leave.mandates.resume(made.id, by="anna")
     assert resumed.signature is not None
     assert desk.key.verify(canonical_mandate(made.terms), resumed.signature)
+
+
+def test_to_resume_is_to_give_leave(desk: Desk) -> None:
+    """By today's rules: with the PIN, within the limit, and by two people where two are needed."""
+    made = desk.leave.mandates.propose(draft(), by="anna", pin_checked=False)
+    desk.leave.mandates.pause(made.id, by="ben")
+    desk.put("anna", pin=True)
+    with pytest.raises(PinNeededError):
+        desk.leave.mandates.resume(made.id, by="anna", pin_checked=False)
+    desk.leave.policies.set(Policy(limit_minor={**Policy().limit_minor, Role.OWNER: 100}), by="anna")
+    with pytest.raises(NotAllowedError, match="up to"):
+        desk.leave.mandates.resume(made.id, by="anna", pin_checked=True)
+    desk.leave.policies.set(Policy(two_people_above_minor=2_999), by="anna")
+    with pytest.raises(NotAllowedError, match="two people"):
+        desk.leave.mandates.resume(made.id, by="anna", pin_checked=True)
+    assert desk.leave.mandates.resume(made.id, by="olga").state is MandateState.ACTIVE
 
 
 def test_a_mandate_ends_with_its_last_day(desk: Desk) -> None:

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 
-from edge_agent.core.handover import OVERTAKEN, TAKEN_OVER
+from cloud_bridge.wire import EventPage, OrderEvent, OrderState
+from edge_agent.adapters.store.handover import SqliteHandovers
+from edge_agent.commission import report
+from edge_agent.config import HomeConfig, HubConfig
+from edge_agent.core.catalogue import Household
+from edge_agent.core.handover import OVERTAKEN, TAKEN_OVER, taken_over
 from edge_agent.core.intent import IntentState
+from edge_agent.core.messages import IntentId
 from edge_agent.core.safety import SafetyCode
 from edge_agent.errors import HubForkedError, RefusedError, SendsStoppedError
+from edge_agent.pipeline.status import StatusRecorder
 from tests.edge_agent.outgoing_home import FakeBridge, Wall, known, outgoing_home
+from tests.edge_agent.samples import MILK, NOW
 
 
 def codes(problems: tuple[object, ...]) -> list[SafetyCode]:
@@ -56,6 +66,101 @@ async def test_a_restored_hub_takes_over_what_only_the_bridge_knows(tmp_path: Pa
             home.approve()
         assert home.guard.problems() == ()
     assert home.sent() == [forgotten]
+
+
+async def test_what_ended_since_the_backup_does_not_keep_its_item(tmp_path: Path) -> None:
+    """The backup says that milk is on its way; that came, and more was ordered: the new order closes the need."""
+    live, backup = tmp_path / "live", tmp_path / "backup"
+    live.mkdir()
+    wall = Wall()
+    bridge = FakeBridge(wall)
+    async with outgoing_home(live, wall=wall, bridge=bridge) as home:
+        first = home.approve()
+        await home.turn()
+    shutil.copytree(live, backup)
+    bridge.news = [OrderEvent(seq=1, intent_id=first, state=OrderState.CANCELLED, at=NOW)]
+    bridge.known.append(known("second", number=2).model_copy(update={"merchant_order_id": "o-2"}))
+    async with outgoing_home(backup, wall=wall, bridge=bridge) as home:
+        await home.restore.run_once()
+        taken = home.intent("second")
+        assert (taken.item, taken.merchant_order_id) == ("milk", "o-2")
+        assert home.orders.live_intent(taken.item) == taken
+        assert home.intent(first).state is IntentState.CANCELLED
+
+
+async def test_an_approval_while_the_bridge_is_asked_does_not_take_a_number_that_is_gone(tmp_path: Path) -> None:
+    """It was given the number of an intent that only the bridge knew: it is never sent, and nothing freezes."""
+    async with outgoing_home(tmp_path) as home:
+        home.bridge.known = [known("theirs", number=1, sku="oats-1kg")]
+
+        def approved_meanwhile(request: httpx.Request) -> httpx.Response:
+            home.bridge.answer = None
+            home.approve()
+            return home.bridge.reply(request)
+
+        home.bridge.answer = approved_meanwhile
+        await home.restore.run_once()
+        [mine] = [each for each in home.orders.intents(live=False, limit=5) if each.id != "theirs"]
+        assert (mine.state, mine.detail) == (IntentState.CANCELLED, OVERTAKEN)
+        await home.turn()
+        assert home.sent() == []
+        assert not home.bridge.frozen
+
+
+async def test_what_was_taken_over_is_counted_too(tmp_path: Path) -> None:
+    """Whose leave it was is not known here, and the report says so."""
+    async with outgoing_home(tmp_path) as home:
+        home.bridge.known = [known("theirs", number=1)]
+        await home.restore.run_once()
+    told: Any = report(HubConfig(home=HomeConfig(data_dir=str(tmp_path))))
+    [order] = told["intents"]
+    assert (order["id"], order["approved_by"], order["total_max_minor"]) == ("theirs", None, None)
+
+
+async def test_news_that_came_before_the_take_over_is_not_lost(tmp_path: Path) -> None:
+    """The hub heard of an order that it did not know, and only then took it over: what was told is heard again."""
+    async with outgoing_home(tmp_path) as home:
+        news = OrderEvent(
+            seq=5, intent_id="theirs", state=OrderState.NEEDS_BUYER, at=NOW, handoff_url="https://grocer.example/finish"
+        )
+        status = StatusRecorder(bridge=home.client, orders=home.orders)
+        home.bridge.answer = lambda request: _page(request, news)
+        assert await status.run_once() == 0
+        home.bridge.answer = None
+        home.bridge.known = [known("theirs", number=1).model_copy(update={"state": OrderState.NEEDS_BUYER})]
+        await home.restore.run_once()
+        home.bridge.answer = lambda request: _page(request, news)
+        assert await status.run_once() == 1
+        taken = home.intent("theirs")
+        assert (taken.state, taken.handoff_url) == (IntentState.NEEDS_BUYER, "https://grocer.example/finish")
+        assert await status.run_once() == 0
+
+
+async def test_news_under_way_during_a_take_over_does_not_skip_any(tmp_path: Path) -> None:
+    """The page was asked for with a cursor that the take-over has set back meanwhile."""
+    async with outgoing_home(tmp_path) as home:
+        first = OrderEvent(seq=5, intent_id="theirs", state=OrderState.SENDING, at=NOW)
+        later = OrderEvent(seq=6, intent_id="theirs", state=OrderState.PLACED, at=NOW, merchant_order_id="o-1")
+        home.orders.change_intents([], cursor=5)
+
+        def takes_over_meanwhile(request: httpx.Request) -> httpx.Response:
+            if home.orders.intent(IntentId("theirs")) is None:
+                taken = taken_over(known("theirs", number=1), household=Household(items=(MILK,)))
+                SqliteHandovers(home.store.connection).reconcile([(1, taken)], overtaken=[], handover=1, at=NOW)
+            return _page(request, first, later)
+
+        home.bridge.answer = takes_over_meanwhile
+        assert await StatusRecorder(bridge=home.client, orders=home.orders).run_once() == 2
+        assert home.state("theirs") is IntentState.PLACED
+        assert home.orders.status_cursor() == 6
+
+
+def _page(request: httpx.Request, *news: OrderEvent) -> httpx.Response:
+    """The bridge's events after the cursor of the request."""
+    after = int(request.url.params["after"])
+    told = tuple(event for event in news if event.seq > after)
+    page = EventPage(events=told, next_after=told[-1].seq if told else after)
+    return httpx.Response(200, content=page.model_dump_json())
 
 
 async def test_what_a_restored_hub_approved_under_a_used_number_is_never_sent(tmp_path: Path) -> None:

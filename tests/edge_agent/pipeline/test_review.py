@@ -229,6 +229,7 @@ def test_goods_that_were_seen_close_the_order(kitchen: Kitchen) -> None:
     kitchen.see(900, 890, 880)
     kitchen.approve()
     kitchen.told(IntentState.SHIPPED)
+    kitchen.see(879)  # the old level is still there after the order was made
     amount_g = 880 + kitchen.orders.last_intent(MILK_ID).amount  # type: ignore[union-attr]
     kitchen.see(amount_g, amount_g)
     seen = kitchen.orders.last_intent(MILK_ID)

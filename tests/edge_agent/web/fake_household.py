@@ -92,8 +92,9 @@ class MandatesInMemory:
         """Pause."""
         return self._said(mandate, MandateEvent.PAUSE, by=by)
 
-    def resume(self, mandate: MandateId, *, by: str) -> MandateRecord:
+    def resume(self, mandate: MandateId, *, by: str, pin_checked: bool) -> MandateRecord:
         """Resume."""
+        self.calls.append(("pin", pin_checked))
         return self._said(mandate, MandateEvent.RESUME, by=by)
 
     def revoke(self, mandate: MandateId, *, by: str) -> MandateRecord:

@@ -172,6 +172,29 @@ async def test_two_people_agree_one_after_the_other(owner: httpx.AsyncClient, ho
     assert state(house) is PromptState.APPROVED
 
 
+async def test_a_word_that_no_longer_counts_is_not_shown_as_one(owner: httpx.AsyncClient, house: House) -> None:
+    """The page says what an approval will do: after the first person's leave was taken away, it is the first word."""
+    house.policies.policy = Policy(two_people_above_minor=2_000)
+    async with house.client() as member:
+        await sign_in(member, role=Role.MEMBER)
+        await approve(member)
+    house.policies.policy = Policy(two_people_above_minor=2_000, limit_minor={**LIMITS, Role.MEMBER: 100})
+    page = (await owner.get(PAGE)).text
+    assert "Yours is the first word" in page
+    assert "Agree to $20.15" in page
+    assert 'data-waits="second"' not in page
+
+
+async def test_nobody_waits_for_a_second_person_who_is_not_needed(owner: httpx.AsyncClient, house: House) -> None:
+    """The rule was let go of meanwhile."""
+    house.policies.policy = Policy(two_people_above_minor=2_000)
+    await approve(owner)
+    house.policies.policy = Policy()
+    page = (await owner.get(PAGE)).text
+    assert 'data-waits="second"' not in page
+    assert "Order and pay $20.15" in page
+
+
 async def test_a_word_for_other_terms_is_no_word(owner: httpx.AsyncClient, house: House) -> None:
     """After a change of price the first person must agree again."""
     house.policies.policy = Policy(two_people_above_minor=2_000)

@@ -235,6 +235,21 @@ async def test_pausing_and_resuming(owner: httpx.AsyncClient, house: House) -> N
     assert state(house, "m-milk") is MandateState.ACTIVE
 
 
+async def test_a_browser_left_open_resumes_nothing(owner: httpx.AsyncClient, house: House) -> None:
+    """To resume is to give leave, so whoever has a PIN gives it."""
+    await say(owner, "m-milk", "pause")
+    house.give_pin("the-owner", "271828")
+    page = (await owner.get("/mandates/m-milk")).text
+    assert page.index('name="pin"') < page.index("Resume</button>")
+    wrong = await say(owner, "m-milk", "resume")
+    assert (wrong.status_code, state(house, "m-milk")) == (403, MandateState.PAUSED)
+    assert "Give your PIN. Nothing was changed." in wrong.text
+    csrf = field(page, "csrf")
+    assert (await owner.post("/mandates/m-milk/resume", data={"csrf": csrf, "pin": "271828"})).status_code == 303
+    assert state(house, "m-milk") is MandateState.ACTIVE
+    assert ("pin", True) in house.mandates.calls
+
+
 async def test_an_act_out_of_place_is_refused_with_the_way_back(owner: httpx.AsyncClient, house: House) -> None:
     """409, and nothing moved."""
     view = house.mandates.kept["m-over"]
