@@ -43,6 +43,7 @@ test: check
 
 # Ratios against a bare handler: one JSON object on standard output, a table beside it.
 bench: install-test
+	@$(BIN)/python -m tests.bench.approval
 	@$(BIN)/python -m tests.bench.bridge
 
 format: install-test

@@ -15,6 +15,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Protocol, cast
 
+from tests.campaign import faults
 from tests.campaign.bugs import Bug
 from tests.campaign.figures import Figures
 
@@ -24,6 +25,7 @@ CAMPAIGNS = {
     "full": "tests.campaign.disk.full",
     "kills": "tests.campaign.kills.campaign",
     "orders": "tests.campaign.orders",
+    "restores": "tests.campaign.restores",
     "processes": "tests.campaign.processes",
     "replicas": "tests.campaign.replicas",
     "simulation": "tests.campaign.simulation.campaign",
@@ -31,6 +33,8 @@ CAMPAIGNS = {
     "machine": "tests.campaign.machine.campaign",
     "approvals": "tests.campaign.approvals.campaign",
 }
+
+_LANES = 3  # on two cores: some campaigns wait more than they work
 
 
 class Campaign(Protocol):
@@ -44,9 +48,14 @@ def main(arguments: list[str] | None = None) -> int:
     """Parse, do, and say how it went."""
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.CRITICAL)  # the product logs every wound; the figures say what came of it
-    if options.command == "list":
-        print("\n".join(CAMPAIGNS))
-        return 0
+    match options.command:
+        case "list":
+            print("\n".join(CAMPAIGNS))
+            return 0
+        case "quick":
+            return faults.quick(lanes=options.lanes)
+        case "deep":
+            return faults.deep(lanes=options.lanes, record=options.record)
     figures = run(options.name, options.size, seed=options.seed, bug=options.bug)
     print(figures.to_json() if options.json else _told(figures))
     return 0 if figures.holds else 1
@@ -65,6 +74,11 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.campaign", description="Fault campaigns of Restock.")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("list", help="print the names of the campaigns")
+    quick = commands.add_parser("quick", help="run every campaign and every planted bug, for under 25 minutes")
+    deep = commands.add_parser("deep", help="run everything for hours; goes on where it stopped")
+    deep.add_argument("--record", type=Path, required=True, help="the file that keeps what is done")
+    for tier in (quick, deep):
+        tier.add_argument("--lanes", type=int, default=_LANES, help=f"processes side by side (default {_LANES})")
     one = commands.add_parser("run", help="run one campaign")
     one.add_argument("name", choices=sorted(CAMPAIGNS))
     one.add_argument("--size", type=int, required=True, help="how much to do, in the campaign's own unit")

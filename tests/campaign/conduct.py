@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -15,6 +16,9 @@ from tests.campaign.tiers import Done, Piece
 
 ROOT = Path(__file__).parents[2]
 _PIECE_WITHIN_S = 3_600
+# A killed process leaves what it wrote in the system's memory, on whatever disk: so the fastest one will do. Power cuts
+# and failing disks are simulated, and do not depend on it either.
+_IN_MEMORY = {"TMPDIR": "/dev/shm"} if os.access("/dev/shm", os.W_OK) else {}
 
 
 def conduct(pieces: Sequence[Piece], *, lanes: int, tell: Callable[[str], None]) -> Iterator[Done]:
@@ -89,8 +93,7 @@ def _told(result: Done) -> str:
     if figures is None:
         return f"{name}: its process broke"
     said = f"{name}: {_verdict(result)}: {figures.done} {figures.unit}, {figures.seconds} s"
-    wrong = [*figures.faults[:3], *(f"never met {missed}" for missed in figures.missed)]
-    return said if result.holds else "; ".join([said, *wrong])
+    return said if result.holds else "; ".join([said, *figures.faults[:3]])
 
 
 def _verdict(result: Done) -> str:

@@ -17,29 +17,35 @@ from tests.campaign.bugs import Bug
 from tests.campaign.conduct import Record, conduct
 from tests.campaign.tiers import Done, Piece, Share, caught, pieces, totals
 
+# Pieces of a few minutes at the most, so that the lanes end together. What fits into 25 minutes on two cores: the bars
+# that this falls short of are reached by the deep tier, and docs/promises.md says which they are.
 QUICK = (
-    Share("processes", 300, 150),
-    Share("kills", 10_000, 2_500),
-    Share("orders", 25_000, 6_250),
-    Share("simulation", 500_000, 125_000),
-    Share("power", 100_000, 25_000),
-    Share("machine", 300_000, 75_000),
-    Share("approvals", 100_000, 50_000),
-    Share("mandates", 4_000, 4_000),
-    Share("replicas", 60, 60),
-    Share("disk", 200, 200),
+    Share("processes", 300, 100),
+    Share("kills", 3_000, 750),
+    Share("orders", 6_000, 1_500),
+    Share("simulation", 150_000, 30_000),
+    Share("power", 100_000, 12_500),
+    Share("machine", 120_000, 15_000),
+    Share("approvals", 100_000, 25_000),
+    Share("restores", 60, 30),
+    Share("mandates", 10_000, 5_000),
+    Share("replicas", 60, 30),
+    Share("disk", 200, 100),
+    Share("full", 20, 20),
 )
 DEEP = (
-    Share("processes", 10_000, 150),
-    Share("kills", 500_000, 2_500),
-    Share("orders", 2_000_000, 12_500),
-    Share("simulation", 100_000_000, 500_000),
-    Share("power", 10_000_000, 50_000),
-    Share("machine", 30_000_000, 150_000),
+    Share("processes", 10_000, 100),
+    Share("kills", 500_000, 750),
+    Share("orders", 2_000_000, 1_500),
+    Share("simulation", 100_000_000, 100_000),
+    Share("power", 10_000_000, 12_500),
+    Share("machine", 30_000_000, 15_000),
     Share("approvals", 10_000_000, 100_000),
-    Share("mandates", 400_000, 4_000),
+    Share("restores", 20_000, 60),
+    Share("mandates", 400_000, 5_000),
     Share("replicas", 6_000, 60),
     Share("disk", 2_000, 200),
+    Share("full", 200, 20),
 )
 
 # Which campaign must catch which bug, and how much of it takes about 20 seconds.
@@ -81,14 +87,15 @@ def deep(*, lanes: int, record: Path) -> int:
 
 
 def _conclude(tier: str, results: Sequence[Done], *, seconds: float) -> int:
-    bugs = caught(results)
-    holds = bool(results) and all(result.holds for result in results) and len(bugs) == len(Bug)
+    bugs, sums = caught(results), totals(results)
+    is_whole = len(bugs) == len(Bug) and not any(total.missed for total in sums)
+    holds = bool(results) and all(result.holds for result in results) and is_whole
     told = {
         "tier": tier,
         "holds": holds,
         "seconds": round(seconds, 1),
         "cores": os.cpu_count(),
-        "campaigns": [{**asdict(total), "bound_95": total.bound} for total in totals(results)],
+        "campaigns": [{**asdict(total), "bound_95": total.bound} for total in sums],
         "bugs_caught": sum(bugs.values()),
         "bugs_planted": len(Bug),
         "bugs": {str(bug): found for bug, found in sorted(bugs.items())},

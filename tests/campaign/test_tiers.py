@@ -37,7 +37,7 @@ def test_a_tier_is_cut_into_pieces_that_take_turns() -> None:
         (None, figures(), True),
         (None, figures(lost=1), False),
         (None, figures(faults=("odd",)), False),
-        (None, figures(wanted=("a",), covered={"b": 1}), False),
+        (None, figures(wanted=("a",), covered={"b": 1}), True),
         (None, figures(done=0), False),
         (None, None, False),
         (Bug.NO_FENCE, figures(), False),
@@ -48,22 +48,29 @@ def test_a_tier_is_cut_into_pieces_that_take_turns() -> None:
     ],
 )
 def test_a_piece_goes_as_it_must(bug: Bug | None, found: Figures | None, *, holds: bool) -> None:
-    """A bug must be caught by harm that was seen; a thin run or a broken process proves nothing."""
+    """A bug must be caught by harm that was seen: a run that met too little, or that broke, proves nothing."""
     assert Done(Piece("power", 100, 1, bug), found).holds is holds
 
 
 def test_pieces_add_up_by_campaign_and_doubt_stands_apart() -> None:
-    """Bugs are left out of the totals; what was never met is a fault."""
+    """Bugs are left out of the totals; what one piece did not meet, another may have."""
+    both = ("a torn page", "a cut in the middle")
     results = [
-        Done(PIECE, figures(in_doubt=2, parked=1)),
-        Done(Piece("power", 100, 2), figures(wanted=("a torn page",))),
+        Done(PIECE, figures(in_doubt=2, parked=1, wanted=both, covered={"a torn page": 3})),
+        Done(Piece("power", 100, 2), figures(wanted=both)),
         Done(Piece("power", 100, 1, Bug.SYNCHRONOUS_NORMAL), figures(lost=9)),
     ]
     [total] = totals(results)
     assert (total.done, total.lost, total.in_doubt, total.parked) == (200, 0, 2, 1)
-    assert total.faults == ("power-2: never met a torn page",)
-    assert total.bound is None
+    assert total.missed == ("a cut in the middle",)
     assert caught(results) == {Bug.SYNCHRONOUS_NORMAL: True}
+
+
+def test_a_fault_or_a_broken_process_leaves_no_bound() -> None:
+    """Both are told with the piece that shows them again."""
+    [total] = totals([Done(PIECE, figures(faults=("a row is gone",))), Done(Piece("power", 100, 2), None)])
+    assert total.faults == ("power-1: a row is gone", "power-2: its process broke")
+    assert total.bound is None
 
 
 def test_the_bound_is_three_over_n() -> None:

@@ -46,13 +46,13 @@ class Done:
 
     @property
     def holds(self) -> bool:
-        """Whether it went as it must: a planted bug has to be caught, by its harm and not by a thin run."""
-        if self.figures is None:
+        """Whether it went as it must: no harm, or, with a planted bug, harm. What was met is judged over all pieces."""
+        figures = self.figures
+        if figures is None:
             return False
-        if self.piece.bug is None:
-            return self.figures.holds
-        harm = self.figures.lost + self.figures.doubled + self.figures.unauthorised + self.figures.overcharged
-        return harm > 0 or bool(self.figures.faults)
+        harm = figures.lost + figures.doubled + figures.unauthorised + figures.overcharged
+        is_harmed = harm > 0 or bool(figures.faults)
+        return is_harmed if self.piece.bug is not None else figures.done > 0 and not is_harmed
 
 
 def pieces(shares: Iterable[Share]) -> list[Piece]:
@@ -69,7 +69,7 @@ def _sizes(share: Share) -> list[int]:
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """All pieces of one campaign together. `bound` is 3/N at 95 %, where nothing failed."""
+    """All pieces of one campaign together. `bound` is 3/N at 95 %, where nothing failed; `missed` was never met."""
 
     campaign: str
     unit: str
@@ -82,6 +82,7 @@ class Total:
     parked: int
     seconds: float
     faults: tuple[str, ...]
+    missed: tuple[str, ...]
 
     @property
     def bound(self) -> float | None:
@@ -112,13 +113,18 @@ def _total(name: str, results: Sequence[Done]) -> Total:
         parked=sum(each.parked for each in told),
         seconds=sum(each.seconds for each in told),
         faults=tuple(faults),
+        missed=_missed(told),
     )
 
 
 def _faults(result: Done) -> list[str]:
-    if result.figures is None:
-        return ["its process broke"]
-    return [*result.figures.faults, *(f"never met {name}" for name in result.figures.missed)]
+    return ["its process broke"] if result.figures is None else list(result.figures.faults)
+
+
+def _missed(told: Sequence[Figures]) -> tuple[str, ...]:
+    """What at least one piece wanted to meet, and none has met."""
+    wanted = dict.fromkeys(name for figures in told for name in figures.wanted)
+    return tuple(name for name in wanted if not any(figures.covered.get(name, 0) for figures in told))
 
 
 def caught(results: Sequence[Done]) -> dict[Bug, bool]:

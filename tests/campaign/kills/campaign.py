@@ -95,8 +95,17 @@ def warm_up(folder: Path, course: Course) -> None:
     ours.close()
 
 
-def go_through(course: Course, folder: Path, *, lives: int, kills: int, rng: random.Random, count: Count) -> None:
-    """One home: so many lives or kills, then peace, then the judge."""
+def go_through(
+    course: Course,
+    folder: Path,
+    *,
+    lives: int,
+    kills: int,
+    rng: random.Random,
+    count: Count,
+    between: Callable[[World, Path], None] = lambda _world, _folder: None,
+) -> None:
+    """One home: so many lives or kills, then peace, then the judge. `between` two lives anything may be done to it."""
     folder.mkdir()
     world = _world(course, rng)
     bridge = set_up(folder, world.fridges)
@@ -110,6 +119,7 @@ def go_through(course: Course, folder: Path, *, lives: int, kills: int, rng: ran
             count.met[plan.point or ""] += 1
         else:
             count.spared += 1
+        between(world, folder)
     for merchant in world.merchants.values():
         count.met.update(f"mode.{mode}" for mode in merchant.met.elements())
         merchant.faults = nothing_wrong
@@ -134,7 +144,7 @@ def figures(count: Count, *, name: str, done: int, unit: str, seed: int) -> Figu
         in_doubt=sum(each.in_doubt for each in verdicts),
         parked=sum(each.parked for each in verdicts),
         covered={**count.met, "kills": count.kills, "spared": count.spared, "orders": count.orders},
-        wanted=("orders", "kills", *(POINTS if name == COURSE.name else sorted(modes))),
+        wanted=("orders", "kills", *(POINTS if name == COURSE.name else sorted(modes) if name == "orders" else ())),
         faults=tuple(f"seed={seed}: {fault}" for each in verdicts for fault in each.faults),
     )
 

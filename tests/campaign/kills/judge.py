@@ -1,25 +1,28 @@
 """Holds the stores of a home that has settled against what the world has seen.
 
-The merchant's ledger is the only judge of what was bought. Source: RELIABILITY section 4, invariants I1, I3, I6, I7,
-I8, I18 and I26, and the counting protocol in 4.5.
+The merchants' ledgers are the only judge of what was bought. Source: RELIABILITY section 4, invariants I1 to I3, I6 to
+I8, I18, and the counting protocol in 4.5.
 """
 
 from __future__ import annotations
 
+import json
+import sqlite3
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from cloud_bridge.merchants.simulated import Sold
 from edge_agent.adapters.store.opening import open_store
 from edge_agent.adapters.store.orders import Orders
 from edge_agent.core.intent import IntentRecord, IntentState
 from edge_agent.core.messages import PromptId
-from tests.campaign.kills.setting import Clock, hub_config
+from tests.campaign.kills.setting import BRIDGE_STORE, Clock, hub_config
 from tests.campaign.kills.world import Bought, World
 
 _ALL = 1_000_000
+_TOLD_MAX = 5  # of each kind of fault: one is enough to begin with
 _BOUGHT = frozenset(
     {
         IntentState.PLACED,
@@ -31,6 +34,8 @@ _BOUGHT = frozenset(
 )
 _IN_DOUBT = frozenset({IntentState.UNKNOWN, IntentState.PARKED})
 _UNSETTLED = frozenset({IntentState.APPROVED, IntentState.HELD, IntentState.SENDING})
+
+Key = tuple[str, str, int]  # device, boot, seq
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,75 +52,67 @@ class Verdict:
     faults: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Books:
+    """What hub and bridge have kept. `limits_minor` is what each intent allows by the terms that the bridge has."""
+
+    messages: Counter[Key]
+    apart: list[str]
+    intents: list[IntentRecord]
+    limits_minor: Mapping[str, int]
+    unkept: list[str]
+    chain: str | None
+
+    def named(self) -> dict[Bought, IntentRecord]:
+        """The intents by the merchant's order that they name."""
+        return {Bought(each.merchant, each.merchant_order_id): each for each in self.intents if each.merchant_order_id}
+
+
 def judge(world: World, folder: Path) -> Verdict:
-    """Read the hub's store, and compare."""
-    with open_store(folder, hub_config(folder), wall=Clock(world.now)) as store:
-        connection = store.connection
-        orders = Orders(connection)
-        intents = orders.intents(live=False, limit=_ALL)
-        stored = Counter(
-            (str(device), str(boot), int(seq))
-            for device, boot, seq in connection.db.execute(
-                "SELECT device, boot, seq FROM message WHERE seq IS NOT NULL"
-            )
-        )
-        apart = [
-            f"{row}" for row in connection.db.execute("SELECT device, seq, reason, detail FROM quarantine LIMIT 5")
-        ]
-        limits = {intent: leave.total_max_minor for intent, leave in orders.signers().items()}
-        unkept = [prompt for prompt, wish in world.told.items() if not _kept(orders, prompt, wish)]
-        broken = store.chain.check()
-    lost_readings = sorted(world.acked - stored.keys())
-    doubled_readings = sorted(key for key, count in stored.items() if count > 1)
-    bought = world.bought()
-    known = {Bought(each.merchant, each.merchant_order_id): each for each in intents if each.merchant_order_id}
-    again = [key for key, count in Counter(each.reference for each in bought.values()).items() if count > 1]
-    doubtful = [each for each in intents if each.state in _IN_DOUBT]
-    stray = _stray(bought, known, doubtful)
-    not_bought = [each for each in intents if each.state in _BOUGHT and _name(each) not in bought]
-    over = [name for name, sold in bought.items() if name in known
-            and sold.total_minor > limits.get(known[name].id, 0)]  # fmt: skip
+    """Read the stores, and compare."""
+    books = _read(world, folder)
+    faults = {
+        "lost": [*_lost(world, books)],
+        "doubled": [*_doubled(world, books)],
+        "unauthorised": [*_unauthorised(world, books)],
+        "overcharged": [*_overcharged(world, books)],
+        "other": [*_others(world, books)],
+    }
     return Verdict(
-        orders=len(bought),
-        lost=len(lost_readings) + len(unkept) + len(not_bought),
-        doubled=len(doubled_readings) + len(again),
-        unauthorised=len(stray) + sum(each.id not in limits for each in intents),
-        overcharged=len(over),
-        in_doubt=sum(each.state is IntentState.UNKNOWN for each in intents),
-        parked=sum(each.state is IntentState.PARKED for each in intents),
-        faults=tuple(
-            [f"reading lost {key}" for key in lost_readings[:5]]
-            + [f"reading doubled {key}" for key in doubled_readings[:5]]
-            + [f"answer lost: prompt {prompt}" for prompt in unkept[:5]]
-            + [f"ordered twice under {key}" for key in again[:5]]
-            + [f"order {name} at the merchant, and no intent stands for it" for name in stray[:5]]
-            + [f"intent {each.id} is {each.state} without an order" for each in not_bought[:5]]
-            + [f"order {name} is over its limit" for name in over[:5]]
-            + [f"intent {each.id} has not settled: {each.state}" for each in intents if _unsettled(each, world)][:5]
-            + [f"a sound reading was kept apart: {row}" for row in apart]
-            + ([] if broken is None else [f"the audit chain: {broken.text}"])
-        ),
+        orders=len(world.bought()),
+        lost=len(faults["lost"]),
+        doubled=len(faults["doubled"]),
+        unauthorised=len(faults["unauthorised"]),
+        overcharged=len(faults["overcharged"]),
+        in_doubt=sum(each.state is IntentState.UNKNOWN for each in books.intents),
+        parked=sum(each.state is IntentState.PARKED for each in books.intents),
+        faults=tuple(text for found in faults.values() for text in found[:_TOLD_MAX]),
     )
 
 
-def _stray(
-    bought: Mapping[Bought, Sold], known: Mapping[Bought, IntentRecord], doubtful: Sequence[IntentRecord]
-) -> list[Bought]:
-    """Orders that no intent names; an intent in doubt may stand for one of its merchant and its quantity."""
-    left = Counter((each.merchant, each.quantity) for each in doubtful)
-    stray = []
-    for name, sold in bought.items():
-        if name not in known:
-            left[name.merchant, sold.quantity] -= 1
-            stray += [name] if left[name.merchant, sold.quantity] < 0 else []
-    return stray
+def _read(world: World, folder: Path) -> Books:
+    with open_store(folder, hub_config(folder), wall=Clock(world.now)) as store:
+        db, orders = store.connection.db, Orders(store.connection)
+        problem = store.chain.check()
+        rows = db.execute("SELECT device, boot, seq FROM message WHERE seq IS NOT NULL")
+        apart = db.execute("SELECT device, seq, reason, detail FROM quarantine LIMIT ?", (_TOLD_MAX,))
+        return Books(
+            messages=Counter((str(device), str(boot), int(seq)) for device, boot, seq in rows),
+            apart=[str(row) for row in apart],
+            intents=orders.intents(live=False, limit=_ALL),
+            limits_minor=_limits(folder),
+            unkept=[prompt for prompt, wish in world.told.items() if not _is_kept(orders, prompt, wish)],
+            chain=None if problem is None else problem.text,
+        )
 
 
-def _name(intent: IntentRecord) -> Bought:
-    return Bought(intent.merchant, intent.merchant_order_id or "")
+def _limits(folder: Path) -> dict[str, int]:
+    with closing(sqlite3.connect(folder / BRIDGE_STORE)) as db:
+        rows = db.execute("SELECT intent_id, terms FROM orders")
+        return {intent: json.loads(terms)["total_max_minor"] for intent, terms in rows}
 
 
-def _kept(orders: Orders, prompt: str, wish: str) -> bool:
+def _is_kept(orders: Orders, prompt: str, wish: str) -> bool:
     """Whether what the person was told is still so."""
     record = orders.prompt(PromptId(prompt))
     if record is None:
@@ -125,6 +122,52 @@ def _kept(orders: Orders, prompt: str, wish: str) -> bool:
     return record.state == "declined"
 
 
-def _unsettled(intent: IntentRecord, world: World) -> bool:
-    """The offer's hold and the retries are long over for what is older than a day."""
-    return intent.state in _UNSETTLED and (world.now - intent.changed_at).days >= 1
+def _lost(world: World, books: Books) -> Iterator[str]:
+    yield from (f"reading lost: {key}" for key in sorted(world.acked - books.messages.keys()))
+    yield from (f"answer lost: prompt {prompt}" for prompt in books.unkept)
+    bought = world.bought()
+    for each in books.intents:
+        if each.state in _BOUGHT and Bought(each.merchant, each.merchant_order_id or "") not in bought:
+            yield f"intent {each.id} is {each.state} without an order"
+
+
+def _doubled(world: World, books: Books) -> Iterator[str]:
+    yield from (f"reading doubled: {key}" for key in _twice(books.messages.elements()))
+    yield from (f"ordered twice under {key}" for key in _twice(each.reference for each in world.bought().values()))
+    yield from (f"order {name}: its article was on its way already" for name in world.doubled_needs())
+
+
+def _unauthorised(world: World, books: Books) -> Iterator[str]:
+    """Orders that no intent stands for. One in doubt may stand for an order of its merchant and its quantity."""
+    named = books.named()
+    left = Counter((each.merchant, each.quantity) for each in books.intents if each.state in _IN_DOUBT)
+    for name, sold in world.bought().items():
+        if name in named:
+            if named[name].id not in books.limits_minor:
+                yield f"order {name}: the bridge has no signed terms for it"
+            continue
+        left[name.merchant, sold.quantity] -= 1
+        if left[name.merchant, sold.quantity] < 0:
+            yield f"order {name}: no intent stands for it"
+
+
+def _overcharged(world: World, books: Books) -> Iterator[str]:
+    named, bought = books.named(), world.bought()
+    for name in named.keys() & bought.keys():
+        limit_minor = books.limits_minor.get(named[name].id, 0)
+        if bought[name].total_minor > limit_minor:
+            yield f"order {name}: {bought[name].total_minor} is over {limit_minor}"
+
+
+def _others(world: World, books: Books) -> Iterator[str]:
+    for each in books.intents:
+        # The offer's hold and the retries are long over for what is older than a day.
+        if each.state in _UNSETTLED and (world.now - each.changed_at).days >= 1:
+            yield f"intent {each.id} has not settled: {each.state}"
+    yield from (f"a sound reading was kept apart: {row}" for row in books.apart)
+    if books.chain is not None:
+        yield f"the audit chain: {books.chain}"
+
+
+def _twice(keys: Iterable[Key] | Iterable[str]) -> list[Key | str]:
+    return [key for key, count in Counter[Key | str](keys).items() if count > 1]

@@ -31,6 +31,14 @@ class Bought(NamedTuple):
     order_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What the hub had acknowledged and answered at one moment."""
+
+    acked: set[tuple[str, str, int]]
+    told: dict[str, str]
+
+
 @dataclass
 class Fridge:
     """One appliance with one article in it. Readings leave `unacked` only when the hub has acknowledged them."""
@@ -78,6 +86,7 @@ class World:
     told: dict[str, str] = field(default_factory=dict)  # prompt -> what the page has said is done
     pressed: dict[str, str] = field(default_factory=dict)  # prompt -> what the person pressed, told or not
     age_turns: dict[Bought, int] = field(default_factory=dict)  # turns since an order was first seen
+    delivered_at: dict[Bought, datetime] = field(default_factory=dict)
     _receipts: dict[int, tuple[str, str, int]] = field(default_factory=dict)
     _receipt: int = 0
 
@@ -89,6 +98,26 @@ class World:
             fridge.packs = max(0.0, fridge.packs - fridge.use_per_turn * self.rng.uniform(0.5, 1.5))
             fridge.measure(self.now)
         return self.now
+
+    def doubled_needs(self) -> list[Bought]:
+        """Orders of an article that was on its way already."""
+        doubled = []
+        on_its_way: dict[str, Bought] = {}
+        for bought, sold in sorted(self.bought().items(), key=lambda each: each[1].at):
+            before = on_its_way.get(sold.sku)
+            if before is not None and self.delivered_at.get(before, self.now) > sold.at:
+                doubled.append(bought)
+            on_its_way[sold.sku] = bought
+        return doubled
+
+    def remembered(self) -> Memory:
+        """What the hub has promised so far."""
+        return Memory(acked=set(self.acked), told=dict(self.told))
+
+    def forget(self, since: Memory) -> None:
+        """The hub was put back: what it promised after that is gone with it, and nobody may hold it to it."""
+        self.acked, self.told = set(since.acked), dict(since.told)
+        self.pressed = {prompt: wish for prompt, wish in self.pressed.items() if prompt in self.told}
 
     def births(self) -> list[RawMessage]:
         """The retained birth of each device, as a broker gives it to a hub that has just come."""
@@ -150,6 +179,7 @@ class World:
                 progress[sold.order_id] = Progress.DELIVERED
                 fridge = next(each for each in self.fridges if each.sku == sold.sku)
                 fridge.packs += sold.quantity
+                self.delivered_at[bought] = self.now
 
     def _message(self, fridge: Fridge, kind: str, body: bytes, *, seq: int) -> RawMessage:
         self._receipt += 1

@@ -300,4 +300,5 @@ def _known(order: OrderRecord) -> KnownIntent:
         deliver_by=terms.deliver_by,
         state=order.state,
         accepted_at=order.accepted_at,
+        merchant_order_id=order.merchant_order_id,
     )
