@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.campaign.approvals.campaign import run
-from tests.campaign.bugs import Bug, planted
+from tests.campaign.bugs import Bug
 
 
 def test_no_forgery_is_taken_and_every_genuine_approval_is_taken_once(tmp_path: Path) -> None:
@@ -17,5 +17,4 @@ def test_no_forgery_is_taken_and_every_genuine_approval_is_taken_once(tmp_path: 
 
 def test_a_page_that_approves_on_get_is_caught(tmp_path: Path) -> None:
     """The harness can fail."""
-    with planted(Bug.GET_APPROVES):
-        assert run(200, seed=1, folder=tmp_path, bug=Bug.GET_APPROVES).unauthorised > 0
+    assert run(200, seed=1, folder=tmp_path, bug=Bug.GET_APPROVES).unauthorised > 0

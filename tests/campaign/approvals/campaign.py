@@ -11,7 +11,7 @@ from tests.campaign.approvals.bridge_side import BridgeSide
 from tests.campaign.approvals.home import furnished
 from tests.campaign.approvals.hub_side import HubSide
 from tests.campaign.approvals.tally import Tally
-from tests.campaign.bugs import Bug
+from tests.campaign.bugs import Bug, planted
 from tests.campaign.figures import Figures
 from tests.edge_agent.clock import ManualClock
 
@@ -23,7 +23,8 @@ def run(size: int, *, seed: int, folder: Path, bug: Bug | None = None) -> Figure
     tally = Tally(seed)
     logging.disable(logging.CRITICAL)
     try:
-        asyncio.run(_attack(size, tally=tally, rng=Random(seed), folder=folder))
+        with planted(bug):
+            asyncio.run(_attack(size, tally=tally, rng=Random(seed), folder=folder))
     finally:
         logging.disable(logging.NOTSET)
     return Figures(

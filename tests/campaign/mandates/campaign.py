@@ -14,7 +14,7 @@ from edge_agent.core.clock_trust import bounds_for
 from edge_agent.errors import StoreBusyError
 from edge_agent.ports import CrashPoint
 from tests.campaign.approvals.home import furnished
-from tests.campaign.bugs import Bug
+from tests.campaign.bugs import Bug, planted
 from tests.campaign.figures import Figures
 from tests.campaign.mandates.purse import Purse, Wall
 from tests.campaign.mandates.races import Races
@@ -55,7 +55,8 @@ def run(size: int, *, seed: int, folder: Path, bug: Bug | None = None) -> Figure
         homes = 0
         while purse.attempts < size and not (bug is not None and purse.faults):
             homes += 1
-            _live(folder / f"hub-{homes}.sqlite3", purse=purse, rng=rng, size=size)
+            with planted(bug):
+                _live(folder / f"hub-{homes}.sqlite3", purse=purse, rng=rng, size=size)
     finally:
         logging.disable(logging.NOTSET)
     return Figures(

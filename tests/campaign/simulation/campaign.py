@@ -13,7 +13,7 @@ from pathlib import Path
 from cloud_bridge.core.capability import MerchantClass
 from cloud_bridge.merchants.simulated_modes import MEETS, Mode
 from cloud_bridge.ports import CrashPoint
-from tests.campaign.bugs import Bug
+from tests.campaign.bugs import Bug, planted
 from tests.campaign.figures import Figures
 from tests.campaign.simulation.judge import FAULTS_MAX
 from tests.campaign.simulation.redirects import hosts_reached
@@ -33,7 +33,7 @@ def run(size: int, *, seed: int, folder: Path, bug: Bug | None = None) -> Figure
     faults: list[str] = []
     total = Counter[str]()
     size = size if bug is None else max(size, _ORDERS_WITH_BUG)
-    with _quiet():
+    with planted(bug), _quiet():
         strangers = asyncio.run(hosts_reached())
         faults += [f"an order was carried on to {host} by a redirect" for host in strangers]
         tally["redirects_refused"] += not strangers
