@@ -7,6 +7,7 @@ A program that is missing skips the test with the reason, except in CI (environm
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import signal
@@ -166,6 +167,16 @@ def mosquitto(folder: Path) -> Iterator[Broker]:
 
     with _running(make) as broker:
         yield broker
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _nothing_left_over() -> Iterator[None]:
+    """What a module dropped in mid-air ends with it: a finaliser inside somebody else's `ast.parse` would break that.
+
+    Source: CPython issue 106905 (SystemError: AST constructor recursion depth mismatch).
+    """
+    yield
+    gc.collect()
 
 
 @pytest.fixture
