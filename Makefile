@@ -59,7 +59,7 @@ screenshots: install-test
 drawings: install-test
 	$(BIN)/python -m tests.drawings docs/state-machines.md
 
-# Under 25 minutes on two cores; prints one JSON object, and says how it goes on standard error.
+# Sized for 25 minutes on two cores; prints one JSON object, and says how it goes on standard error.
 faults-quick: install-test
 	@$(BIN)/python -m tests.campaign quick
 

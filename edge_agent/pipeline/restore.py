@@ -67,7 +67,7 @@ class Restore:
     async def run_once(self) -> None:
         """Ask the bridge, and take over what only it knows.
 
-        Raises: BridgeUnreachableError; then nothing has changed.
+        Raises: BridgeUnreachableError; then nothing was taken over, though news of known orders may have been heard.
         """
         head, listed, is_whole = await self._ask()
         if self._compare(head, listed).unknown:

@@ -74,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.campaign", description="Fault campaigns of Restock.")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("list", help="print the names of the campaigns")
-    quick = commands.add_parser("quick", help="run every campaign and every planted bug, for under 25 minutes")
+    quick = commands.add_parser("quick", help="run every campaign and every planted bug, sized for 25 minutes")
     deep = commands.add_parser("deep", help="run everything for hours; goes on where it stopped")
     deep.add_argument("--record", type=Path, required=True, help="the file that keeps what is done")
     for tier in (quick, deep):
