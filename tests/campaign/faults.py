@@ -17,8 +17,8 @@ from tests.campaign.bugs import Bug
 from tests.campaign.conduct import Record, conduct
 from tests.campaign.tiers import Done, Piece, Share, caught, pieces, totals
 
-# Pieces of a few minutes at the most, so that the lanes end together. Sized by measured rates for 25 minutes on two cores: the bars
-# that this falls short of are reached by the deep tier, and docs/promises.md says which they are.
+# Pieces of a few minutes at the most, so that the lanes end together. Sized by measured rates for 25 minutes on two
+# cores: the bars that this falls short of are reached by the deep tier, and docs/promises.md says which they are.
 QUICK = (
     Share("processes", 300, 100),
     Share("kills", 2_000, 500),

@@ -1,7 +1,7 @@
 """What the two tiers run: which campaign, how much of it, in how many pieces. Pure.
 
-The quick tier is sized for 25 minutes on two cores. The deep tier is the same campaigns in pieces of the same kind, hundreds of
-them, each with a seed of its own, so that it can stop after any piece and go on later.
+The quick tier is sized for 25 minutes on two cores. The deep tier is the same campaigns in pieces of the same kind,
+hundreds of them, each with a seed of its own, so that it can stop after any piece and go on later.
 """
 
 from __future__ import annotations
