@@ -22,7 +22,7 @@ from cloud_bridge.ports import CrashPoint
 from cloud_bridge.store.database import Database
 from tests.campaign.bugs import Bug
 from tests.campaign.figures import Figures
-from tests.cloud_bridge.test_machine import Bridge
+from tests.cloud_bridge.machine import Bridge
 from tests.edge_agent.test_leave_machine import machine as run_leave_machine
 
 BRIDGE_SHARE = 0.2  # of all steps; one of the bridge's, over its real store, takes as long as several of the hub's
