@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import json
 import logging
+import signal
 import sys
 import tempfile
+import threading
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic
+from types import FrameType
 from typing import Protocol, cast
 
-from tests.campaign import faults
+from tests.campaign import chart, faults
 from tests.campaign.bugs import Bug
 from tests.campaign.figures import Figures
 
@@ -26,6 +30,7 @@ CAMPAIGNS = {
     "kills": "tests.campaign.kills.campaign",
     "orders": "tests.campaign.orders",
     "restores": "tests.campaign.restores",
+    "clones": "tests.campaign.clones",
     "processes": "tests.campaign.processes",
     "replicas": "tests.campaign.replicas",
     "simulation": "tests.campaign.simulation.campaign",
@@ -47,6 +52,8 @@ class Campaign(Protocol):
 def main(arguments: list[str] | None = None) -> int:
     """Parse, do, and say how it went."""
     options = _parser().parse_args(arguments)
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _leave)
     logging.basicConfig(level=logging.CRITICAL)  # the product logs every wound; the figures say what came of it
     match options.command:
         case "list":
@@ -56,9 +63,18 @@ def main(arguments: list[str] | None = None) -> int:
             return faults.quick(lanes=options.lanes)
         case "deep":
             return faults.deep(lanes=options.lanes, record=options.record)
+        case "chart":
+            result = json.loads(options.result.read_text(encoding="utf-8"))
+            options.picture.write_text(chart.drawn(result), encoding="utf-8")
+            return 0
     figures = run(options.name, options.size, seed=options.seed, bug=options.bug)
     print(figures.to_json() if options.json else _told(figures))
     return 0 if figures.holds else 1
+
+
+def _leave(number: int, _frame: FrameType | None) -> None:
+    """Leave by every block that is open, so that what it started ends, too."""
+    raise SystemExit(128 + number)
 
 
 def run(name: str, size: int, *, seed: int, bug: Bug | None = None) -> Figures:
@@ -79,6 +95,9 @@ def _parser() -> argparse.ArgumentParser:
     deep.add_argument("--record", type=Path, required=True, help="the file that keeps what is done")
     for tier in (quick, deep):
         tier.add_argument("--lanes", type=int, default=_LANES, help=f"processes side by side (default {_LANES})")
+    drawn = commands.add_parser("chart", help="draw the result of a tier")
+    drawn.add_argument("result", type=Path, help="the JSON object that the tier has printed")
+    drawn.add_argument("picture", type=Path, help="the SVG file to write")
     one = commands.add_parser("run", help="run one campaign")
     one.add_argument("name", choices=sorted(CAMPAIGNS))
     one.add_argument("--size", type=int, required=True, help="how much to do, in the campaign's own unit")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -12,7 +11,8 @@ from dataclasses import fields
 from pathlib import Path
 
 from tests.campaign.figures import Figures
-from tests.campaign.tiers import Done, Piece
+from tests.campaign.group import Groups
+from tests.campaign.tiers import Done, Pace, Piece
 
 ROOT = Path(__file__).parents[2]
 _PIECE_WITHIN_S = 3_600
@@ -21,28 +21,37 @@ _PIECE_WITHIN_S = 3_600
 _IN_MEMORY = {"TMPDIR": "/dev/shm"} if os.access("/dev/shm", os.W_OK) else {}
 
 
-def conduct(pieces: Sequence[Piece], *, lanes: int, tell: Callable[[str], None]) -> Iterator[Done]:
-    """Run all pieces, `lanes` at a time, and yield each result as it comes."""
-    with ThreadPoolExecutor(max_workers=lanes) as pool:
-        waiting = [pool.submit(run_piece, piece) for piece in pieces]
+def conduct(wanted: Sequence[Piece], *, lanes: int, tell: Callable[[str], None]) -> Iterator[Done]:
+    """Run all pieces in this order, `lanes` at a time, and yield each result as it comes.
+
+    However it ends, nothing that a piece has started goes on.
+    """
+    groups, left, pace = Groups(within_s=_PIECE_WITHIN_S), list(wanted), Pace()
+    pool = ThreadPoolExecutor(max_workers=lanes)
+    try:
+        waiting = [pool.submit(run_piece, piece, groups) for piece in wanted]
         for count, future in enumerate(as_completed(waiting), start=1):
             result = future.result()
-            tell(f"[{count}/{len(pieces)}] {_told(result)}")
+            left.remove(result.piece)
+            pace.note(result)
+            rest = f", about {pace.rest_s(left, lanes=lanes) / 60:.0f} min left" if left else ""
+            tell(f"[{count}/{len(wanted)}{rest}] {_told(result)}")
             yield result
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        groups.stop()
+        pool.shutdown()
 
 
-def run_piece(piece: Piece) -> Done:
-    """One piece in a process of its own."""
+def run_piece(piece: Piece, groups: Groups) -> Done:
+    """One piece in a process of its own, which takes everything with it that it has started."""
     command = [sys.executable, "-m", "tests.campaign", "run", piece.campaign, "--size", str(piece.size)]
     command += ["--seed", str(piece.seed), "--json", *(["--bug", piece.bug] if piece.bug is not None else [])]
-    try:
-        ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=_PIECE_WITHIN_S)
-    except subprocess.TimeoutExpired:
+    ended = groups.run(command, folder=ROOT, environment=_IN_MEMORY)
+    if ended.code not in {0, 1} or not ended.told.strip():
+        sys.stderr.write(ended.complained[-4_000:])
         return Done(piece, None)
-    if ended.returncode not in {0, 1} or not ended.stdout.strip():
-        sys.stderr.write(ended.stderr[-4_000:])
-        return Done(piece, None)
-    return Done(piece, read_figures(ended.stdout.splitlines()[-1]))
+    return Done(piece, read_figures(ended.told.splitlines()[-1]))
 
 
 def read_figures(text: str) -> Figures:

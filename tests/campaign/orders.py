@@ -15,9 +15,9 @@ from tests.campaign.kills.campaign import Count, figures, go_through, warm_up
 from tests.campaign.kills.setting import Course
 
 COURSE = Course(
-    name="orders", fridges=36, use_packs=(1.5, 4.0), turns=10, hours_a_turn=24, arrives_after_turns=2, deaths=0.5
+    name="orders", fridges=36, use_packs=(3.0, 6.0), turns=10, hours_a_turn=24, arrives_after_turns=2, deaths=0.5
 )
-_LIVES_A_HOME = 8
+_LIVES_A_HOME = 16
 
 
 def run(size: int, *, seed: int, folder: Path, bug: Bug | None = None) -> Figures:

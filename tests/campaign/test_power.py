@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from contextlib import closing
 from pathlib import Path
 from random import Random
 
@@ -11,14 +13,17 @@ import pytest
 from edge_agent.core.catalogue import Household
 from tests.campaign.bugs import Bug
 from tests.campaign.power import campaign, documents
+from tests.campaign.power.books import Books
+from tests.campaign.power.life import Life
 from tests.campaign.power.medium import SECTOR_BYTES, Loss, Medium, Rename, Sync, SyncFolder, Truncate, Write
+from tests.campaign.power.stores import Scene, Stores
 
 _OLD, _NEW = b"o" * 2 * SECTOR_BYTES, b"n" * 2 * SECTOR_BYTES
 
 
 def test_nothing_acknowledged_is_lost_when_the_power_goes(tmp_path: Path) -> None:
     """Short tier: at every step of a few lives, and of the recoveries after it, the store stands where it may stand."""
-    figures = campaign.run(1_000, seed=20, folder=tmp_path)
+    figures = campaign.run(1_000, seed=21, folder=tmp_path)
     assert figures.faults == ()
     assert figures.missed == ()
     assert figures.holds
@@ -29,6 +34,19 @@ def test_a_home_of_the_first_release_is_carried_over(tmp_path: Path) -> None:
     figures = campaign.run(300, seed=1, folder=tmp_path, offset=3)
     assert figures.faults == ()
     assert figures.covered["opening schema 1"]
+
+
+def test_lives_come_to_every_act(tmp_path: Path) -> None:
+    """What rarely can be done is done when it can: a few short lives have met everything, draws and cancels too."""
+    lived: Counter[str] = Counter()
+    for number in range(6):
+        stores = Stores.at(tmp_path / f"hub-{number}.sqlite3")
+        with closing(stores.connection):
+            stores.open()
+            life = Life(Scene(stores, Random(number), Books()), acknowledged=lambda: None, lived=lived)
+            for _ in range(25):
+                life.act()
+    assert {name for name in campaign.WANTED_LONG if not name.startswith("opening")} <= lived.keys()
 
 
 def test_the_same_seed_does_the_same_again(tmp_path: Path) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
+from unittest.mock import patch
 
 import pytest
+import rfc8785
 
 from cloud_bridge.core.order import (
     FOLLOWING,
@@ -25,13 +27,19 @@ from cloud_bridge.core.order import (
 )
 from cloud_bridge.core.outcome import Hint
 from cloud_bridge.errors import BridgeError
-from cloud_bridge.ports import OrderStore
+from cloud_bridge.ports import CrashPoint, OrderStore
 from cloud_bridge.store.database import Database
 from cloud_bridge.store.orders import SqlOrderStore
 from cloud_bridge.wire import OrderState
+from edge_agent.core import draw
+from edge_agent.core.intent import IntentRecord
+from edge_agent.ports import CrashPoint as HubCrashPoint
 from tests.campaign.bugs import Bug
 from tests.campaign.simulation.campaign import regression_seeds, run, wanted
+from tests.campaign.simulation.home import POINTS
+from tests.campaign.simulation.hub import Disk
 from tests.campaign.simulation.memory_orders import Books, MemoryOrders
+from tests.campaign.simulation.stand_in import dumps
 from tests.campaign.simulation.virtual import StuckError, virtual_loop
 from tests.campaign.simulation.world import live_through
 from tests.cloud_bridge.rig import HOUSEHOLD, HandClock, Signer, accept
@@ -65,6 +73,52 @@ def test_a_seed_is_one_world_for_ever() -> None:
 def test_a_planted_bug_is_caught(bug: Bug, tmp_path: Path) -> None:
     """The harness can fail. The rarer bugs are caught in their targeted runs."""
     assert run(1_500, seed=2, folder=tmp_path, bug=bug).faults
+
+
+def test_a_budget_that_nobody_looks_at_is_overdrawn_and_seen() -> None:
+    """The judge reckons what mandates paid by the merchants' ledgers, and not by the hub's."""
+    with patch.object(draw, "over_budget", lambda *_, **__: None):
+        faults = live_through(3, signs=False).faults
+    assert any(fault.startswith("I5") for fault in faults)
+
+
+def test_a_bridge_that_sends_for_two_hubs_is_seen() -> None:
+    """Two intents of one number, which the books refuse as long as they look at numbers."""
+
+    def take(books: Books, order: OrderRecord) -> OrderRecord:
+        books.numbers.clear()
+        return real(books, order)
+
+    real = Books.take
+    with patch.object(Books, "take", take):
+        faults = [fault for seed in range(31, 35) for fault in live_through(seed, signs=False, orders=240).faults]
+    assert any(fault.startswith("F8") for fault in faults)
+
+
+def test_a_revocation_that_is_not_heard_is_seen() -> None:
+    """What a revoked mandate has drawn and not sent stays in the outbox, and leaves."""
+
+    def unheard(disk: Disk, record: IntentRecord, *, at: datetime) -> IntentRecord:
+        del disk, at
+        return record
+
+    with patch.object(Disk, "take_back", unheard):
+        faults = [fault for seed in range(41, 45) for fault in live_through(seed, signs=False, orders=240).faults]
+    assert any(fault.startswith("I22") for fault in faults)
+
+
+def test_every_crash_point_of_the_hub_is_passed_or_lies_elsewhere() -> None:
+    """A point that is added must be passed here, or be named as one of sensors, disks and files."""
+    elsewhere = {"received", "inserted", "stored", "acknowledged", "forecast"}
+    elsewhere |= {"checkpointed", "migrating", "file_written", "file_renamed"}
+    assert {str(point) for point in HubCrashPoint} - elsewhere == {str(point) for point in POINTS}
+    assert {f"crash:{point}" for point in CrashPoint} <= set(wanted())
+
+
+@pytest.mark.parametrize("said", [{"b": 1, "a": 'é\u2028\x1f"\\/'}, {"x": [1, None, True]}, {"amount": 1035.0}, "text"])
+def test_the_stand_in_writes_what_the_library_writes(said: object) -> None:
+    """Canonical JSON of what hub and bridge sign."""
+    assert dumps(said) == rfc8785.dumps(said)
 
 
 def test_a_world_in_which_nothing_is_due_says_so() -> None:

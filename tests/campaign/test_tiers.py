@@ -9,7 +9,8 @@ import pytest
 from tests.campaign.bugs import Bug
 from tests.campaign.conduct import Record
 from tests.campaign.figures import Figures
-from tests.campaign.tiers import Done, Piece, Share, caught, pieces, totals
+from tests.campaign.table import table
+from tests.campaign.tiers import Done, Pace, Piece, Share, caught, expected_s, longest_first, pieces, totals
 
 PIECE = Piece("power", 100, 1)
 
@@ -91,3 +92,30 @@ def test_a_deep_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
     [kept] = record.results(wanted)
     assert kept.figures == figures(covered={"torn": 3}, faults=("x",))
     assert record.left(pieces([Share("power", 400, 200)])) == pieces([Share("power", 400, 200)])
+
+
+def test_the_longest_pieces_go_first() -> None:
+    """Then lanes that take them one by one end together; none is left out."""
+    wanted = [Piece("power", 100, 1), Piece("kills", 500, 1), Piece("power", 100, 1, Bug.NO_FENCE)]
+    assert longest_first(wanted) == [wanted[1], wanted[2], wanted[0]]
+
+
+def test_the_rest_is_told_at_the_pace_so_far() -> None:
+    """Where pieces take twice as long as expected, so will the others; no lane is faster than its longest piece."""
+    pace, long, short = Pace(), Piece("kills", 500, 1), Piece("power", 100, 2)
+    assert pace.rest_s([long, long], lanes=2) == pytest.approx(expected_s(long))
+    pace.note(Done(PIECE, figures(seconds=2 * expected_s(PIECE))))
+    pace.note(Done(PIECE, None))
+    assert pace.rest_s([long, short], lanes=2) == pytest.approx(2 * expected_s(long))
+    assert pace.rest_s([short, short], lanes=1) == pytest.approx(4 * expected_s(short))
+
+
+def test_the_table_tells_harm_doubt_and_what_was_missed_apart() -> None:
+    """One line a campaign, and no bound where something failed."""
+    sums = totals([
+        Done(PIECE, figures(done=3_000, in_doubt=2, parked=1, wanted=("a",))),
+        Done(Piece("kills", 10, 1), figures(lost=1, faults=("x",))),
+    ])  # fmt: skip
+    lines = [line.split() for line in table(sums, bars={"power": 100_000, "kills": None}).splitlines()]
+    assert lines[1] == ["power", "3,000", "100,000", "0", "2", "1", "1", "in", "1,000", "a"]
+    assert lines[2] == ["kills", "100", "-", "2", "0", "0", "-", "-"]

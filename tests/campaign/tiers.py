@@ -12,6 +12,15 @@ from dataclasses import dataclass
 from tests.campaign.bugs import Bug
 from tests.campaign.figures import Figures
 
+# Seconds of one unit, of a piece's start, and of a piece with a bug: measured on one of two cores. They decide the
+# order and the estimate, and nothing else.
+_UNIT_S = {
+    "processes": 1.0, "kills": 0.2, "orders": 0.06, "simulation": 0.003, "power": 0.002, "machine": 0.0018,
+    "approvals": 0.0006, "restores": 1.0, "mandates": 0.004, "replicas": 1.0, "disk": 0.12, "full": 0.25,
+}  # fmt: skip
+_START_S = 2.0
+_BUG_S = 20.0
+
 
 @dataclass(frozen=True, slots=True)
 class Piece:
@@ -30,11 +39,12 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """How much of one campaign a tier wants; `piece_size` of it at a time."""
+    """How much of one campaign a tier wants; `piece_size` of it at a time. `bar` is what is aimed at in the end."""
 
     campaign: str
     goal: int
     piece_size: int
+    bar: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +72,36 @@ def pieces(shares: Iterable[Share]) -> list[Piece]:
     return [row[turn] for turn in range(turns) for row in rows if turn < len(row)]
 
 
+def longest_first(wanted: Iterable[Piece]) -> list[Piece]:
+    """The same pieces in the order in which lanes that take them one by one end together."""
+    return sorted(wanted, key=expected_s, reverse=True)
+
+
+def expected_s(piece: Piece) -> float:
+    """How long a piece takes on a core of its own, by what was measured before."""
+    return _BUG_S if piece.bug is not None else _START_S + piece.size * _UNIT_S.get(piece.campaign, 1.0)
+
+
+class Pace:
+    """How much longer pieces take here and now than they were expected to."""
+
+    def __init__(self) -> None:
+        self._expected_s = 0.0
+        self._taken_s = 0.0
+
+    def note(self, result: Done) -> None:
+        """One piece has ended."""
+        if result.figures is not None:
+            self._expected_s += expected_s(result.piece)
+            self._taken_s += result.figures.seconds
+
+    def rest_s(self, left: Sequence[Piece], *, lanes: int) -> float:
+        """What the pieces without a result will take, the ones under way counted from their beginning."""
+        slowness = self._taken_s / self._expected_s if self._expected_s else 1.0
+        each = [expected_s(piece) * slowness for piece in left]
+        return max([sum(each) / lanes, *each])
+
+
 def _sizes(share: Share) -> list[int]:
     whole, rest = divmod(share.goal, share.piece_size)
     return [share.piece_size] * whole + ([rest] if rest else [])
@@ -85,10 +125,14 @@ class Total:
     missed: tuple[str, ...]
 
     @property
+    def harm(self) -> int:
+        """Everything that must not be, together."""
+        return self.lost + self.doubled + self.unauthorised + self.overcharged
+
+    @property
     def bound(self) -> float | None:
         """Upper bound of the failure rate, or None after a failure."""
-        harm = self.lost + self.doubled + self.unauthorised + self.overcharged
-        return None if harm or self.faults or not self.done else 3 / self.done
+        return None if self.harm or self.faults or not self.done else 3 / self.done
 
 
 def totals(results: Sequence[Done]) -> list[Total]:

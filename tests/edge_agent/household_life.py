@@ -123,8 +123,9 @@ class Life:
         self.armed: CrashPoint | None = None
         self.switch = PowerSwitch()
         self.start()
-        for name, role in PEOPLE.items():
-            self.leave.accounts.put_account(Account(name, role, "hash"))
+        if self.leave.accounts.account(next(iter(PEOPLE))) is None:  # nobody has lived here before
+            for name, role in PEOPLE.items():
+                self.leave.accounts.put_account(Account(name, role, "hash"))
 
     def start(self) -> None:
         """Open the store and wire everything anew."""
@@ -215,7 +216,7 @@ class Life:
         record, order = self.record(row.intent), self.outside.orders[row.intent]
         waits = record is not None and record.state is IntentState.APPROVED
         change = intents.step(record, order.state, at=self.now()) if waits and record is not None else None
-        self.orders.record_answer(row, change)
+        self.orders.record_answer(row, change, taken=True)
 
     def record(self, intent: str) -> IntentRecord | None:
         """An intent as the hub has it."""

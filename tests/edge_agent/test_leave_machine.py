@@ -7,10 +7,11 @@ the hand-over is whole or nothing, I15 what has ended stays ended, I22 a revoked
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 import hypothesis
 from hypothesis import HealthCheck, Phase, settings
@@ -24,6 +25,7 @@ from hypothesis.stateful import (
 )
 
 from edge_agent.core import intent as intents
+from edge_agent.core.authority import AuthorityRow
 from edge_agent.core.catalogue import Item, Preferences
 from edge_agent.core.intent import IntentRecord, IntentState
 from edge_agent.core.messages import IntentId, MandateId, PromptId
@@ -73,11 +75,14 @@ class LeaveMachine(Laws, RuleBasedStateMachine):
     """The rules are what people, time, the bridge and power cuts do; the invariants are the laws."""
 
     tally = Tally()
+    furnished: ClassVar[Path]  # a home where nothing has happened yet, copied for every example
 
     def __init__(self) -> None:
         super().__init__()
-        self.folder = tempfile.TemporaryDirectory(prefix="restock-leave-", dir=_MEMORY if _MEMORY.is_dir() else None)
+        self.folder = _folder()
+        shutil.copytree(self.furnished, self.folder.name, dirs_exist_ok=True)
         self.life = Life(Path(self.folder.name), seed=7)
+        self.verified: dict[str, AuthorityRow] = {}
         self.acknowledged: dict[IntentId, PromptId] = {}
         self.used: list[tuple[PromptId, str]] = []
         self.revoked: dict[MandateId, frozenset[str]] = {}
@@ -343,13 +348,20 @@ def machine(steps: int, seed: int) -> Tally:
     """
     tally = Tally()
     round_number = 0
-    while tally.steps < steps:
-        examples = max(1, (steps - tally.steps) // STEPS_AN_EXAMPLE)
-        factory = type("SeededLeaveMachine", (LeaveMachine,), {"tally": tally})
-        hypothesis.seed(seed * 1_000 + round_number)(factory)
-        run_state_machine_as_test(factory, settings=_settings(examples))
-        round_number += 1
+    with _folder() as furnished:
+        Life(Path(furnished), seed=7).stop()
+        while tally.steps < steps:
+            examples = max(1, (steps - tally.steps) // STEPS_AN_EXAMPLE)
+            its_own = {"tally": tally, "furnished": Path(furnished)}
+            factory = type("SeededLeaveMachine", (LeaveMachine,), its_own)
+            hypothesis.seed(seed * 1_000 + round_number)(factory)
+            run_state_machine_as_test(factory, settings=_settings(examples))
+            round_number += 1
     return tally
+
+
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="restock-leave-", dir=_MEMORY if _MEMORY.is_dir() else None)
 
 
 def _settings(examples: int) -> settings:

@@ -19,7 +19,9 @@ from tests.campaign.power.recording import Moment, Recorder, compared
 from tests.campaign.power.stores import Scene, Stores
 from tests.campaign.power.vfs import mounted
 
-_TOLD = frozenset({"StoreFailedError", "StoreCorruptError", "OSError"})  # OSError: of the household's file
+_TOLD = frozenset(  # OSError: of the household's file
+    {"StoreFailedError", "StoreUnreadableError", "StoreCorruptError", "StoreMalformedError", "OSError"}
+)
 
 
 def good_life(seed: int, *, acts: int, folder: Path) -> list[Moment]:

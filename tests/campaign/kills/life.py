@@ -11,14 +11,14 @@ import asyncio
 import functools
 import os
 import signal
-from collections.abc import Sequence
-from contextlib import AsyncExitStack, suppress
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack, chdir, suppress
 from dataclasses import dataclass
 from enum import StrEnum
+from http import HTTPStatus
 from multiprocessing.connection import Connection as Pipe
 from pathlib import Path
-
-import httpx
+from urllib.parse import urlsplit
 
 from cloud_bridge import app as bridge_app
 from cloud_bridge.config import BridgeConfig
@@ -43,7 +43,8 @@ from edge_agent.core.prompt import PromptState
 from edge_agent.core.registry import Registry
 from edge_agent.errors import RetryLaterError
 from edge_agent.pipeline.ingest import Ingest
-from tests.campaign.kills.pipe import DistantMerchant, ask
+from tests.campaign.kills.in_process import Browser, InProcess, call
+from tests.campaign.kills.pipe import Call, DistantMerchant, ask
 from tests.campaign.kills.setting import BRIDGE_URL, COOKIE, CSRF, PAGE_URL, Clock
 from tests.campaign.kills.world import HOME
 
@@ -58,39 +59,58 @@ _LIMITS = Limits(clock_skew_max_s=604_800.0)  # a home whose power fails every f
 class Plan:
     """How a life ends: at the `nth` passing of `point` (of the hub or the bridge), or after `turns`.
 
-    `armed_after` is the number of turns that go by before the point can kill.
+    `armed_after` is the number of turns that go by before the point can kill. A life that has lived its turns goes on
+    for one more where `any_nth` is not 0, and ends at the passing of that number, whichever point it is of.
     """
 
     point: str | None
     nth: int
     turns: int
     armed_after: int = 0
+    any_nth: int = 0
 
 
 class Fate:
-    """Kills the process at the planned passing of the planned point, as the plug does: nothing is flushed or closed."""
+    """Kills the process at the planned passing of the planned point, as the plug does: nothing is flushed or closed.
 
-    def __init__(self, plan: Plan) -> None:
+    `last_words` takes the point's name to the world, which outlives the process.
+    """
+
+    def __init__(self, plan: Plan, *, last_words: Callable[[str], None]) -> None:
         self._plan = plan
+        self._last_words = last_words
         self._passed = 0
+        self._passed_any = 0
         self.turns = 0
 
     def __call__(self, point: StrEnum) -> None:
         """A crash point was reached."""
-        armed = self.turns >= self._plan.armed_after
-        if armed and f"{type(point).__module__}.{point}" == self._plan.point:
+        name = point_name(point)
+        if self.turns >= self._plan.armed_after and name == self._plan.point:
             self._passed += 1
-            if self._passed == self._plan.nth:
-                os.kill(os.getpid(), signal.SIGKILL)
+        if self.turns >= self._plan.turns:
+            self._passed_any += 1
+        if self._passed == self._plan.nth > 0 or self._passed_any == self._plan.any_nth > 0:
+            self._last_words(name)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def point_name(point: StrEnum) -> str:
+    """A point of hub or bridge, by a name that is its own."""
+    return f"{type(point).__module__}.{point}"
 
 
 def live(pipe: Pipe, folder: Path, *, hub: HubConfig, bridge: BridgeConfig, plan: Plan) -> None:
-    """Live, and be killed or come to the end of the plan."""
-    asyncio.run(_live(pipe, folder, hub=hub, bridge=bridge, plan=plan))
+    """Live, and be killed or come to the end of the plan.
+
+    A bridge's file has the same name in each home, so that its statements are compiled once, before the first fork.
+    """
+    with chdir(folder):
+        asyncio.run(_live(pipe, folder, hub=hub, bridge=bridge, plan=plan))
 
 
 async def _live(pipe: Pipe, folder: Path, *, hub: HubConfig, bridge: BridgeConfig, plan: Plan) -> None:
-    fate, clock = Fate(plan), Clock(ask(pipe, "now"))
+    fate, clock = Fate(plan, last_words=lambda point: pipe.send(Call("dies", (point,)))), Clock(ask(pipe, "now"))
     async with AsyncExitStack() as stack:
         desk = await _bridge(pipe, stack, folder, config=bridge, clock=clock, fate=fate)
         store = stack.enter_context(open_store(folder, hub, wall=clock, ticks_s=clock.ticks_s, crash_hook=fate))
@@ -102,15 +122,15 @@ async def _live(pipe: Pipe, folder: Path, *, hub: HubConfig, bridge: BridgeConfi
             household=HOME,
             url=BRIDGE_URL,
             timeout_s=10,
-            transport=httpx.ASGITransport(app=desk.app),
+            transport=InProcess(desk.app),
             crash_hook=fate,
         )
         await stack.enter_async_context(egress)
         tasks = household_side._wire(hub, store, readings, key=key, egress=egress, ledger=ledger, crash_hook=fate)
-        page = await stack.enter_async_context(_browser(tasks))
+        page = Browser(tasks.pages, PAGE_URL, COOKIE)
         ingest = _ingest(pipe, readings, clock=store.clock, fate=fate)
         home = Home(pipe=pipe, clock=clock, ingest=ingest, tasks=tasks, page=page, desk=desk)
-        for fate.turns in range(plan.turns):
+        for fate.turns in range(plan.turns + (plan.any_nth > 0)):
             await home.turn()
 
 
@@ -122,7 +142,7 @@ class Home:
     clock: Clock
     ingest: Ingest
     tasks: household_side.Tasks
-    page: httpx.AsyncClient
+    page: Browser
     desk: bridge_app.Bridge
 
     async def turn(self) -> None:
@@ -154,23 +174,26 @@ class Home:
             await self.tasks._follow()
 
     async def _webhooks(self) -> None:
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app=self.desk.app), base_url=BRIDGE_URL) as client:
-            for merchant, order_id in ask(self.pipe, "webhooks"):
-                await client.post(f"/webhooks/{merchant}", content=order_id)
+        headers = [(b"host", urlsplit(BRIDGE_URL).netloc.encode("ascii"))]
+        for merchant, order_id in ask(self.pipe, "webhooks"):
+            url = f"{BRIDGE_URL}/webhooks/{merchant}"
+            await call(self.desk.app, "POST", url, headers=headers, body=order_id.encode("ascii"))
 
     async def _settle(self, intent: IntentRecord) -> None:
         """The person looks at the merchant's own pages, and says what is there."""
         intents = self.tasks.orders.intents(live=False, limit=_INTENTS_MAX)
         known = [each.merchant_order_id for each in intents if each.merchant == intent.merchant]
-        found, order_id = ask(self.pipe, "look", intent.merchant, intent.item, known)
+        seen = ask(self.pipe, "look", intent.merchant, intent.item, known)
+        if seen is None:
+            return
+        found, order_id = seen
         form = {"csrf": CSRF, "found": "there" if found else "not_there", "merchant_order_id": order_id or ""}
         await self.page.post(f"/orders/{intent.id}/settle", data=form)
 
     async def _answer(self, prompt: str, terms_hash: str) -> None:
         wish = ask(self.pipe, "wish", prompt)
         form = {"csrf": CSRF, "terms_hash": terms_hash, "reason": "not_now"}
-        answer = await self.page.post(f"/prompts/{prompt}/{wish}", data=form)
-        if answer.status_code == httpx.codes.SEE_OTHER:
+        if await self.page.post(f"/prompts/{prompt}/{wish}", data=form) == HTTPStatus.SEE_OTHER:
             ask(self.pipe, "told", prompt, wish)
 
 
@@ -225,12 +248,6 @@ def _registry() -> Registry:
 def prepare() -> None:
     """Load what every life reads and none changes, before the first is forked."""
     _registry()
-
-
-def _browser(tasks: household_side.Tasks) -> httpx.AsyncClient:
-    return httpx.AsyncClient(
-        transport=httpx.ASGITransport(app=tasks.pages), base_url=PAGE_URL, cookies=COOKIE, trust_env=False
-    )
 
 
 class DistantInbox:

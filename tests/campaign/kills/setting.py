@@ -40,7 +40,7 @@ class Course:
     """How life goes in a home: how many appliances, how fast they run low, how long a process lives, how often it dies.
 
     Units: `use_packs` a turn, least and most; `turns` a life; `arrives_after_turns` from order to goods; `deaths` is
-    the share of lives that are killed.
+    the share of lives that are killed; with `all_die`, one that does not come to its point is killed at another.
     """
 
     name: str
@@ -50,6 +50,7 @@ class Course:
     hours_a_turn: int
     arrives_after_turns: int
     deaths: float
+    all_die: bool = False
 
 
 @dataclass
@@ -124,7 +125,7 @@ def set_up(folder: Path, fridges: list[Fridge]) -> BridgeConfig:
         pass  # migrated
     return BridgeConfig(
         households=(HouseholdConfig(id=HOME, public_key=key.public_key_base64()),),
-        store=StoreConfig(url=f"sqlite:///{folder / BRIDGE_STORE}"),
+        store=StoreConfig(url=f"sqlite:///{BRIDGE_STORE}"),  # of the folder in which a life is at home
         worker=WorkerConfig(parallel=16),
     )
 

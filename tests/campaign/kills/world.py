@@ -155,9 +155,14 @@ class World:
         bought = list(self.bought())
         return self.rng.choices(bought, k=2) if bought and self.rng.random() < 0.5 else []
 
-    def look(self, merchant: str, item: str, known: Collection[str | None]) -> tuple[bool, str | None]:
-        """What a person finds on the merchant's own pages for an order that nobody could tell about."""
-        sku = next(each.sku for each in self.fridges if item == each.item)
+    def look(self, merchant: str, item: str, known: Collection[str | None]) -> tuple[bool, str | None] | None:
+        """What a person finds on the merchant's own pages for an order that nobody could tell about.
+
+        None where the hub does not know what article it is of: then the person leaves it as it is.
+        """
+        sku = next((each.sku for each in self.fridges if item == each.item), None)
+        if sku is None:
+            return None
         for sold in reversed(self.merchants[merchant].ledger):
             if sold.sku == sku and sold.order_id not in known:
                 return True, sold.order_id

@@ -22,7 +22,7 @@ from tests.campaign.power.documents import losses
 from tests.campaign.power.homes import home_of_schema_1
 from tests.campaign.power.life import Life
 from tests.campaign.power.medium import Image, Loss, Medium, contents
-from tests.campaign.power.recording import Moment, Recorder, Recording, judge
+from tests.campaign.power.recording import Moment, Recorder, Recording, is_one_of, judge
 from tests.campaign.power.stores import OPENING, Scene, Stores
 from tests.campaign.power.vfs import PowerVfs, mounted
 
@@ -41,7 +41,7 @@ _WANTED = (
 )  # fmt: skip
 # What a longer run meets by and by.
 _LONG_RUN = 10_000
-_WANTED_LONG = (
+WANTED_LONG = (
     "answered", "approval", "attempt", "birth", "cancel", "cancel_answered", "claim", "clock_jump", "decline", "draw",
     "endorsement", "login_failed", "mandate", "mandate_change", "message_out", "opening an empty disk",
     "opening schema 1", "policy", "prices", "prompt", "readings", "sign_in", "sign_out", "snooze", "status", "wake",
@@ -56,6 +56,7 @@ class _Tally:
     faults_max: int
     seen: set[int] = field(default_factory=set)
     covered: Counter[str] = field(default_factory=Counter)
+    lived: Counter[str] = field(default_factory=Counter)  # acts of lives that are cut
     faults: list[str] = field(default_factory=list)
 
     @property
@@ -96,7 +97,7 @@ def run(size: int, *, seed: int, folder: Path, bug: Bug | None = None, offset: i
         lost=tally.found("lost"),
         doubled=tally.found("doubled"),
         covered=dict(sorted(tally.covered.items())),
-        wanted=(*_WANTED, *_WANTED_LONG) if size >= _LONG_RUN else _WANTED,
+        wanted=(*_WANTED, *WANTED_LONG) if size >= _LONG_RUN else _WANTED,
         faults=tuple(tally.faults),
     )
 
@@ -120,7 +121,8 @@ class _Round:
         self._rng = rng
         self._tally = tally
         self._where = where
-        self._stood: dict[int, Moment] = {}
+        self._stood: dict[int, Moment] = {}  # by the fingerprint of a disk
+        self._judged: dict[int, Moment] = {}  # by the fingerprint of a database
 
     def run(self, home: str) -> None:
         """Live, and lose power at every step of it."""
@@ -137,7 +139,7 @@ class _Round:
     def _explore(self, image: Image, books: Books, *, depth: int, home: str) -> None:
         """Go on from an image, and cut that life at every step; from some of what is left, go on again."""
         recorder = Recorder(self._vfs, image, path=self._path)
-        self._live(recorder, books.copy(), acts=_ACTS[depth])
+        self._live(recorder, books.copy(), acts=_ACTS[depth], lived=self._tally.lived)
         recording, further = recorder.recording, []
         store = recording.files_of(self._path)
         for step, loss, left in self._losses(recording, draws=_DRAWS[depth]):
@@ -156,13 +158,13 @@ class _Round:
         for left, told in self._rng.sample(further, min(len(further), _FURTHER[depth])):
             self._explore(left, told, depth=depth + 1, home="what was left")
 
-    def _live(self, recorder: Recorder, books: Books, *, acts: int) -> None:
+    def _live(self, recorder: Recorder, books: Books, *, acts: int, lived: Counter[str] | None = None) -> None:
         """Open, do so many things, and close."""
         stores = Stores.at(self._path)
         with closing(stores.connection):
             recorder.note(stores.open, stores=stores, books=books)
             self._shorten_log(stores)
-            life = Life(Scene(stores, self._rng, books), acknowledged=recorder.acknowledged)
+            life = Life(Scene(stores, self._rng, books), acknowledged=recorder.acknowledged, lived=lived)
             for _ in range(acts):
                 recorder.note(life.act, stores=stores, books=books)
             recorder.end("close", stores.connection.close)
@@ -186,9 +188,9 @@ class _Round:
         """The moment where an image stands, None when it is wrong; and whether it was met for the first time."""
         digest = contents(left)
         known = self._stood.get(digest)
-        if known is not None and any(known.state == moment.state for moment in standing):
+        if known is not None and is_one_of(known, standing):
             return known, False
-        moment, faults = judge(self._vfs, left, path=self._path, standing=standing)
+        moment, faults = judge(self._vfs, left, path=self._path, standing=standing, judged=self._judged)
         self._tally.faults += [f"{where}: {fault}" for fault in faults]
         if moment is not None:
             self._stood[digest] = moment

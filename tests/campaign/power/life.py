@@ -6,6 +6,7 @@ outside the store. To follow the store when it learns something new: add an act,
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from datetime import timedelta
 from hashlib import sha256
@@ -36,13 +37,18 @@ Act = tuple[str, Callable[[], None]]
 _FRIDGE = DeviceId("fridge")
 _GROUP_MAX = 4
 _AUDIT_ROWS_MAX = 30
+_SHARE_AT_RANDOM = 0.5
 
 
 class Life:
-    """Goes on for as long as it is asked to; `acknowledged` is called when a device is told to forget."""
+    """Goes on for as long as it is asked to; `acknowledged` is called when a device is told to forget.
 
-    def __init__(self, scene: Scene, *, acknowledged: Callable[[], None]) -> None:
+    With `lived`, which counts what other lives have done, every other act is the rarest one that can be done now.
+    """
+
+    def __init__(self, scene: Scene, *, acknowledged: Callable[[], None], lived: Counter[str] | None = None) -> None:
         self._scene = scene
+        self._lived = lived
         self._parts = (
             OrderLife(scene),
             LeaveLife(scene),
@@ -52,11 +58,18 @@ class Life:
 
     def act(self) -> str:
         """Do one thing that can be done now; returns its name."""
-        acts = [act for part in self._parts for act in part.possible()]
-        name, act = self._scene.rng.choice(acts)
+        name, act = self._chosen([act for part in self._parts for act in part.possible()])
         act()
+        if self._lived is not None:
+            self._lived[name] += 1
         self._scene.stores.clock.advance(seconds=self._scene.rng.randint(1, 900))
         return name
+
+    def _chosen(self, acts: Sequence[Act]) -> Act:
+        lived = self._lived
+        if lived is None or self._scene.rng.random() < _SHARE_AT_RANDOM:
+            return self._scene.rng.choice(acts)
+        return min(acts, key=lambda act: lived[act[0]])
 
 
 class _PeopleLife:

@@ -113,17 +113,41 @@ def state_of(stores: Stores) -> State:
     return {**rows, "what would be sent": waiting}
 
 
-def judge(vfs: PowerVfs, image: Image, *, path: Path, standing: Sequence[Moment]) -> tuple[Moment | None, list[str]]:
-    """Reopen an image with the real stores: the moment where it stands, or what is wrong. Nothing of it is kept."""
+def judge(
+    vfs: PowerVfs, image: Image, *, path: Path, standing: Sequence[Moment], judged: dict[int, Moment]
+) -> tuple[Moment | None, list[str]]:
+    """Reopen an image with the real stores: the moment where it stands, or what is wrong. Nothing of it is kept.
+
+    Many disks are recovered to the same database. Its pages are read after each opening, and all of `compared` follows
+    from them: `judged` keeps which pages were found good, and for which moment.
+    """
     vfs.disk = Disk(image)
     stores = Stores.at(path)
     try:
         stores.open()
-        return compared(stores, standing)
+        return _judged_by_pages(stores, standing, judged)
     except (HubError, apsw.Error, ValueError) as exc:
         return None, [f"unusable: {exc}"]
     finally:
         _dropped(stores.connection)
+
+
+def _judged_by_pages(
+    stores: Stores, standing: Sequence[Moment], judged: dict[int, Moment]
+) -> tuple[Moment | None, list[str]]:
+    pages = hash(stores.connection.db.serialize("main"))
+    known = judged.get(pages)
+    if known is not None and is_one_of(known, standing):
+        return known, []
+    moment, faults = compared(stores, standing)
+    if moment is not None:
+        judged[pages] = moment
+    return moment, faults
+
+
+def is_one_of(known: Moment, standing: Sequence[Moment]) -> bool:
+    """Whether a store that stands at this moment stands where it may."""
+    return any(known is moment or known.state == moment.state for moment in standing)
 
 
 def compared(stores: Stores, standing: Sequence[Moment]) -> tuple[Moment | None, list[str]]:
