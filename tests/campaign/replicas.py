@@ -1,4 +1,4 @@
-"""Three bridges on one PostgreSQL, killed, put to sleep past their lease, and wrongly declared dead.
+"""Three bridges on one PostgreSQL, killed, put to sleep past their lease, and declared dead while they only nap.
 
 One unit is one order, handed in over HTTP at whichever replica answers. The merchant is a process of its own that knows
 no idempotency key: whoever asks twice buys twice. Its ledger judges, and the table of orders says what the bridges
@@ -13,7 +13,7 @@ import random
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -32,15 +32,16 @@ from tests.cloud_bridge.postgres import PostgresProcess, installed
 from tests.cloud_bridge.rig import Signer
 from tests.cloud_bridge.sample_merchant import free_port
 
-WANTED = ("killed", "stopped", "declared dead", "answer lost")
+WANTED = ("killed", "stopped", "napped", "declared dead", "answer lost")
 _REPLICAS = 3
 _HOUSEHOLDS = 5
-_LEASE_S = 2.0
+_LEASE_S = 6.0
+_NAP_S = 2.0  # long enough to be declared dead and replaced, and a step may still go on after it
 _ASLEEP_S = (_LEASE_S + 1.0, 10.0)  # the longer one outlasts the proof that there is no order, too
-_ODDS = 0.12
+_ODDS, _NAP_ODDS = 0.05, 0.5
 _CUT_EVERY_S = 0.4
-_POSTS_AT_ONCE = 8
-_QUIET_WITHIN_S = 90.0
+_POSTS_AT_ONCE, _PAUSE_S = 4, 1.5  # a stream of orders, so that some are met at every moment of an injury
+_INJURED_WITHIN_S, _QUIET_WITHIN_S = 15.0, 90.0
 _OPEN = {OrderState.HELD, OrderState.SENDING, OrderState.UNKNOWN, OrderState.NOT_PLACED}
 _DOUBT = {OrderState.UNKNOWN, OrderState.PARKED}
 
@@ -82,6 +83,8 @@ async def _injure(size: int, *, seed: int, folder: Path, bug: Bug | None, server
         keys={each.household: each.public_key.hex() for each in signers},
         lease_s=_LEASE_S,
         odds=_ODDS,
+        nap_odds=_NAP_ODDS,
+        nap_s=_NAP_S,
         log=str(folder / "injuries"),
         quiet=str(folder / "quiet"),
         bug=bug,
@@ -93,9 +96,10 @@ async def _injure(size: int, *, seed: int, folder: Path, bug: Bug | None, server
         await ready(replicas)
         cutting = asyncio.create_task(declare_dead(connection, every_s=_CUT_EVERY_S, cut=done.cut))
         await _buy(size, signers=signers, ports=[each.port for each in replicas], rng=rng, done=done)
+        await _wait_until_none_is(connection, {OrderState.HELD}, within_s=_INJURED_WITHIN_S)
         cutting.cancel()
         await asyncio.to_thread(Path(setting.quiet).touch)
-        await _wait_until_quiet(connection)
+        await _wait_until_none_is(connection, _OPEN, within_s=_QUIET_WITHIN_S)
         tending.cancel()
         done.believed = _believed(connection)
     done.sales = [json.loads(line) for line in _lines(ledger)]
@@ -116,6 +120,7 @@ async def _buy(size: int, *, signers: Sequence[Signer], ports: list[int], rng: r
         intent = signer.intent(hold_s=0, offer_expires_at=datetime.now(UTC) + timedelta(hours=1))
         async with turns:
             taken = await post(intent, signer, ports=ports, rng=rng)
+            await asyncio.sleep(_PAUSE_S)
         (done.accepted if taken else done.refused).append(intent)
 
     async with asyncio.TaskGroup() as group:
@@ -123,10 +128,12 @@ async def _buy(size: int, *, signers: Sequence[Signer], ports: list[int], rng: r
             group.create_task(buy(number))
 
 
-async def _wait_until_quiet(connection: psycopg.Connection[tuple[object, ...]]) -> None:
-    deadline = asyncio.get_running_loop().time() + _QUIET_WITHIN_S
+async def _wait_until_none_is(
+    connection: psycopg.Connection[tuple[object, ...]], states: Collection[OrderState], *, within_s: float
+) -> None:
+    deadline = asyncio.get_running_loop().time() + within_s
     while asyncio.get_running_loop().time() < deadline:
-        if not any(state in _OPEN for _, _, state in _believed(connection)):
+        if not any(state in states for _, _, state in _believed(connection)):
             return
         await asyncio.sleep(0.2)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -147,13 +147,20 @@ class LeaveHome:
 
 
 @contextmanager
-def furnished(path: Path, *, rng: Random, clock: Clock, crash_hook: CrashHook = no_crash) -> Iterator[LeaveHome]:
-    """A home with a person of each role, who share one password; `path` is the store's file."""
+def furnished(
+    path: Path,
+    *,
+    rng: Random,
+    clock: Clock,
+    crash_hook: CrashHook = no_crash,
+    connect: Callable[[Path], Connection] = Connection,
+) -> Iterator[LeaveHome]:
+    """A home with a person of each role, who share one password; `path` is the store's file, opened by `connect`."""
     kitchen, passwords = Kitchen(), Argon2Passwords(memory_kib=8, passes=1)
     key = HouseholdKey(
         key=Ed25519PrivateKey.from_private_bytes(rng.randbytes(32)), secret=HouseholdSecret(rng.randbytes(32))
     )
-    with Connection(path) as connection:
+    with connect(path) as connection:
         orders = Orders(connection, crash_hook=crash_hook)
         leave = wire_leave(
             Home(household="home-1", hub="hub-1"),

@@ -16,6 +16,7 @@ from edge_agent.ports import CrashPoint
 from tests.campaign.approvals.home import furnished
 from tests.campaign.bugs import Bug, planted
 from tests.campaign.figures import Figures
+from tests.campaign.mandates import rivals
 from tests.campaign.mandates.purse import Purse, Wall
 from tests.campaign.mandates.races import Races
 from tests.campaign.mandates.revoking import Revoking
@@ -41,9 +42,18 @@ WANTED = (
     "revoked:on_the_wire",
     "revoked:between_sends",
     "revoked:before_answer",
+    "revoked:unanswered",
+    "held_back",
+    "races",
+    "rivals:drawn",
+    "rivals:mandate_refused",
+    "rivals:revoked",
+    "rivals:shared",
+    "rivals:in_the_book",
+    "rivals:sent_again",
 )
 _DRAWS_WITH_BUG = 2_000  # at the most, until a planted bug shows
-_MANDATES_A_HOME = 60  # then a new home: a store has room for a hundred live ones
+_MANDATES_A_HOME = 12  # then a race between processes, and a new home
 
 
 def run(size: int, *, seed: int, folder: Path, bug: Bug | None = None) -> Figures:
@@ -57,6 +67,9 @@ def run(size: int, *, seed: int, folder: Path, bug: Bug | None = None) -> Figure
             homes += 1
             with planted(bug):
                 _live(folder / f"hub-{homes}.sqlite3", purse=purse, rng=rng, size=size)
+                if purse.attempts < size or homes == 1:
+                    purse.add(rivals.run(folder / f"race-{homes}", seed=seed * 1_000 + homes))
+                    purse.met["races"] += 1
     finally:
         logging.disable(logging.NOTSET)
     return Figures(

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from edge_agent.core.draw import Usage
 from edge_agent.core.mandate import MandateTerms
 from tests.campaign.mandates.almanac import began_on
+from tests.campaign.mandates.judging import Verdict
 
 _FAULTS_MAX = 20
 
@@ -90,6 +91,15 @@ class Purse:
         if most is not None and usage.occurrences > most:
             self.unauthorised += 1
             self.fault(f"mandate {terms.id}: {usage.occurrences} orders of {most}")
+
+    def add(self, verdict: Verdict) -> None:
+        """What a race between processes came to."""
+        self.attempts += verdict.draws
+        self.unauthorised += verdict.unauthorised
+        self.overdrawn += verdict.overdrawn
+        self.met.update(verdict.met)
+        for what in verdict.faults:
+            self.fault(what)
 
     def fault(self, what: str) -> None:
         """Something that must not be."""

@@ -1,6 +1,7 @@
 """Revocations at every point of a send: once one is acknowledged, nothing more leaves the home for that mandate.
 
-The one request that is on the wire by then may be answered; it is reported, and no other one follows.
+The one request that is on the wire by then may be answered; it is reported, and no other one follows: neither a first
+one, nor one that goes again because nobody answered.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from tests.campaign.approvals.home import LeaveHome
 from tests.campaign.mandates.purse import Purse, Wall
 from tests.campaign.mandates.races import OWNER, Races
 
-POINTS = ("before_send", "on_the_wire", "between_sends", "before_answer")
+POINTS = ("before_send", "on_the_wire", "between_sends", "before_answer", "unanswered")
 
 
 @dataclass(slots=True)
@@ -61,7 +62,8 @@ class Revoking:
             try:
                 await client.drain(check=lambda: None)
             except BridgeUnreachableError:
-                continue
+                if point == "unanswered":
+                    egress.revoke()
 
     def _revoke(self, record: MandateRecord) -> None:
         self.home.leave.mandates.revoke(record.id, by=OWNER)
@@ -87,7 +89,8 @@ class _Gate:
         self._record = record
         self._point = point
         self._mine = 0
-        self._under_way: set[str] = set()  # what had left, or was about to, when the person revoked
+        self._sent: set[str] = set()
+        self._may_leave: set[str] = set()  # what was about to leave for the first time when the person revoked
 
     async def send(self, purpose: Purpose, target: str, *, body: bytes = b"") -> Answer:
         """One request; the bridge takes it."""
@@ -96,13 +99,15 @@ class _Gate:
         intent = str(json.loads(body)["terms"]["intent_id"])
         drawn = self._revoking.purse.draws.get(intent)
         mine = drawn is not None and drawn.mandate == self._record.id
-        if drawn is not None and drawn.mandate in self._revoking.purse.revoked and intent not in self._under_way:
+        if drawn is not None and drawn.mandate in self._revoking.purse.revoked and intent not in self._may_leave:
             self._revoking.purse.unauthorised += 1
             self._revoking.purse.fault(f"intent {intent} left the home after its mandate was revoked")
+        self._may_leave.discard(intent)
+        self._sent.add(intent)
         self._mine += mine
         if mine and self._point == "on_the_wire":
-            self._revoke()
-        if mine and self._point == "before_answer" and self._mine == 2:
+            self.revoke()
+        if mine and self._point == "unanswered":
             raise BridgeUnreachableError("no answer")
         receipt = {"intent_id": intent, "state": "held", "accepted_at": self._revoking.home.clock.now().isoformat()}
         return Answer(200, json.dumps(receipt).encode())
@@ -115,9 +120,14 @@ class _Gate:
             "before_answer": CrashPoint.REPLY_READ,
         }
         if acts.get(self._point) is point and (self._mine or self._point == "before_send"):
-            self._revoke()
+            self.revoke()
 
-    def _revoke(self) -> None:
+    def revoke(self) -> None:
+        """The person revokes; from here on only what is being sent for the first time at this moment may leave."""
         if self._record.id not in self._revoking.purse.revoked:
-            self._under_way |= self._revoking.claimed()
+            draws, mine = self._revoking.purse.draws, self._record.id
+            claimed = {intent for intent in self._revoking.claimed() if draws[intent].mandate == mine}
+            if self._point == "before_send":
+                self._may_leave = claimed - self._sent
+            self._revoking.purse.met["held_back"] += len(claimed & self._sent)
             self._revoking.revoke_at(self._record, self._point)

@@ -1,4 +1,8 @@
-"""One bridge as a process that kills or stops itself at crash points, until a file says that all is quiet.
+"""One bridge as a process that kills, stops or delays itself at crash points, until a file says that all is quiet.
+
+It naps where an order is priced and nothing is recorded of an attempt yet, for less than its lease: the lease is cut in
+the database meanwhile, another bridge goes on, and nothing but the fence in the store keeps the sleeper from buying,
+too. A longer sleep proves less, since a step that has outlasted its share of the lease is dropped before it can send.
 
 python -m tests.campaign.replica.process SETTING_FILE PORT SEED
 """
@@ -12,7 +16,9 @@ import os
 import random
 import signal
 import sys
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,19 +39,23 @@ from tests.campaign.bugs import Bug, planted
 from tests.campaign.replica.connector import LedgerMerchant
 from tests.cloud_bridge.rig import MERCHANT
 
-# A sleeper is the harder case, and comes twice as often.
-_KINDS = (("killed", signal.SIGKILL), ("stopped", signal.SIGSTOP), ("stopped", signal.SIGSTOP))
+_KINDS = (("killed", signal.SIGKILL), ("stopped", signal.SIGSTOP))
+_NAPS_AT = frozenset({CrashPoint.QUOTED, CrashPoint.SESSION_SAVED})
+_AWAKE_BETWEEN_S = 0.3
+_SPARED_S = 1.5  # after a nap: what the sleeper does next is what the nap was for
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What all replicas of a run share. `odds` are those of an injury at one crash point."""
+    """What all replicas of a run share. `odds` are those of an injury at one crash point, `nap_odds` those of a nap."""
 
     store_url: str
     merchant_port: int
     keys: Mapping[str, str]
     lease_s: float
     odds: float
+    nap_odds: float
+    nap_s: float
     log: str
     quiet: str
     bug: Bug | None
@@ -67,16 +77,37 @@ class Injuries:
     def __init__(self, setting: Setting, *, seed: int) -> None:
         self._rng = random.Random(seed)
         self._odds = setting.odds
+        self._nap_odds = setting.nap_odds
+        self._nap_s = setting.nap_s
         self._quiet = Path(setting.quiet)
+        self._spared_until_s = 0.0
+        self._naps = Path(f"{setting.quiet}-naps")
         self._log_fd = os.open(setting.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
     def __call__(self, point: CrashPoint) -> None:
-        """Die, sleep, or go on."""
-        if self._rng.random() >= self._odds or self._quiet.exists():
+        """Die, sleep, nap, or go on."""
+        drawn = self._rng.random()
+        if self._quiet.exists() or time.monotonic() < self._spared_until_s:
             return
-        kind, number = self._rng.choice(_KINDS)
+        if drawn < self._odds:
+            kind, number = self._rng.choice(_KINDS)
+            self._tell(kind, point)
+            os.kill(os.getpid(), number)
+        elif point in _NAPS_AT and drawn < self._odds + self._nap_odds and self._others_are_awake():
+            self._tell("napped", point)
+            time.sleep(self._nap_s)
+            self._spared_until_s = time.monotonic() + _SPARED_S
+
+    def _others_are_awake(self) -> bool:
+        """A nap counts for something only while others go on: they take turns, and this one takes it."""
+        with suppress(FileNotFoundError):
+            if time.time() < self._naps.stat().st_mtime + self._nap_s + _AWAKE_BETWEEN_S:
+                return False
+        self._naps.touch()
+        return True
+
+    def _tell(self, kind: str, point: CrashPoint) -> None:
         os.write(self._log_fd, f"{kind} {point}\n".encode())
-        os.kill(os.getpid(), number)
 
 
 async def serve(setting: Setting, *, port: int, seed: int) -> None:

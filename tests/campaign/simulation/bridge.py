@@ -1,20 +1,23 @@
 """The bridge's processes: one or two replicas over the same books, each of which dies and comes back.
 
-Real: intake, worker, tracker and rounds. A process dies at a named crash point, at any transaction, or because it is
-killed from outside in the middle of any await; what was durable stays.
+Real: intake, worker, tracker, rounds and the door for webhooks. A process dies at a named crash point, at any
+transaction, or because it is killed from outside in the middle of any await; what was durable stays.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from starlette.requests import Request
+
+from cloud_bridge.api.webhooks import MerchantDoor
 from cloud_bridge.config import TrackingConfig, WorkerConfig
 from cloud_bridge.core.order import FOLLOWING, PLACING
+from cloud_bridge.errors import NotAuthenticError
 from cloud_bridge.intake import Intake
-from cloud_bridge.ports import CrashPoint, HouseholdKeys, Merchant
+from cloud_bridge.ports import CrashPoint, Delivery, HouseholdKeys, Merchant
 from cloud_bridge.rounds import Beat, Rounds
 from cloud_bridge.tracking import Tracker
 from cloud_bridge.worker import Worker
@@ -28,9 +31,17 @@ from tests.campaign.simulation.weather import Weather
 from tests.campaign.simulation.wire import Desk
 
 DOWN_MAX_S = 300.0
-_CHANCES = {CrashPoint.FOLLOWED: 0.004, CrashPoint.SETTLED: 0.2}  # of dying there: passed very often, and seldom
+# Of dying there, where it is passed very often, or seldom.
+_CHANCES = {
+    CrashPoint.FOLLOWED: 0.004,
+    CrashPoint.SETTLED: 0.6,
+    CrashPoint.CLOSED: 0.3,
+    CrashPoint.WEBHOOK_READ: 0.1,
+    CrashPoint.WEBHOOK_KEPT: 0.1,
+}
 _CONFIG = WorkerConfig(poll_s=3_600.0, parallel=8)
-_TRACKING = TrackingConfig(poll_s=43_200.0)
+_TRACKING = TrackingConfig(poll_s=4 * 3_600.0)  # shorter than the calm at the end: nothing may need a webhook
+WEBHOOK_SEAL = b"sealed"  # what stands for a merchant's signature
 
 
 @dataclass(slots=True)
@@ -52,6 +63,7 @@ class Replica:
 
     site: Site
     desk: Desk | None = None
+    merchant_door: MerchantDoor | None = None
     task: asyncio.Task[None] | None = None
     life: Life = field(default_factory=Life)
 
@@ -70,14 +82,15 @@ class Replica:
             except asyncio.CancelledError:
                 if not self.life.is_over:
                     raise  # the world ends
-            self.desk = None
+            self.desk = self.merchant_door = None
             weather.tally["bridge_deaths"] += 1
             await asyncio.sleep(weather.between(0.5, DOWN_MAX_S if weather.is_rough() else 5.0))
 
     def kill(self) -> None:
         """End the process from outside, wherever it is."""
         if self.desk is not None and self.task is not None:
-            self.desk, self.life.is_over = None, True
+            self.desk = self.merchant_door = None
+            self.life.is_over = True
             self.task.cancel()
 
     def _crash(self, point: CrashPoint) -> None:
@@ -88,7 +101,8 @@ class Replica:
 
     async def _give_way(self) -> None:
         weather = self.site.weather
-        self.life.check()
+        if self.life.is_over:
+            raise Died
         if not weather.is_rough():
             return
         if weather.strikes(0.08, "store:slow"):
@@ -128,7 +142,17 @@ class Replica:
         rounds = [Rounds(beat, store=store, clock=site.clock, config=_CONFIG) for beat in beats]
         await store.resume(now=site.clock.now())
         intake = Intake(store, keys=site.keys, merchants=merchants, clock=site.clock, bell=place, crash=self._crash)
-        self.desk = Desk(intake, store)
+        self.desk = Desk(intake, store, site.clock, site.judge)
+        self.merchant_door = MerchantDoor(
+            merchants=merchants,
+            verifiers=dict.fromkeys(merchants, Sealed()),
+            store=store,
+            clock=site.clock,
+            followed=follow,
+            profile=lambda *_: None,
+            public_url="https://bridge.example",
+            crash=self._crash,
+        )
         stop = asyncio.Event()
         async with asyncio.TaskGroup() as group:
             for each in rounds:
@@ -150,15 +174,41 @@ class Front:
         replica = self.weather.rng.choice(self.replicas)
         if replica.desk is None:
             raise BridgeUnreachableError("nobody answers")
-        with _dying_unheard(replica):
+        try:
             return await replica.desk.answer(method, path, body, household)
+        except Died as exc:  # and takes its other work with it, and the asker hears nothing
+            replica.kill()
+            raise BridgeUnreachableError("the connection was cut") from exc
+
+    async def webhook(self, merchant: str, ident: str, body: bytes, *, seal: bytes) -> bool:
+        """Have one replica take a webhook; False where nobody did."""
+        replica = self.weather.rng.choice(self.replicas)
+        if replica.merchant_door is None:
+            return False
+        headers = [(b"webhook-id", ident.encode()), (b"seal", seal)]
+        scope = {"type": "http", "method": "POST", "path": f"/webhooks/{merchant}", "query_string": b""}
+        request = Request(scope | {"headers": headers, "path_params": {"merchant": merchant}}, _whole(body))
+        try:
+            await replica.merchant_door._take_webhook(request)
+        except Died:
+            replica.kill()
+            return False
+        except NotAuthenticError:
+            self.weather.tally["webhook:forged_refused"] += 1
+        return True
 
 
-@contextmanager
-def _dying_unheard(replica: Replica) -> Iterator[None]:
-    """A process that dies over a request takes its other work with it, and the asker hears nothing."""
-    try:
-        yield
-    except Died as exc:
-        replica.kill()
-        raise BridgeUnreachableError("the connection was cut") from exc
+class Sealed:
+    """Fulfils `ports.WebhookVerifier`: a word stands for the signature. Forged signatures have tests of their own."""
+
+    async def check(self, delivery: Delivery) -> None:
+        """Accept a delivery. Raises: NotAuthenticError."""
+        if delivery.headers.get("seal") != WEBHOOK_SEAL.decode():
+            raise NotAuthenticError("this merchant did not send it")
+
+
+def _whole(body: bytes) -> Callable[[], Awaitable[dict[str, object]]]:
+    async def receive() -> dict[str, object]:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receive

@@ -15,6 +15,7 @@ from cloud_bridge.merchants.simulated_modes import MEETS, Mode
 from cloud_bridge.ports import CrashPoint
 from tests.campaign.bugs import Bug, planted
 from tests.campaign.figures import Figures
+from tests.campaign.simulation.home import POINTS
 from tests.campaign.simulation.judge import FAULTS_MAX
 from tests.campaign.simulation.redirects import hosts_reached
 from tests.campaign.simulation.stand_in import REAL_EVERY
@@ -23,8 +24,10 @@ from tests.campaign.simulation.world import ORDERS, Verdict, live_through
 SEEDS_FILE = Path(__file__).with_name("seeds.txt")
 _SEEDS_APART = 1_000_000  # worlds of two runs do not overlap
 _ORDERS_WITH_BUG = 12_000  # at the most, until a planted bug shows
-_WEBHOOKS = frozenset({CrashPoint.WEBHOOK_READ, CrashPoint.WEBHOOK_KEPT})  # the whole-process campaign sends those
-_HUB_POINTS = ("ask", "asked", "answer_checked", "answer_stored", "outbox_claimed", "reply_read", "reply_stored")
+_WEBHOOKS = ("lost", "late", "twice", "lying", "forged_refused", "taken", "all_lost")
+_DRAWS = ("mandate_over_budget", "mandate_outside_range", "mandate_merchant_class", "mandate_missing")
+_HUBS = ("restored", "to_take_over", "taken_over", "not_asked_again", "cloned", "forked", "overtaken", "thawed")
+_LEAVE = ("drawn", "mandate_paused", "mandate_revoked")
 
 
 def run(size: int, *, seed: int, folder: Path, bug: Bug | None = None) -> Figures:
@@ -63,12 +66,15 @@ def run(size: int, *, seed: int, folder: Path, bug: Bug | None = None) -> Figure
 
 def wanted() -> tuple[str, ...]:
     """What a run must have met: every crash point, class and mode, deaths of both sides, and doubt."""
-    points = [f"crash:{point}" for point in CrashPoint if point not in _WEBHOOKS]
-    hub = [f"crash:hub_{point}" for point in _HUB_POINTS]
+    points = [f"crash:{point}" for point in CrashPoint]
+    hub = [*(f"crash:hub_{point}" for point in POINTS), "crash:hub_store"]
     modes = sorted({f"mode:{mode}" for modes in MEETS.values() for mode in modes} | {f"mode:{Mode.KEY_PRUNED}"})
     classes = [f"class:{each}" for each in MerchantClass]
     met = ["in_doubt", "parked", "settled", "cancelled", "killed_bridge", "killed_hub", "paused", "redirects_refused"]
-    return (*points, *hub, *modes, *classes, *met, "bridge_clock_jump", "hub_clock_jump")
+    webhooks = [f"webhook:{each}" for each in _WEBHOOKS]
+    draws = [f"draw_refused:{each}" for each in _DRAWS]
+    clocks = ["bridge_clock_jump", "hub_clock_jump"]
+    return (*points, *hub, *modes, *classes, *met, *webhooks, *draws, *_HUBS, *_LEAVE, *clocks)
 
 
 def regression_seeds() -> list[int]:

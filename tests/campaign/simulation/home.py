@@ -1,77 +1,100 @@
-"""One household: its hub, which dies and comes back, and the robot that answers what the hub asks.
+"""One household's hub: a process that dies and comes back over its disk, which may be put back from a backup.
 
-The robot reckons the ceiling of each offer by itself, in whole numbers, and writes down what it clicked and what it
-was answered before anything else happens.
+Real: the hand-over, the outbox's client, the comparison with the bridge's head, the recorder of statuses, what follows
+an order, the desk of mandates, and the rules of prompts, intents, mandates and draws. `drain` is in the order in which
+`household_side` has it: compare where that is due, then send, and compare again after every failure.
 """
 
 from __future__ import annotations
 
 import asyncio
-import base64
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from datetime import timedelta
-from functools import partial
-from typing import cast
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, cast
 
-import rfc8785
-
-from cloud_bridge.wire import PATH_CANCEL, PATH_SETTLE, CancelReceipt, Settlement, Verdict
 from edge_agent.adapters.bridge import BridgeClient
-from edge_agent.adapters.egress import Egress, Purpose
+from edge_agent.adapters.egress import Egress
 from edge_agent.adapters.store.merchants import Merchants
 from edge_agent.adapters.store.orders import Orders
-from edge_agent.core import prompt as prompts
-from edge_agent.core import terms as offers
-from edge_agent.core.catalogue import Binding, Item, Preferences, Product
-from edge_agent.core.intent import IntentState
-from edge_agent.core.messages import ItemId, Price, PromptId, Propose
-from edge_agent.core.prompt import DeclineReason, PromptEvent, PromptRecord, PromptState
-from edge_agent.core.terms import Terms, terms_hash
-from edge_agent.errors import BridgeUnreachableError, RefusedError
+from edge_agent.core.draw import DrawRequest
+from edge_agent.core.prompt import PromptChange
+from edge_agent.core.terms import Terms
+from edge_agent.errors import FailClosedError, RetryLaterError, SendsStoppedError
+from edge_agent.pipeline.afterwards import Afterwards
+from edge_agent.pipeline.hand_over import HandOver
+from edge_agent.pipeline.hand_over import Home as Names
+from edge_agent.pipeline.mandates import MandateDesk
+from edge_agent.pipeline.restore import Restore
 from edge_agent.pipeline.status import StatusRecorder
-from edge_agent.ports import Signer
+from edge_agent.ports import CrashPoint, Signer
 from tests.campaign.simulation.bridge import Front
-from tests.campaign.simulation.hub import Answering, Tables
-from tests.campaign.simulation.judge import Judge, Leave, Need
-from tests.campaign.simulation.virtual import Died, JumpyClock, Life, VirtualLoop
+from tests.campaign.simulation.hub import Disk, Tables
+from tests.campaign.simulation.judge import Judge
+from tests.campaign.simulation.leave import HandoverTables, HubClock, Larder, MandateTables, People
+from tests.campaign.simulation.purse import Leave
+from tests.campaign.simulation.virtual import Died, JumpyClock, Life, VirtualLoop, wait
 from tests.campaign.simulation.weather import Weather
 from tests.campaign.simulation.wire import Wire
 
-TOLERANCE_PERCENT = 5
-PREFERENCES = Preferences(price_tolerance=TOLERANCE_PERCENT / 100, hold_s=120)
-_HUB_DOWN_MAX_S = 600.0
-_WAITING = frozenset({IntentState.APPROVED, IntentState.HELD, IntentState.SENDING, IntentState.UNKNOWN})
+HUB = "hub"
+# What of `edge_agent.ports.CrashPoint` a simulated hub passes; the other points lie in sensors, disks and files.
+POINTS = (
+    CrashPoint.PROMPTED,
+    CrashPoint.ANSWER_RECEIVED,
+    CrashPoint.ANSWER_CHECKED,
+    CrashPoint.ANSWER_STORED,
+    CrashPoint.OUTBOX_CLAIMED,
+    CrashPoint.SENT,
+    CrashPoint.REPLY_READ,
+    CrashPoint.REPLY_STORED,
+    CrashPoint.REVOKE_RECEIVED,
+    CrashPoint.PERIOD_ROLLED,
+)
+_CHANCES = {CrashPoint.REVOKE_RECEIVED: 0.3, CrashPoint.PERIOD_ROLLED: 0.3}  # of dying there: passed seldom
+_DOWN_MAX_S = 600.0
 
 
 @dataclass(slots=True)
 class Home:
-    """Hub and robot of one household."""
+    """The hub of one household. `reckon` is how the household itself counts what is about to be signed for it."""
 
     name: str
     loop: VirtualLoop
     weather: Weather
-    clock: JumpyClock
+    wall: JumpyClock
     judge: Judge
     front: Front
     signer: Signer
     new_id: Callable[[], str]
-    tables: Tables = field(init=False)
+    larder: Larder
+    reckon: Callable[[Terms], Leave]
+    disk: Disk = field(default_factory=Disk)
     life: Life = field(default_factory=Life)
     wake: asyncio.Event = field(default_factory=asyncio.Event)
-    wire: Wire = field(init=False)
+    clock: HubClock = field(init=False)
+    tables: Tables = field(init=False)
+    bridge: BridgeClient = field(init=False)
+    restore: Restore = field(init=False)
+    status: StatusRecorder = field(init=False)
+    hand_over: HandOver = field(init=False)
+    afterwards: Afterwards = field(init=False)
+    mandates: MandateTables = field(init=False)
+    desk: MandateDesk = field(init=False)
+    follow_at_s: float = 0.0
     is_up: bool = False
+    is_retired: bool = False
+    is_clone: bool = False
+    is_unaware: bool = False  # put back, and not yet compared with the bridge
+    gave: list[str] = field(default_factory=list)  # intents of this hub, in the order in which leave was given
     task: asyncio.Task[None] | None = None
 
     def __post_init__(self) -> None:
-        self.tables = Tables(self._gate)
+        self.clock = HubClock(self.wall, self.loop)
         self._boot()
-
-    # the hub
 
     async def run(self) -> None:
         """Live, die, be started again, until the world ends."""
-        while True:
+        while not self.is_retired:
             self._boot()
             try:
                 await self._serve()
@@ -82,7 +105,7 @@ class Home:
                     raise  # the world ends
             self.is_up = False
             self.weather.tally["hub_deaths"] += 1
-            await asyncio.sleep(self.weather.between(1, _HUB_DOWN_MAX_S if self.weather.is_rough() else 10))
+            await asyncio.sleep(self.weather.between(1, _DOWN_MAX_S if self.weather.is_rough() else 10))
 
     def kill(self) -> None:
         """Pull the plug, wherever it is."""
@@ -90,209 +113,141 @@ class Home:
             self.is_up, self.life.is_over = False, True
             self.task.cancel()
 
-    def _boot(self) -> None:
-        self.life, self.wake = Life(), asyncio.Event()
-        self.tables = self.tables.copy(gate=self._gate)
-        self.wire = Wire(self.loop, self.weather, self.front, self.name, self.life, self.judge)
-        self.is_up = True
-
-    def _gate(self, name: str) -> None:
-        self.life.check()
-        self.weather.tally[f"passed:hub_{name}"] += 1
-        if self.weather.strikes(0.01, f"crash:hub_{name}"):
-            self.life.end()
-
-    async def _serve(self) -> None:
-        tables = cast("Orders", self.tables)
-        bridge = BridgeClient(
-            egress=cast("Egress", self.wire),
-            orders=tables,
-            merchants=cast("Merchants", None),  # nothing here asks for prices
-            clock=self.clock,
-            hear_time=lambda _: None,
-        )
-        status = StatusRecorder(bridge=bridge, orders=tables)
-        while True:
-            self.wake.clear()
-            for turn in (partial(bridge.drain, check=_safe), status.run_once):
-                try:
-                    await turn()
-                except BridgeUnreachableError:
-                    self.weather.tally["hub:bridge_unreachable"] += 1
-            try:
-                async with asyncio.timeout(self._pause_s()):
-                    await self.wake.wait()
-            except TimeoutError:
-                continue
-
-    def _pause_s(self) -> float:
-        if self.tables.rows:
-            return self.weather.between(30, 240)
-        waiting = any(record.state in _WAITING for record in self.tables.records.values())
-        return self.weather.between(120, 900) if waiting else self.weather.between(3_600, 10_800)
-
-    # the robot
-
-    async def answer(self, need: Need) -> None:
-        """Be asked for one need, and answer as people do."""
-        await asyncio.sleep(max(0.0, need.at_s - self.loop.time()))
-        prompt = await self._until_done(lambda: self._ask(need))
-        if prompt is None:
-            return
-        mood = self.weather.rng.random()
-        if mood < 0.06:
-            await self._until_done(lambda: self._decline(prompt))
-            return
-        leave = await self._approve(prompt, need)
-        if leave is None:
-            return
-        if mood < 0.16:
-            await self._approve(prompt, need)  # once more, from a page that was left open
-        if mood > 0.90:
-            await asyncio.sleep(self.weather.between(0, 240))
-            await self._cancel(leave)
-
-    async def _approve(self, prompt: PromptRecord, need: Need) -> Leave | None:
-        answering = Answering(self.tables, self.clock, self.signer, self.name, self.new_id)
-        leaves: list[Leave] = []
-
-        def before(terms: Terms) -> None:
-            leave = _leave(terms, prompt, need)
-            self.judge.signed(leave, ceiling_minor=terms.total_max_minor)
-            known = self.judge.leaves.get(need.sku)
-            if known is None or not known.seen:
-                leaves.append(leave)
-                self.judge.clicked(leave)
-
-        for _ in range(20):
-            answering = replace(answering, tables=self.tables)
-            try:
-                self._must_be_up()
-                intent = answering.approve(prompt.id, terms_hash=prompt.terms_hash, by="owner", before=before)
-            except Died:
-                self.kill()
-                await asyncio.sleep(self.weather.between(5, 60))
-            except RefusedError:
-                return self._found(prompt)
-            else:
-                self.judge.saw(intent.id)
-                self.wake.set()
-                return leaves[-1]
-        return None
-
-    def _found(self, prompt: PromptRecord) -> Leave | None:
-        """The page says that it was answered already: then the order that it shows is an answer, too."""
-        intent = next((each for each in self.tables.records.values() if each.prompt == prompt.id), None)
-        if intent is None:
-            return None
-        self.judge.saw(intent.id)
-        return self.judge.leave_of(intent.id)
-
-    async def _cancel(self, leave: Leave) -> None:
-        try:
-            path = PATH_CANCEL.format(intent_id=leave.intent)
-            answer = await self.wire.send(Purpose.CANCEL, path)
-        except (BridgeUnreachableError, Died):
-            return
-        readable = answer.status_code == 200 and answer.body.startswith(b"{")
-        if readable and CancelReceipt.model_validate_json(answer.body).cancelled:
-            self.weather.tally["cancelled"] += 1
-            self.judge.saw_cancelled(leave.intent)
-
-    async def settle(self, intent: str, *, order_id: str | None) -> None:
-        """A person has looked at the merchant's, and says whether the order is there."""
-        verdict = Verdict(
-            intent_id=intent,
-            household=self.name,
-            found=order_id is not None,
-            merchant_order_id=order_id,
-            said_at=self.clock.now(),
-            nonce=self.new_id(),
-        )
-        signed = rfc8785.dumps(verdict.model_dump(mode="json"))
-        settlement = Settlement(verdict=verdict, signature=base64.b64encode(self.signer.sign(signed)).decode())
-        path = PATH_SETTLE.format(intent_id=intent)
-        try:
-            await self.wire.send(Purpose.SETTLE, path, body=settlement.model_dump_json().encode())
-        except (BridgeUnreachableError, Died):
-            return
-        self.weather.tally["settled"] += 1
+    def ask_for_news(self) -> None:
+        """Now, and not when it would be time."""
+        self.follow_at_s = 0.0
         self.wake.set()
 
-    async def _until_done(self, act: Callable[[], PromptRecord | None]) -> PromptRecord | None:
-        for _ in range(20):
-            try:
-                self._must_be_up()
-                return act()
-            except Died:
-                self.kill()
-                await asyncio.sleep(self.weather.between(5, 60))
-            except RefusedError:
-                return None
-        return None
+    def put_back(self, disk: Disk) -> list[str]:
+        """Pull the plug, and start from this disk; answers with the intents that it does not know."""
+        self.kill()
+        self.disk, self.is_unaware = disk, True
+        return [intent for intent in self.gave if intent not in disk.records]
 
-    def _must_be_up(self) -> None:
-        if not self.is_up:
-            raise Died
+    def crash(self, point: CrashPoint) -> None:
+        """A named place between two durable steps."""
+        self.life.check()
+        self.weather.tally[f"passed:hub_{point}"] += 1
+        if self.weather.strikes(_CHANCES.get(point, 0.02), f"crash:hub_{point}"):
+            self.life.end()
 
-    def _ask(self, need: Need) -> PromptRecord:
-        now = self.clock.now()
-        price = Price(
-            ItemId(need.sku), need.merchant, need.sku, need.price_minor, need.delivery_minor, "USD", True, now
+    def _boot(self) -> None:
+        self.life, self.wake = Life(), asyncio.Event()
+        self.clock.resume(self.disk.high_water)
+        self.tables = Tables(self.disk, self._gate, self.crash, self._hands_over)
+        self.mandates = MandateTables(self.disk, self._gate, self.crash)
+        orders: Any = self.tables
+        handovers = HandoverTables(self.disk, self._gate)
+        names, people = Names(household=self.name, hub=HUB), cast("Any", People())
+        wire = Wire(self.loop, self.weather, self.front, self.name, self.life, self.judge, self.crash, self.is_clone)
+        self.bridge = BridgeClient(
+            egress=cast("Egress", wire),
+            orders=cast("Orders", orders),
+            merchants=cast("Merchants", None),  # nothing here asks for prices
+            clock=self.clock,
+            hear_time=self.clock.hear,
+            crash_hook=self.crash,
         )
-        propose = Propose(ItemId(need.sku), need.packs, now + timedelta(days=1), 2.0, ())
-        offer = offers.offer_for(_item(need), price, propose, preferences=PREFERENCES, now=now)
-        record = PromptRecord(
-            id=PromptId(self.new_id()),
-            item=ItemId(need.sku),
-            state=PromptState.OPEN,
-            version=1,
-            offer=offer,
-            terms_hash=terms_hash(offer),
-            days_of_cover=2.0,
-            order_by=now + timedelta(days=1),
-            reasons=(),
-            created_at=now,
-            changed_at=now,
+        self.status = StatusRecorder(bridge=self.bridge, orders=orders)
+        self.restore = Restore(
+            hub=HUB,
+            bridge=self.bridge,
+            handovers=handovers,
+            mandates=self.mandates,
+            household=cast("Any", self.larder),
+            status=self.status,
+            clock=self.clock,
         )
-        self.tables.add_prompt(record)
-        return record
-
-    def _decline(self, prompt: PromptRecord) -> None:
-        change = prompts.step(
-            prompt, PromptEvent.DECLINE, now=self.clock.now(), by="owner", decline_reason=DeclineReason.NOT_NOW
+        self.hand_over = HandOver(home=names, orders=orders, signer=self.signer, new_id=self.new_id, wake=self.wake.set)
+        self.afterwards = Afterwards(
+            household=self.name,
+            clock=self.clock,
+            orders=orders,
+            accounts=people,
+            bridge=self.bridge,
+            signer=self.signer,
+            new_id=self.new_id,
         )
-        self.tables.change_prompt(change)
+        self.desk = MandateDesk(
+            home=names,
+            clock=self.clock,
+            mandates=self.mandates,
+            accounts=people,
+            policies=people,
+            signer=self.signer,
+            new_id=self.new_id,
+        )
+        self.is_up = not self.is_retired
 
+    def _gate(self) -> None:
+        """Before and after each transaction."""
+        self.life.check()
+        self.disk.high_water = self.clock.now()
+        if self.weather.strikes(0.002, "crash:hub_store"):
+            self.life.end()
 
-def _safe() -> None:
-    """Nothing is wrong with the hub's chain, clock and signatures; what follows when it is has tests of its own."""
+    def _hands_over(self, terms: Terms, change: PromptChange, draw: DrawRequest | None) -> None:
+        """The household's log comes first: what it gives leave for, by its own reckoning."""
+        del change
+        leave = self.reckon(terms)
+        leave.mandate, leave.is_cloned = None if draw is None else draw.mandate, self.is_clone
+        self.judge.gave(leave, ceiling_minor=terms.total_max_minor, hub_now=self.clock.now())
+        self.gave.append(leave.intent)
+        if self.is_unaware:
+            self.judge.needs_asked_anew.add(leave.sku)
 
+    async def _serve(self) -> None:
+        """Drain when an approval wakes it, and now and then; ask for news in a time of its own."""
+        self.follow_at_s = 0.0
+        while True:
+            self.wake.clear()
+            await self._take_turn(self._drain)
+            if self.loop.at_s >= self.follow_at_s:
+                await self._take_turn(self._follow)
+                self.follow_at_s = self.loop.at_s + self._pause_s()
+            pause_s = self.follow_at_s - self.loop.at_s
+            await wait(
+                self.wake, min(pause_s, self.weather.between(30, 240)) if self.disk.rows else pause_s, loop=self.loop
+            )
 
-_TEMPLATE = Item(
-    id="thing",
-    name="A thing",
-    category="thing",
-    unit="g",
-    product=Product(title="A thing", merchant="m", sku="s", pack_amount=100.0),
-    binding=Binding(device="shelf", signal="thing.amount"),
-    room_packs=9,
-    prior_use_per_day=10.0,
-)
+    async def _take_turn(self, turn: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await turn()
+        except RetryLaterError:
+            self.weather.tally["hub:bridge_unreachable"] += 1
+        except FailClosedError as exc:
+            self.weather.tally[f"hub:{type(exc).__name__}"] += 1
 
+    async def _drain(self) -> None:
+        try:
+            if self.restore.is_due or self.clock.is_in_doubt():
+                await self.restore.run_once()
+                self.is_unaware = False
+            if self.disk.rows:
+                await self.bridge.drain(check=self._check)
+        except (RetryLaterError, FailClosedError):
+            self.restore.doubt()
+            raise
 
-def _item(need: Need) -> Item:
-    product = _TEMPLATE.product.model_copy(update={"merchant": need.merchant, "sku": need.sku})
-    return _TEMPLATE.model_copy(update={"id": need.sku, "product": product})
+    def _check(self) -> None:
+        """What the guard asks of clock and comparison. Chain and signatures are good here, and tested elsewhere.
 
+        Raises: SendsStoppedError.
+        """
+        if self.clock.is_in_doubt():
+            raise SendsStoppedError("the clock is not believed")
+        problem = self.restore.problem()
+        if problem is not None or self.restore.is_due:
+            raise SendsStoppedError("the bridge has not said that it knows what this hub knows")
 
-def _leave(terms: Terms, prompt: PromptRecord, need: Need) -> Leave:
-    total_minor = need.price_minor * need.packs + need.delivery_minor
-    return Leave(
-        intent=terms.intent_id,
-        sku=need.sku,
-        item=prompt.item,
-        quantity=need.packs,
-        ceiling_minor=total_minor * (100 + TOLERANCE_PERCENT) // 100,
-        merchant=need.merchant,
-    )
+    async def _follow(self) -> None:
+        try:
+            if self.disk.wishes:
+                await self.afterwards.run_once()
+        finally:
+            await self.status.run_once()
+
+    def _pause_s(self) -> float:
+        """How long until news are asked for again: seldom where nothing is open."""
+        is_open = self.disk.unsettled or self.disk.wishes
+        return self.weather.between(240, 1_200) if is_open else self.weather.between(3_600, 10_800)

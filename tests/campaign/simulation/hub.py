@@ -1,213 +1,333 @@
-"""One household's hub: its tables of prompts, intents and outbox in memory, and what it does with them.
+"""What is durable on one hub, in memory: prompts, intents, outbox, wishes, mandates, ledger, numbers of hand-overs.
 
-Real: `core.prompt`, `core.intent`, `terms.seal`, the receipt, the outbox's client and the recorder of statuses. Each
-method of `Tables` is one transaction, as in the store that it stands for.
+`Disk` is the data, which may be copied as a backup or a cloned card. `Tables` are the transactions of orders; those of
+leave stand in `leave`. Each happens whole or not at all, as in the store that it stands for.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from cloud_bridge.wire import Intent
 from edge_agent.adapters.store.outbox import OutboxRow
+from edge_agent.core import draw as draws
 from edge_agent.core import intent as intents
-from edge_agent.core import prompt as prompts
+from edge_agent.core.draw import DrawRequest, LedgerRow, LedgerState, Usage
 from edge_agent.core.intent import IntentChange, IntentRecord, IntentState
-from edge_agent.core.messages import IntentId, ItemId, PromptId
-from edge_agent.core.prompt import PromptChange, PromptEvent, PromptRecord
-from edge_agent.core.receipt import canonical_receipt, consent_hash, receipt_for
-from edge_agent.core.terms import Terms, canonical, seal
-from edge_agent.errors import RefusedError
-from edge_agent.ports import Clock, Signer
+from edge_agent.core.mandate import MandateRecord, MandateState, MandateTerms
+from edge_agent.core.messages import IntentId
+from edge_agent.core.prompt import PromptChange, PromptRecord
+from edge_agent.core.terms import Terms
+from edge_agent.errors import BudgetError, HandoverMovedError, RefusedError
+from edge_agent.ports import CrashHook, CrashPoint
 
-NewId = Callable[[], str]
+WITH_THE_BRIDGE = frozenset({IntentState.APPROVED, IntentState.HELD})
+_UNSETTLED = WITH_THE_BRIDGE | {IntentState.SENDING, IntentState.UNKNOWN}
+_SPENT = frozenset({IntentState.PLACED, IntentState.SHIPPED, IntentState.DELIVERED, IntentState.PARTLY_DELIVERED})
+_UNBOUGHT = frozenset({IntentState.REJECTED, IntentState.CANCELLED, IntentState.EXPIRED})
+_OPEN_MONEY = frozenset({LedgerState.RESERVED, LedgerState.SPENT})
+
+HandsOver = Callable[[Terms, PromptChange, DrawRequest | None], None]
 
 
 @dataclass(slots=True)
-class Tables:
-    """What is durable on one hub. `gate` is passed before and after each transaction: there the process may die."""
+class Disk:
+    """Everything durable. Records are never changed in place, so a copy of the dictionaries is a copy of all."""
 
-    gate: Callable[[str], None]
     prompts: dict[str, PromptRecord] = field(default_factory=dict)
     records: dict[str, IntentRecord] = field(default_factory=dict)
     authorities: dict[str, Terms] = field(default_factory=dict)
     rows: dict[str, OutboxRow] = field(default_factory=dict)
+    claimed: dict[str, datetime] = field(default_factory=dict)
     live: dict[str, str] = field(default_factory=dict)
+    unsettled: dict[str, None] = field(default_factory=dict)
+    wishes: dict[str, None] = field(default_factory=dict)
+    mandates: dict[str, MandateRecord] = field(default_factory=dict)
+    ledger: dict[str, LedgerRow] = field(default_factory=dict)
     cursor: int = 0
-    handover: int = 0
     acknowledged: int = 0
+    floor: int = 0
+    given: int = 0
+    rows_made: int = 0
+    high_water: datetime | None = None  # the greatest time that this hub has reached
 
-    def copy(self, *, gate: Callable[[str], None]) -> Tables:
-        """A backup, or the same disk under the next process: records are never changed in place."""
-        kept = {name: dict(getattr(self, name)) for name in ("prompts", "records", "authorities", "rows", "live")}
-        return Tables(gate, cursor=self.cursor, handover=self.handover, acknowledged=self.acknowledged, **kept)
+    def copy(self) -> Disk:
+        """A backup, or a cloned card."""
+        kept = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return Disk(**{name: dict(part) if isinstance(part, dict) else part for name, part in kept.items()})
+
+    def put(self, record: IntentRecord) -> None:
+        """Write an intent, and let the item and the money follow it."""
+        self.records[record.id] = record
+        if record.state in intents.LIVE:
+            self.live[record.item] = record.id
+        elif self.live.get(record.item) == record.id:
+            del self.live[record.item]
+        if record.state in _UNSETTLED:
+            self.unsettled[record.id] = None
+        else:
+            self.unsettled.pop(record.id, None)
+        row = self.ledger.get(record.id)
+        if row is not None:
+            self.ledger[record.id] = _follow(row, record)
+
+    def change(self, change: IntentChange) -> None:
+        """Apply a step of an intent.
+
+        Raises: RefusedError when the intent has moved on.
+        """
+        if self.records[change.after.id].version != change.seen_version:
+            raise RefusedError(f"intent {change.after.id} changed meanwhile")
+        self.put(change.after)
+
+    def drop_body(self, intent: str) -> None:
+        """A body that will not leave any more."""
+        self.rows.pop(intent, None)
+        self.claimed.pop(intent, None)
+
+    def acknowledge(self, number: int) -> None:
+        """The bridge has come so far."""
+        self.acknowledged, self.floor = max(self.acknowledged, number), max(self.floor, number)
+
+    def usage(self, terms: MandateTerms, period_index: int) -> Usage:
+        """What the ledger says of one period of a mandate."""
+        drawn = [row for row in self.ledger.values() if row.mandate == terms.id]
+        of_period = [row for row in drawn if row.period_index == period_index]
+        sums = {
+            state: sum(row.amount_minor for row in of_period if row.state is state) for state in sorted(_OPEN_MONEY)
+        }
+        taken_over = [
+            record
+            for record in self.records.values()
+            if record.prompt.startswith("bridge-") and record.created_at >= terms.created_at
+        ]
+        unclear_minor, unclear_orders = draws.unclear(terms, taken_over, period_index=period_index)
+        return Usage(
+            period_index=period_index,
+            reserved_minor=sums[LedgerState.RESERVED],
+            spent_minor=sums[LedgerState.SPENT],
+            occurrences=sum(row.state is not LedgerState.RELEASED for row in drawn) + unclear_orders,
+            open_period=max((row.period_index for row in drawn if row.period_index is not None), default=None),
+            unclear_minor=unclear_minor,
+        )
+
+    def take_back(self, record: IntentRecord, *, at: datetime) -> IntentRecord:
+        """Cancel an order whose body was never taken; otherwise keep the wish.
+
+        Raises: RefusedError when the order is past both.
+        """
+        if record.state not in WITH_THE_BRIDGE:
+            raise RefusedError(f"order {record.id} is {record.state}: it can no longer be taken back")
+        if record.id in self.rows and record.id not in self.claimed:
+            return self.cancel(record, detail=intents.CANCELLED_BY_HOUSEHOLD, at=at)
+        self.wishes[record.id] = None
+        return record
+
+    def cancel(self, record: IntentRecord, *, detail: str, at: datetime) -> IntentRecord:
+        """End an order here, with its body."""
+        self.drop_body(record.id)
+        change = intents.step(record, IntentState.CANCELLED, at=at, detail=detail)
+        if change is None:
+            return record
+        self.change(change)
+        return change.after
+
+
+def _follow(row: LedgerRow, intent: IntentRecord) -> LedgerRow:
+    """Spent when it is placed, released or credited when it ends unbought; an unnamed charge is the ceiling."""
+    if row.state not in _OPEN_MONEY:
+        return row
+    if intent.state in _SPENT:
+        charged_minor = row.amount_minor if intent.charged_minor is None else intent.charged_minor
+        return replace(row, state=LedgerState.SPENT, amount_minor=charged_minor, changed_at=intent.changed_at)
+    if intent.state in _UNBOUGHT or intent.state is IntentState.REFUNDED:
+        ended = LedgerState.RELEASED if row.state is LedgerState.RESERVED else LedgerState.CREDITED
+        return replace(row, state=ended, changed_at=intent.changed_at)
+    return row
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """The transactions of orders, as one process has them. `gate` is passed before and after each: there it may die.
+
+    `hands_over` sees what is about to be stored as leave, before it is.
+    """
+
+    disk: Disk
+    gate: Callable[[], None]
+    crash: CrashHook
+    hands_over: HandsOver
 
     def add_prompt(self, record: PromptRecord) -> None:
         """Ask; refused while the item has an order under way."""
-        self.gate("ask")
-        if record.item in self.live:
-            raise RefusedError(f"{record.item} already has an order under way")
-        self.prompts[record.id] = record
-        self.gate("asked")
+        self.gate()
+        self._refuse_second_order(record.item)
+        self.disk.prompts[record.id] = record
+        self.gate()
+
+    def prompt(self, prompt: str) -> PromptRecord:
+        """One prompt.
+
+        Raises: RefusedError.
+        """
+        if prompt not in self.disk.prompts:
+            raise RefusedError(f"there is no prompt {prompt}")
+        return self.disk.prompts[prompt]
 
     def change_prompt(self, change: PromptChange) -> None:
         """Apply a change, if the prompt is as it was seen."""
-        self.gate("answer")
-        self._apply_prompt(change)
-        self.gate("answered")
+        self.gate()
+        self._check_prompt(change)
+        self.disk.prompts[change.after.id] = change.after
+        self.gate()
 
-    def approve(self, change: PromptChange, *, intent: IntentRecord, terms: Terms, body: bytes) -> None:
+    def next_handover(self) -> int:
+        """The number that the next intent's terms must carry."""
+        return max(self.disk.given, self.disk.floor) + 1
+
+    def approve(
+        self,
+        change: PromptChange,
+        *,
+        intent: IntentRecord,
+        terms: Terms,
+        signature: bytes,
+        body: bytes,
+        receipt: bytes,
+        draw: DrawRequest | None = None,
+    ) -> IntentRecord:
         """The hand-over: all of it, or nothing."""
-        self.gate("answer_checked")
-        if intent.item in self.live:
-            raise RefusedError(f"{intent.item} already has an order under way")
-        self._apply_prompt(change)
-        self.records[intent.id] = intent
-        self.live[intent.item] = intent.id
-        self.authorities[intent.id] = terms
-        self.rows[intent.id] = OutboxRow(len(self.records), intent.id, body, 0, None, intent.created_at)
-        self.handover = terms.handover
-        self.gate("answer_stored")
+        self.hands_over(terms, change, draw)
+        self.gate()
+        if terms.handover != self.next_handover():
+            raise HandoverMovedError(f"number {terms.handover} is not the next")
+        if draw is None:
+            self._check_prompt(change)
+        else:
+            self._check_draw(draw)
+        self._refuse_second_order(intent.item)
+        self.crash(CrashPoint.ANSWER_CHECKED)
+        self._store(change.after, intent, terms, body, draw)
+        self.gate()
+        return intent
+
+    def _store(
+        self, prompt: PromptRecord, intent: IntentRecord, terms: Terms, body: bytes, draw: DrawRequest | None
+    ) -> None:
+        disk = self.disk
+        disk.rows_made, disk.given = disk.rows_made + 1, terms.handover
+        disk.prompts[prompt.id] = prompt
+        disk.authorities[intent.id] = terms
+        disk.rows[intent.id] = OutboxRow(disk.rows_made, intent.id, body, 0, None, intent.created_at)
+        disk.ledger[intent.id] = LedgerRow(
+            intent=intent.id,
+            mandate=None if draw is None else draw.mandate,
+            period_index=None if draw is None else draw.period_index,
+            state=LedgerState.RESERVED,
+            amount_minor=terms.total_max_minor,
+            currency=terms.currency,
+            changed_at=intent.created_at,
+        )
+        disk.put(intent)
 
     def intent(self, intent: IntentId) -> IntentRecord | None:
         """One intent."""
-        return self.records.get(intent)
+        return self.disk.records.get(intent)
 
     def outbox(self, *, limit: int) -> list[OutboxRow]:
         """What waits to be taken by the bridge, oldest first."""
-        self.gate("outbox_claimed")
-        return list(self.rows.values())[:limit]
+        return list(self.disk.rows.values())[:limit]
 
     def claim(self, row: OutboxRow, *, at: datetime) -> bool:
-        """Mark that this body is about to leave; False where the row is gone."""
-        self.gate("claim")
-        return row.intent in self.rows
+        """Mark that this body is about to leave; False where the order is wanted back or has ended."""
+        self.gate()
+        record = self.disk.records.get(row.intent)
+        if record is not None and record.state in _UNBOUGHT:
+            self.disk.drop_body(row.intent)
+        if row.intent not in self.disk.rows or row.intent in self.disk.wishes:
+            return False
+        self.disk.claimed[row.intent] = at
+        self.gate()
+        return True
 
     def record_attempt(self, row: OutboxRow, *, error: str) -> None:
         """No usable answer: the row stays."""
-        self.gate("attempt")
-        self.rows[row.intent] = replace(row, attempts=row.attempts + 1, last_error=error)
+        self.gate()
+        if row.intent in self.disk.rows:
+            self.disk.rows[row.intent] = replace(row, attempts=row.attempts + 1, last_error=error[:200])
 
-    def record_answer(self, row: OutboxRow, change: IntentChange | None, *, taken: bool) -> None:
+    def record_answer(self, row: OutboxRow, change: IntentChange | None, *, taken: bool = False) -> None:
         """The bridge has answered: the row leaves, and the intent follows."""
-        self.gate("reply_read")
+        self.gate()
         if change is not None:
-            self._apply_intent(change)
-        self.rows.pop(row.intent, None)
-        self.acknowledged += taken
-        self.gate("reply_stored")
+            self.disk.change(change)
+        if taken:
+            self.disk.acknowledge(self.disk.authorities[row.intent].handover)
+        self.disk.drop_body(row.intent)
+        self.gate()
 
     def change_intents(self, changes: Sequence[IntentChange], *, cursor: int | None) -> list[IntentRecord]:
         """Let intents follow, and the cursor with them."""
-        self.gate("status")
+        self.gate()
         for change in changes:
-            self._apply_intent(change)
-        self.cursor = max(self.cursor, cursor or 0)
-        self.gate("status_stored")
+            self.disk.change(change)
+        self.disk.cursor = max(self.disk.cursor, cursor or 0)
+        self.gate()
         return [change.after for change in changes]
 
     def status_cursor(self) -> int:
         """The seq of the last order event that was applied."""
-        return self.cursor
+        return self.disk.cursor
 
-    def _apply_prompt(self, change: PromptChange) -> None:
-        if self.prompts[change.after.id].version != change.seen_version:
+    def wish_cancel(self, intent: IntentId, *, by: str, at: datetime) -> IntentRecord:
+        """Take an order back, or keep the wish."""
+        self.gate()
+        record = self.disk.records.get(intent)
+        if record is None:
+            raise RefusedError(f"there is no order {intent}")
+        after = self.disk.take_back(record, at=at)
+        self.gate()
+        return after
+
+    def cancel_wishes(self, *, limit: int) -> list[IntentId]:
+        """Orders that are wanted back and not answered for."""
+        return [IntentId(intent) for intent in self.disk.wishes][:limit]
+
+    def answer_cancel(self, intent: IntentId, change: IntentChange | None) -> None:
+        """The bridge has answered: the wish goes, and the intent follows."""
+        self.gate()
+        if change is not None:
+            self.disk.change(change)
+        self.disk.wishes.pop(intent, None)
+        self.gate()
+
+    def cancel_unheard(self, intent: IntentId, *, sent_before: datetime, at: datetime) -> IntentRecord:
+        """The bridge does not have it: cancelled where its body last left before `sent_before`."""
+        self.gate()
+        record, left_at = self.disk.records[intent], self.disk.claimed.get(intent)
+        if record.state is IntentState.APPROVED and left_at is not None and left_at <= sent_before:
+            record = self.disk.cancel(record, detail=intents.CANCELLED_BY_HOUSEHOLD, at=at)
+            self.disk.wishes.pop(intent, None)
+        self.gate()
+        return record
+
+    def _check_prompt(self, change: PromptChange) -> None:
+        known = self.disk.prompts.get(change.after.id)
+        if known is None or known.version != change.seen_version:
             raise RefusedError(f"prompt {change.after.id} was answered or changed meanwhile")
-        self.prompts[change.after.id] = change.after
 
-    def _apply_intent(self, change: IntentChange) -> None:
-        after = change.after
-        if self.records[after.id].version != change.seen_version:
-            raise RefusedError(f"intent {after.id} changed meanwhile")
-        self.records[after.id] = after
-        if after.state not in intents.LIVE and self.live.get(after.item) == after.id:
-            del self.live[after.item]
+    def _check_draw(self, draw: DrawRequest) -> None:
+        mandate = self.disk.mandates.get(draw.mandate)
+        if mandate is None or mandate.state is not MandateState.ACTIVE or mandate.version != draw.seen_version:
+            raise BudgetError(f"mandate {draw.mandate} was changed meanwhile")
+        usage = self.disk.usage(mandate.terms, draw.period_index)
+        refusal = draws.over_budget(mandate.terms, usage=usage, request=draw)
+        if refusal is not None:
+            raise BudgetError(refusal.text)
+        if usage.open_period is not None and draw.period_index > usage.open_period:
+            self.crash(CrashPoint.PERIOD_ROLLED)
 
-
-@dataclass(frozen=True, slots=True)
-class Answering:
-    """What a person may do with a prompt, as the hub's own `pipeline.answer` does it."""
-
-    tables: Tables
-    clock: Clock
-    signer: Signer
-    household: str
-    new_id: NewId
-
-    def approve(self, prompt: str, *, terms_hash: str, by: str, before: Callable[[Terms], None]) -> IntentRecord:
-        """Buy on exactly the terms with this hash; `before` sees them before anything is stored.
-
-        Raises: RefusedError.
-        """
-        record = self.tables.prompts[prompt]
-        if terms_hash != record.terms_hash:
-            raise RefusedError("other terms stand now")
-        now = self.clock.now()
-        change = prompts.step(record, PromptEvent.APPROVE, now=now, by=by)
-        terms = self._seal(record, by=by)
-        before(terms)
-        signature = base64.b64encode(self.signer.sign(canonical(terms))).decode()
-        body = Intent(terms=terms, signature=signature).model_dump_json().encode()
-        intent = _intent(record, terms, clock=self.clock)
-        self.tables.approve(change, intent=intent, terms=terms, body=body)
-        return intent
-
-    def _seal(self, record: PromptRecord, *, by: str) -> Terms:
-        receipt = receipt_for(
-            record.offer,
-            item=record.item,
-            item_name=record.item,
-            prompt=record.id,
-            by=(by,),
-            mandate=None,
-            at=self.clock.now(),
-            salt=self.new_id(),
-        )
-        return seal(
-            record.offer,
-            intent_id=IntentId(self.new_id()),
-            household=self.household,
-            hub="hub",
-            customer_ref=self.signer.customer_ref(record.offer.merchant),
-            nonce=self.new_id(),
-            leave="approval",
-            consent_hash=consent_hash(canonical_receipt(receipt)),
-            handover=self.tables.handover + 1,
-        )
-
-
-def _intent(record: PromptRecord, terms: Terms, *, clock: Clock) -> IntentRecord:
-    now = clock.now()
-    return IntentRecord(
-        id=IntentId(terms.intent_id),
-        prompt=PromptId(record.id),
-        item=ItemId(record.item),
-        state=IntentState.APPROVED,
-        version=1,
-        merchant=terms.merchant,
-        quantity=terms.quantity,
-        amount=float(terms.quantity),
-        total_minor=terms.total_minor,
-        currency=terms.currency,
-        created_at=now,
-        changed_at=now,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class StandInSigner:
-    """A keyed hash where a world does not sign for real; `stand_in` makes the bridge check it."""
-
-    secret: bytes
-
-    def sign(self, message: bytes) -> bytes:
-        """64 bytes that nobody makes without the secret, in this world."""
-        return hashlib.blake2b(message, key=self.secret).digest()
-
-    def customer_ref(self, merchant: str) -> str:
-        """The household's name at a merchant."""
-        return hashlib.blake2b(merchant.encode(), key=self.secret, digest_size=32).hexdigest()
+    def _refuse_second_order(self, item: str) -> None:
+        if item in self.disk.live:
+            raise RefusedError(f"{item} already has an order under way")

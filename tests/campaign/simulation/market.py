@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -29,12 +30,26 @@ _KINDS = (
 
 
 class PromptMerchant(SimulatedMerchant):
-    """Delivers most of what it sells before anybody asks, so that a world is not full of orders to follow."""
+    """Delivers most of what it sells before anybody asks, so that a world is not full of orders to follow.
+
+    `tell` hears of each order, and of how far it has come.
+    """
+
+    tell: Callable[[str], None]
 
     def _enter(self, *args: object, **named: object) -> Sold:
         sold = super()._enter(*args, **named)  # type: ignore[arg-type]
-        self.progress[sold.order_id] = Progress.SHIPPED if sold.order_id.endswith("7") else Progress.DELIVERED
+        self.progress[sold.order_id] = Progress.PREPARING if sold.order_id.endswith("7") else Progress.DELIVERED
+        self.tell(sold.order_id)
         return sold
+
+    def _prune_keys(self) -> None:
+        """As it is there, but the oldest first and no further, since its clock goes forward only."""
+        for sold in self._keys.values():
+            if self.now() < sold.at + self.capability.key_life:
+                return
+            break
+        super()._prune_keys()
 
 
 @dataclass(slots=True)
@@ -42,9 +57,14 @@ class Stall:
     """One merchant of the world."""
 
     name: str
-    merchant: SimulatedMerchant
+    merchant: PromptMerchant
     line: Line
     weather: Weather
+
+    @property
+    def can_say(self) -> bool:
+        """Whether a mandate may be drawn on here."""
+        return self.merchant.capability.merchant_class is not MerchantClass.C
 
     @property
     def delivery_minor(self) -> int:
@@ -58,7 +78,16 @@ class Stall:
     def sales(self) -> list[Sale]:
         """The true ledger."""
         return [
-            Sale(sold.order_id, sold.sku, sold.quantity, sold.total_minor, sold.currency)
+            Sale(
+                sold.order_id,
+                self.name,
+                sold.reference,
+                sold.sku,
+                sold.quantity,
+                sold.total_minor,
+                sold.currency,
+                self.can_say,
+            )
             for sold in self.merchant.ledger
         ]
 

@@ -7,23 +7,29 @@ happens whole, at once, between the two times that it gives way. A test compares
 from __future__ import annotations
 
 import heapq
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from cloud_bridge.core.order import FOLLOWING, PLACING, Attempt, Change, OrderRecord, Said
 from cloud_bridge.core.outcome import Hint
 from cloud_bridge.errors import ForkedError, HouseholdFrozenError, MerchantOrderTakenError, StaleClaimError
-from cloud_bridge.ports import Report, ReportLine
+from cloud_bridge.ports import NOBODY, Report, ReportLine
 from cloud_bridge.wire import Head, KnownIntent, OrderEvent, OrderState
 
 HEAD_MAX = 100
+CLAIMED_AT_ONCE = 64
 Key = tuple[str, str]
 Watch = Callable[[OrderRecord, Change], None]
+Accepts = Callable[[OrderRecord], None]
 GiveWay = Callable[[], Awaitable[None]]
 
 
 def _unwatched(before: OrderRecord, change: Change) -> None:
+    """Nobody looks."""
+
+
+def _unseen(order: OrderRecord) -> None:
     """Nobody looks."""
 
 
@@ -40,7 +46,7 @@ def fence_holds(stored: OrderRecord, change: Change, *, epoch: int, lease_now: d
 
 @dataclass(slots=True)
 class Books:
-    """Everything durable. `watch` sees each change before it is made.
+    """Everything durable. `watch` sees each change before it is made, `accepts` each new order.
 
     `server_now` is the clock by which leases run where several bridges share the books; None for a bridge of its own.
     """
@@ -54,6 +60,8 @@ class Books:
     numbers: dict[tuple[str, str, int], str] = field(default_factory=dict)
     frozen: set[str] = field(default_factory=set)
     watch: Watch = _unwatched
+    accepts: Accepts = _unseen
+    handovers: dict[str, dict[int, list[str]]] = field(default_factory=dict)  # intents of a household by number
     _due: dict[bool, list[tuple[datetime, int, Key]]] = field(default_factory=lambda: {True: [], False: []})
     _pushed: int = 0
 
@@ -87,7 +95,7 @@ class Books:
         self.watch(stored, change)
         if change.attempt is not None:
             self.attempts.setdefault(key, {})[change.attempt.n] = change.attempt
-        self.put(after if after.lease_until is None else replace(after, lease_until=stored.lease_until))
+        self.put(after if after.lease_until in {None, stored.lease_until} else _leased(after, stored.lease_until))
         self.tell(after, change.said)
 
     def take(self, order: OrderRecord) -> OrderRecord:
@@ -104,9 +112,17 @@ class Books:
         if self.numbers.setdefault(number, order.intent_id) != order.intent_id:
             self.frozen.add(order.household)
             raise ForkedError(f"number {order.terms.handover} stands for another intent")
+        self.accepts(order)
         self.put(order)
+        self.handovers.setdefault(order.household, {}).setdefault(order.terms.handover, []).append(order.intent_id)
         self.tell(order, (Said(order.state, None),))
         return order
+
+    def thaw(self, household: str) -> bool:
+        """Let the household order again; False where it was not frozen."""
+        was_frozen = household in self.frozen
+        self.frozen.discard(household)
+        return was_frozen
 
     def tell(self, order: OrderRecord, said: tuple[Said, ...]) -> None:
         """Add what the household is told."""
@@ -126,17 +142,35 @@ class Books:
                 )
             )
 
-    def due(self, states: Collection[OrderState], *, until: datetime | None, limit: int) -> list[OrderRecord]:
-        """Orders in these states by the time at which they can be claimed; those past `until` are left out."""
-        heap, found, back = self._due[any(state in PLACING for state in states)], [], []
-        while heap and len(found) < limit and (until is None or heap[0][0] <= until):
+    def due(self, states: Collection[OrderState], *, until: datetime) -> list[OrderRecord]:
+        """Orders in these states that can be claimed by `until`, the longest waiting first."""
+        heap = self._due[not PLACING.isdisjoint(states)]
+        found: dict[Key, OrderRecord] = {}
+        back = []
+        while heap and heap[0][0] <= until:
             entry = heapq.heappop(heap)
             order = self.orders[entry[2]]
-            if claimable_at(order) != entry[0] or order in found:
+            if entry[2] in found or claimable_at(order) != entry[0]:
                 continue  # the row has moved on since
             back.append(entry)
             if order.state in states:
-                found.append(order)
+                found[entry[2]] = order
+        for entry in back:
+            heapq.heappush(heap, entry)
+        return list(found.values())
+
+    def next_due(self, states: Collection[OrderState], *, full: Collection[str]) -> datetime | None:
+        """When the first order in these states, of a merchant that is not `full`, can be claimed."""
+        heap = self._due[not PLACING.isdisjoint(states)]
+        back, found = [], None
+        while heap and found is None:
+            entry = heapq.heappop(heap)
+            order = self.orders[entry[2]]
+            if claimable_at(order) != entry[0]:
+                continue  # the row has moved on since
+            back.append(entry)
+            if order.state in states and order.merchant not in full:
+                found = entry[0]
         for entry in back:
             heapq.heappush(heap, entry)
         return found
@@ -174,25 +208,35 @@ class MemoryOrders:
         return tuple(self._books.attempts.get((order.household, order.intent_id), {}).values())
 
     async def claim(
-        self, states: Collection[OrderState], *, now: datetime, lease_until: datetime, limit: int
+        self,
+        states: Collection[OrderState],
+        *,
+        now: datetime,
+        lease_until: datetime,
+        limit: int,
+        busy: Mapping[str, int] = NOBODY,
     ) -> tuple[OrderRecord, ...]:
-        """Take up to `limit` due orders that nobody holds; each gets a new epoch."""
+        """Take due orders that nobody holds, up to `limit` of each merchant less those that `busy` counts there."""
         await self._give_way()
         lease_now = now if self._books.server_now is None else self._books.server_now()
-        due = self._books.due(states, until=max(now, lease_now), limit=limit)
-        found = [order for order in due if order.due_at is not None and order.due_at <= now]
-        found = [order for order in found if not _runs(order, lease_now)]
+        held, found = dict(busy), []
+        for order in self._books.due(states, until=max(now, lease_now)):
+            if order.due_at is None or order.due_at > now or _runs(order, lease_now):
+                continue
+            if held.setdefault(order.merchant, 0) < limit and len(found) < CLAIMED_AT_ONCE:
+                held[order.merchant] += 1
+                found.append(order)
         claimed = tuple(replace(order, epoch=order.epoch + 1, lease_until=lease_until) for order in found)
+        kept_until = lease_now + (lease_until - now)
         for order in claimed:
-            self._books.put(replace(order, lease_until=lease_now + (lease_until - now)))
+            self._books.put(order if kept_until == lease_until else _leased(order, kept_until))
         await self._give_way()
         return claimed
 
-    async def next_due(self, states: Collection[OrderState]) -> datetime | None:
-        """When the next order in these states is due or its lease ends."""
+    async def next_due(self, states: Collection[OrderState], *, full: Collection[str] = ()) -> datetime | None:
+        """When the next order in these states is due or its lease ends; orders of merchants in `full` do not count."""
         await self._give_way()
-        found = self._books.due(states, until=None, limit=1)
-        return claimable_at(found[0]) if found else None
+        return self._books.next_due(states, full=full)
 
     async def apply(self, change: Change) -> OrderRecord:
         """Make one change.
@@ -233,15 +277,14 @@ class MemoryOrders:
     async def head(self, household: str, *, after: int, now: datetime) -> Head:
         """How far the bridge has come with this household, and its intents with a higher number than `after`."""
         await self._give_way()
-        mine = [order for key, order in self._books.orders.items() if key[0] == household]
-        mine.sort(key=lambda order: order.terms.handover)
-        newer = [order for order in mine if order.terms.handover > after]
+        mine = self._books.handovers.get(household, {})
+        newer = [ident for number in sorted(mine) if number > after for ident in mine[number]]
         return Head(
             at=now,
-            handover=mine[-1].terms.handover if mine else 0,
+            handover=max(mine, default=0),
             event_seq=len(self._books.events.get(household, [])),
             frozen=household in self._books.frozen,
-            intents=tuple(_known(order) for order in newer[:HEAD_MAX]),
+            intents=tuple(_known(self._books.orders[household, ident]) for ident in newer[:HEAD_MAX]),
         )
 
     async def events_after(self, household: str, *, after: int, limit: int) -> tuple[OrderEvent, ...]:
@@ -249,14 +292,19 @@ class MemoryOrders:
         await self._give_way()
         return tuple(self._books.events.get(household, [])[after : after + limit])
 
-    async def take_hint(self, merchant: str, hint: Hint, *, digest: str, now: datetime) -> bool:
+    async def take_hint(
+        self, merchant: str, hint: Hint, *, digest: str, now: datetime, delivery: str | None = None
+    ) -> bool:
         """Keep a webhook of a known order once, and make that order due; False where it changed nothing."""
         await self._give_way()
         key = self._books.taken.get((merchant, hint.merchant_order_id or ""))
         order = None if key is None else self._books.orders[key]
-        if order is None or order.due_at is None or (order.household, digest) in self._books.hints:
+        if order is None or order.due_at is None:
             return False
-        self._books.hints.add((order.household, digest))
+        marks = {(order.household, mark) for mark in (digest, delivery) if mark is not None}
+        if marks & self._books.hints:
+            return False
+        self._books.hints |= marks
         woken = replace(order, due_at=min(order.due_at, now))
         if order.state in FOLLOWING:
             woken = replace(woken, lease_until=None, epoch=order.epoch + 1, version=order.version + 1)
@@ -279,6 +327,10 @@ class MemoryOrders:
                 lease = None
             if (due, lease) != (order.due_at, order.lease_until):
                 self._books.put(replace(order, lease_until=lease, due_at=due))
+
+
+def _leased(order: OrderRecord, lease_until: datetime | None) -> OrderRecord:
+    return replace(order, lease_until=lease_until)
 
 
 def _runs(order: OrderRecord, now: datetime) -> bool:

@@ -128,11 +128,11 @@ class FarMerchant:
 
     async def place(self, session_id: str, **asked: Any) -> Outcome:  # noqa: ANN401  as the port has it
         """Ask for the order, once."""
-        sku = self._line.skus[session_id]
-        capability = self._inner.capability
-        self._line.skus[asked["key"]] = sku
+        capability, intent = self._inner.capability, asked["leave"].terms.intent_id
         by_key = capability.merchant_class is MerchantClass.A
-        self._judge.asked_for(sku, key=asked["key"], key_life=capability.key_life, by_key=by_key)
+        sku = self._line.skus[session_id]
+        self._line.skus[asked["key"]] = sku
+        self._judge.asked_for(intent, sku, key=asked["key"], key_life=capability.key_life, by_key=by_key)
         try:
             outcome = await self._line.carry(self._life, partial(self._inner.place, session_id, **asked), name="place")
         except LostError:

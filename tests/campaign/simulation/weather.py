@@ -33,14 +33,14 @@ class Weather:
     def strikes(self, chance: float, name: str) -> bool:
         """Whether the fault `name` happens now; counted if so."""
         self.steps += 1
-        if not self.is_rough() or self.rng.random() >= chance:
+        if not (self._rough if self.loop.at_s < self._until_s else self.is_rough()) or self.rng.random() >= chance:
             return False
         self.tally[name] += 1
         return True
 
     def is_rough(self) -> bool:
         """Whether there is a storm."""
-        now_s = self.loop.time()
+        now_s = self.loop.at_s
         if now_s >= self._until_s:
             self._rough = any(start_s <= now_s < end_s for start_s, end_s in self.storms)
             turns = [at_s for storm in self.storms for at_s in storm if at_s > now_s]

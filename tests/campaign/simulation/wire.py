@@ -9,23 +9,25 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from urllib.parse import parse_qs, urlsplit
 
 from pydantic import ValidationError
 
 from cloud_bridge.api import problems
-from cloud_bridge.errors import BridgeError
+from cloud_bridge.errors import BridgeError, ForkedError
 from cloud_bridge.intake import Intake
-from cloud_bridge.ports import OrderStore
-from cloud_bridge.wire import PATH_EVENTS, PATH_INTENTS, EventPage, Intent, Problem, Settlement
+from cloud_bridge.ports import Clock, OrderStore
+from cloud_bridge.wire import PATH_EVENTS, PATH_HEAD, PATH_INTENTS, EventPage, Intent, Problem, Settlement
 from edge_agent.adapters.egress import PASSAGES, Answer, Purpose
 from edge_agent.errors import BridgeUnreachableError
+from edge_agent.ports import CrashHook, CrashPoint
 from tests.campaign.simulation.judge import Judge
 from tests.campaign.simulation.virtual import Life, VirtualLoop
 from tests.campaign.simulation.weather import Weather
 
 TIMEOUT_S = 10.0
 LATE_MAX_S = 7_200.0  # a request that a network held back
+SIGNED_WITHIN_S = 3_600.0  # the bridge takes no request that was signed longer ago
+_NAMES_INTENT = b'"intent_id":"'
 
 Door = Callable[[str, str, bytes, str], Awaitable[Answer]]
 
@@ -36,6 +38,8 @@ class Desk:
 
     intake: Intake
     store: OrderStore
+    clock: Clock
+    judge: Judge
 
     async def answer(self, method: str, path: str, body: bytes, household: str) -> Answer:
         """Answer one request of a household whose signature was checked."""
@@ -44,22 +48,27 @@ class Desk:
         except ValidationError as exc:
             return _problem(422, "malformed", str(exc.errors()[0]["msg"]))
         except BridgeError as exc:
+            if isinstance(exc, ForkedError):
+                self.judge.tally["forked"] += 1
+                self.judge.forked(household)
             status, code = next(known for kind, known in problems._KNOWN.items() if isinstance(exc, kind))
             return _problem(status, code, str(exc))
 
     async def _ask(self, method: str, path: str, body: bytes, household: str) -> str:
         if (method, path) == ("POST", PATH_INTENTS):
             return (await self.intake.accept(Intent.model_validate_json(body), caller=household)).model_dump_json()
+        if path.startswith(PATH_EVENTS):
+            after, limit = _numbers(path)
+            events = await self.store.events_after(household, after=after, limit=limit)
+            return EventPage(events=events, next_after=events[-1].seq if events else after).model_dump_json()
+        if path.startswith(PATH_HEAD):
+            [after] = _numbers(path)
+            return (await self.store.head(household, after=after, now=self.clock.now())).model_dump_json()
         if path.endswith("/cancel"):
             return (await self.intake.cancel(path.split("/")[-2], caller=household)).model_dump_json()
         if path.endswith("/settle"):
             settlement, intent_id = Settlement.model_validate_json(body), path.split("/")[-2]
             return (await self.intake.settle(settlement, intent_id=intent_id, caller=household)).model_dump_json()
-        query = parse_qs(urlsplit(path).query)
-        if path.startswith(PATH_EVENTS):
-            after = int(query["after"][0])
-            events = await self.store.events_after(household, after=after, limit=int(query["limit"][0]))
-            return EventPage(events=events, next_after=events[-1].seq if events else after).model_dump_json()
         raise ValueError(f"the simulation has no {method} {path}")
 
 
@@ -73,6 +82,8 @@ class Wire:
     household: str
     life: Life
     judge: Judge
+    crash: CrashHook
+    is_clone: bool
     under_way: set[asyncio.Task[object]] = field(default_factory=set)
 
     async def send(self, purpose: Purpose, path: str, *, body: bytes = b"") -> Answer:
@@ -81,8 +92,13 @@ class Wire:
         Raises: BridgeUnreachableError.
         """
         weather, method = self.weather, PASSAGES[purpose].method
+        self.life.check()
         if path == PATH_INTENTS:
-            self.judge.left_home(Intent.model_validate_json(body).terms.intent_id, body)
+            self.judge.left_home(_intent_of(body), body, by_clone=self.is_clone)
+        if not weather.is_rough():
+            answer = await self.door(method, path, body, self.household)
+            self.life.check()
+            return answer
         if weather.strikes(0.12, "wire:lost_request"):
             await self._give_up()
         if weather.strikes(0.10, "wire:late_request"):
@@ -91,6 +107,7 @@ class Wire:
         if weather.strikes(0.10, "wire:twice"):
             self._later(method, path, body)
         answer = await self.door(method, path, body, self.household)
+        self.crash(CrashPoint.SENT)
         if weather.strikes(0.3, "wire:slow"):
             await asyncio.sleep(weather.between(0.01, 5))
         if weather.strikes(0.12, "wire:lost_answer"):
@@ -111,10 +128,23 @@ class Wire:
 
     async def _arrive(self, method: str, path: str, body: bytes, *, after_s: float) -> None:
         await asyncio.sleep(after_s)
+        if after_s > SIGNED_WITHIN_S:
+            self.weather.tally["wire:too_late"] += 1
+            return
         try:
             await self.door(method, path, body, self.household)
         except BridgeUnreachableError:
             return  # nobody waits for this answer
+
+
+def _intent_of(body: bytes) -> str:
+    """Whose body this is, without reading all of it: the name comes early, and once."""
+    start = body.index(_NAMES_INTENT) + len(_NAMES_INTENT)
+    return body[start : body.index(b'"', start)].decode()
+
+
+def _numbers(path: str) -> list[int]:
+    return [int(each.partition("=")[2]) for each in path.partition("?")[2].split("&")]
 
 
 def _problem(status: int, code: str, detail: str) -> Answer:
