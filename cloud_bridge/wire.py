@@ -24,6 +24,8 @@ Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Nonce = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 # One spelling for one signature: the last character before the padding carries two bits, so only four letters fit.
 Signature = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9+/]{85}[AQgw]==$")]
+# Whatever a merchant calls an order, without control characters: PostgreSQL keeps no NUL.
+OrderNumber = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{1,255}$")]
 
 PATH_INTENTS = "/v1/intents"
 PATH_CANCEL = "/v1/intents/{intent_id}/cancel"
@@ -74,7 +76,7 @@ class Terms(WireModel):
     hold_s: Annotated[int, Field(ge=0, le=86_400)]
     leave: Literal["approval", "draw"]
     consent_hash: Digest
-    handover: Annotated[int, Field(ge=1, le=2**53)]
+    handover: Annotated[int, Field(ge=1, le=2**53 - 1)]  # RFC 8785 signs no larger number
 
 
 class Intent(WireModel):
@@ -159,7 +161,7 @@ class Verdict(WireModel):
     intent_id: Id
     household: Id
     found: bool
-    merchant_order_id: Annotated[str, StringConstraints(min_length=1, max_length=255)] | None = None
+    merchant_order_id: OrderNumber | None = None
     said_at: AwareDatetime
     nonce: Nonce
 

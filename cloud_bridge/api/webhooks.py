@@ -2,16 +2,15 @@
 
 A webhook is verified on its raw bytes before anything reads them, and by the merchant whose path it came to. It is
 kept when it names an order of that merchant, once for each body and each id, and then only makes the order due: the
-tracker asks the merchant before anything changes. Ids are not signed and are remembered by this process only.
+tracker asks the merchant before anything changes. One that comes again is answered as before, and does nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -34,23 +33,7 @@ PATH_PROFILE = "/.well-known/ucp"
 PATH_WEBHOOK = "/webhooks/{merchant}"
 
 _PROFILE_KEPT_S = 300
-_IDS_MAX = 10_000
-_ID_CHARS_MAX = 255
-
-
-@dataclass(slots=True)
-class _SeenIds:
-    """The ids of the webhooks taken last, and no more of them than the limit."""
-
-    _seen: OrderedDict[tuple[str, str], None] = field(default_factory=OrderedDict)
-
-    def __contains__(self, webhook: tuple[str, str]) -> bool:
-        return webhook in self._seen
-
-    def add(self, webhook: tuple[str, str]) -> None:
-        self._seen[webhook] = None
-        if len(self._seen) > _IDS_MAX:
-            self._seen.popitem(last=False)
+_ID = "webhook-id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +52,6 @@ class MerchantDoor:
     profile: Callable[[str | None, str | None], bytes | None]
     public_url: str
     crash: CrashHook = no_crash
-    _seen: _SeenIds = field(default_factory=_SeenIds)
 
     def routes(self) -> list[Route]:
         """Both endpoints."""
@@ -95,14 +77,15 @@ class MerchantDoor:
         body = await read_body(request)
         self.crash(CrashPoint.WEBHOOK_READ)
         await verifier.check(Delivery("POST", self._target(request), _joined(request), body))
-        webhook = (merchant, request.headers.get("webhook-id", "")[:_ID_CHARS_MAX])
-        if webhook[1] and webhook in self._seen:
-            return Response(status_code=202)
-        digest = hashlib.sha256(body).hexdigest()
-        kept = await self.store.take_hint(merchant, sender.hint(body), digest=digest, now=self.clock.now())
+        kept = await self.store.take_hint(
+            merchant,
+            sender.hint(body),
+            digest=_digest(body),
+            now=self.clock.now(),
+            delivery=_digest(request.headers.get(_ID, "").encode()) if request.headers.get(_ID) else None,
+        )
         self.crash(CrashPoint.WEBHOOK_KEPT)
         if kept:
-            self._seen.add(webhook)
             self.followed.set()
         return Response(status_code=202)
 
@@ -112,6 +95,10 @@ class MerchantDoor:
         query: bytes = request.scope.get("query_string", b"")
         target = raw_path.split(b"?", 1)[0].decode("latin-1")
         return self.public_url + target + (f"?{query.decode('latin-1')}" if query else "")
+
+
+def _digest(text: bytes) -> str:
+    return hashlib.sha256(text).hexdigest()
 
 
 def _joined(request: Request) -> dict[str, str]:

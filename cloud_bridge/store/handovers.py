@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, tuple_, update
+from sqlalchemy import Connection, Row, func, select, update
 
 from cloud_bridge.core.order import OrderRecord
 from cloud_bridge.errors import ForkedError, HouseholdFrozenError, RefusedError, UnknownOrderError
@@ -22,23 +22,26 @@ _INTENTS_MAX = 100
 _TIES_MAX = 100  # hubs of one household that could use one number
 
 Key = tuple[str, str]
+Number = tuple[str, str, int]
 
 
-def refuse(connection: Connection, fresh: Sequence[OrderRecord]) -> Mapping[Key, RefusedError]:
+def refuse(
+    connection: Connection, fresh: Sequence[OrderRecord], *, frozen: Collection[str], taken: Mapping[Number, str]
+) -> Mapping[Key, RefusedError]:
     """Which of these new orders are refused, by household and intent; a fork freezes its household.
 
-    The rows of their households must be locked.
+    The rows of their households must be locked. `frozen` and `taken` are what they say: the households that are frozen
+    already, and the intents that have numbers already.
     """
-    frozen = _frozen(connection, {order.household for order in fresh})
-    taken = _taken(connection, fresh)
+    still, numbers = set(frozen), dict(taken)
     refused: dict[Key, RefusedError] = {}
     for order in fresh:
         number = (order.household, order.terms.hub, order.terms.handover)
-        if order.household in frozen:
+        if order.household in still:
             refused[order.household, order.intent_id] = _frozen_error(order.household)
-        elif taken.setdefault(number, order.intent_id) != order.intent_id:
+        elif numbers.setdefault(number, order.intent_id) != order.intent_id:
             _freeze(connection, order.household, at=order.accepted_at)
-            frozen.add(order.household)
+            still.add(order.household)
             refused[order.household, order.intent_id] = ForkedError(
                 f"number {order.terms.handover} of hub {order.terms.hub} stands for another intent: "
                 f"household {order.household} is frozen until the operator has looked"
@@ -58,7 +61,8 @@ def check_thawed(connection: Connection, household: str) -> None:
 
 def is_frozen(connection: Connection, household: str) -> bool:
     """Whether nothing may be sent for this household."""
-    return bool(_frozen(connection, {household}))
+    query = select(households.c.frozen_at).where(households.c.id == household)
+    return connection.execute(query).scalar() is not None
 
 
 def thaw(connection: Connection, household: str) -> bool:
@@ -90,18 +94,6 @@ def head(connection: Connection, household: str, *, after: int, now: datetime) -
         frozen=standing is not None and standing.frozen_at is not None,
         intents=tuple(_known(row) for row in _page(rows)),
     )
-
-
-def _frozen(connection: Connection, names: Collection[str]) -> set[str]:
-    query = select(households.c.id).where(households.c.id.in_(sorted(names)), households.c.frozen_at.is_not(None))
-    return set(connection.execute(query).scalars())
-
-
-def _taken(connection: Connection, fresh: Sequence[OrderRecord]) -> dict[tuple[str, str, int], str]:
-    numbers = [(order.household, order.terms.hub, order.terms.handover) for order in fresh]
-    number = (orders.c.household, orders.c.hub, orders.c.handover)
-    query = select(*number, orders.c.intent_id).where(tuple_(*number).in_(numbers))
-    return {(row.household, row.hub, row.handover): row.intent_id for row in connection.execute(query)}
 
 
 def _freeze(connection: Connection, household: str, *, at: datetime) -> None:

@@ -5,7 +5,7 @@ fork check, and an answer only after a commit that survives a power cut (`synchr
 The bare handler is `http/app.py` of the benchmark folder, as it stands there. Each side is one worker on one core, and
 the load comes from another one. Rounds alternate; the figures are medians.
 
-    python -m tests.bench.bridge [--rounds 5] [--requests 1500] [--baselines FOLDER]
+    python -m tests.bench.bridge [--rounds 5] [--requests 1500] [--case STORE/SERVER] [--baselines FOLDER]
 
 Prints one JSON object on standard output, and a table on standard error.
 """
@@ -80,6 +80,8 @@ class Result:
     ratio: float
     ratios: tuple[float, ...]
     cpu_ratio: float
+    bare_cpu_ms: float
+    bridge_cpu_ms: float
 
 
 _CASES = tuple(Case(store, server) for server in ("hypercorn", "uvicorn") for store in ("sqlite", "pg"))
@@ -92,7 +94,7 @@ def main() -> int:
         _tell({"bench": "bridge", "skipped": f"no http/app.py in the folder of baselines, {options.baselines.name}"})
         return 0
     results, skipped = [], {}
-    for case in _CASES:
+    for case in options.case or _CASES:
         reason = _missing(case)
         if reason is None:
             results.append(_run(case, options))
@@ -107,8 +109,22 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="tests.bench.bridge")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--requests", type=int, default=1_500)
+    parser.add_argument(
+        "--case", type=_case, action="append", help="STORE/SERVER, again for more; all where none is given"
+    )
     parser.add_argument("--baselines", type=Path, default=_BASELINES)
     return parser.parse_args()
+
+
+def _case(text: str) -> Case:
+    """One of the cases by its name."""
+    store, _, server = text.partition("/")
+    case = Case(store, server)
+    if case not in _CASES:
+        raise argparse.ArgumentTypeError(
+            f"{text}: one of {', '.join(f'{c.store}/{c.server}' for c in _CASES)} is wanted"
+        )
+    return case
 
 
 def _missing(case: Case) -> str | None:
@@ -172,6 +188,8 @@ def _measure(
         ratio=round(statistics.median(each), 3),
         ratios=each,
         cpu_ratio=round(cpu_s["bare"] / cpu_s["bridge"], 3),
+        bare_cpu_ms=round(1_000 * cpu_s["bare"] / (options.rounds * options.requests), 3),
+        bridge_cpu_ms=round(1_000 * cpu_s["bridge"] / (options.rounds * options.requests), 3),
     )
 
 
@@ -232,16 +250,24 @@ def _own_core() -> Iterator[None]:
 
 
 def _print_table(results: Sequence[Result], skipped: Mapping[str, str]) -> None:
+    head = (
+        f"{'store':8}{'server':11}{'bare /s':>10}{'bridge /s':>11}{'ratio':>7}{'by cpu':>8}{'cpu ms':>13}{'p99 ms':>9}"
+    )
     lines = [
-        f"{'store':8}{'server':11}{'bare /s':>10}{'bridge /s':>11}{'ratio':>7}{'by cpu':>8}{'p99 ms':>9}  rounds",
-        *(
-            f"{each.store:8}{each.server:11}{each.bare.per_s:10.0f}{each.bridge.per_s:11.0f}{each.ratio:7.2f}"
-            f"{each.cpu_ratio:8.2f}{each.bridge.p99_ms:9.1f}  {' '.join(f'{ratio:.2f}' for ratio in each.ratios)}"
-            for each in results
-        ),
+        f"{head}  rounds",
+        *map(_line, results),
         *(f"{name}: skipped, {reason}" for name, reason in skipped.items()),
     ]
     sys.stderr.write("\n".join(lines) + "\n")
+
+
+def _line(result: Result) -> str:
+    cpu = f"{result.bare_cpu_ms:.2f}, {result.bridge_cpu_ms:.2f}"
+    return (
+        f"{result.store:8}{result.server:11}{result.bare.per_s:10.0f}{result.bridge.per_s:11.0f}{result.ratio:7.2f}"
+        f"{result.cpu_ratio:8.2f}{cpu:>13}{result.bridge.p99_ms:9.1f}  "
+        f"{' '.join(f'{ratio:.2f}' for ratio in result.ratios)}"
+    )
 
 
 def _tell(figures: dict[str, object]) -> None:
