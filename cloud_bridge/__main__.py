@@ -87,6 +87,7 @@ def _check(config: BridgeConfig, environment: Mapping[str, str]) -> int:
     password = secrets.database_password
     effective = config.model_dump(mode="json") | {
         "payment_tokens": {name: str(token) for name, token in secrets.payment_tokens.items()},
+        "webhook_secrets": {name: str(secret) for name, secret in secrets.webhook_secrets.items()},
         "database_password": None if password is None else str(password),
     }
     print(json.dumps(effective, indent=2))

@@ -16,11 +16,11 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import assert_never
 from uuid import uuid4
 
 from hypercorn.asyncio import serve
 from hypercorn.config import Config as ServerSettings
-from pydantic import SecretStr
 from starlette.applications import Starlette
 
 from cloud_bridge.api.authentic import Gatekeeper
@@ -39,7 +39,7 @@ from cloud_bridge.merchants.ucp import UcpMerchant
 from cloud_bridge.merchants.ucp_channel import Channel
 from cloud_bridge.merchants.ucp_profile import agent_profile
 from cloud_bridge.merchants.ucp_versions import DIALECTS, OLDEST
-from cloud_bridge.merchants.webhook_verifiers import PublishedKeys, UnsignedHints
+from cloud_bridge.merchants.webhook_verifiers import PublishedKeys, SharedSecret, UnsignedHints
 from cloud_bridge.ports import Clock, CrashHook, HouseholdKeys, Merchant, WebhookVerifier, no_crash
 from cloud_bridge.prices import PriceDesk
 from cloud_bridge.rounds import Beat, Rounds
@@ -119,9 +119,7 @@ async def wire(config: BridgeConfig, secrets: Secrets, *, public_url: str) -> As
     key = load_or_create(config.signing_key_file)
     async with AsyncExitStack() as stack:
         counterparts = {
-            each.id: await _counterpart(
-                stack, each, token=secrets.payment_tokens[each.id], key=key, public_url=public_url, clock=clock
-            )
+            each.id: await _counterpart(stack, each, secrets=secrets, key=key, public_url=public_url, clock=clock)
             for each in config.merchants
         }
         database = Database(config.store.url, password=secrets.database_password, connections=config.store.connections)
@@ -192,7 +190,7 @@ def _assemble(
 
 
 async def _counterpart(
-    stack: AsyncExitStack, config: MerchantConfig, *, token: SecretStr, key: SigningKey, public_url: str, clock: Clock
+    stack: AsyncExitStack, config: MerchantConfig, *, secrets: Secrets, key: SigningKey, public_url: str, clock: Clock
 ) -> Counterpart:
     http = await stack.enter_async_context(MerchantHttp(config.url, deadline_s=config.deadline_s))
     profiles = ProfileSource(http, origin=config.url, ticks=time.monotonic)
@@ -205,9 +203,21 @@ async def _counterpart(
         now=_real_now,
         signed_answers=config.signed_answers,
     )
-    merchant = UcpMerchant(config, channel=channel, key=key, tokens=StandingToken(token), now=clock.now)
-    unsigned = config.webhooks == "unsigned_hints"
-    return Counterpart(merchant, UnsignedHints() if unsigned else PublishedKeys(profiles, now=_real_now))
+    tokens = StandingToken(secrets.payment_tokens[config.id])
+    merchant = UcpMerchant(config, channel=channel, key=key, tokens=tokens, now=clock.now)
+    return Counterpart(merchant, _verifier(config, secrets=secrets, profiles=profiles))
+
+
+def _verifier(config: MerchantConfig, *, secrets: Secrets, profiles: ProfileSource) -> WebhookVerifier:
+    match config.webhooks:
+        case "signed":
+            return PublishedKeys(profiles, now=_real_now)
+        case "shared_secret":
+            return SharedSecret(secrets.webhook_secrets[config.id])
+        case "unsigned_hints":
+            return UnsignedHints()
+        case unforeseen:
+            assert_never(unforeseen)
 
 
 async def _serve(bridge: Bridge, listener: socket.socket, *, stop: asyncio.Event) -> None:

@@ -12,7 +12,7 @@ import ipaddress
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -35,6 +35,8 @@ from cloud_bridge.errors import ConfigurationError
 from cloud_bridge.wire import Currency, Id
 
 _TOKEN_VARIABLE = "RESTOCK_PAYMENT_TOKEN_"  # noqa: S105  the variable's name, not a token
+_WEBHOOK_VARIABLE = "RESTOCK_WEBHOOK_SECRET_"  # the variable's name, not a secret
+_WEBHOOK_SECRET_BYTES = range(24, 65)  # as Standard Webhooks has it
 _PASSWORD_VARIABLE = "RESTOCK_BRIDGE_DATABASE_PASSWORD"  # noqa: S105  the variable's name, not a password
 _PUBLIC_KEY_BYTES = 32
 # The most requests, one after the other, that a claimed order waits for in one step.
@@ -167,7 +169,8 @@ class MerchantConfig(Section):
     `merchant_class`, `key_life_s` and `lookup_lag_s` may be more careful than what is known of its kind, never less.
     `payment_instrument` is the kind of thing that the token stands for, in the merchant's words. `ap2` says whether
     orders carry AP2 mandates. With `signed_answers`, an answer that the merchant did not sign is no answer.
-    `webhooks` without a signature are taken as hints from a merchant on this very machine only.
+    `webhooks` are signed by the keys in the merchant's profile, or by a secret of this merchant alone from
+    RESTOCK_WEBHOOK_SECRET_<ID>; without a signature they are taken as hints from a merchant on this very machine only.
     """
 
     id: Id
@@ -180,7 +183,7 @@ class MerchantConfig(Section):
     payment_instrument: Text = "card"
     ap2: Literal["off", "if_announced", "required"] = "off"
     signed_answers: bool = False
-    webhooks: Literal["signed", "unsigned_hints"] = "signed"
+    webhooks: Literal["signed", "shared_secret", "unsigned_hints"] = "signed"
     deadline_s: Annotated[float, Field(gt=0, le=30)] = 10.0
     destinations: dict[str, DestinationConfig] = Field(min_length=1)
     merchant_class: Literal["A", "B", "C"] | None = None
@@ -198,6 +201,7 @@ class WorkerConfig(Section):
     """Placing orders. `poll_s` and the retries are the clock's seconds; `lease_s` is real, like the requests.
 
     A lease must outlast a step, so it has room for eight requests to the slowest merchant: see `BridgeConfig`.
+    `parallel` is how many orders are worked on at one merchant at a time.
     """
 
     poll_s: Annotated[float, Field(ge=1, le=3_600)] = 60.0
@@ -274,10 +278,11 @@ class BridgeConfig(Section):
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """What comes from the environment. `payment_tokens` are by merchant id."""
+    """What comes from the environment. `payment_tokens` and `webhook_secrets` are by merchant id."""
 
     payment_tokens: Mapping[str, SecretStr]
     database_password: SecretStr | None = None
+    webhook_secrets: Mapping[str, SecretStr] = field(default_factory=dict)
 
 
 def load(path: Path) -> BridgeConfig:
@@ -304,12 +309,41 @@ def payment_tokens(config: BridgeConfig, environment: Mapping[str, str]) -> dict
     """
     tokens: dict[str, SecretStr] = {}
     for merchant in config.merchants:
-        variable = _TOKEN_VARIABLE + merchant.id.upper().replace("-", "_")
+        variable = _variable(_TOKEN_VARIABLE, merchant)
         token = environment.get(variable, "")
         if not token:
             raise ConfigurationError(f"{variable} = '': the payment token of merchant {merchant.id} must be set")
         tokens[merchant.id] = SecretStr(token)
     return tokens
+
+
+def webhook_secrets(config: BridgeConfig, environment: Mapping[str, str]) -> dict[str, SecretStr]:
+    """The secret of each merchant that signs its webhooks with one, by merchant id.
+
+    Raises: ConfigurationError naming the variable that is not set, is no secret, or holds another merchant's.
+    """
+    secrets: dict[str, SecretStr] = {}
+    for merchant in (each for each in config.merchants if each.webhooks == "shared_secret"):
+        variable = _variable(_WEBHOOK_VARIABLE, merchant)
+        secret = SecretStr(environment.get(variable, "").removeprefix("whsec_"))
+        if not _is_webhook_secret(secret):
+            raise ConfigurationError(f"{variable}: base64 of 24 to 64 bytes is wanted")
+        if secret in secrets.values():
+            raise ConfigurationError(f"{variable}: another merchant has the same secret, and could speak for this one")
+        secrets[merchant.id] = secret
+    return secrets
+
+
+def _is_webhook_secret(secret: SecretStr) -> bool:
+    text = secret.get_secret_value()
+    try:
+        return len(base64.b64decode(text, validate=True)) in _WEBHOOK_SECRET_BYTES
+    except (binascii.Error, ValueError):
+        return False
+
+
+def _variable(kind: str, merchant: MerchantConfig) -> str:
+    return kind + merchant.id.upper().replace("-", "_")
 
 
 def database_password(environment: Mapping[str, str]) -> SecretStr | None:
@@ -323,7 +357,9 @@ def secrets_of(config: BridgeConfig, environment: Mapping[str, str]) -> Secrets:
 
     Raises: ConfigurationError naming the variable that is not set.
     """
-    return Secrets(payment_tokens(config, environment), database_password(environment))
+    return Secrets(
+        payment_tokens(config, environment), database_password(environment), webhook_secrets(config, environment)
+    )
 
 
 def _refuse_twice(what: str, ids: Iterable[str]) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Protocol
 
 from cloud_bridge.core.capability import Capability
@@ -124,6 +125,10 @@ class Report:
     attempts: int
 
 
+NOBODY: Mapping[str, int] = MappingProxyType({})
+"""How many orders of which merchant are worked on: none."""
+
+
 class OrderStore(Protocol):
     """Orders, attempts, events and webhook hints of all households.
 
@@ -144,12 +149,21 @@ class OrderStore(Protocol):
         """The order's attempts, oldest first."""
 
     async def claim(
-        self, states: Collection[OrderState], *, now: datetime, lease_until: datetime, limit: int
+        self,
+        states: Collection[OrderState],
+        *,
+        now: datetime,
+        lease_until: datetime,
+        limit: int,
+        busy: Mapping[str, int] = NOBODY,
     ) -> tuple[OrderRecord, ...]:
-        """Take up to `limit` due orders that nobody holds; each gets a new epoch."""
+        """Take due orders that nobody holds, up to `limit` of each merchant less those that `busy` counts there.
 
-    async def next_due(self, states: Collection[OrderState]) -> datetime | None:
-        """When the next order in these states is due or its lease ends."""
+        Each gets a new epoch.
+        """
+
+    async def next_due(self, states: Collection[OrderState], *, full: Collection[str] = ()) -> datetime | None:
+        """When the next order in these states is due or its lease ends; orders of merchants in `full` do not count."""
 
     async def apply(self, change: Change) -> OrderRecord:
         """Make one change.
@@ -181,8 +195,13 @@ class OrderStore(Protocol):
     async def events_after(self, household: str, *, after: int, limit: int) -> tuple[OrderEvent, ...]:
         """This household's events with a higher seq, oldest first."""
 
-    async def take_hint(self, merchant: str, hint: Hint, *, digest: str, now: datetime) -> bool:
-        """Keep a webhook of a known order once, and make that order due; False where it changed nothing."""
+    async def take_hint(
+        self, merchant: str, hint: Hint, *, digest: str, now: datetime, delivery: str | None = None
+    ) -> bool:
+        """Keep a webhook of a known order once, and make that order due; False where it changed nothing.
+
+        `digest` and `delivery` are SHA-256 in hex, of its body and of its id.
+        """
 
     async def report(self) -> Report:
         """All orders."""

@@ -1,5 +1,9 @@
 """The loop that worker and tracker share: claim what is due, take each order one step, wait for more.
 
+Each merchant has room for a number of orders at a time, and each step a time that it may take, so a merchant that is
+slow holds up its own orders and no other's: what it leaves waiting is claimed once it has room again, and until then
+nobody holds it. A step begins as soon as its order is claimed, so that the lease is the step's alone.
+
 One order's failure never stops the others. What fails in a way that nobody foresaw is kept: the order stays as it
 stands in the store, gets the detail `internal`, and is tried again later and later. A step that would outlast the lease
 is dropped before the lease ends: what it had recorded stands, and whoever claims the order next goes on from there.
@@ -9,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from datetime import timedelta
@@ -48,36 +53,55 @@ class Rounds:
         self._store = store
         self._clock = clock
         self._config = config
+        self._busy: Counter[str] = Counter()
+        self._finished = False
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Go round until `stop` is set (ring the bell, too); the round under way is finished."""
-        while not stop.is_set():
-            self._beat.bell.clear()
-            try:
-                if await self.run_once() == 0:
-                    await self._rest()
-            except StoreError:
-                log.exception("store_failed beat=%s", self._beat.name)
-                await self._clock.wait(self._beat.bell, until=self._clock.after_real(_STORE_PAUSE_REAL_S))
+        """Go on until `stop` is set (ring the bell, too); the steps under way are finished."""
+        async with asyncio.TaskGroup() as group:
+            while not stop.is_set():
+                self._beat.bell.clear()
+                self._finished = False
+                try:
+                    if await self._begin(group) == 0:
+                        await self._rest()
+                except StoreError:
+                    log.exception("store_failed beat=%s", self._beat.name)
+                    await self._clock.wait(self._beat.bell, until=self._clock.after_real(_STORE_PAUSE_REAL_S))
 
     async def run_once(self) -> int:
-        """Take each order that is due now one step, and say how many there were."""
+        """Take each order that is due now and has room one step, and say how many there were."""
+        async with asyncio.TaskGroup() as group:
+            return await self._begin(group)
+
+    async def _begin(self, group: asyncio.TaskGroup) -> int:
         orders = await self._store.claim(
             self._beat.states,
             now=self._clock.now(),
             lease_until=self._clock.after_real(self._config.lease_s),
             limit=self._config.parallel,
+            busy=dict(self._busy),
         )
-        async with asyncio.TaskGroup() as group:
-            for order in orders:
-                group.create_task(self._take(order), name=f"{self._beat.name}:{order.intent_id}")
+        for order in orders:
+            self._busy[order.merchant] += 1
+            group.create_task(self._work(order), name=f"{self._beat.name}:{order.intent_id}")
         return len(orders)
 
     async def _rest(self) -> None:
         poll = max(self._clock.now() + timedelta(seconds=self._config.poll_s), self._clock.after_real(_POLL_REAL_MIN_S))
-        due = await self._store.next_due(self._beat.states)
+        full = [merchant for merchant, count in self._busy.items() if count >= self._config.parallel]
+        due = await self._store.next_due(self._beat.states, full=full)
         await self._clock.wait(self._beat.bell, until=poll if due is None else min(due, poll))
-        await self._clock.wait(asyncio.Event(), until=self._clock.after_real(_GATHER_REAL_S))
+        if not self._finished:
+            await self._clock.wait(asyncio.Event(), until=self._clock.after_real(_GATHER_REAL_S))
+
+    async def _work(self, order: OrderRecord) -> None:
+        try:
+            await self._take(order)
+        finally:
+            self._busy[order.merchant] -= 1
+            self._finished = True  # there is room now, and the order may have a next step
+            self._beat.bell.set()
 
     async def _take(self, order: OrderRecord) -> None:
         try:

@@ -6,6 +6,7 @@ A merchant's profile is data from outside: it may name no other origin, and its 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -25,6 +26,9 @@ from cloud_bridge.merchants.ucp_versions import (
     Dialect,
     same_origin,
 )
+
+# As RFC 3986 writes a path: what is anything else can be neither signed nor sent.
+_PATH = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*", re.ASCII)
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=255)]
 Handlers = Mapping[str, frozenset[str] | None]
@@ -120,9 +124,12 @@ def read_profile(body: bytes, *, origin: str) -> MerchantProfile:
     endpoint = _endpoint(profile.ucp)
     if not same_origin(endpoint, origin):
         raise MerchantAwayError("the merchant's profile points to another origin")
+    path = urlsplit(endpoint).path.rstrip("/")
+    if _PATH.fullmatch(path) is None:
+        raise MerchantAwayError("the merchant's profile has an endpoint that is no address")
     return MerchantProfile(
         dialect=dialect,
-        path=urlsplit(endpoint).path.rstrip("/"),
+        path=path,
         # Merchants move their keys from one place to another between versions: a key id means one key anywhere.
         keys=read_keys([*(profile.keys or ()), *(profile.signing_keys or ()), *(profile.ucp.signing_keys or ())]),
         capabilities=_capabilities(profile.ucp),

@@ -12,44 +12,49 @@ two transactions wait for each other.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Row,
-    Select,
-    and_,
-    case,
-    false,
-    func,
-    insert,
-    or_,
-    select,
-    text,
-    update,
-)
+from sqlalchemy import Connection, bindparam, func, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
-from cloud_bridge.core.order import FOLLOWING, Attempt, Change, OrderRecord, Said
+from cloud_bridge.core.order import Attempt, Change, OrderRecord, Said
 from cloud_bridge.core.outcome import Hint
 from cloud_bridge.errors import MerchantOrderTakenError, StaleClaimError
-from cloud_bridge.ports import Report, ReportLine
-from cloud_bridge.store import handovers
+from cloud_bridge.ports import NOBODY, Report, ReportLine
+from cloud_bridge.store import claiming, handovers, hints
 from cloud_bridge.store.accepting import take
+from cloud_bridge.store.claiming import WOKEN_AT_ONCE, Lease
 from cloud_bridge.store.database import Database
 from cloud_bridge.store.grouping import Grouped
+from cloud_bridge.store.hints import Webhook
 from cloud_bridge.store.rows import from_order, to_attempt, to_event, to_order
-from cloud_bridge.store.tables import Instant, attempts, events, households, orders, webhooks
+from cloud_bridge.store.tables import attempts, events, households, orders
 from cloud_bridge.wire import Head, OrderEvent, OrderState
 
 log = logging.getLogger(__name__)
 
-_HINTS_PER_ORDER_MAX = 100
 _SERVER_TIME = text("SELECT clock_timestamp()")
+
+# Built once: to build a statement for each change takes longer than to run it. What is to be set is named by the
+# values that go with it.
+_THIS_ORDER = (orders.c.household == bindparam("its_household"), orders.c.intent_id == bindparam("its_intent"))
+_READ = select(orders).where(*_THIS_ORDER)
+_CHANGE = update(orders).where(
+    *_THIS_ORDER, orders.c.epoch == bindparam("seen_epoch"), orders.c.version == bindparam("seen_version")
+)
+_CHANGE_UNDER_LEASE = _CHANGE.where(orders.c.lease_until > bindparam("lease_now"))
+_OF_ORDER = (attempts.c.household == bindparam("its_household"), attempts.c.intent_id == bindparam("its_intent"))
+_READ_ATTEMPTS = select(attempts).where(*_OF_ORDER).order_by(attempts.c.n)
+_CHANGE_ATTEMPT = update(attempts).where(*_OF_ORDER, attempts.c.n == bindparam("its_n"))
+_ADD_ATTEMPT, _ADD_EVENT = insert(attempts), insert(events)
+_RAISE = (
+    update(households)
+    .where(households.c.id == bindparam("its_household"))
+    .values(last_seq=households.c.last_seq + 1)
+    .returning(households.c.last_seq)
+)
 
 
 def as_it_is(real: datetime) -> datetime:
@@ -82,34 +87,29 @@ class SqlOrderStore:
         return await self._transact(lambda connection: _attempts_of(connection, order))
 
     async def claim(
-        self, states: Collection[OrderState], *, now: datetime, lease_until: datetime, limit: int
+        self,
+        states: Collection[OrderState],
+        *,
+        now: datetime,
+        lease_until: datetime,
+        limit: int,
+        busy: Mapping[str, int] = NOBODY,
     ) -> tuple[OrderRecord, ...]:
-        """Take up to `limit` due orders that nobody holds; each gets a new epoch.
+        """Take due orders that nobody holds, up to `limit` of each merchant less those that `busy` counts there.
 
-        The lease lasts from `now` to `lease_until`; on a shared store that long by the server's clock.
+        Each gets a new epoch. The lease lasts from `now` to `lease_until`; on a shared store that long by the server's
+        clock.
         """
 
         def work(connection: Connection) -> tuple[OrderRecord, ...]:
-            lease_now = self._lease_time(connection, own=now)
-            query = _claimable(states, now=now, lease_now=lease_now).limit(limit)
-            claimed = []
-            for row in connection.execute(query).all():
-                values = {"epoch": row.epoch + 1, "lease_until": lease_now + (lease_until - now)}
-                connection.execute(update(orders).where(*_of(orders, row)).values(values))
-                order = _readable(row)
-                if order is not None:
-                    claimed.append(replace(order, epoch=row.epoch + 1, lease_until=lease_until))
-            return tuple(claimed)
+            lease = Lease(now=now, until=lease_until, row_now=self._lease_time(connection, own=now))
+            return claiming.claim(connection, states, lease, limit=limit, busy=busy)
 
         return await self._transact(work)
 
-    async def next_due(self, states: Collection[OrderState]) -> datetime | None:
-        """When the next order in these states is due or its lease ends."""
-        later = case((orders.c.lease_until > orders.c.due_at, orders.c.lease_until), else_=orders.c.due_at)
-        query = select(func.min(later, type_=Instant())).where(
-            orders.c.state.in_([state.value for state in states]), orders.c.due_at.is_not(None)
-        )
-        return await self._transact(lambda connection: connection.execute(query).scalar())
+    async def next_due(self, states: Collection[OrderState], *, full: Collection[str] = ()) -> datetime | None:
+        """When the next order in these states is due or its lease ends; orders of merchants in `full` do not count."""
+        return await self._transact(lambda connection: claiming.next_due(connection, states, full=full))
 
     async def apply(self, change: Change) -> OrderRecord:
         """Make one change.
@@ -175,19 +175,15 @@ class SqlOrderStore:
         )
         return await self._transact(lambda connection: tuple(to_event(row) for row in connection.execute(query)))
 
-    async def take_hint(self, merchant: str, hint: Hint, *, digest: str, now: datetime) -> bool:
-        """Keep a webhook of a known order once, and make that order due; False where it changed nothing."""
+    async def take_hint(
+        self, merchant: str, hint: Hint, *, digest: str, now: datetime, delivery: str | None = None
+    ) -> bool:
+        """Keep a webhook of a known order once, and make that order due; False where it changed nothing.
 
-        def work(connection: Connection) -> bool:
-            row = connection.execute(_hinted(merchant, hint).with_for_update()).first()
-            if row is None or row.due_at is None or _hint_is_spent(connection, row, digest):
-                return False
-            values = {"household": row.household, "intent_id": row.intent_id, "merchant": merchant}
-            connection.execute(insert(webhooks).values(digest=digest, received_at=now, **values))
-            connection.execute(update(orders).where(*_of(orders, row)).values(_woken(row, now=now)))
-            return True
-
-        return await self._transact(work)
+        `delivery` is SHA-256 in hex of the delivery's id, where it has one.
+        """
+        webhook = Webhook(merchant, hint, digest, delivery, received_at=now)
+        return await self._transact(lambda connection: hints.take(connection, webhook))
 
     async def report(self) -> Report:
         """All orders."""
@@ -206,14 +202,10 @@ class SqlOrderStore:
 
     async def resume(self, *, now: datetime) -> None:
         """Look at every followed order, when a bridge starts; one that has the store to itself ends all leases, too."""
-        followed = orders.c.state.in_([state.value for state in FOLLOWING])
-
-        def work(connection: Connection) -> None:
-            if not self._shared:
-                connection.execute(update(orders).values(lease_until=None))
-            connection.execute(update(orders).where(followed, orders.c.due_at > now).values(due_at=now))
-
-        await self._transact(work)
+        if not self._shared:
+            await self._transact(claiming.end_leases)
+        while await self._transact(lambda connection: claiming.wake_followed(connection, now=now)) == WOKEN_AT_ONCE:
+            pass
 
     async def _take(self, wanted: Sequence[OrderRecord]) -> Sequence[OrderRecord | Exception]:
         return await self._transact(lambda connection: take(connection, wanted))
@@ -231,41 +223,18 @@ class SqlOrderStore:
         return self._shown(connection.execute(_SERVER_TIME).scalar_one())
 
 
-def _claimable(states: Collection[OrderState], *, now: datetime, lease_now: datetime) -> Select[Any]:
-    return (
-        select(orders)
-        .where(
-            orders.c.state.in_([state.value for state in states]),
-            orders.c.due_at <= now,
-            or_(orders.c.lease_until.is_(None), orders.c.lease_until <= lease_now),
-        )
-        .order_by(orders.c.due_at)
-        .with_for_update(skip_locked=True)
-    )
-
-
-def _readable(row: Row[Any]) -> OrderRecord | None:
-    """An order to work on; one that cannot be read any more stays claimed, so that it stands in nobody's way."""
-    try:
-        return to_order(row)
-    except ValueError as exc:  # its text would tell what the order is about
-        log.error("order_unreadable household=%s intent=%s error=%s", row.household, row.intent_id, type(exc).__name__)  # noqa: TRY400
-        return None
-
-
-def _of(table: Any, key: Any) -> tuple[Any, Any]:  # noqa: ANN401  a table, and whatever carries the key
-    return table.c.household == key.household, table.c.intent_id == key.intent_id
+def _this(household: str, intent_id: str) -> dict[str, object]:
+    return {"its_household": household, "its_intent": intent_id}
 
 
 def _read(connection: Connection, household: str, intent_id: str, *, lock: bool = False) -> OrderRecord | None:
-    query = select(orders).where(orders.c.household == household, orders.c.intent_id == intent_id)
-    row = connection.execute(query.with_for_update() if lock else query).first()
+    row = connection.execute(_READ.with_for_update() if lock else _READ, _this(household, intent_id)).first()
     return None if row is None else to_order(row)
 
 
 def _attempts_of(connection: Connection, order: OrderRecord) -> tuple[Attempt, ...]:
-    query = select(attempts).where(*_of(attempts, order)).order_by(attempts.c.n)
-    return tuple(to_attempt(row) for row in connection.execute(query))
+    rows = connection.execute(_READ_ATTEMPTS, _this(order.household, order.intent_id))
+    return tuple(to_attempt(row) for row in rows)
 
 
 def _amend(
@@ -282,12 +251,15 @@ def _amend(
 
 def _write(connection: Connection, change: Change, *, epoch: int, lease_now: datetime | None = None) -> None:
     after = change.after
-    seen = and_(*_of(orders, after), *_fences(after, epoch=epoch, lease_now=lease_now))
-    values = from_order(after)
+    values = {**from_order(after), **_this(after.household, after.intent_id)}
+    values |= {"seen_epoch": epoch, "seen_version": after.version - 1}
     if after.lease_until is not None:
         del values["lease_until"]  # the row's own is by the clock that all bridges share
+    statement = _CHANGE
+    if lease_now is not None:
+        statement, values["lease_now"] = _CHANGE_UNDER_LEASE, lease_now
     try:
-        changed = connection.execute(update(orders).where(seen).values(values)).rowcount
+        changed = connection.execute(statement, values).rowcount
     except IntegrityError as exc:  # the unique values that a change can bring in are the merchant's ids
         raise MerchantOrderTakenError(f"order {after.intent_id}: its merchant order belongs to another") from exc
     if changed != 1:
@@ -297,12 +269,6 @@ def _write(connection: Connection, change: Change, *, epoch: int, lease_now: dat
             handovers.check_thawed(connection, after.household)
         _write_attempt(connection, after, change.attempt)
     _tell(connection, after, change.said)
-
-
-def _fences(after: OrderRecord, *, epoch: int, lease_now: datetime | None) -> tuple[ColumnElement[bool], ...]:
-    """What must hold of the row, beside its key, for a change to be made."""
-    unchanged = (orders.c.epoch == epoch, orders.c.version == after.version - 1)
-    return unchanged if lease_now is None else (*unchanged, orders.c.lease_until > lease_now)
 
 
 def _write_attempt(connection: Connection, order: OrderRecord, attempt: Attempt) -> None:
@@ -315,59 +281,24 @@ def _write_attempt(connection: Connection, order: OrderRecord, attempt: Attempt)
         "outcome": attempt.outcome,
         "reason": attempt.reason,
     }
-    same = and_(*_of(attempts, order), attempts.c.n == attempt.n)
-    if connection.execute(update(attempts).where(same).values(values)).rowcount == 0:
-        connection.execute(
-            insert(attempts).values(household=order.household, intent_id=order.intent_id, n=attempt.n, **values)
-        )
+    same = {**_this(order.household, order.intent_id), "its_n": attempt.n}
+    if connection.execute(_CHANGE_ATTEMPT, {**values, **same}).rowcount == 0:
+        key = {"household": order.household, "intent_id": order.intent_id, "n": attempt.n}
+        connection.execute(_ADD_ATTEMPT, {**key, **values})
 
 
 def _tell(connection: Connection, order: OrderRecord, said: tuple[Said, ...]) -> None:
     for each in said:
-        raised = update(households).where(households.c.id == order.household)
-        seq = connection.execute(
-            raised.values(last_seq=households.c.last_seq + 1).returning(households.c.last_seq)
-        ).scalar_one()
-        connection.execute(
-            insert(events).values(
-                household=order.household,
-                seq=seq,
-                intent_id=order.intent_id,
-                state=each.state.value,
-                at=order.changed_at,
-                merchant_order_id=order.merchant_order_id,
-                total_minor=order.total_minor,
-                currency=order.currency,
-                detail=each.detail,
-                handoff_url=order.handoff_url if each.state is order.state else None,
-            )
-        )
-
-
-def _hinted(merchant: str, hint: Hint) -> Any:  # noqa: ANN401  a select of a few columns
-    named = [
-        column == value
-        for column, value in (
-            (orders.c.merchant_order_id, hint.merchant_order_id),
-            (orders.c.session_id, hint.session_id),
-        )
-        if value is not None
-    ]
-    columns = [orders.c[name] for name in ("household", "intent_id", "due_at", "state", "epoch", "version")]
-    return select(*columns).where(orders.c.merchant == merchant, or_(false(), *named)).limit(1)
-
-
-def _woken(row: Any, *, now: datetime) -> dict[str, Any]:  # noqa: ANN401  a row of `_hinted`
-    due_at = min(row.due_at, now)
-    if OrderState(row.state) not in FOLLOWING:
-        return {"due_at": due_at}  # the worker is at it, and what it does must not be taken away
-    # A look that began before the hint may have missed what the hint is about: it is dropped, and the next one begins.
-    return {"due_at": due_at, "lease_until": None, "epoch": row.epoch + 1, "version": row.version + 1}
-
-
-def _hint_is_spent(connection: Connection, row: Any, digest: str) -> bool:  # noqa: ANN401  a row of `_hinted`
-    known = select(webhooks.c.digest).where(webhooks.c.household == row.household, webhooks.c.digest == digest)
-    kept = select(func.count()).select_from(webhooks).where(*_of(webhooks, row))
-    return (
-        connection.execute(known).first() is not None or connection.execute(kept).scalar_one() >= _HINTS_PER_ORDER_MAX
-    )
+        event = {
+            "household": order.household,
+            "seq": connection.execute(_RAISE, {"its_household": order.household}).scalar_one(),
+            "intent_id": order.intent_id,
+            "state": each.state.value,
+            "at": order.changed_at,
+            "merchant_order_id": order.merchant_order_id,
+            "total_minor": order.total_minor,
+            "currency": order.currency,
+            "detail": each.detail,
+            "handoff_url": order.handoff_url if each.state is order.state else None,
+        }
+        connection.execute(_ADD_EVENT, event)

@@ -8,6 +8,7 @@ read-only and may do so while the bridge runs.
 from __future__ import annotations
 
 import fcntl
+import functools
 import os
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from cloud_bridge.store.migrating import migrate
 
 _WANTED_PRAGMAS = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "trusted_schema": 0}
 _LOCK_SUFFIX = ".lock"
+_WRITERS_KEPT = 4
 
 
 class SqliteFile:
@@ -39,9 +41,7 @@ class SqliteFile:
         Raises: StoreError when the file is held by another bridge, damaged, or newer than this program.
         """
         self._lock_fd = _lock(self._path)
-        engine = _engine(self._url)
-        event.listen(engine, "connect", _configure)
-        event.listen(engine, "begin", _begin_immediate)
+        engine = _writer(self._url)
         try:
             with engine.begin() as connection:
                 self._check(connection)
@@ -93,9 +93,24 @@ def _lock(path: Path) -> int:
     return fd
 
 
+@functools.lru_cache(maxsize=_WRITERS_KEPT)
+def _writer(url: URL) -> Engine:
+    """For one who holds the lock. It is kept for a file that is opened again, with the statements it has compiled."""
+    engine = _engine(url)
+    event.listen(engine, "do_connect", functools.partial(_stay_relative, url.database or ""))
+    event.listen(engine, "connect", _configure)
+    event.listen(engine, "begin", _begin_immediate)
+    return engine
+
+
 def _engine(url: URL) -> Engine:
     # An error's text goes into the log, and what an order is about must not: it goes without the statement's values.
     return create_engine(url, poolclass=StaticPool, connect_args={"check_same_thread": False}, hide_parameters=True)
+
+
+def _stay_relative(path: str, _dialect: object, _record: object, arguments: list[Any], _options: object) -> None:
+    """Connect to the file that is locked: SQLAlchemy has made the path absolute when the engine was new."""
+    arguments[:] = [path]
 
 
 def _configure(dbapi_connection: Any, _record: object) -> None:  # noqa: ANN401  sqlite3's own type

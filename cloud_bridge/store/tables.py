@@ -17,6 +17,11 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
 
+def in_milliseconds(instant: datetime) -> int:
+    """How the tables keep an aware datetime: milliseconds since 1970 UTC."""
+    return (instant - _EPOCH) // _MILLISECOND
+
+
 class Instant(TypeDecorator[datetime]):
     """An aware datetime, kept as milliseconds since 1970 UTC."""
 
@@ -25,7 +30,7 @@ class Instant(TypeDecorator[datetime]):
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002
         """To the database."""
-        return None if value is None else (value - _EPOCH) // _MILLISECOND
+        return None if value is None else in_milliseconds(value)
 
     def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:  # noqa: ANN401, ARG002
         """From the database."""
@@ -113,5 +118,6 @@ webhooks = Table(
     Column("intent_id", String(64), nullable=False),
     Column("merchant", String(64), nullable=False),
     Column("received_at", Instant, nullable=False),
+    Column("delivery", String(64)),
     ForeignKeyConstraint(["household", "intent_id"], ["orders.household", "orders.intent_id"]),
 )

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cloud_bridge.__main__ import main
-from cloud_bridge.config import is_loopback, load, payment_tokens
+from cloud_bridge.config import BridgeConfig, MerchantConfig, is_loopback, load, payment_tokens, webhook_secrets
 from cloud_bridge.errors import ConfigurationError
 
 GOOD = f"""
@@ -135,6 +135,46 @@ def test_tokens_are_read_by_merchant_id(write) -> None:  # type: ignore[no-untyp
     assert tokens["grocer-1"].get_secret_value() == "t"
     with pytest.raises(ConfigurationError):
         payment_tokens(load(write()), {})
+
+
+SECRET = "RESTOCK_WEBHOOK_SECRET_GROCER_1"
+SHARED = base64.b64encode(b"k" * 32).decode()
+
+
+@pytest.mark.parametrize("given", [SHARED, f"whsec_{SHARED}"])
+def test_a_webhook_secret_is_read_by_merchant_id_and_masked(write, capsys, monkeypatch, given: str) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+    """Both ways of writing it are one secret, and neither is shown."""
+    config = write('kind = "ucp"', 'kind = "ucp"\nwebhooks = "shared_secret"')
+    secrets = webhook_secrets(load(config), {SECRET: given})
+    assert secrets["grocer-1"].get_secret_value() == SHARED
+    monkeypatch.setenv(TOKEN, "t")
+    monkeypatch.setenv(SECRET, given)
+    assert main(["--check-config", "--config", str(config)]) == 0
+    out = capsys.readouterr().out
+    assert json.loads(out)["webhook_secrets"] == {"grocer-1": "**********"}
+    assert SHARED not in out
+
+
+@pytest.mark.parametrize("given", [None, "", "whsec_", "short", "k" * 31, "!" * 44, "\u00e4" * 44, "A" * 400])
+def test_what_is_no_webhook_secret_names_its_variable_and_is_not_told(write, given: str | None) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+    """24 to 64 bytes in base64, or the bridge does not start."""
+    config = write('kind = "ucp"', 'kind = "ucp"\nwebhooks = "shared_secret"')
+    with pytest.raises(ConfigurationError, match=SECRET) as refused:
+        webhook_secrets(load(config), {} if given is None else {SECRET: given})
+    assert not given or given not in str(refused.value)
+    assert webhook_secrets(load(write()), {}) == {}
+
+
+def test_two_merchants_cannot_share_one_webhook_secret(write) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+    """Each could speak for the other one."""
+    config = load(write('kind = "ucp"', 'kind = "ucp"\nwebhooks = "shared_secret"'))
+    twice = config.model_copy(update={"merchants": [*config.merchants, _renamed(config, "grocer-2")]})
+    with pytest.raises(ConfigurationError, match="RESTOCK_WEBHOOK_SECRET_GROCER_2"):
+        webhook_secrets(twice, {SECRET: SHARED, "RESTOCK_WEBHOOK_SECRET_GROCER_2": f"whsec_{SHARED}"})
+
+
+def _renamed(config: BridgeConfig, name: str) -> MerchantConfig:
+    return config.merchants[0].model_copy(update={"id": name})
 
 
 @pytest.mark.parametrize("arguments", [[], ["run"], ["fly", "--config", "x"], ["run", "--config", "no-such-file"]])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -11,7 +13,7 @@ from cloud_bridge.config import WorkerConfig
 from cloud_bridge.core.order import PLACING, Detail, OrderRecord
 from cloud_bridge.merchants.simulated import SimulatedMerchant
 from cloud_bridge.rounds import Beat, Rounds
-from tests.cloud_bridge.rig import HOUSEHOLD, Rig, accept
+from tests.cloud_bridge.rig import HOUSEHOLD, MERCHANT, HandClock, Rig, accept
 
 SHORT = WorkerConfig().model_copy(update={"lease_s": 0.02})  # real: too short for a configuration, and for a merchant
 
@@ -57,3 +59,64 @@ async def test_a_fault_of_ours_with_one_order_is_kept_and_stops_no_other(rig: Ri
     bad = await rig.store.find(HOUSEHOLD, "i-bad")
     assert bad is not None
     assert (done, bad.detail, bad.tries) == (["i-good"], Detail.INTERNAL, 1)
+
+
+class StillClock(HandClock):
+    """Time stands still: whoever has to wait waits for the bell."""
+
+    async def wait(self, bell: asyncio.Event, *, until: datetime) -> None:
+        """Until the bell rings; what is only gathered is there already."""
+        if until > self.at + timedelta(seconds=1):
+            await bell.wait()
+
+
+@dataclass
+class Counters:
+    """Steps that wait at the slow merchant until they are let go; those of other merchants do not."""
+
+    waiting: int = 0
+    waiting_max: int = 0
+    done: list[str] = field(default_factory=list)
+    go_on: asyncio.Event = field(default_factory=asyncio.Event)
+    finished: asyncio.Event = field(default_factory=asyncio.Event)
+    wanted: int = 0
+
+    async def step(self, order: OrderRecord) -> None:
+        """One step of an order, which ends it."""
+        if order.merchant == MERCHANT:
+            self.waiting += 1
+            self.waiting_max = max(self.waiting, self.waiting_max)
+            await self.go_on.wait()
+            self.waiting -= 1
+        self.done.append(order.intent_id)
+        if len(self.done) == self.wanted:
+            self.finished.set()
+
+    async def until(self, count: int) -> None:
+        """Until so many steps were done."""
+        self.wanted = count
+        self.finished.clear()
+        if len(self.done) < count:
+            await asyncio.wait_for(self.finished.wait(), 20)
+
+
+async def test_a_merchant_that_does_not_answer_holds_up_nobody_elses_orders(rig: Rig) -> None:
+    """It fills its own room and no more; what waited for it goes on once it has answered."""
+    for n in range(5):
+        await accept(rig, rig.signer.intent(intent_id=f"slow-{n}", hold_s=0))
+    at, bell, stop, config = Counters(), asyncio.Event(), asyncio.Event(), WorkerConfig(parallel=2)
+    clock = StillClock(rig.clock.at)
+    rounds = Rounds(Beat("place", PLACING, at.step, bell), store=rig.store, clock=clock, config=config)
+    running = asyncio.create_task(rounds.run(stop))
+    for n in range(6):
+        await accept(rig, rig.signer.intent(intent_id=f"quick-{n}", merchant="bakery", hold_s=0))
+    bell.set()
+    await at.until(6)
+    assert sorted(at.done) == [f"quick-{n}" for n in range(6)]
+    assert at.waiting_max == 2
+    at.go_on.set()
+    await at.until(11)
+    assert sorted(at.done[6:]) == [f"slow-{n}" for n in range(5)]
+    stop.set()
+    bell.set()
+    await running

@@ -352,6 +352,17 @@ async def test_a_word_about_an_order_that_is_not_in_doubt_settles_nothing(hub: H
     assert _problem(await hub.ask("POST", "/v1/intents/i-9/settle", stranger)) == (404, "unknown_order")
 
 
+@pytest.mark.parametrize("order_id", ["", "o-\x00", "o-\n1", "\x7f", "o" * 256])
+async def test_a_word_with_an_order_number_that_no_store_keeps_is_malformed(
+    hub: Hub, signer: Signer, order_id: str
+) -> None:
+    """PostgreSQL keeps no NUL, so it is refused at the door, whatever the store is."""
+    await hub.ask("POST", "/v1/intents", _body(signer, intent_id="i-1"))
+    word = signer.settlement("i-1", said_at=START, found=True, merchant_order_id="number").model_dump_json()
+    spoiled = word.replace('"number"', json.dumps(order_id)).encode()
+    assert _problem(await hub.ask("POST", "/v1/intents/i-1/settle", spoiled)) == (422, "malformed")
+
+
 async def test_a_digest_in_another_algorithm_is_checked_as_well(
     client: httpx.AsyncClient, hub: Hub, signer: Signer
 ) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
+from pydantic import SecretStr
 from starlette.applications import Starlette
 
 from cloud_bridge.api import problems
@@ -23,8 +24,9 @@ from cloud_bridge.merchants.http import MerchantHttp
 from cloud_bridge.merchants.profile_source import ProfileSource
 from cloud_bridge.merchants.simulated import SimulatedMerchant
 from cloud_bridge.merchants.ucp_versions import DIALECTS
-from cloud_bridge.merchants.webhook_verifiers import PublishedKeys, UnsignedHints
+from cloud_bridge.merchants.webhook_verifiers import PublishedKeys, SharedSecret, UnsignedHints
 from cloud_bridge.ports import CrashHook, CrashPoint, WebhookVerifier, no_crash
+from tests.cloud_bridge.merchants import test_shared_secret as shared
 from tests.cloud_bridge.rig import MERCHANT, HandClock, Killed, Rig, accept
 from tests.cloud_bridge.sample_merchant import AGENT_KEY
 from tests.cloud_bridge.spck import crypto
@@ -40,12 +42,16 @@ class Inbox:
     """Stands for the store where only what reaches it matters."""
 
     taken: list[tuple[str, Hint, str]] = field(default_factory=list)
+    ids: set[str] = field(default_factory=set)
 
-    async def take_hint(self, merchant: str, hint: Hint, *, digest: str, now: datetime) -> bool:
-        """Keep it, unless that body was kept before."""
-        if any(digest == each[2] for each in self.taken):
+    async def take_hint(
+        self, merchant: str, hint: Hint, *, digest: str, now: datetime, delivery: str | None = None
+    ) -> bool:
+        """Keep it, unless that body or that id was kept before."""
+        if delivery in self.ids or any(digest == each[2] for each in self.taken):
             return False
         self.taken.append((merchant, hint, digest))
+        self.ids |= set() if delivery is None else {delivery}
         return True
 
 
@@ -238,6 +244,16 @@ async def test_a_signed_time_must_be_of_these_minutes() -> None:
         assert await at.deliver(*unsigned_stamp) == 202
 
 
+@pytest.mark.parametrize("stamp", ["", "-1", "1.5", "1e9", "nan", "0x1", "9" * 13, "9" * 400, "9" * 5_000])
+async def test_a_signed_time_that_is_no_time_is_refused(stamp: str) -> None:
+    """However long the number: a merchant must not be able to make the bridge fail."""
+    async with place() as at:
+        body, _ = at.webhook()
+        headers = _timed(at.shop, body, stamp, covered=True)
+        assert await at.deliver(body, {**headers, "UCP-Agent": f'profile="{ORIGIN}/.well-known/ucp"'}) == 401
+        assert at.inbox.taken == []
+
+
 def _timed(shop: VersionedShop, body: bytes, stamp: str, *, covered: bool) -> dict[str, str]:
     """Headers whose signature carries a time, as a parameter or as a covered header."""
     names = ["@method", "@authority", "@path", "content-digest", "content-type"]
@@ -296,6 +312,22 @@ async def test_a_merchant_without_keys_is_heard_only_where_the_operator_says_so(
     async with place(unsigned=True) as at:
         assert await at.deliver(b'{"id": "order-9"}', {}) == 202
         assert at.inbox.taken[0][1] == Hint(None, "order-9")
+
+
+async def test_a_replay_of_a_webhook_with_a_shared_secret_does_nothing() -> None:
+    """Its id is signed, so the same one within its minutes is known, and whoever sends it again learns nothing."""
+    inbox, followed = Inbox(), asyncio.Event()
+    secret = base64.b64encode(shared.KEY).decode()
+    async with _client(_door(inbox, SharedSecret(SecretStr(secret)), followed=followed)) as client:
+        for body, again in ((b'{"id": "order-1"}', False), (b'{"id": "order-1"}', True), (b'{"id":"order-1"}', True)):
+            assert (await client.post(URL, content=body, headers=shared.signed(body))).status_code == 202
+            assert followed.is_set() is not again
+            followed.clear()
+        assert (
+            await client.post(f"{OWN}/webhooks/other", content=body, headers=shared.signed(body))
+        ).status_code == 404
+        assert (await client.post(URL, content=b"{}", headers=shared.signed(body))).status_code == 401
+    assert len(inbox.taken) == 1
 
 
 async def test_a_body_without_end_is_not_read() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -246,6 +247,11 @@ def failure(code: str, severity: str = "unrecoverable", **more: object) -> dict[
     return {"ucp": {"status": "error"}, "messages": [message], **more}
 
 
+def made_of(amount: float) -> list[dict[str, Any]]:
+    """Totals that add up, whatever they are made of."""
+    return [{"type": kind, "amount": amount} for kind in ("subtotal", "total")]
+
+
 @pytest.mark.parametrize(
     ("reply", "outcome"),
     [
@@ -279,6 +285,12 @@ def failure(code: str, severity: str = "unrecoverable", **more: object) -> dict[
         (answer({}, 307), Unknown(Detail.NO_ANSWER)),
         (Answer(200, b"\x00garbage"), Unknown(Detail.NO_ANSWER)),
         (Answer(202, b""), Unknown(Detail.NO_ANSWER)),
+        (answer({**DONE, "order": {"id": "o-\x00"}}), Unknown(Detail.NO_ANSWER)),
+        (answer({**DONE, "order": {"id": "o" * 256}}), Unknown(Detail.NO_ANSWER)),
+        *((answer({**DONE, "totals": made_of(n)}), Unknown(Detail.NO_ANSWER)) for n in (10**13, 2**63, 10**400, -1)),
+        *((answer({**DONE, "totals": made_of(n)}), Unknown(Detail.NO_ANSWER)) for n in (1.5, math.nan, math.inf)),
+        (Answer(200, b'{"id":"s-1","x":' + b"[" * 9_000), Unknown(Detail.NO_ANSWER)),
+        (Answer(200, b'{"id":"s-1","x":' + b"9" * 9_000 + b"}"), Unknown(Detail.NO_ANSWER)),
     ],
 )
 async def test_only_a_clear_answer_ends_the_doubt(reply: Answer, outcome: Outcome) -> None:

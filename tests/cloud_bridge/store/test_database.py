@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
+import alembic.command
 import pytest
 from sqlalchemy import inspect, text
 
@@ -129,3 +130,24 @@ async def test_an_error_of_the_store_names_no_value(tmp_path: Path) -> None:
         )
     assert "nowhere" in str(failed.value)
     assert "milk" not in str(failed.value)
+
+
+async def test_a_relative_name_is_the_file_of_the_folder_one_is_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where a file of that name was open before, somewhere else: the lock and the tables are in one folder."""
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        with Database("sqlite:///bridge.sqlite3") as database:
+            store = database.transact(lambda found: found.exec_driver_sql("PRAGMA database_list").first())
+            assert (await store)[2] == str(tmp_path / name / "bridge.sqlite3")
+
+
+def test_tables_that_are_up_to_date_are_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second opening only asks for the revision, which is what a restart after every power cut pays for."""
+    with Database(url_of(tmp_path)):
+        pass
+    monkeypatch.setattr(alembic.command, "upgrade", None)
+    with Database(url_of(tmp_path)):
+        pass

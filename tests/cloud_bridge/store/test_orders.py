@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -13,6 +14,7 @@ from cloud_bridge.core.outcome import Hint
 from cloud_bridge.errors import StaleClaimError
 from cloud_bridge.merchants.simulated import SimulatedMerchant
 from cloud_bridge.store.database import Database
+from cloud_bridge.store.hints import KEPT_FOR, PER_ORDER_MAX
 from cloud_bridge.store.orders import SqlOrderStore
 from cloud_bridge.wire import OrderState
 from tests.cloud_bridge.rig import HOUSEHOLD, MERCHANT, START, Rig, accept
@@ -110,6 +112,58 @@ async def test_a_hint_leaves_an_order_alone_that_is_being_placed(rig: Rig, store
     assert not await store.take_hint("another", Hint("s-1", None), digest="e", now=START)
     await store.apply(advance(claimed, OrderState.SENDING, now=START))
     assert held.session_id == "s-1"
+
+
+async def test_one_delivery_is_one_hint_for_as_long_as_it_is_kept(rig: Rig, store: SqlOrderStore) -> None:
+    """By its id or by its body, also after a restart: what was kept stands in the store. After a month it is gone."""
+    await rig.place()
+    hint, now = Hint(None, "order-1"), rig.clock.now()
+    assert await store.take_hint(MERCHANT, hint, digest="d-1", delivery="id-1", now=now)
+    assert not await store.take_hint(MERCHANT, hint, digest="d-2", delivery="id-1", now=now)
+    assert not await store.take_hint(MERCHANT, hint, digest="d-1", delivery="id-2", now=now)
+    assert await store.take_hint(MERCHANT, hint, digest="d-3", now=now)
+    assert await store.take_hint(MERCHANT, hint, digest="d-4", now=now)  # no id is not one id
+    month = now + KEPT_FOR
+    assert not await store.take_hint(MERCHANT, hint, digest="d-5", delivery="id-1", now=month)
+    assert await store.take_hint(MERCHANT, hint, digest="d-2", delivery="id-1", now=month + timedelta(seconds=1))
+
+
+async def test_an_order_keeps_so_many_hints_and_no_more(rig: Rig, store: SqlOrderStore) -> None:
+    """Whoever has a merchant's key cannot fill the store with one order; polls find what is left out."""
+    await rig.place()
+    hint, now = Hint(None, "order-1"), rig.clock.now()
+    kept = [await store.take_hint(MERCHANT, hint, digest=f"d-{n}", now=now) for n in range(PER_ORDER_MAX + 2)]
+    assert kept == [True] * PER_ORDER_MAX + [False] * 2
+    assert await store.take_hint(MERCHANT, hint, digest="d", now=now + KEPT_FOR + timedelta(seconds=1))
+
+
+async def test_a_delivery_that_wakes_nothing_is_not_kept(rig: Rig, store: SqlOrderStore) -> None:
+    """An order that nobody knows yet may be known when the delivery comes again."""
+    hint = Hint(None, "order-1")
+    assert not await store.take_hint(MERCHANT, hint, digest="d-1", delivery="id-1", now=rig.clock.now())
+    await rig.place()
+    assert await store.take_hint(MERCHANT, hint, digest="d-1", delivery="id-1", now=rig.clock.now())
+
+
+async def test_each_merchant_has_room_for_so_many_orders(rig: Rig, store: SqlOrderStore) -> None:
+    """One with many due orders leaves the others theirs; what has no room is left free, and is not counted as due."""
+    for n in range(5):
+        await accept(rig, rig.signer.intent(intent_id=f"a-{n}", hold_s=0))
+    await accept(rig, rig.signer.intent(intent_id="b-1", merchant="bakery", hold_s=1))
+    now = rig.clock.now() + timedelta(seconds=1)
+
+    async def take(**busy: int) -> Counter[str]:
+        claimed = await store.claim(PLACING, now=now, lease_until=LEASE, limit=2, busy=busy)
+        return Counter(order.merchant for order in claimed)
+
+    assert await take() == {MERCHANT: 2, "bakery": 1}
+    assert await take(**{MERCHANT: 2}) == {}
+    freed_at = await store.next_due(PLACING, full=[MERCHANT])
+    assert freed_at is not None
+    assert freed_at > now
+    assert await store.next_due(PLACING) == START
+    assert await take(**{MERCHANT: 1}) == {MERCHANT: 1}
+    assert await take() == {MERCHANT: 2}
 
 
 async def test_an_order_that_cannot_be_read_stands_in_nobodys_way(rig: Rig, database: Database) -> None:

@@ -17,7 +17,7 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import Connection, make_url, text
 
-from cloud_bridge.core.order import PLACING, Attempt, OrderRecord, advance, dispatch, note
+from cloud_bridge.core.order import FOLLOWING, PLACING, Attempt, OrderRecord, advance, dispatch, note
 from cloud_bridge.core.outcome import Hint
 from cloud_bridge.errors import ForkedError, StaleClaimError, StoreError
 from cloud_bridge.merchants.simulated import SimulatedMerchant
@@ -158,6 +158,42 @@ async def test_a_start_leaves_other_bridges_leases_alone(rig: Rig, store: SqlOrd
     assert await claim(other, START) == ()
     rig.clock.pass_(minutes=5)
     assert len(await claim(other, rig.clock.now())) == 1
+
+
+async def test_a_start_waits_for_no_order_that_somebody_is_at(
+    rig: Rig, database: Database, other: SqlOrderStore, simulated: SimulatedMerchant
+) -> None:
+    """Two that start at once cannot stop each other: the row is stepped over, and the others are woken."""
+    await accept(rig, rig.signer.intent(intent_id="i-2", hold_s=0))
+    await rig.place()
+    await rig.following.run_once()
+    async with Meeting(database, "SELECT 1 FROM orders WHERE intent_id = 'i-1' FOR UPDATE"):
+        await other.resume(now=rig.clock.now())
+        claimed = await other.claim(FOLLOWING, now=rig.clock.now(), lease_until=rig.clock.after_real(60), limit=9)
+        assert [order.intent_id for order in claimed] == ["i-2"]
+
+
+async def test_bridges_that_start_at_once_wake_each_order_and_never_deadlock(
+    rig: Rig, database: Database, database_url: str, clock: HandClock
+) -> None:
+    """Six of them, over rows that lie in the table in another order than their keys."""
+    await rig.place()
+    spread = text(
+        "INSERT INTO orders SELECT (json_populate_record(o, json_build_object("
+        "'intent_id', 'n-' || md5(n::text), 'session_id', n, 'merchant_order_id', n, 'handover', n + 100))).* "
+        "FROM orders o, generate_series(1, 1200) n"
+    )
+    await database.transact(lambda connection: connection.execute(spread))
+    asleep = text("UPDATE orders SET due_at = due_at + 3600000")
+    await database.transact(lambda connection: connection.execute(asleep))
+    others = [Database(database_url, connections=2).open() for _ in range(6)]
+    try:
+        await asyncio.gather(*(SqlOrderStore(each).resume(now=clock.now()) for each in others))
+    finally:
+        for each in others:
+            each.close()
+    late = text("SELECT count(*) FROM orders WHERE due_at > (SELECT min(due_at) FROM orders)")
+    assert await database.transact(lambda connection: connection.execute(late).scalar_one()) == 0
 
 
 async def test_two_bridges_take_one_intent_once(

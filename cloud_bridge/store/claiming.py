@@ -1,0 +1,118 @@
+"""Which orders are worked on next: claims under a lease, when the next one is due, and what a start looks at again.
+
+Nothing here waits for a row that somebody else holds: it is stepped over, so no two bridges wait for each other.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, bindparam, case, func, or_, select, tuple_, update
+
+from cloud_bridge.core.order import FOLLOWING, OrderRecord
+from cloud_bridge.store.rows import to_order
+from cloud_bridge.store.tables import Instant, orders
+from cloud_bridge.wire import OrderState
+
+log = logging.getLogger(__name__)
+
+WOKEN_AT_ONCE = 500
+_TAKE = update(orders).where(
+    orders.c.household == bindparam("its_household"), orders.c.intent_id == bindparam("its_intent")
+)  # built once: to build it takes longer than to run it
+_CLAIMED_AT_ONCE = 64  # or a few more: a claim is one transaction, and must stay a short one
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """From `now` to `until` by the claimer's clock; `row_now` is the same moment by the clock that the rows keep."""
+
+    now: datetime
+    until: datetime
+    row_now: datetime
+
+    @property
+    def row_until(self) -> datetime:
+        """Its end as the row keeps it."""
+        return self.row_now + (self.until - self.now)
+
+
+def claim(
+    connection: Connection, states: Collection[OrderState], lease: Lease, *, limit: int, busy: Mapping[str, int]
+) -> tuple[OrderRecord, ...]:
+    """Take due orders that nobody holds, up to `limit` of each merchant, less those that `busy` counts there."""
+    held = Counter(busy)
+    claimed: list[OrderRecord] = []
+    while len(claimed) < _CLAIMED_AT_ONCE:
+        full = [merchant for merchant, count in held.items() if count >= limit]
+        rows = connection.execute(_claimable(states, lease, full=full).limit(limit)).all()
+        for row in rows:
+            if held[row.merchant] < limit:
+                held[row.merchant] += 1
+                claimed += _take(connection, row, lease)
+        if len(rows) < limit:
+            break
+    return tuple(claimed)
+
+
+def next_due(connection: Connection, states: Collection[OrderState], *, full: Collection[str]) -> datetime | None:
+    """When the next order in these states, of a merchant that is not `full`, is due or its lease ends."""
+    later = case((orders.c.lease_until > orders.c.due_at, orders.c.lease_until), else_=orders.c.due_at)
+    query = select(func.min(later, type_=Instant())).where(_is_in(states), orders.c.due_at.is_not(None))
+    found: datetime | None = connection.execute(_without(query, full)).scalar()
+    return found
+
+
+def end_leases(connection: Connection) -> None:
+    """End all leases: for a bridge that has the store to itself."""
+    connection.execute(update(orders).values(lease_until=None))
+
+
+def wake_followed(connection: Connection, *, now: datetime) -> int:
+    """Make some of the followed orders due, and say how many: `WOKEN_AT_ONCE` where there may be more.
+
+    One that somebody is at is left out: he is looking at it, or has just made it due.
+    """
+    key = (orders.c.household, orders.c.intent_id)
+    asleep = select(*key).where(_is_in(FOLLOWING), orders.c.due_at > now).order_by(*key).limit(WOKEN_AT_ONCE)
+    found = [tuple(row) for row in connection.execute(asleep.with_for_update(skip_locked=True))]
+    if found:
+        connection.execute(update(orders).where(tuple_(*key).in_(found)).values(due_at=now))
+    return len(found)
+
+
+def _claimable(states: Collection[OrderState], lease: Lease, *, full: Collection[str]) -> Select[Any]:
+    query = (
+        select(orders)
+        .where(
+            _is_in(states),
+            orders.c.due_at <= lease.now,
+            or_(orders.c.lease_until.is_(None), orders.c.lease_until <= lease.row_now),
+        )
+        .order_by(orders.c.due_at)
+    )
+    return _without(query, full).with_for_update(skip_locked=True)
+
+
+def _is_in(states: Collection[OrderState]) -> Any:  # noqa: ANN401  a condition on a row
+    return orders.c.state.in_([state.value for state in states])
+
+
+def _without(query: Select[Any], merchants: Collection[str]) -> Select[Any]:
+    return query.where(orders.c.merchant.not_in(merchants)) if merchants else query
+
+
+def _take(connection: Connection, row: Row[Any], lease: Lease) -> list[OrderRecord]:
+    """The order, under the lease; one that cannot be read any more stays claimed, and stands in nobody's way."""
+    this = {"its_household": row.household, "its_intent": row.intent_id}
+    connection.execute(_TAKE, {**this, "epoch": row.epoch + 1, "lease_until": lease.row_until})
+    try:
+        return [replace(to_order(row), epoch=row.epoch + 1, lease_until=lease.until)]
+    except ValueError as exc:  # its text would tell what the order is about
+        log.error("order_unreadable household=%s intent=%s error=%s", row.household, row.intent_id, type(exc).__name__)  # noqa: TRY400
+        return []
