@@ -13,6 +13,7 @@ import logging
 import secrets
 import socket
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -39,6 +40,8 @@ from edge_agent.adapters.store.opening import OpenStore
 from edge_agent.adapters.store.orders import Orders
 from edge_agent.adapters.store.policies import Policies
 from edge_agent.adapters.store.readings import SqliteReadings
+from edge_agent.adapters.store.room import Room
+from edge_agent.adapters.store.set_aside import standing
 from edge_agent.adapters.store.upkeep import Upkeep
 from edge_agent.config import HubConfig, WebConfig
 from edge_agent.errors import ConfigurationError, FailClosedError, RetryLaterError
@@ -48,6 +51,7 @@ from edge_agent.pipeline.guard import Guard
 from edge_agent.pipeline.hand_over import Home
 from edge_agent.pipeline.overview import HomeOverview
 from edge_agent.pipeline.prices import PriceKeeper
+from edge_agent.pipeline.rejudge import Rejudge
 from edge_agent.pipeline.restore import Restore
 from edge_agent.pipeline.review import Review
 from edge_agent.pipeline.status import StatusRecorder
@@ -62,7 +66,9 @@ _UPKEEP_EVERY_S = 60.0  # real time
 _PRICE_AGE_MAX = 3  # times the schedule: an older price is no price to ask with
 
 
-async def work(config: HubConfig, store: OpenStore, readings: SqliteReadings, *, stop: asyncio.Event) -> None:
+async def work(
+    config: HubConfig, store: OpenStore, readings: SqliteReadings, *, room: Room, rejudge: Rejudge, stop: asyncio.Event
+) -> None:
     """Wire this half and run it until `stop`."""
     key = load_or_create(data_folder(config))
     ledger = EgressLedger(store.connection, clock=store.clock)
@@ -75,7 +81,7 @@ async def work(config: HubConfig, store: OpenStore, readings: SqliteReadings, *,
     )
     with _listen(config.web) as listener:
         async with egress:
-            tasks = _wire(config, store, readings, key=key, egress=egress, ledger=ledger)
+            tasks = _wire(config, store, readings, room=room, rejudge=rejudge, key=key, egress=egress, ledger=ledger)
             log.info("serving page=http://%s:%d", *listener.getsockname()[:2])
             await tasks.run(stop, listener)
 
@@ -87,6 +93,7 @@ class Tasks:
     config: HubConfig
     clock: EffectiveClock
     review: Review
+    rejudge: Rejudge | None
     leave: LeaveSide
     bridge: BridgeClient
     status: StatusRecorder
@@ -154,6 +161,11 @@ class Tasks:
         self.upkeep.run_once()
 
     async def _look(self) -> None:
+        if self.rejudge is not None:
+            self.rejudge.run_once()
+        if not self.restore.has_compared:
+            with suppress(RetryLaterError):  # until it answers, the review estimates and asks nothing
+                await self.restore.run_once()
         self.review.run_once()
         self.leave.mandates.end_due()
 
@@ -174,6 +186,8 @@ def _wire(
     store: OpenStore,
     readings: SqliteReadings,
     *,
+    room: Room | None = None,
+    rejudge: Rejudge | None = None,
     key: HouseholdKey,
     egress: Egress,
     ledger: EgressLedger,
@@ -213,6 +227,7 @@ def _wire(
         restore=restore,
         verify=key.verify,
         store_failure=lambda: connection.failure,
+        standing=standing(data_folder(config)),
     )
     forecaster = load_forecaster(artefact_folder(config.model.artefact_dir))
     log.info("forecaster source=%s", forecaster.source)
@@ -241,6 +256,7 @@ def _wire(
         new_id=_new_id,
         stale_after_s=config.review.stale_after_s,
         price_age_max_s=_PRICE_AGE_MAX * config.bridge.prices_every_s,
+        may_ask=lambda: restore.has_compared,
         crash_hook=crash_hook,
     )
     parts = WebParts(
@@ -253,6 +269,7 @@ def _wire(
             orders=orders,
             review=review,
             bridge=bridge,
+            file_fault=household.problem,
         ),
         answers=leave.answering,
         mandates=leave.mandates,
@@ -261,11 +278,13 @@ def _wire(
         ledger=ledger,
         safety=guard,
         merchants=merchants,
+        no_room=room.notice if room is not None else lambda: None,
     )
     return Tasks(
         config=config,
         clock=clock,
         review=review,
+        rejudge=rejudge,
         leave=leave,
         bridge=bridge,
         status=status,
@@ -310,7 +329,7 @@ def _listen(web: WebConfig) -> socket.socket:
 def _server_config(listener: socket.socket) -> ServerConfig:
     """A server that slow clients do not hold for ever."""
     server = ServerConfig()
-    server.bind = [f"fd://{listener.fileno()}"]
+    server.bind = [f"fd://{listener.detach()}"]  # it is the server's from now on, which closes it
     server.backlog = 64
     server.keep_alive_timeout = 10
     server.read_timeout = 15

@@ -78,7 +78,8 @@ class StockState:
     """Folded state of one item. Levels are in the item's unit.
 
     `reading_id` is the last folded reading, `as_of` the event time of the last folded value. `level` is settled up to
-    `settled_at`; `pending` is a change that waits for a second reading; `lifted` is the level before the last big drop.
+    `settled_at` and was last seen at `seen_at`, which is earlier where the second reading of a rise was higher still;
+    `pending` is a change that waits for a second reading; `lifted` is the level before the last big drop.
     `noise` is the mean absolute deviation of readings, `junk` the recent share of readings that were outvoted.
     """
 
@@ -88,6 +89,7 @@ class StockState:
     as_of: datetime | None = None
     level: float | None = None
     settled_at: datetime | None = None
+    seen_at: datetime | None = None
     pending: LevelAt | None = None
     lifted: LevelAt | None = None
     noise: float = 0.0
@@ -188,7 +190,7 @@ def _fold_level(state: StockState, seen: LevelAt, *, item: Item) -> StockState:
     level, pending, noise_max = state.level, state.pending, _noise_max(item)
     state = replace(state, as_of=seen.at, values=state.values + 1)
     if level is None:
-        return replace(state, level=seen.level, settled_at=seen.at)
+        return replace(state, level=seen.level, settled_at=seen.at, seen_at=seen.at)
     change = seen.level - level
     if abs(change) <= noise_max:
         state = _smooth(state, at=seen.at, level=level, change=change)
@@ -198,14 +200,15 @@ def _fold_level(state: StockState, seen: LevelAt, *, item: Item) -> StockState:
     nearer = min(pending.level, seen.level) if change > 0 else max(pending.level, seen.level)
     state = _settle(state, LevelAt(nearer, seen.at), before=level, first_at=pending.at, item=item)
     still_away = abs(seen.level - nearer) > noise_max
-    return _with_junk(replace(state, pending=seen if still_away else None), outvoted=False)
+    seen_at = pending.at if still_away and change > 0 else seen.at
+    return _with_junk(replace(state, pending=seen if still_away else None, seen_at=seen_at), outvoted=False)
 
 
 def _smooth(state: StockState, *, at: datetime, level: float, change: float) -> StockState:
     """A reading within the noise: the level follows it slowly."""
     step = _SMOOTHING * change
     noise = state.noise + _NOISE_SMOOTHING * (abs(change) - state.noise)
-    return replace(_book(state, until=at, used=-step), level=level + step, noise=noise)
+    return replace(_book(state, until=at, used=-step), level=level + step, seen_at=at, noise=noise)
 
 
 def _with_junk(state: StockState, *, outvoted: bool) -> StockState:
@@ -223,7 +226,8 @@ def _settle(state: StockState, seen: LevelAt, *, before: float, first_at: dateti
         return replace(_book(state, until=seen.at, used=-rise), level=seen.level, lifted=None)
     refills = state.refills
     if rise >= REFILL_PACKS * pack_amount and state.values > 3:  # the first readings may only correct each other
-        refills = (*refills, Refill(at=first_at, amount=rise, since=state.settled_at))[-REFILLS_KEPT:]
+        since = state.seen_at or state.settled_at
+        refills = (*refills, Refill(at=first_at, amount=rise, since=since))[-REFILLS_KEPT:]
     booked = _book(state, until=seen.at, used=0.0, gap_max=_REFILL_GAP_MAX)
     return replace(booked, level=seen.level, lifted=None, refills=refills)
 

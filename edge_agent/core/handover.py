@@ -3,29 +3,39 @@
 The hub numbers its intents without a gap, and each number is signed with the terms. A bridge that holds intents which
 the hub does not know talks to a hub that was restored from a backup, or copied; a hub whose last acknowledged number is
 above the bridge's talks to a bridge that was restored.
+
+A hub makes no order of an item that has one. So of two orders of one item the older was closed by the hub before it
+made the newer; where the bridge never heard of that (a sensor saw the goods, a person said so), a hub that was restored
+does not know it either, and concludes it from the newer one (`closed_since`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from cloud_bridge.wire import KnownIntent
-from edge_agent.core.catalogue import Household, Item
-from edge_agent.core.intent import IntentRecord, IntentState
+from edge_agent.core.catalogue import Household, Item, Product
+from edge_agent.core.intent import ON_ITS_WAY, IntentChange, IntentRecord, IntentState, step
 from edge_agent.core.messages import IntentId, ItemId, PromptId
 
 TAKEN_OVER = "taken_over"
 OVERTAKEN = "overtaken"
+CLOSED_SINCE_BACKUP = "closed_since_backup"
 
 
 @dataclass(frozen=True, slots=True)
 class HubKnowledge:
-    """What the hub knows: every intent's id, the last number the bridge acknowledged, and what waits to be sent."""
+    """What the hub knows: every intent's id, the last number the bridge acknowledged, and what waits to be sent.
+
+    `busy` are the items with a live order that has left.
+    """
 
     acknowledged: int
     waiting: Mapping[int, IntentId]
     known: Collection[str]
+    busy: Collection[ItemId] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,22 +66,23 @@ def compare(ours: HubKnowledge, *, bridge_handover: int, listed: Sequence[KnownI
     )
 
 
-def taken_over(intent: KnownIntent, *, household: Household) -> IntentRecord:
+def taken_over(intent: KnownIntent, *, household: Household, busy: Collection[ItemId] = ()) -> IntentRecord:
     """An intent of the bridge as a row of this hub, so that its need is not asked about again.
 
     A product that the household no longer keeps adds to no stock that is known here; it is kept under the bridge's
-    name for it.
+    name for it. A substitute counts for the item that it stands in for. The bridge does not know items: where several
+    buy the product, it counts for the first that is not `busy`.
     """
-    item = _item(intent, household)
+    item, product = _bound(intent, household, busy=busy) or (None, None)
     return IntentRecord(
         id=IntentId(intent.intent_id),
         prompt=PromptId(f"bridge-{intent.intent_id}"),
-        item=ItemId(item.id) if item is not None else unknown_item(intent),
+        item=ItemId(item.id) if item is not None else own_item(IntentId(intent.intent_id)),
         state=IntentState(intent.state.value),
         version=1,
         merchant=intent.merchant,
         quantity=intent.quantity,
-        amount=intent.quantity * item.product.pack_amount if item is not None else 0.0,
+        amount=intent.quantity * product.pack_amount if product is not None else 0.0,
         total_minor=intent.total_minor,
         currency=intent.currency,
         created_at=intent.accepted_at,
@@ -81,11 +92,28 @@ def taken_over(intent: KnownIntent, *, household: Household) -> IntentRecord:
     )
 
 
-def unknown_item(intent: KnownIntent) -> ItemId:
-    """A name of its own for what an intent stands for, where no item of the household can have it."""
-    return ItemId(f"bridge-{intent.intent_id}")
+def closed_since(older: IntentRecord, *, at: datetime) -> IntentChange | None:
+    """The step that this hub took with an order before it made a newer one of the same item, and has forgotten.
+
+    None where only the bridge could have ended it: then nobody here knows how it stands.
+    """
+    if older.state not in ON_ITS_WAY:
+        return None
+    return step(older, IntentState.DELIVERED, at=at, detail=CLOSED_SINCE_BACKUP)
 
 
-def _item(intent: KnownIntent, household: Household) -> Item | None:
-    bound = (intent.merchant, intent.sku)
-    return next((item for item in household.items if (item.product.merchant, item.product.sku) == bound), None)
+def own_item(intent: IntentId) -> ItemId:
+    """A name of its own for what an order is of, where no item of the household can have it."""
+    return ItemId(f"bridge-{intent}")
+
+
+def _bound(intent: KnownIntent, household: Household, *, busy: Collection[ItemId]) -> tuple[Item, Product] | None:
+    """The item that the order is for, as far as can be told, and its product: substitutes come last."""
+    fits = [
+        (item, product)
+        for item in household.items
+        for product in item.products
+        if (product.merchant, product.sku) == (intent.merchant, intent.sku)
+    ]
+    ranked = sorted(fits, key=lambda fit: (fit[0].product != fit[1], fit[0].id in busy))
+    return ranked[0] if ranked else None

@@ -89,7 +89,7 @@ ON_ORDER = LIVE
 # What nobody but a person can end: the merchant's word or theirs.
 IN_DOUBT = frozenset({_S.UNKNOWN, _S.PARKED})
 
-_ON_ITS_WAY = frozenset({_S.PLACED, _S.SHIPPED, _S.PARTLY_DELIVERED})
+ON_ITS_WAY = frozenset({_S.PLACED, _S.SHIPPED, _S.PARTLY_DELIVERED})
 SAID_BY_HOUSEHOLD = "said_by_household"
 SETTLED_BY_HOUSEHOLD = "settled_by_household"
 CANCELLED_BY_HOUSEHOLD = "cancelled_by_household"
@@ -184,7 +184,7 @@ def arrived(intent: IntentRecord, *, now: datetime) -> IntentChange:
 
     Raises: RefusedError when the order was not on its way.
     """
-    return _said(intent, _S.DELIVERED, from_states=_ON_ITS_WAY | {_S.NEVER_ARRIVED}, now=now)
+    return _said(intent, _S.DELIVERED, from_states=ON_ITS_WAY | {_S.NEVER_ARRIVED}, now=now)
 
 
 def never_came(intent: IntentRecord, *, now: datetime) -> IntentChange:
@@ -192,7 +192,7 @@ def never_came(intent: IntentRecord, *, now: datetime) -> IntentChange:
 
     Raises: RefusedError when the order was not on its way.
     """
-    return _said(intent, _S.NEVER_ARRIVED, from_states=_ON_ITS_WAY, now=now)
+    return _said(intent, _S.NEVER_ARRIVED, from_states=ON_ITS_WAY, now=now)
 
 
 def _said(

@@ -10,10 +10,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 
 from cloud_bridge.wire import Head, KnownIntent
 from edge_agent.core.handover import Comparison, HubKnowledge, compare, taken_over
+from edge_agent.core.intent import LIVE
 from edge_agent.core.mandate import MandateEvent, MandateState, step
+from edge_agent.core.messages import ItemId
 from edge_agent.core.safety import SafetyCode, SafetyProblem
 from edge_agent.errors import RefusedError
 from edge_agent.leave_ports import MandateStore
@@ -50,11 +53,17 @@ class Restore:
         self._clock = clock
         self._head: Head | None = None
         self._problem: SafetyProblem | None = None
+        self._has_compared = False
 
     @property
     def is_due(self) -> bool:
         """Whether the bridge must be asked before anything is sent."""
         return self._head is None or self._problem is not None
+
+    @property
+    def has_compared(self) -> bool:
+        """Whether the bridge has been asked since this hub started. Before that, a backup may have been put back."""
+        return self._has_compared
 
     def doubt(self) -> None:
         """Something failed: ask again before the next order."""
@@ -73,14 +82,15 @@ class Restore:
         if self._compare(head, listed).unknown:
             # What ended after the backup was made is live here still, and would keep its item from what is under way.
             await self._status.run_once()
+            self._status.accepted([intent for intent in listed if intent.hub == self._hub])
         # Compared again, since a person may have approved something while the bridge was asked.
         ours = self._handovers.knowledge()
         found = self._compare(head, listed)
         if found.unknown or found.overtaken:
             self._pause_mandates()
-            self._reconcile(found)
+            self._reconcile(found, busy=ours.busy)
         self._problem = _problem(head, ours, found, is_whole=is_whole)
-        self._head = head
+        self._head, self._has_compared = head, True
 
     def accept_bridge(self, by: str) -> None:
         """An owner has looked: go on with a bridge that has forgotten some orders.
@@ -98,8 +108,10 @@ class Restore:
         return compare(self._handovers.knowledge(), bridge_handover=head.handover, listed=listed, hub=self._hub)
 
     async def _ask(self) -> tuple[Head, list[KnownIntent], bool]:
-        """The head, every intent after what was acknowledged, and whether those were all of them."""
-        after = self._handovers.knowledge().acknowledged
+        """The head, every intent after what both are sure of, and whether those were all of them."""
+        ours = self._handovers.knowledge()
+        # What waits here may carry a number that the bridge has long given to another order: of a copy of this hub.
+        after = min([ours.acknowledged, *(number - 1 for number in ours.waiting)])
         listed: list[KnownIntent] = []
         for _ in range(_PAGES_MAX):
             head = await self._bridge.fetch_head(after=after)
@@ -116,9 +128,14 @@ class Restore:
             if mandate.state is MandateState.ACTIVE:
                 self._mandates.change_mandate(step(mandate, MandateEvent.PAUSE, now=now, by=_HUB_ITSELF))
 
-    def _reconcile(self, found: Comparison) -> None:
-        household = self._household.load()
-        taken = [(known.handover, taken_over(known, household=household)) for known in found.unknown]
+    def _reconcile(self, found: Comparison, *, busy: Collection[ItemId]) -> None:
+        household, busy = self._household.load(), set(busy)
+        taken = []
+        for known in found.unknown:
+            record = taken_over(known, household=household, busy=busy)
+            taken.append((known.handover, record))
+            if record.state in LIVE:
+                busy.add(record.item)
         last = max((known.handover for known in found.unknown), default=0)
         self._handovers.reconcile(taken, overtaken=found.overtaken, handover=last, at=self._clock.now())
         log.warning("hub_restored taken_over=%d never_sent=%d", len(taken), len(found.overtaken))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from cloud_bridge.wire import OrderEvent
+from cloud_bridge.wire import KnownIntent, OrderEvent, OrderState
 from edge_agent.core import intent as intents
 from edge_agent.core.intent import IntentChange, IntentRecord, IntentState
 from edge_agent.core.messages import IntentId
@@ -38,6 +38,16 @@ class StatusRecorder:
                 break
             moved += len(self._apply(events, cursor=cursor))
         return moved
+
+    def accepted(self, listed: Sequence[KnownIntent]) -> None:
+        """The bridge has these: what nothing was heard of yet is held there. That it has taken an order is no event."""
+        changes = []
+        for intent in listed:
+            record = self._orders.intent(IntentId(intent.intent_id))
+            if record is not None and record.state is IntentState.APPROVED and intent.state is OrderState.HELD:
+                change = intents.step(record, IntentState.HELD, at=intent.accepted_at)
+                changes += [change] if change is not None else []
+        self._orders.change_intents(changes, cursor=None)
 
     def _apply(self, events: Sequence[OrderEvent], *, cursor: int) -> list[IntentRecord]:
         known: dict[str, IntentRecord] = {}

@@ -33,11 +33,13 @@ from edge_agent.adapters.store.merchants import Merchants
 from edge_agent.adapters.store.opening import OpenStore, open_store
 from edge_agent.adapters.store.orders import Orders
 from edge_agent.adapters.store.policies import Policies
+from edge_agent.adapters.store.set_aside import standing
 from edge_agent.config import HubConfig
 from edge_agent.core.catalogue import Household
 from edge_agent.core.intent import IntentRecord, IntentState
-from edge_agent.core.messages import IntentId, ItemId
+from edge_agent.core.messages import IntentId, ItemId, PromptId
 from edge_agent.core.prompt import PromptEvent, step
+from edge_agent.core.safety import SafetyProblem
 from edge_agent.pipeline.guard import Guard
 from edge_agent.pipeline.hand_over import HandOver, Home
 from edge_agent.pipeline.restore import Restore
@@ -176,6 +178,7 @@ class OutgoingHome:
     orders: Orders
     ledger: EgressLedger
     merchants: Merchants
+    household: FixedHousehold
     restore: Restore
     guard: Guard
     numbers: Iterator[int]
@@ -194,6 +197,12 @@ class OutgoingHome:
         )
         bought = MILK.model_copy(update={"id": item})
         return hand_over.give(step(asked, PromptEvent.APPROVE, now=NOW, by="anna"), item=bought, by=("anna",)).id
+
+    def ask(self, item: str) -> PromptId:
+        """A question for this item, which nobody has answered."""
+        asked = replace(prompt(f"p{next(self.numbers)}"), item=ItemId(item))
+        self.orders.add_prompt(asked)
+        return asked.id
 
     async def turn(self) -> int:
         """What the drain task does once."""
@@ -244,7 +253,10 @@ async def outgoing_home(
             crash_hook=crash_hook,
         )
         async with egress:
-            yield _wired(store, key=key, wall=wall, bridge=bridge, egress=egress, ledger=ledger, crash_hook=crash_hook)
+            yield _wired(
+                store, key=key, wall=wall, bridge=bridge, egress=egress, ledger=ledger, kept=standing(folder),
+                crash_hook=crash_hook,
+            )  # fmt: skip
 
 
 def _wired(
@@ -255,9 +267,11 @@ def _wired(
     bridge: FakeBridge,
     egress: Egress,
     ledger: EgressLedger,
+    kept: tuple[SafetyProblem, ...],
     crash_hook: CrashHook,
 ) -> OutgoingHome:
     orders, merchants = Orders(store.connection), Merchants(store.connection)
+    household = FixedHousehold(Household(items=(MILK,)))
     client = BridgeClient(
         egress=egress,
         orders=orders,
@@ -271,7 +285,7 @@ def _wired(
         bridge=client,
         handovers=SqliteHandovers(store.connection),
         mandates=Mandates(store.connection),
-        household=FixedHousehold(Household(items=(MILK,))),
+        household=household,
         status=StatusRecorder(bridge=client, orders=orders),
         clock=store.clock,
     )
@@ -283,8 +297,9 @@ def _wired(
         restore=restore,
         verify=key.verify,
         store_failure=lambda: store.connection.failure,
+        standing=kept,
     )
     counted = iter(range(1, 1_000_000))
     return OutgoingHome(
-        store, key, wall, bridge, client, orders, ledger, merchants, restore, guard, numbers=counted
+        store, key, wall, bridge, client, orders, ledger, merchants, household, restore, guard, numbers=counted
     )  # fmt: skip

@@ -10,14 +10,21 @@ from typing import cast
 import apsw
 
 from edge_agent.adapters.store import chain
-from edge_agent.adapters.store.connection import Connection
+from edge_agent.adapters.store.connection import Connection, to_ms
 from edge_agent.adapters.store.intents import LIVE_INTENT, apply_intent, insert_intent, select_intents
+from edge_agent.adapters.store.outbox import take_back
+from edge_agent.adapters.store.prompts import LIVE_PROMPT, apply_prompt, select_prompts
 from edge_agent.core import intent as intents
-from edge_agent.core.handover import OVERTAKEN, HubKnowledge
+from edge_agent.core import prompt as prompts
+from edge_agent.core.handover import OVERTAKEN, HubKnowledge, closed_since, own_item
 from edge_agent.core.intent import IntentRecord, IntentState
 from edge_agent.core.messages import IntentId, ItemId
+from edge_agent.core.prompt import PromptEvent
 
 _KNOWN_MAX = 100_000
+# A backup may hold a body as not sent yet that the bridge has had since: what was heard of it says so.
+_UNHEARD = IntentState.APPROVED
+_HUB_ITSELF = "hub"
 
 
 class SqliteHandovers:
@@ -34,10 +41,13 @@ class SqliteHandovers:
             "WHERE a.handover IS NOT NULL"
         )
         known = db.execute("SELECT id FROM intent ORDER BY created_ms DESC LIMIT ?", (_KNOWN_MAX,))
+        unsent = "SELECT intent FROM outbox WHERE claimed_ms IS NULL"
+        busy = db.execute(f"SELECT item FROM intent WHERE {LIVE_INTENT} AND id NOT IN ({unsent})")  # noqa: S608 - constants
         return HubKnowledge(
             acknowledged=_acknowledged(db),
             waiting={number: IntentId(intent) for number, intent in waiting},
             known={row[0] for row in known},
+            busy={ItemId(row[0]) for row in busy},
         )
 
     def reconcile(
@@ -45,15 +55,17 @@ class SqliteHandovers:
     ) -> None:
         """Drop what may never be sent, keep what only the bridge knew, and go on after its last number: all or none.
 
-        Draws that have not left are dropped too: what they were drawn from had been drawn on, and nobody knew. News of
-        what is taken over may have come before it was known, so all news are asked for again: old ones change nothing.
+        `taken` is in the order of the numbers. Draws that have not left are dropped too: what they were drawn from had
+        been drawn on, and nobody knew. News of what is taken over may have come before it was known, so all news are
+        asked for again: old ones change nothing.
         """
         with self._connection.transaction() as db:
             for ident in (*overtaken, *_unsent_draws(db)):
                 _drop(db, ident, at=at)
             for number, record in taken:
-                kept = _with_a_free_item(db, record, at=at)
+                kept = _with_room(db, record, number=number, at=at)
                 insert_intent(db, kept)
+                _end_older_questions(db, record, at=at)
                 chain.append(
                     db, {"event": "taken_over", "intent": kept.id, "handover": number, "state": str(kept.state)}
                 )
@@ -98,8 +110,9 @@ def _acknowledge(db: apsw.Connection, number: int) -> None:
 
 def _unsent_draws(db: apsw.Connection) -> list[IntentId]:
     rows = db.execute(
-        "SELECT o.intent FROM outbox o JOIN authority a ON a.intent = o.intent "
-        "WHERE a.kind = 'draw' AND o.claimed_ms IS NULL"
+        "SELECT o.intent FROM outbox o JOIN authority a ON a.intent = o.intent JOIN intent i ON i.id = o.intent "
+        "WHERE a.kind = 'draw' AND o.claimed_ms IS NULL AND i.state = ?",
+        (_UNHEARD,),
     )
     return [IntentId(str(row[0])) for row in rows]
 
@@ -113,15 +126,73 @@ def _drop(db: apsw.Connection, ident: IntentId, *, at: datetime) -> None:
             apply_intent(db, change)
 
 
-def _with_a_free_item(db: apsw.Connection, record: IntentRecord, *, at: datetime) -> IntentRecord:
-    """One live order per need: an order that has not left yet gives way to the one that has.
+def _with_room(db: apsw.Connection, record: IntentRecord, *, number: int, at: datetime) -> IntentRecord:
+    """One live order per need, and the newest that the bridge has is the one: the item's order here gives way to it.
 
-    Where the item has another one all the same, this one is kept under a name of its own.
+    Where that one is the newer, `record` is kept under a name of its own.
     """
-    if record.state not in intents.LIVE:
-        return record
-    unsent = "AND id IN (SELECT intent FROM outbox WHERE claimed_ms IS NULL)"
-    for other in select_intents(db, f"WHERE item = ? AND {LIVE_INTENT} {unsent}", (record.item,)):
-        _drop(db, other.id, at=at)
-    taken = select_intents(db, f"WHERE item = ? AND {LIVE_INTENT}", (record.item,))
-    return replace(record, item=ItemId(f"bridge-{record.id}")) if taken else record
+    is_live = record.state in intents.LIVE
+    for other in select_intents(db, f"WHERE item = ? AND {LIVE_INTENT}", (record.item,)):
+        if _is_unanswered(db, other):
+            if is_live or _was_asked_before(db, other, record):
+                _take_back(db, other, at=at)
+        elif _number(db, other.id) < number:
+            _end(db, other, gives_way=is_live, at=at)
+        elif is_live:
+            return replace(record, item=own_item(record.id))
+    return record
+
+
+def _was_asked_before(db: apsw.Connection, approved: IntentRecord, taken: IntentRecord) -> bool:
+    """Whether the approval answers a question from before the other order was made: the same need, then."""
+    asked_ms = db.execute("SELECT created_ms FROM prompt WHERE id = ?", (approved.prompt,)).get
+    return asked_ms is not None and cast("int", asked_ms) <= to_ms(taken.created_at)
+
+
+def _end_older_questions(db: apsw.Connection, taken: IntentRecord, *, at: datetime) -> None:
+    """A question that the backup holds open may be the one that this order came of; need that is left is asked anew."""
+    where = f"WHERE item = ? AND {LIVE_PROMPT} AND created_ms <= ?"
+    for prompt in select_prompts(db, where, (taken.item, to_ms(taken.created_at))):
+        apply_prompt(db, prompts.step(prompt, PromptEvent.WITHDRAW, now=at))
+
+
+def _take_back(db: apsw.Connection, record: IntentRecord, *, at: datetime) -> None:
+    """An order that the bridge has not answered for: dropped where it has not left, else the bridge is asked for it."""
+    if _has_not_left(db, record.id):
+        _drop(db, record.id, at=at)
+    else:
+        take_back(db, record, by=_HUB_ITSELF, at=at)
+        _set_aside(db, record)
+
+
+def _end(db: apsw.Connection, older: IntentRecord, *, gives_way: bool, at: datetime) -> None:
+    """This hub had closed it before it made the newer one; what it cannot have closed keeps its state."""
+    change = closed_since(older, at=at)
+    if change is not None:
+        apply_intent(db, change)
+    elif gives_way:
+        _set_aside(db, older)
+
+
+def _set_aside(db: apsw.Connection, record: IntentRecord) -> None:
+    """It stays as it is, under a name of its own: its item has another order."""
+    db.execute("UPDATE intent SET item = ? WHERE id = ?", (own_item(record.id), record.id))
+    chain.append(db, {"event": "made_room", "intent": record.id, "item": record.item})
+
+
+def _is_unanswered(db: apsw.Connection, record: IntentRecord) -> bool:
+    waits = db.execute("SELECT count(*) FROM outbox WHERE intent = ?", (record.id,)).get
+    return record.state is IntentState.APPROVED and bool(waits)
+
+
+def _has_not_left(db: apsw.Connection, ident: IntentId) -> bool:
+    sql = (
+        "SELECT count(*) FROM outbox o JOIN intent i ON i.id = o.intent "
+        "WHERE o.intent = ? AND o.claimed_ms IS NULL AND i.state = ?"
+    )
+    return bool(db.execute(sql, (ident, _UNHEARD)).get)
+
+
+def _number(db: apsw.Connection, ident: IntentId) -> int:
+    """Its number; 0 for one that was taken over, which has none here and is older than all that is still to come."""
+    return cast("int | None", db.execute("SELECT handover FROM authority WHERE intent = ?", (ident,)).get) or 0

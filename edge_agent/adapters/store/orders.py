@@ -14,7 +14,7 @@ from typing import TypeVar, cast
 
 import apsw
 
-from edge_agent.adapters.store import chain, ledger
+from edge_agent.adapters.store import chain, ledger, spending
 from edge_agent.adapters.store.authorities import (
     SignedLeave,
     insert_authority,
@@ -47,6 +47,7 @@ from edge_agent.adapters.store.prompts import (
 )
 from edge_agent.core.authority import AuthorityRow
 from edge_agent.core.draw import DrawRequest, over_budget
+from edge_agent.core.handover import OVERTAKEN
 from edge_agent.core.intent import IntentChange, IntentRecord
 from edge_agent.core.mandate import MandateState
 from edge_agent.core.messages import IntentId, ItemId, Price, PromptId
@@ -180,7 +181,7 @@ class Orders:
         mandate = select_mandate(db, draw.mandate)
         if mandate is None or mandate.state is not MandateState.ACTIVE or mandate.version != draw.seen_version:
             raise BudgetError(f"mandate {draw.mandate} was changed meanwhile")
-        usage = ledger.usage(db, draw.mandate, draw.period_index)
+        usage = spending.usage(db, mandate.terms, draw.period_index)
         refusal = over_budget(mandate.terms, usage=usage, request=draw)
         if refusal is not None:
             raise BudgetError(refusal.text)
@@ -218,8 +219,9 @@ class Orders:
         return _only(select_intents(self._connection.db, "WHERE prompt = ?", (prompt,)))
 
     def last_intent(self, item: ItemId) -> IntentRecord | None:
-        """The newest intent of an item, whatever its state."""
-        return _only(select_intents(self._connection.db, "WHERE item = ? ORDER BY created_ms DESC LIMIT 1", (item,)))
+        """The newest intent of an item, whatever its state; one that was overtaken and never left is none."""
+        where = "WHERE item = ? AND detail IS NOT ? ORDER BY created_ms DESC LIMIT 1"
+        return _only(select_intents(self._connection.db, where, (item, OVERTAKEN)))
 
     def intents(self, *, live: bool, limit: int) -> list[IntentRecord]:
         """Intents, newest first."""

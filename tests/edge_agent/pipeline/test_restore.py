@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,13 @@ from edge_agent.adapters.store.handover import SqliteHandovers
 from edge_agent.commission import report
 from edge_agent.config import HomeConfig, HubConfig
 from edge_agent.core.catalogue import Household
-from edge_agent.core.handover import OVERTAKEN, TAKEN_OVER, taken_over
-from edge_agent.core.intent import IntentState
-from edge_agent.core.messages import IntentId
+from edge_agent.core.handover import CLOSED_SINCE_BACKUP, OVERTAKEN, TAKEN_OVER, taken_over
+from edge_agent.core.intent import IntentState, arrived
+from edge_agent.core.messages import IntentId, ItemId
 from edge_agent.core.safety import SafetyCode
-from edge_agent.errors import HubForkedError, RefusedError, SendsStoppedError
+from edge_agent.errors import BridgeUnreachableError, HubForkedError, RefusedError, SendsStoppedError
 from edge_agent.pipeline.status import StatusRecorder
-from tests.edge_agent.outgoing_home import FakeBridge, Wall, known, outgoing_home
+from tests.edge_agent.outgoing_home import FakeBridge, Wall, known, outgoing_home, refused
 from tests.edge_agent.samples import MILK, NOW
 
 
@@ -88,6 +89,119 @@ async def test_what_ended_since_the_backup_does_not_keep_its_item(tmp_path: Path
         assert home.intent(first).state is IntentState.CANCELLED
 
 
+async def test_what_the_hub_itself_had_closed_does_not_keep_its_item(tmp_path: Path) -> None:
+    """A sensor saw the first order arrive, and the bridge never heard of it: the newer one is what is on its way."""
+    live, backup = tmp_path / "live", tmp_path / "backup"
+    live.mkdir()
+    wall = Wall()
+    bridge = FakeBridge(wall)
+    async with outgoing_home(live, wall=wall, bridge=bridge) as home:
+        first = home.approve()
+        await home.turn()
+        bridge.news = [OrderEvent(seq=1, intent_id=first, state=OrderState.PLACED, at=NOW)]
+        await StatusRecorder(bridge=home.client, orders=home.orders).run_once()
+    shutil.copytree(live, backup)
+    async with outgoing_home(live, wall=wall, bridge=bridge) as home:
+        home.numbers = iter(range(10, 20))
+        home.orders.change_intents([arrived(home.intent(first), now=NOW)], cursor=None)
+        second = home.approve()
+        await home.turn()
+    async with outgoing_home(backup, wall=wall, bridge=bridge) as home:
+        await home.restore.run_once()
+        assert (home.state(first), home.intent(first).detail) == (IntentState.DELIVERED, CLOSED_SINCE_BACKUP)
+        under_way = home.orders.live_intent(ItemId("milk"))
+        assert under_way is not None
+        assert under_way.id == second
+        with pytest.raises(RefusedError, match="under way"):
+            home.approve()
+        assert home.store.chain.check() is None
+
+
+@pytest.mark.parametrize("state", [OrderState.PLACED, OrderState.SHIPPED, OrderState.PARTLY_DELIVERED])
+async def test_of_forgotten_orders_of_one_item_the_newest_is_on_its_way(tmp_path: Path, state: OrderState) -> None:
+    """The hub has forgotten both, and had closed the older one before it made the newer."""
+    async with outgoing_home(tmp_path) as home:
+        older, newer = known("older", number=1), known("newer", number=2)
+        home.bridge.known = [older.model_copy(update={"state": state}), newer]
+        await home.restore.run_once()
+        assert (home.state("older"), home.intent("older").item) == (IntentState.DELIVERED, "milk")
+        assert (home.state("newer"), home.intent("newer").item) == (IntentState.HELD, "milk")
+
+
+@pytest.mark.parametrize("newest", [OrderState.REJECTED, OrderState.DELIVERED])
+async def test_an_older_order_was_closed_whatever_became_of_the_newest(tmp_path: Path, newest: OrderState) -> None:
+    """Otherwise the item would wait for goods that came long ago."""
+    async with outgoing_home(tmp_path) as home:
+        older, newer = known("older", number=1), known("newer", number=2)
+        home.bridge.known = [
+            older.model_copy(update={"state": OrderState.PLACED}), newer.model_copy(update={"state": newest})
+        ]  # fmt: skip
+        await home.restore.run_once()
+        assert home.state("older") is IntentState.DELIVERED
+        assert home.orders.live_intent(ItemId("milk")) is None
+
+
+@pytest.mark.parametrize("state", [OrderState.PARKED, OrderState.UNKNOWN, OrderState.HELD, OrderState.NEEDS_BUYER])
+async def test_an_older_order_that_the_hub_cannot_have_closed_stays_as_it_is(tmp_path: Path, state: OrderState) -> None:
+    """Nobody has said how it ended, so it is shown under a name of its own, and the newest keeps the item."""
+    async with outgoing_home(tmp_path) as home:
+        older, newer = known("older", number=1), known("newer", number=2)
+        home.bridge.known = [older.model_copy(update={"state": state}), newer]
+        await home.restore.run_once()
+        assert (home.state("older"), home.intent("older").item) == (IntentState(state.value), "bridge-older")
+        assert home.intent("newer").item == "milk"
+
+
+async def test_an_order_that_left_and_was_not_answered_for_is_wanted_back(tmp_path: Path) -> None:
+    """Nobody knows whether it arrived, and the bridge has another one of the need: this one does not leave again."""
+    async with outgoing_home(tmp_path) as home:
+        await home.turn()
+        other = home.approve("oats")
+        home.bridge.answer = refused(503, "away")
+        mine = home.approve()
+        with pytest.raises(BridgeUnreachableError):
+            await home.turn()
+        home.bridge.answer = None
+        home.bridge.known = [known("theirs", number=1)]
+        home.restore.doubt()
+        await home.turn()
+        assert (home.state(other), home.state(mine)) == (IntentState.CANCELLED, IntentState.APPROVED)
+        assert home.intent("theirs").item == "milk"
+        assert home.orders.cancel_wishes(limit=5) == [mine]
+        assert home.sent() == [other, mine]
+        home.orders.cancel_unheard(mine, sent_before=NOW + timedelta(hours=1), at=NOW + timedelta(hours=3))
+        assert home.state(mine) is IntentState.CANCELLED
+        under_way = home.orders.live_intent(ItemId("milk"))
+        assert under_way is not None
+        assert under_way.id == "theirs"
+
+
+async def test_a_draw_that_left_after_the_backup_was_made_is_not_dropped(tmp_path: Path) -> None:
+    """The bridge holds it and has told nothing of it yet: it stands in the list, and that counts."""
+    async with outgoing_home(tmp_path) as home:
+        drawn = home.approve()
+        home.store.connection.db.execute("UPDATE authority SET kind = 'draw'")
+        home.bridge.known = [known(drawn, number=1), known("theirs", number=2, sku="gone")]
+        await home.restore.run_once()
+        assert home.state(drawn) is IntentState.HELD
+        home.store.connection.db.execute("UPDATE authority SET kind = 'approval'")  # as it was signed
+        await home.turn()
+        assert (home.state(drawn), home.orders.outbox(limit=5)) == (IntentState.HELD, [])
+
+
+async def test_an_order_that_never_left_is_not_the_newest_of_its_item(tmp_path: Path) -> None:
+    """It was approved after the backup was put back and gave way: the arrival of the other one is still waited for."""
+    async with outgoing_home(tmp_path) as home:
+        mine = home.approve()
+        theirs = known("theirs", number=1).model_copy(update={"accepted_at": NOW - timedelta(days=1)})
+        home.bridge.known = [theirs]
+        await home.restore.run_once()
+        assert home.state(mine) is IntentState.CANCELLED
+        last = home.orders.last_intent(ItemId("milk"))
+        assert last is not None
+        assert last.id == "theirs"
+
+
 async def test_an_approval_while_the_bridge_is_asked_does_not_take_a_number_that_is_gone(tmp_path: Path) -> None:
     """It was given the number of an intent that only the bridge knew: it is never sent, and nothing freezes."""
     async with outgoing_home(tmp_path) as home:
@@ -105,6 +219,62 @@ async def test_an_approval_while_the_bridge_is_asked_does_not_take_a_number_that
         await home.turn()
         assert home.sent() == []
         assert not home.bridge.frozen
+
+
+async def test_an_answer_to_a_question_that_another_order_has_met_never_leaves(tmp_path: Path) -> None:
+    """The bridge's order came of the same question, or of one for the same need, and was delivered since."""
+    async with outgoing_home(tmp_path) as home:
+        mine = home.approve()
+        met = known("theirs", number=7).model_copy(
+            update={"state": OrderState.DELIVERED, "accepted_at": NOW + timedelta(hours=1)}
+        )
+        home.bridge.known = [met]
+        await home.restore.run_once()
+        assert (home.state(mine), home.intent(mine).detail) == (IntentState.CANCELLED, OVERTAKEN)
+        await home.turn()
+        assert home.sent() == []
+
+
+async def test_an_answer_to_a_question_of_after_the_delivery_is_sent(tmp_path: Path) -> None:
+    """The goods came, and then it was asked: that need is another one."""
+    async with outgoing_home(tmp_path) as home:
+        mine = home.approve()
+        met = known("theirs", number=7).model_copy(
+            update={"state": OrderState.DELIVERED, "accepted_at": NOW - timedelta(days=9)}
+        )
+        home.bridge.known = [met]
+        await home.restore.run_once()
+        await home.turn()
+        assert home.state(mine) is not IntentState.CANCELLED
+
+
+@pytest.mark.parametrize(("accepted", "left"), [(timedelta(hours=1), False), (-timedelta(days=9), True)])
+async def test_an_open_question_from_before_a_taken_over_order_is_withdrawn(
+    tmp_path: Path, accepted: timedelta, *, left: bool
+) -> None:
+    """It may be the very question that the order came of; a later one stands."""
+    async with outgoing_home(tmp_path) as home:
+        asked = home.ask("milk")
+        home.bridge.known = [
+            known("theirs", number=1).model_copy(update={"state": OrderState.DELIVERED, "accepted_at": NOW + accepted})
+        ]
+        await home.restore.run_once()
+        live = home.orders.live_prompt(ItemId("milk"))
+        assert (live is not None and live.id == asked) is left
+
+
+async def test_a_number_that_a_copy_has_used_is_looked_up_again(tmp_path: Path) -> None:
+    """The bridge holds another order under the number of one that waits here, below what both were sure of."""
+    async with outgoing_home(tmp_path) as home:
+        first = home.approve()
+        await home.turn()
+        mine = home.approve("oats")
+        number = home.orders.next_handover() - 1
+        home.store.connection.db.execute("UPDATE handover SET acknowledged = ?", (number + 3,))
+        home.bridge.known = [known(first, number=1), known("theirs", number=number, sku="gone")]
+        home.restore.doubt()
+        await home.restore.run_once()
+        assert (home.state(mine), home.intent(mine).detail) == (IntentState.CANCELLED, OVERTAKEN)
 
 
 async def test_what_was_taken_over_is_counted_too(tmp_path: Path) -> None:
@@ -187,14 +357,24 @@ async def test_an_unsent_order_gives_way_to_the_same_need_at_the_bridge(tmp_path
 
 
 async def test_an_order_of_a_product_that_is_not_kept_is_taken_over_too(tmp_path: Path) -> None:
-    """The household no longer keeps it, or has the item's order already: the order is shown under a name of its own."""
+    """The household no longer keeps it, or the item has a newer order: the order is shown under a name of its own."""
     async with outgoing_home(tmp_path) as home:
         home.bridge.known = [known("first", number=1), known("second", number=2), known("odd", number=3, sku="gone")]
         await home.restore.run_once()
         assert [home.intent(ident).item for ident in ("first", "second", "odd")] == [
-            "milk", "bridge-second", "bridge-odd"
+            "bridge-first", "milk", "bridge-odd"
         ]  # fmt: skip
         assert home.orders.next_handover() == 4
+
+
+async def test_two_items_that_buy_one_product_get_an_order_each(tmp_path: Path) -> None:
+    """Two refrigerators with the same milk: neither order is taken for a newer one of the other's item."""
+    async with outgoing_home(tmp_path) as home:
+        below = MILK.model_copy(update={"id": "milk-below"})
+        home.household.household = Household(items=(MILK, below))
+        home.bridge.known = [known("first", number=1), known("second", number=2)]
+        await home.restore.run_once()
+        assert [home.intent(ident).item for ident in ("first", "second")] == ["milk", "milk-below"]
 
 
 async def test_many_are_taken_over_page_by_page(tmp_path: Path) -> None:

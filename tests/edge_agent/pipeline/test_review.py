@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import count
@@ -26,6 +26,7 @@ from edge_agent.core.messages import (
     Hold,
     ItemId,
     Presence,
+    Propose,
     Reading,
     StockEstimate,
 )
@@ -95,7 +96,13 @@ class Kitchen:
         self.orders.change_intents([change], cursor=None)
 
 
-def review_of(desk: Desk, *, forecaster: Forecaster, crash_hook: CrashHook = no_crash) -> Review:
+def review_of(
+    desk: Desk,
+    *,
+    forecaster: Forecaster,
+    may_ask: Callable[[], bool] = lambda: True,
+    crash_hook: CrashHook = no_crash,
+) -> Review:
     """The stage on a desk's store."""
     names = count(1)
     return Review(
@@ -108,6 +115,7 @@ def review_of(desk: Desk, *, forecaster: Forecaster, crash_hook: CrashHook = no_
         new_id=lambda: f"p{next(names)}",
         stale_after_s=172_800,
         price_age_max_s=259_200,
+        may_ask=may_ask,
         crash_hook=crash_hook,
     )
 
@@ -131,6 +139,22 @@ def test_a_home_that_runs_low_is_asked_once(kitchen: Kitchen) -> None:
     assert first.reasons
     kitchen.see(860, 850)
     assert kitchen.prompt() == first
+
+
+def test_nothing_is_asked_before_it_is_known_what_is_under_way(tmp_path: Path) -> None:
+    """Until the hub has compared with the bridge, need is estimated and nobody is asked; then the question comes."""
+    with open_desk(tmp_path) as desk:
+        may_ask: list[bool] = []
+        review = review_of(desk, forecaster=RuleForecaster(), may_ask=lambda: bool(may_ask))
+        readings = SqliteReadings(desk.connection)
+        kitchen = Kitchen(desk.clock, readings, desk.orders, desk.household, desk, review, count(1))
+        kitchen.tell_price()
+        kitchen.see(900, 890, 880, 870)
+        assert isinstance(review.latest[MILK_ID].decision, Propose)
+        assert kitchen.orders.live_prompt(MILK_ID) is None
+        may_ask.append(True)
+        review.run_once()
+        assert kitchen.orders.live_prompt(MILK_ID) is not None
 
 
 def test_a_full_home_is_left_alone(kitchen: Kitchen) -> None:
