@@ -8,7 +8,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from edge_agent import __version__
 from edge_agent.config import HubConfig, load, secrets_from
 from edge_agent.errors import ConfigurationError, HubError
 
+_ROLES = ("owner", "member", "guest", "child")
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
 # What our libraries load where it happens to be installed, and the hub never uses: httpx's command line (with rich and
 # pygments), paho's look-up of brokers by DNS. Together up to 12 MB and a fifth of a second of start-up.
@@ -50,13 +51,14 @@ def _command(arguments: argparse.Namespace) -> int:
             )
         )
         return EXIT_DONE
-    match arguments.command:
-        case "setup":
-            return _set_up(config, arguments)
-        case "report":
-            return _report(config, as_json=arguments.json)
-        case _:
-            return _run(config)
+    does: dict[str, Callable[[], int]] = {
+        "run": lambda: _run(config),
+        "setup": lambda: _set_up(config, arguments),
+        "report": lambda: _report(config, as_json=arguments.json),
+        "people": lambda: _people(config, arguments),
+        "store": lambda: _store(config, arguments),
+    }
+    return does[arguments.command]()
 
 
 def _run(config: HubConfig) -> int:
@@ -87,11 +89,43 @@ def _first_of_ours(group: BaseExceptionGroup[BaseException]) -> HubError | None:
 def _set_up(config: HubConfig, arguments: argparse.Namespace) -> int:
     from edge_agent.commission import set_up  # noqa: PLC0415
 
-    if sys.stdin.isatty():
-        print("Password for the owner's account (at least 12 characters), then Enter:", file=sys.stderr)
-    password = sys.stdin.readline().rstrip("\n")
+    password = _typed_password(f"the account {arguments.owner}")
     known = set_up(config, household_file=arguments.household, owner=arguments.owner, password=password)
     print(json.dumps(known))
+    return EXIT_DONE
+
+
+def _typed_password(whose: str) -> str:
+    """One line of standard input."""
+    if sys.stdin.isatty():
+        print(f"Password for {whose} (at least 12 characters), then Enter:", file=sys.stderr)
+    return sys.stdin.readline().rstrip("\n")
+
+
+def _people(config: HubConfig, arguments: argparse.Namespace) -> int:
+    from edge_agent.administer import change_people, list_people  # noqa: PLC0415
+
+    if arguments.action != "list":
+        needs_password = arguments.action in {"add", "password"}
+        password = _typed_password(f"the account {arguments.name}") if needs_password else ""
+        role = getattr(arguments, "role", None)
+        change_people(config, arguments.action, name=arguments.name, role=role, password=password)
+    for person in list_people(config):
+        print(json.dumps(person))
+    return EXIT_DONE
+
+
+def _store(config: HubConfig, arguments: argparse.Namespace) -> int:
+    from edge_agent import administer  # noqa: PLC0415
+
+    match arguments.action:
+        case "accept":
+            print(json.dumps(administer.accept_store(config)))
+        case "put-back":
+            print(json.dumps(administer.put_store_back(config, arguments.backup)))
+        case _:
+            for kept in administer.store_kept_apart(config):
+                print(json.dumps(kept))
     return EXIT_DONE
 
 
@@ -135,7 +169,9 @@ def _parser() -> argparse.ArgumentParser:
     set_up.add_argument("--owner", default="owner", help="name of the owner's account (its password: standard input)")
     report = commands.add_parser("report", help="count what the store holds; the hub must be stopped")
     report.add_argument("--json", action="store_true", help="one JSON object on standard output")
-    for command in (run, set_up, report):
+    people = commands.add_parser("people", help="who belongs to the home; the hub must be stopped")
+    store = commands.add_parser("store", help="a store that was damaged and set aside; the hub must be stopped")
+    for command in (run, set_up, report, *_add_people(people), *_add_store(store)):
         command.add_argument("--config", type=Path, help="TOML file; without it the defaults hold")
         command.add_argument("--check-config", action="store_true", help="print the effective values and stop")
 
@@ -146,6 +182,29 @@ def _parser() -> argparse.ArgumentParser:
     decode.add_argument("--manifest", type=Path, required=True, help='JSON: [{"file": path, "topic": topic}, ...]')
     decode.add_argument("--json", action="store_true", help="accepted for scripts; the output is JSON either way")
     return parser
+
+
+def _add_people(people: argparse.ArgumentParser) -> list[argparse.ArgumentParser]:
+    actions = people.add_subparsers(dest="action", required=True)
+    listed = actions.add_parser("list", help="everybody with role, one JSON object a line")
+    add = actions.add_parser("add", help="one person more (password: standard input)")
+    role = actions.add_parser("role", help="give somebody another role")
+    disable = actions.add_parser("disable", help="end somebody's sessions, and let them in no more")
+    password = actions.add_parser("password", help="give somebody another password (standard input), and let them in")
+    for action in (add, role, disable, password):
+        action.add_argument("name", help="name of the account")
+    for action in (add, role):
+        action.add_argument("role", choices=_ROLES, help="what the person may do")
+    return [listed, add, role, disable, password]
+
+
+def _add_store(store: argparse.ArgumentParser) -> list[argparse.ArgumentParser]:
+    actions = store.add_subparsers(dest="action", required=True)
+    show = actions.add_parser("show", help="what was set aside, one JSON object a line")
+    put_back = actions.add_parser("put-back", help="let a backup take the store's place, with the readings since")
+    put_back.add_argument("backup", type=Path, help="the hub.sqlite3 of a backup")
+    accept = actions.add_parser("accept", help="go on with the store that lies there; orders are sent again")
+    return [show, put_back, accept]
 
 
 if __name__ == "__main__":

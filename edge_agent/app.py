@@ -12,23 +12,29 @@ import logging
 import signal
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from pathlib import Path
 
 from edge_agent.adapters.announce import MqttDevices
 from edge_agent.adapters.intake import MqttIntake
 from edge_agent.adapters.profiles import load_profiles, profile_folders
 from edge_agent.adapters.session_name import session_name
 from edge_agent.adapters.store.connection import DISK_ERRORS
-from edge_agent.adapters.store.opening import OpenStore, open_store
+from edge_agent.adapters.store.doubtful import DoubtfulReadings
+from edge_agent.adapters.store.opening import OpenStore
 from edge_agent.adapters.store.readings import SqliteReadings
+from edge_agent.adapters.store.room import Room, free_bytes_of
+from edge_agent.adapters.store.set_aside import condemn, open_for_service
 from edge_agent.config import HubConfig, Secrets
 from edge_agent.core.decode import Decoder, Limits, native_filters
 from edge_agent.core.registry import Registry
-from edge_agent.errors import FailClosedError
+from edge_agent.errors import FailClosedError, StoreMalformedError
 from edge_agent.folder import data_folder
 from edge_agent.pipeline.ingest import Ingest
+from edge_agent.pipeline.rejudge import Rejudge
 
 log = logging.getLogger(__name__)
 
+_DAMAGED_MAX = 3  # a card may read wrong once
 _STORE_RETRY_S = 5.0  # real time: the disk does not mend faster in a simulation
 
 
@@ -38,18 +44,34 @@ class IngestSide:
 
     store: OpenStore
     readings: SqliteReadings
+    room: Room
+    rejudge: Rejudge
     intake: MqttIntake
     devices: MqttDevices
     ingest: Ingest
+    folder: Path
+    retry_s: float = _STORE_RETRY_S
 
     async def take_messages(self) -> None:
-        """Group after group, for ever; a group that the store cannot take is not acknowledged, and tried again."""
+        """Group after group, for ever; a group that the store cannot take is not acknowledged, and tried again.
+
+        Raises: StoreMalformedError when the store stays damaged; a fresh one takes the readings from the next start.
+        """
+        damaged = 0
         while True:
             try:
                 await self.ingest.run_once()
+                damaged = 0
+            except StoreMalformedError as exc:
+                damaged += 1
+                log.critical("ingest_waits error=%s", exc)
+                if damaged >= _DAMAGED_MAX:
+                    condemn(self.folder)
+                    raise
+                await asyncio.sleep(self.retry_s)
             except (FailClosedError, *DISK_ERRORS) as exc:
                 log.critical("ingest_waits error=%s", exc)
-                await asyncio.sleep(_STORE_RETRY_S)
+                await asyncio.sleep(self.retry_s)
 
 
 async def run(config: HubConfig, secret: Secrets) -> None:
@@ -68,7 +90,9 @@ async def run(config: HubConfig, secret: Secrets) -> None:
             ingest = group.create_task(side.take_messages(), name="ingest")
             household_side = await asyncio.to_thread(importlib.import_module, "edge_agent.household_side")
             log.info("started home=%s page=http://%s:%d", config.home.id, config.web.host, config.web.port)
-            await household_side.work(config, side.store, side.readings, stop=stop)
+            await household_side.work(
+                config, side.store, side.readings, room=side.room, rejudge=side.rejudge, stop=stop
+            )
             ingest.cancel()
     log.info("stopped")
 
@@ -76,9 +100,15 @@ async def run(config: HubConfig, secret: Secrets) -> None:
 def _wire_ingest(config: HubConfig, secret: Secrets, stack: AsyncExitStack) -> IngestSide:
     """Open the store and everything between it and the broker; the stack closes the store last."""
     folder = data_folder(config)
-    store = stack.enter_context(open_store(folder, config))
+    store = stack.enter_context(open_for_service(folder, config))
     clock = store.clock
-    readings = SqliteReadings(store.connection)
+    room = Room(
+        store.connection,
+        reserve_mib=config.store.reserve_mib,
+        size_max_mib=config.store.size_max_mib,
+        free_bytes=free_bytes_of(folder),
+    )
+    readings = SqliteReadings(store.connection, room=room)
     registry = _load_profiles(config)
     client_id = config.mqtt.client_id or session_name(folder)
     user, password = secret.mqtt_user, secret.mqtt_password.get_secret_value()
@@ -91,16 +121,28 @@ def _wire_ingest(config: HubConfig, secret: Secrets, stack: AsyncExitStack) -> I
         user=user,
         password=password,
     )
+    decoder = Decoder(registry, home=config.home.id, limits=_limits(config), birth_of=readings.birth_of)
+    rejudge = Rejudge(held=DoubtfulReadings(store.connection), decoder=decoder, clock=clock)
     ingest = Ingest(
         inbox=intake,
-        decoder=Decoder(registry, home=config.home.id, limits=_limits(config), birth_of=readings.birth_of),
+        decoder=decoder,
         store=readings,
         devices=devices,
         clock=clock,
         group_max=config.mqtt.group_max,
         wait_s=config.mqtt.group_wait_s,
+        rejudge=rejudge,
     )
-    return IngestSide(store=store, readings=readings, intake=intake, devices=devices, ingest=ingest)
+    return IngestSide(
+        store=store,
+        readings=readings,
+        room=room,
+        rejudge=rejudge,
+        intake=intake,
+        devices=devices,
+        ingest=ingest,
+        folder=folder,
+    )
 
 
 def _load_profiles(config: HubConfig) -> Registry:

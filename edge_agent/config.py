@@ -85,6 +85,13 @@ class WebConfig(Section):
     refresh_s: Annotated[int, Field(ge=0, le=3_600)] = 0
 
 
+class StoreConfig(Section):
+    """Room on the disk. While less than `reserve_mib` is left, readings wait and only orders are written."""
+
+    reserve_mib: Annotated[int, Field(ge=0, le=65_536)] = 32
+    size_max_mib: Annotated[int, Field(ge=64, le=1_048_576)] = 4_096
+
+
 class BridgeConfig(Section):
     """The cloud bridge that places orders."""
 
@@ -133,6 +140,7 @@ class HubConfig(Section):
     home: HomeConfig = HomeConfig()
     mqtt: MqttConfig = MqttConfig()
     web: WebConfig = WebConfig()
+    store: StoreConfig = StoreConfig()
     bridge: BridgeConfig = BridgeConfig()
     review: ReviewConfig = ReviewConfig()
     model: ModelConfig = ModelConfig()

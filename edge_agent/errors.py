@@ -15,7 +15,10 @@ HubError
 │   └── StoreBusyError
 ├── FailClosedError         a check that guards money failed: sends stop, ingest and pages go on
 │   ├── StoreCorruptError
+│   │   └── StoreMalformedError   SQLite itself cannot read it
 │   ├── StoreFailedError
+│   │   ├── StoreUnreadableError  it cannot be opened
+│   │   └── RoomReservedError     what room is left is kept for orders: readings wait, sends go on
 │   ├── SendsStoppedError   something stands against sending: it is shown, and a person acts
 │   ├── HubForkedError      the bridge has met another hub with this one's identity
 │   ├── EgressRefusedError  a message that is not on the list of what may leave the home
@@ -95,8 +98,20 @@ class StoreCorruptError(FailClosedError):
     """The store did not pass its integrity check."""
 
 
+class StoreMalformedError(StoreCorruptError):
+    """SQLite itself calls the store malformed."""
+
+
 class StoreFailedError(FailClosedError):
     """The disk under the store is full or fails; nothing more is acknowledged."""
+
+
+class StoreUnreadableError(StoreFailedError):
+    """The store's file cannot be opened or read."""
+
+
+class RoomReservedError(StoreFailedError):
+    """The rest of the disk is kept for orders; readings are not acknowledged."""
 
 
 class SendsStoppedError(FailClosedError):

@@ -36,6 +36,9 @@ class AccountStore(Protocol):
     def record_login(self, name: str, *, at: datetime, succeeded: bool) -> None:
         """Count a login; a success clears the failures."""
 
+    def take_failure_back(self, name: str, *, at: datetime) -> None:
+        """One failure that was counted at this time was none: nothing was checked."""
+
 
 class PeopleStore(AccountStore, Protocol):
     """Accounts that can be written. `by` names who did it, for the audit log; None for the hub itself."""

@@ -7,7 +7,7 @@ Times are aware UTC.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
@@ -93,8 +93,10 @@ class Inbox(Protocol):
 class Decoder(Protocol):
     """Turns messages into records by the profiles that are loaded; never raises for what a device sends."""
 
-    def decode(self, message: RawMessage, *, now: datetime) -> Decoded | Birth | PresenceChange | Quarantined:
-        """One message, understood or kept apart with the reason."""
+    def decode(
+        self, message: RawMessage, *, now: datetime, since: datetime | None = None
+    ) -> Decoded | Birth | PresenceChange | Quarantined:
+        """One message that came `now`, or between `since` and `now`: understood or kept apart with the reason."""
 
 
 class Devices(Protocol):
@@ -136,6 +138,16 @@ class ReadingStore(Protocol):
 
     def save_stock(self, states: Sequence[StockState]) -> None:
         """Keep the folded states."""
+
+
+class DoubtfulStore(Protocol):
+    """Readings that were kept apart because the hub doubted its own clock."""
+
+    def held(self, *, limit: int) -> list[tuple[int, RawMessage]]:
+        """The oldest ones, with the number of their row."""
+
+    def settle(self, accepted: Sequence[tuple[int, Decoded]], refused: Sequence[tuple[int, Quarantined]]) -> None:
+        """Store what is believed now, and give the rest its own reason, in one transaction."""
 
 
 class Inspection(Protocol):
@@ -232,7 +244,7 @@ class OrderStore(Protocol):
         """The order under way for this item."""
 
     def last_intent(self, item: ItemId) -> IntentRecord | None:
-        """The newest intent of an item, whatever its state."""
+        """The newest intent of an item, whatever its state; one that was overtaken and never left is none."""
 
     def intent_of(self, prompt: PromptId) -> IntentRecord | None:
         """The intent that a prompt led to."""
@@ -288,7 +300,10 @@ class HandoverStore(Protocol):
     def reconcile(
         self, taken: Sequence[tuple[int, IntentRecord]], *, overtaken: Sequence[IntentId], handover: int, at: datetime
     ) -> None:
-        """Drop what may never be sent, keep what only the bridge knew, and go on after its last number: all or none."""
+        """Drop what may never be sent, keep what only the bridge knew, and go on after its last number: all or none.
+
+        `taken` is in the order of the numbers: what is older than another order of its item was closed before that.
+        """
 
     def accept_bridge(self, *, handover: int, event_seq: int, by: str) -> None:
         """Go on from a bridge that knows less; what it has forgotten stays here as it is."""
@@ -340,6 +355,19 @@ class JudgedClock(Clock, Protocol):
 
     def vouch(self) -> None:
         """A person calls the wall clock right."""
+
+
+class LaggingClock(Clock, Protocol):
+    """The hub's time, and how it stands to the wall clock."""
+
+    def doubt(self) -> ClockDoubt | None:
+        """Why the wall clock is not believed; None: it is."""
+
+    def lag(self) -> timedelta:
+        """By how much the wall clock is behind the hub's time, which never goes back."""
+
+    def is_followed(self) -> bool:
+        """Whether the wall clock is believed, and the hub's time goes by it."""
 
 
 class Safety(Protocol):

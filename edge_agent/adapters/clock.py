@@ -93,6 +93,16 @@ class EffectiveClock:
         """What the wall clock shows, believed or not."""
         return self._look().wall
 
+    def lag(self) -> timedelta:
+        """By how much the wall clock is behind the hub's time, which never goes back."""
+        state = self._look()
+        return max(state.effective - state.wall, timedelta(0))
+
+    def is_followed(self) -> bool:
+        """Whether the wall clock is believed, and the hub's time goes by it."""
+        state = self._look()
+        return state.doubt is None and state.effective - state.wall <= self._bounds.behind_max
+
     def compare(self, other: datetime) -> None:
         """Hear a second source's time."""
         with self._turn:

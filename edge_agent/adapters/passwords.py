@@ -9,6 +9,7 @@ import secrets
 from argon2 import PasswordHasher, Type
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
 
+from edge_agent.core.people import DISABLED_MARK
 from edge_agent.errors import FailClosedError, RetryLaterError
 
 # One of the equal choices of the OWASP password storage cheat sheet: 7 MiB, five passes, one lane. A hub has 130 MB in
@@ -33,6 +34,8 @@ class Argon2Passwords:
 
     async def verify(self, password_hash: str | None, password: str) -> bool:
         """Whether the password fits; None (an unknown person) takes as long as a wrong password and never fits.
+
+        So does the hash of an account that is disabled.
 
         Raises: RetryLaterError when too many checks wait; FailClosedError when the kept hash cannot be read.
         """
@@ -64,9 +67,9 @@ class Argon2Passwords:
         return self._hasher.hash(secrets.token_hex())
 
     def _fits(self, password_hash: str | None, password: str) -> bool:
-        decoy = self._decoy
+        kept = None if password_hash is None or password_hash.startswith(DISABLED_MARK) else password_hash
         try:
-            return self._hasher.verify(password_hash or decoy, password) and password_hash is not None
+            return self._hasher.verify(kept or self._decoy, password) and kept is not None
         except VerifyMismatchError:
             return False
         except InvalidHashError as exc:

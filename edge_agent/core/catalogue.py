@@ -6,13 +6,15 @@ Documents that people may read and edit, so they are strict: an unknown or wrong
 from __future__ import annotations
 
 from collections import Counter
-from typing import Annotated, Literal
+from math import floor
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 from stdnum import ean
 
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,64}$")]
 Mode = Literal["shadow", "ask", "auto"]
+SUBSTITUTES_MAX = 4
 
 
 def _with_check_digit(gtin: str) -> str:
@@ -55,7 +57,8 @@ class Item(Document):
     """One thing that the household keeps in stock.
 
     `unit` is UCUM (`g`, `mL`). `room_packs` is how many packs the home has room for, the one in use included.
-    `prior_use_per_day` is the household's own guess, in `unit`, used until the sensors know better.
+    `prior_use_per_day` is the household's own guess, in `unit`, used until the sensors know better. `substitutes` may
+    be bought where `product` cannot be had, the first one first; their packs count for the same stock.
     """
 
     id: Id
@@ -67,6 +70,27 @@ class Item(Document):
     mode: Mode = "ask"
     room_packs: Annotated[int, Field(ge=1, le=99)] = 2
     prior_use_per_day: Annotated[float, Field(gt=0, le=1e6)]
+    substitutes: Annotated[tuple[Product, ...], Field(max_length=SUBSTITUTES_MAX)] = ()
+
+    @model_validator(mode="after")
+    def _one_product_once(self) -> Self:
+        named = {(product.merchant, product.sku) for product in self.products}
+        if len(named) < len(self.products):
+            raise ValueError("a product stands twice: each substitute is another one")
+        return self
+
+    @property
+    def products(self) -> tuple[Product, ...]:
+        """What may be bought for it: the bound product, then its substitutes."""
+        return (self.product, *self.substitutes)
+
+    def bound_to(self, product: Product) -> Item:
+        """The same item as it would be with another of its products bound."""
+        return self.model_copy(update={"product": product, "room_packs": self.room_for(product), "substitutes": ()})
+
+    def room_for(self, product: Product) -> int:
+        """How many packs of a product the home has room for; one at least."""
+        return max(1, floor(self.room_packs * self.product.pack_amount / product.pack_amount + 1e-6))
 
 
 class Preferences(Document):

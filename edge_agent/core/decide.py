@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil, floor
 
-from edge_agent.core.catalogue import Item, Preferences
+from edge_agent.core.catalogue import Item, Preferences, Product
 from edge_agent.core.estimate import REFILL_PACKS
 from edge_agent.core.forecast import days_until_used, demand_within
 from edge_agent.core.messages import Alert, Decision, Forecast, Hold, ItemId, Price, Propose, Reason, StockEstimate
@@ -33,7 +33,10 @@ _FAR_D = 60.0
 
 @dataclass(frozen=True, slots=True)
 class _Need:
-    """Packs that lead time and review may take, packs worth buying, and when to order at the latest."""
+    """Packs that lead time and review may take, packs worth buying, and when to order at the latest.
+
+    The reorder point is in packs of the bound product, what is worth buying in packs of the one that would be bought.
+    """
 
     reorder_point_packs: float
     wanted_packs: int
@@ -56,8 +59,12 @@ def decide(
     quiet_until: datetime | None,
     now: datetime,
     stale_after: timedelta = STALE_AFTER,
+    substitute: Product | None = None,
 ) -> Decision:
-    """What to do about one item now. `estimate`, `forecast` and `position` are of the same moment and item."""
+    """What to do about one item now. `estimate`, `forecast` and `position` are of the same moment and item.
+
+    `price` is that of the bound product, or of the `substitute` that would be bought for the same stock.
+    """
     item_id = ItemId(item.id)
     unsure = _unsure(item, estimate, now=now, stale_after=stale_after)
     if unsure is not None:
@@ -66,15 +73,28 @@ def decide(
     unsettled = _unsettled(item, estimate)
     if unsettled is not None:
         return Hold(item_id, (stock, unsettled))
-    need = _need(item, forecast, position=position, preferences=preferences, now=now)
+    product = substitute or item.product
+    need = _need(item, forecast, position=position, preferences=preferences, now=now, product=product)
     blocked = _not_due(need, position=position, preferences=preferences, quiet_until=quiet_until, now=now)
     if blocked is not None:
         return Hold(item_id, (stock, blocked))
     if price is None or not price.available:
         return Alert(item_id, (stock, _no_offer(item, price)))
-    cover_d = days_until_used(forecast, position.packs + need.packs, probability=0.5)
-    reasons = (stock, _due_reason(need, preferences=preferences), _size_reason(item, need, cover_d=cover_d))
-    return Propose(item_id, packs=need.packs, order_by=need.order_by, days_of_cover=round(cover_d, 1), reasons=reasons)
+    cover_d = days_until_used(forecast, position.packs + need.packs * _scale(item, product), probability=0.5)
+    size = _size_reason(need, cover_d=cover_d, room_packs=item.room_for(product))
+    return Propose(
+        item_id,
+        packs=need.packs,
+        order_by=need.order_by,
+        days_of_cover=round(cover_d, 1),
+        reasons=(stock, _due_reason(need, preferences=preferences), size),
+        product=substitute,
+    )
+
+
+def _scale(item: Item, product: Product) -> float:
+    """How many packs of the bound product one of `product` is."""
+    return product.pack_amount / item.product.pack_amount
 
 
 def _unsure(item: Item, estimate: StockEstimate, *, now: datetime, stale_after: timedelta) -> Reason | None:
@@ -98,7 +118,9 @@ def _unsettled(item: Item, estimate: StockEstimate) -> Reason | None:
     return None
 
 
-def _need(item: Item, forecast: Forecast, *, position: Position, preferences: Preferences, now: datetime) -> _Need:
+def _need(
+    item: Item, forecast: Forecast, *, position: Position, preferences: Preferences, now: datetime, product: Product
+) -> _Need:
     age_d = max(0.0, (now - forecast.as_of).total_seconds() / _DAY_S)
     risk_d = age_d + preferences.lead_time_d + REVIEW_D
     level = preferences.service_level
@@ -107,18 +129,19 @@ def _need(item: Item, forecast: Forecast, *, position: Position, preferences: Pr
     reserve = max(0.0, reorder_point - demand_within(forecast, risk_d, probability=0.5))
     early_d = days_until_used(forecast, position.packs, probability=1 - level)
     order_by = forecast.as_of + timedelta(days=early_d - preferences.lead_time_d)
+    room = _room_at_arrival(item, forecast, position=position, until_d=age_d + preferences.lead_time_d)
+    scale = _scale(item, product)
     return _Need(
         reorder_point_packs=reorder_point,
-        wanted_packs=max(1, ceil(used_by_cover + reserve - position.packs - 1e-6)),
-        room_packs=_room_at_arrival(item, forecast, position=position, until_d=age_d + preferences.lead_time_d),
+        wanted_packs=max(1, ceil((used_by_cover + reserve - position.packs) / scale - 1e-6)),
+        room_packs=max(0, floor(room / scale + 1e-6)),
         order_by=max(now, order_by),
     )
 
 
-def _room_at_arrival(item: Item, forecast: Forecast, *, position: Position, until_d: float) -> int:
-    """Whole packs that will find room when an order is here: what is surely used by then no longer stands there."""
-    left = max(0.0, position.packs - demand_within(forecast, until_d, probability=_SURELY))
-    return max(0, floor(item.room_packs - left + 1e-6))
+def _room_at_arrival(item: Item, forecast: Forecast, *, position: Position, until_d: float) -> float:
+    """Bound packs that will find room when an order is here: what is surely used by then no longer stands there."""
+    return item.room_packs - max(0.0, position.packs - demand_within(forecast, until_d, probability=_SURELY))
 
 
 def _not_due(
@@ -163,10 +186,10 @@ def _due_reason(need: _Need, *, preferences: Preferences) -> Reason:
     return Reason("due", f"{text}; order by {_day(need.order_by)}.")
 
 
-def _size_reason(item: Item, need: _Need, *, cover_d: float) -> Reason:
+def _size_reason(need: _Need, *, cover_d: float, room_packs: int) -> Reason:
     enough = f"With {_packs(need.packs)} more it should last about {cover_d:.0f} days"
     if need.wanted_packs > need.room_packs:
-        return Reason("size_room", f"{enough}; there is room for {item.room_packs} packs in all.")
+        return Reason("size_room", f"{enough}; there is room for {_packs(room_packs)} in all.")
     return Reason("size", f"{enough}.")
 
 

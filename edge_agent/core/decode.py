@@ -17,7 +17,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
@@ -90,6 +90,7 @@ class _ReadingEnvelope(_Envelope):
 
 
 _E = TypeVar("_E", bound=_Envelope)
+_Window: TypeAlias = tuple[datetime, datetime]  # between which times a message came
 
 
 class Decoder:
@@ -103,8 +104,11 @@ class Decoder:
         self._limits = limits
         self._birth_of = birth_of
 
-    def decode(self, message: RawMessage, *, now: datetime) -> Outcome:
-        """One message, understood or kept apart with the reason; never raises for what a device sends."""
+    def decode(self, message: RawMessage, *, now: datetime, since: datetime | None = None) -> Outcome:
+        """One message, understood or kept apart with the reason; never raises for what a device sends.
+
+        It came `now`, or at some time between `since` and `now` where that is given.
+        """
         levels = message.topic.split("/")
         native = levels[0] == "restock"
         device = DeviceId(levels[3]) if native and len(levels) == 5 and DEVICE_ID.fullmatch(levels[3]) else None
@@ -114,7 +118,7 @@ class Decoder:
                 return self._foreign(message)
             if device is None or levels[1:3] != ["v1", self._home]:
                 raise _unknown("not a topic of a device of this home")
-            return self._native(message, device, kind=levels[4], now=now)
+            return self._native(message, device, kind=levels[4], window=(since or now, now))
         except DecodeError as exc:
             return self._apart(message, exc, device=device)
 
@@ -125,7 +129,7 @@ class Decoder:
                 f"{size_of(message)} bytes; {self._limits.payload_bytes_max} are allowed",
             )
 
-    def _native(self, message: RawMessage, device: DeviceId, *, kind: str, now: datetime) -> Outcome:
+    def _native(self, message: RawMessage, device: DeviceId, *, kind: str, window: _Window) -> Outcome:
         match kind:
             case "birth":
                 birth = self._envelope(_BirthEnvelope, message, device=device)
@@ -136,16 +140,16 @@ class Decoder:
                 state = self._envelope(_StateEnvelope, message, device=device)
                 return PresenceChange(device, state.state == "online", message.received_at)
             case "reading":
-                return self._reading(message, device, now=now)
+                return self._reading(message, device, window=window)
             case _:
                 raise _malformed("not a topic on which devices publish")
 
-    def _reading(self, message: RawMessage, device: DeviceId, *, now: datetime) -> Decoded | Quarantined:
+    def _reading(self, message: RawMessage, device: DeviceId, *, window: _Window) -> Decoded | Quarantined:
         _refuse_retained(message)
         envelope = self._envelope(_ReadingEnvelope, message, device=device)
         profile = self._profile_of(device)
         try:
-            event_at = self._event_time(envelope.at, now=now)
+            event_at = self._event_time(envelope.at, window=window)
             _check_values(envelope, profile.match.native or {})
             readings = read_signals(profile, envelope.model_dump())
         except DecodeError as exc:
@@ -207,12 +211,13 @@ class Decoder:
             raise _unknown(f"its birth names the profile {birth.profile!r}, which is not loaded")
         return profile
 
-    def _event_time(self, text: str, *, now: datetime) -> datetime:
+    def _event_time(self, text: str, *, window: _Window) -> datetime:
         try:
             at = datetime.fromisoformat(text).astimezone(UTC)
         except ValueError as exc:
             raise _malformed(f"at: {exc}") from exc
-        if abs((at - now).total_seconds()) > self._limits.clock_skew_max_s:
+        too_early_s, too_late_s = (window[0] - at).total_seconds(), (at - window[1]).total_seconds()
+        if max(too_early_s, too_late_s) > self._limits.clock_skew_max_s:
             raise DecodeError(QuarantineReason.WRONG_TIME, f"{text} is too far from the hub's own time")
         return at
 

@@ -1,16 +1,19 @@
 """Whether an order may be paid for out of a mandate: pure rules over its terms, its ledger and the offer.
 
-`grant` is asked before an order is made; `over_budget` is asked once more inside the transaction that makes it, over
-the ledger's sums as they are there. A draw reserves the ceiling of its order, so no later price can break a budget.
+`grant` is asked before an order is made, for one offer after the other where the mandate names substitutes (`choose`);
+`over_budget` is asked once more inside the transaction that makes it, over the ledger's sums as they are there. A draw
+reserves the ceiling of its order, so no later price can break a budget.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
+from edge_agent.core.intent import IntentRecord, IntentState
 from edge_agent.core.mandate import MandateRecord, MandateState, MandateTerms, period_of
 from edge_agent.core.messages import ItemId, MandateId
 from edge_agent.core.money import format_money
@@ -19,6 +22,9 @@ from edge_agent.core.terms import Offer
 
 # A merchant of class C can neither repeat an answer nor be asked for one: only a person may buy there.
 DRAWABLE_CLASSES = frozenset({"A", "B"})
+
+_NOT_BOUGHT = frozenset({IntentState.REJECTED, IntentState.CANCELLED, IntentState.EXPIRED})
+_UNKNOWN_ITEM = "bridge-"  # how the item of an order is named that nobody here can tell (`core.handover`)
 
 
 class RefusalReason(StrEnum):
@@ -42,7 +48,8 @@ class Usage:
     """What the ledger says of one period of a mandate. Minor units of the mandate's currency.
 
     `occurrences` counts the orders of its whole life that were not released; `open_period` is the greatest period that
-    was ever drawn in, None before the first draw.
+    was ever drawn in, None before the first draw. `unclear_minor` is what orders of this period cost that were taken
+    over from the bridge (`unclear`): they count as if this mandate had paid for them.
     """
 
     period_index: int
@@ -50,11 +57,12 @@ class Usage:
     spent_minor: int
     occurrences: int
     open_period: int | None
+    unclear_minor: int = 0
 
     @property
     def used_minor(self) -> int:
         """What no longer stands free in this period."""
-        return self.reserved_minor + self.spent_minor
+        return self.reserved_minor + self.spent_minor + self.unclear_minor
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +81,14 @@ class Grant:
     period: Period
     amount_minor: int
     currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The offer that a mandate pays for."""
+
+    offer: Offer
+    grant: Grant
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +147,59 @@ def grant(
     )
 
 
+def choose(
+    mandate: MandateRecord,
+    *,
+    wanted: Offer,
+    instead: Sequence[Offer],
+    item: ItemId,
+    usage: Usage,
+    class_of: Callable[[str], str | None],
+    now: datetime,
+) -> Choice | Refusal:
+    """The first offer that this mandate pays for; where there is none, why it does not pay for the first it was asked.
+
+    `wanted` alone, unless it is too dear for one order or stands in for the bound product itself (`instead_of`): only
+    then the substitutes, in the mandate's order, each inside every limit of it.
+    """
+
+    def ask(offer: Offer) -> Grant | Refusal:
+        merchant_class = class_of(offer.merchant)
+        return grant(mandate, offer=offer, item=item, usage=usage, merchant_class=merchant_class, now=now)
+
+    first = [wanted] if wanted.instead_of is None else []
+    others = _named(mandate.terms, instead if first else (wanted, *instead), item=item)
+    if first and not is_too_dear(mandate.terms, wanted):
+        others = []
+    refusals = []
+    for offer in [*first, *others] or [wanted]:
+        answer = ask(offer)
+        if isinstance(answer, Grant):
+            return Choice(offer, answer)
+        refusals.append(answer)
+    return refusals[0]
+
+
+def is_too_dear(terms: MandateTerms, offer: Offer) -> bool:
+    """Whether an offer may cost more than the mandate allows for one order."""
+    return offer.currency == terms.amount_range.currency and offer.total_max_minor > terms.amount_range.max_minor
+
+
+def unclear(terms: MandateTerms, orders: Iterable[IntentRecord], *, period_index: int) -> tuple[int, int]:
+    """What orders that were taken over from the bridge count against a mandate: in a period, and how many in its life.
+
+    What gave leave for them nobody here knows any more, so each counts wherever it can have been a draw: of the same
+    currency, made since the mandate was, of an item and a merchant that it names. An order of an item that is not known
+    here can have been any of its items.
+
+    Units: minor units of the mandate's currency.
+    """
+    counted = [order for order in orders if _can_be_a_draw(terms, order)]
+    periods = [period_of(terms, order.created_at).index for order in counted]
+    of_period = [order for order, index in zip(counted, periods, strict=True) if index == period_index]
+    return sum(_cost_minor(order) for order in of_period), sum(index >= 0 for index in periods)
+
+
 def over_budget(terms: MandateTerms, *, usage: Usage, request: DrawRequest) -> Refusal | None:
     """Why the ledger has no room for one more draw; None when it has."""
     if request.currency != terms.budget.currency:
@@ -145,6 +214,29 @@ def over_budget(terms: MandateTerms, *, usage: Usage, request: DrawRequest) -> R
         wanted = format_money(request.amount_minor, request.currency)
         return Refusal(RefusalReason.OVER_BUDGET, f"The mandate has {left} left; this may cost up to {wanted}.")
     return None
+
+
+def _named(terms: MandateTerms, offers: Sequence[Offer], *, item: ItemId) -> list[Offer]:
+    """The offers of products that the mandate names for this item, in its order."""
+    entry = terms.entry(item)
+    order = [] if entry is None else [(one.merchant, one.sku) for one in entry.acceptable]
+    named = [offer for offer in offers if (offer.merchant, offer.sku) in order]
+    return sorted(named, key=lambda offer: order.index((offer.merchant, offer.sku)))
+
+
+def _can_be_a_draw(terms: MandateTerms, order: IntentRecord) -> bool:
+    if order.state in _NOT_BOUGHT or order.currency != terms.budget.currency or order.created_at < terms.created_at:
+        return False
+    entry = terms.entry(order.item)
+    entries = (entry,) if entry is not None else terms.items if order.item.startswith(_UNKNOWN_ITEM) else ()
+    return any(one.merchant == order.merchant for entry in entries for one in entry.acceptable)
+
+
+def _cost_minor(order: IntentRecord) -> int:
+    """What it costs: all it may cost is not known here, only the total that was agreed to."""
+    if order.state is IntentState.REFUNDED:
+        return 0
+    return order.total_minor if order.charged_minor is None else order.charged_minor
 
 
 def _not_in_force(mandate: MandateRecord, *, now: datetime) -> Refusal | None:

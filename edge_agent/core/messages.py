@@ -10,6 +10,8 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import NewType
 
+from edge_agent.core.catalogue import Product
+
 DeviceId = NewType("DeviceId", str)
 ItemId = NewType("ItemId", str)
 PromptId = NewType("PromptId", str)
@@ -69,6 +71,7 @@ class QuarantineReason(StrEnum):
     WRONG_UNIT = "wrong_unit"  # a unit that the profile does not know
     OUT_OF_RANGE = "out_of_range"
     WRONG_TIME = "wrong_time"  # event time outside the window around the hub's own time
+    HUB_CLOCK = "hub_clock"  # the same, while the hub doubts its own clock: judged again when it does not
     RETAINED = "retained"  # a retained reading is never fresh evidence
     DEVICE_MISMATCH = "device_mismatch"  # topic and payload name different devices
     SEQUENCE_CONFLICT = "sequence_conflict"  # same device, boot and seq, another body; the first one stands
@@ -252,13 +255,17 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Propose:
-    """Ask the household to buy `packs` of the bound product, to arrive before `order_by` plus the lead time."""
+    """Ask the household to buy `packs` of a product, to arrive before `order_by` plus the lead time.
+
+    `product` is the substitute that is proposed; None: the bound product.
+    """
 
     item: ItemId
     packs: int
     order_by: datetime
     days_of_cover: float
     reasons: tuple[Reason, ...]
+    product: Product | None = None
 
 
 @dataclass(frozen=True, slots=True)

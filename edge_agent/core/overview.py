@@ -21,7 +21,8 @@ from edge_agent.core.prompt import PromptRecord
 class ItemOverview:
     """Everything known about one item now.
 
-    `prompt` and `intent` are the live ones. `prices` is newest first, in minor units; twenty are plenty.
+    `prompt` and `intent` are the live ones. `prices` is newest first, in minor units, of the bound product and of its
+    substitutes; a hundred are plenty.
     """
 
     item: Item

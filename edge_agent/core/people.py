@@ -21,6 +21,10 @@ class Role(StrEnum):
 MAY_APPROVE = frozenset({Role.OWNER, Role.MEMBER})
 
 
+# Stands before the password hash of an account that is disabled, where no hash begins with it.
+DISABLED_MARK = "!"
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
     """A person of the household. The hashes are argon2id in their own encoded form; `pin_hash` None: no PIN is set."""
@@ -29,6 +33,11 @@ class Account:
     role: Role
     password_hash: str
     pin_hash: str | None = None
+
+    @property
+    def is_disabled(self) -> bool:
+        """Whether nobody can sign in with it until it gets another password."""
+        return self.password_hash.startswith(DISABLED_MARK)
 
 
 @dataclass(frozen=True, slots=True)

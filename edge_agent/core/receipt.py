@@ -21,6 +21,8 @@ from edge_agent.core.terms import Offer
 class ConsentReceipt:
     """One leave. `by` names everyone who agreed; for a draw, who made and who confirmed the mandate.
 
+    `instead_of` is the title of the product that `title` stands in for; None where it is the household's own choice.
+
     Units: `pack_amount` in `unit` (UCUM); `shown_total_minor` in minor units of `currency`.
     """
 
@@ -38,6 +40,7 @@ class ConsentReceipt:
     currency: str
     at: datetime
     salt: str
+    instead_of: str | None = None
 
 
 def receipt_for(
@@ -67,6 +70,7 @@ def receipt_for(
         currency=offer.currency,
         at=at,
         salt=salt,
+        instead_of=offer.instead_of,
     )
 
 

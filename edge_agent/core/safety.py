@@ -16,6 +16,7 @@ class SafetyCode(StrEnum):
     CHAIN_BROKEN = "chain_broken"
     CHAIN_TRUNCATED = "chain_truncated"
     STORE_FAILED = "store_failed"
+    STORE_SET_ASIDE = "store_set_aside"
     CLOCK_UNTRUSTED = "clock_untrusted"
     AUTHORITY_TAMPERED = "authority_tampered"
     POLICY_TAMPERED = "policy_tampered"

@@ -16,10 +16,21 @@ from typing import Literal
 import rfc8785
 
 from cloud_bridge.wire import Terms, Verdict
-from edge_agent.core.catalogue import Item, Preferences
+from edge_agent.core.catalogue import Item, Preferences, Product
 from edge_agent.core.messages import IntentId, Price, Propose
 
-__all__ = ["OFFER_TTL", "Leave", "Offer", "Terms", "canonical", "newest_price", "offer_for", "seal", "terms_hash"]
+__all__ = [
+    "OFFER_TTL",
+    "Leave",
+    "Offer",
+    "Terms",
+    "canonical",
+    "newest_price",
+    "offer_for",
+    "price_of",
+    "seal",
+    "terms_hash",
+]
 
 OFFER_TTL = timedelta(days=3)
 PACKS_MAX = 99
@@ -31,8 +42,9 @@ Leave = Literal["approval", "draw"]
 class Offer:
     """The binding part of a prompt, fixed when it is asked: what the page shows is what is agreed to.
 
-    Units: amounts in minor units of `currency`; `pack_amount` in `unit` (UCUM). `title`, `pack_amount` and `unit` stay
-    at home: the consent receipt binds them.
+    Units: amounts in minor units of `currency`; `pack_amount` in `unit` (UCUM). `instead_of` is the title of the bound
+    product where this one stands in for it. `title`, `pack_amount`, `unit` and `instead_of` stay at home: the consent
+    receipt binds them.
     """
 
     merchant: str
@@ -50,28 +62,35 @@ class Offer:
     deliver_by: date
     expires_at: datetime
     hold_s: int
+    instead_of: str | None = None
 
 
 def newest_price(item: Item, prices: Iterable[Price]) -> Price | None:
     """Of prices that are newest first, the first one of the product that is bound to the item now."""
-    bound = (item.product.merchant, item.product.sku)
-    return next((price for price in prices if (price.merchant, price.sku) == bound), None)
+    return price_of(item.product, prices)
+
+
+def price_of(product: Product, prices: Iterable[Price]) -> Price | None:
+    """Of prices that are newest first, the first one of this product."""
+    wanted = (product.merchant, product.sku)
+    return next((price for price in prices if (price.merchant, price.sku) == wanted), None)
 
 
 def offer_for(item: Item, price: Price, decision: Propose, *, preferences: Preferences, now: datetime) -> Offer:
-    """The offer that answers a proposal at today's list price.
+    """The offer that answers a proposal at today's list price; it names the product that the proposal does.
 
     The ceiling is the total plus the household's tolerance, rounded down: never a cent more than was agreed to.
     Whatever a forecast led to, no more is offered than the home has room for.
     """
-    packs = max(1, min(decision.packs, item.room_packs, PACKS_MAX))
+    product = decision.product or item.product
+    packs = max(1, min(decision.packs, item.room_for(product), PACKS_MAX))
     total_minor = price.unit_price_minor * packs + price.delivery_minor
     tolerance = Fraction(str(preferences.price_tolerance))
     return Offer(
-        merchant=item.product.merchant,
-        sku=item.product.sku,
-        title=item.product.title,
-        pack_amount=item.product.pack_amount,
+        merchant=product.merchant,
+        sku=product.sku,
+        title=product.title,
+        pack_amount=product.pack_amount,
         unit=item.unit,
         quantity=packs,
         unit_price_minor=price.unit_price_minor,
@@ -83,6 +102,7 @@ def offer_for(item: Item, price: Price, decision: Propose, *, preferences: Prefe
         deliver_by=(now + timedelta(days=max(1, preferences.lead_time_d))).date(),
         expires_at=now + OFFER_TTL,
         hold_s=preferences.hold_s,
+        instead_of=None if product == item.product else item.product.title,
     )
 
 
@@ -132,6 +152,10 @@ def canonical(said: Terms | Verdict) -> bytes:
 
 
 def terms_hash(offer: Offer) -> str:
-    """SHA-256 in hex over the offer's fields: what a page shows equals what is approved, or the approval is stale."""
-    fields = {name: str(getattr(offer, name)) for name in offer.__dataclass_fields__}
+    """SHA-256 in hex over the offer's fields: what a page shows equals what is approved, or the approval is stale.
+
+    A field that says nothing is left out, so that the hash of a question that was asked before it existed still holds.
+    """
+    said = {name: getattr(offer, name) for name in offer.__dataclass_fields__}
+    fields = {name: str(value) for name, value in said.items() if value is not None}
     return hashlib.sha256(rfc8785.dumps(fields)).hexdigest()

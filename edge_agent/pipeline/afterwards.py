@@ -25,6 +25,7 @@ from edge_agent.ports import Bridge, Clock, OrderStore, Signer
 log = logging.getLogger(__name__)
 
 _WISHES_A_TURN = 20
+_WISHES_MAX = 10_000  # one live order an item, so never as many
 # A bridge takes no request that was signed longer ago than an hour, whatever its configuration: what it does not have
 # by then, it will not get from a copy that was on its way.
 _ARRIVES_WITHIN = timedelta(hours=2)
@@ -51,6 +52,8 @@ class Afterwards:
         self._bridge = bridge
         self._signer = signer
         self._new_id = new_id
+        self._asked: dict[IntentId, int] = {}  # in which turn a wish was last put to the bridge
+        self._turn = 0
 
     async def cancel(self, intent: IntentId, *, by: str) -> CancelResult:
         """Take an order back while it is held.
@@ -66,18 +69,20 @@ class Afterwards:
         return await self._ask_back(intent)
 
     async def run_once(self) -> int:
-        """Ask the bridge for every order that is wanted back; returns how many it answered for.
+        """Ask the bridge for orders that are wanted back, some each turn; returns how many it answered for.
+
+        Those that were asked for longest ago come first, so that none keeps another from its turn.
 
         Raises: BridgeUnreachableError after the last one, when any was not answered for; the others' answers are kept.
         """
         answered, missed = 0, None
-        for intent in self._orders.cancel_wishes(limit=_WISHES_A_TURN):
+        for intent in self._whose_turn_it_is():
             try:
                 await self._ask_back(intent)
             except BridgeUnreachableError as exc:
                 missed = exc
                 continue
-            answered += intent not in self._orders.cancel_wishes(limit=_WISHES_A_TURN)
+            answered += intent not in self._orders.cancel_wishes(limit=_WISHES_MAX)
         if missed is not None:
             raise missed
         return answered
@@ -112,6 +117,13 @@ class Afterwards:
         """The goods did not come. Raises: RefusedError when the order was not on its way."""
         self._runs_the_home(by)
         return self._follow(intents.never_came(self._find(intent), now=self._clock.now()), intent)
+
+    def _whose_turn_it_is(self) -> list[IntentId]:
+        wishes = self._orders.cancel_wishes(limit=_WISHES_MAX)
+        self._turn += 1
+        chosen = sorted(wishes, key=lambda intent: self._asked.get(intent, 0))[:_WISHES_A_TURN]
+        self._asked = {intent: self._asked.get(intent, 0) for intent in wishes} | dict.fromkeys(chosen, self._turn)
+        return chosen
 
     async def _ask_back(self, intent: IntentId) -> CancelResult:
         receipt = await self._bridge.cancel(intent)

@@ -7,12 +7,14 @@ told why.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from edge_agent.core import prompt as prompts
+from edge_agent.core import substitute
 from edge_agent.core.catalogue import Item, Preferences
-from edge_agent.core.draw import DrawRequest, Grant, Refusal, grant
+from edge_agent.core.draw import DrawRequest, Grant, Refusal, choose
 from edge_agent.core.intent import IntentRecord
 from edge_agent.core.mandate import MandateRecord, canonical_mandate, period_of
 from edge_agent.core.messages import ItemId, Reason
@@ -49,8 +51,13 @@ class Drawing:
         self._safety = safety
         self._hand_over = hand_over
 
-    def draw(self, asked: PromptRecord, *, item: Item, preferences: Preferences) -> IntentRecord | Reason:
-        """Order what would have been asked, or say why the household must be asked. `asked` is not stored yet."""
+    def draw(
+        self, asked: PromptRecord, *, item: Item, preferences: Preferences, instead: Sequence[PromptRecord] = ()
+    ) -> IntentRecord | Reason:
+        """Order what would have been asked, or say why the household must be asked. `asked` is not stored yet.
+
+        `instead` is the same question with what else could be bought: tried where `core.draw.choose` allows it.
+        """
         problem = self._not_now(asked.created_at)
         if problem is not None:
             return problem
@@ -59,8 +66,10 @@ class Drawing:
         except AuthorityTamperedError as exc:
             return _tampered(str(exc))
         refused = Reason("mandate_missing", f"No mandate pays for {item.name}, so you are asked.")
+        hold_s = max(preferences.hold_s, preferences.mandate_hold_s)
+        held = [_held(question, hold_s=hold_s) for question in (asked, *instead)]
         for mandate in mandates:
-            outcome = self._draw_on(mandate, asked, item=item, preferences=preferences)
+            outcome = self._draw_on(mandate, held, item=item)
             if isinstance(outcome, IntentRecord):
                 return outcome
             refused = outcome
@@ -75,25 +84,29 @@ class Drawing:
         return None
 
     def _draw_on(
-        self, mandate: MandateRecord, asked: PromptRecord, *, item: Item, preferences: Preferences
+        self, mandate: MandateRecord, questions: Sequence[PromptRecord], *, item: Item
     ) -> IntentRecord | Reason:
         if mandate.signature is None or not self._signer.verify(canonical_mandate(mandate.terms), mandate.signature):
             return _tampered(f"mandate {mandate.id} does not bear the household's signature")
-        offer = replace(asked.offer, hold_s=max(preferences.hold_s, preferences.mandate_hold_s))
+        asked, *instead = questions
         now = asked.created_at
-        outcome = grant(
+        outcome = choose(
             mandate,
-            offer=offer,
+            wanted=asked.offer,
+            instead=[question.offer for question in instead],
             item=ItemId(item.id),
             usage=self._mandates.usage(mandate.id, period_of(mandate.terms, now).index),
-            merchant_class=self._merchants.merchant_class(offer.merchant),
+            class_of=self._merchants.merchant_class,
             now=now,
         )
         if isinstance(outcome, Refusal):
             log.info("draw_refused mandate=%s item=%s reason=%s", mandate.id, item.id, outcome.reason)
             return Reason(outcome.reason, outcome.text)
-        record = replace(asked, offer=offer, terms_hash=terms_hash(offer))
-        return self._hand(record, mandate, outcome, item=item)
+        chosen = next(question for question in questions if question.offer == outcome.offer)
+        if chosen is not asked and asked.offer.instead_of is None:
+            too_dear = substitute.too_dear(item, merchant=asked.offer.merchant)
+            chosen = replace(chosen, reasons=(*chosen.reasons, too_dear))
+        return self._hand(chosen, mandate, outcome.grant, item=item)
 
     def _hand(
         self, record: PromptRecord, mandate: MandateRecord, granted: Grant, *, item: Item
@@ -112,6 +125,12 @@ class Drawing:
             return self._hand_over.give(change, item=item, by=by, draw=request)
         except RefusedError as exc:
             return Reason("mandate_refused", f"The mandate could not pay: {exc}.")
+
+
+def _held(question: PromptRecord, *, hold_s: int) -> PromptRecord:
+    """The same question with the time for which a mandate's order is held."""
+    offer = replace(question.offer, hold_s=hold_s)
+    return replace(question, offer=offer, terms_hash=terms_hash(offer))
 
 
 def _tampered(what: str) -> Reason:

@@ -8,7 +8,7 @@ was given. A check that cannot be made counts as failed.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from edge_agent.core.authority import AuthorityRow, Verify, verify_authority
 from edge_agent.core.clock_trust import ClockDoubt
@@ -20,6 +20,7 @@ from edge_agent.errors import (
     PolicyTamperedError,
     SendsStoppedError,
     StoreCorruptError,
+    StoreMalformedError,
 )
 from edge_agent.leave_ports import PolicyStore
 from edge_agent.pipeline.restore import Restore
@@ -50,6 +51,7 @@ class Guard:
         restore: Restore,
         verify: Verify,
         store_failure: Callable[[], str | None],
+        standing: Sequence[SafetyProblem] = (),
     ) -> None:
         self._chain = chain
         self._clock = clock
@@ -58,10 +60,11 @@ class Guard:
         self._restore = restore
         self._verify = verify
         self._store_failure = store_failure
+        self._standing = tuple(standing)  # from before the start, until a command has ended it
 
     def problems(self) -> tuple[SafetyProblem, ...]:
         """Why nothing is sent; empty: sends are allowed."""
-        found: list[SafetyProblem] = []
+        found = list(self._standing)
         try:
             found.extend(self._find())
         except FailClosedError as exc:
@@ -132,6 +135,8 @@ def _code_of(exc: FailClosedError) -> SafetyCode:
             return SafetyCode.POLICY_TAMPERED
         case HubForkedError():
             return SafetyCode.HUB_FORKED
+        case StoreMalformedError():
+            return SafetyCode.STORE_FAILED
         case StoreCorruptError() | AuthorityTamperedError():
             return SafetyCode.AUTHORITY_TAMPERED
         case _:

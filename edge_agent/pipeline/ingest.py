@@ -15,6 +15,7 @@ from edge_agent.core.messages import (
     RawMessage,
     StoredCursor,
 )
+from edge_agent.pipeline.rejudge import Rejudge
 from edge_agent.ports import Clock, CrashHook, CrashPoint, Decoder, Devices, Inbox, ReadingStore, no_crash
 
 log = logging.getLogger(__name__)
@@ -33,6 +34,7 @@ class Ingest:
         clock: Clock,
         group_max: int,
         wait_s: float,
+        rejudge: Rejudge | None = None,
         crash_hook: CrashHook = no_crash,
     ) -> None:
         self._inbox = inbox
@@ -42,6 +44,7 @@ class Ingest:
         self._clock = clock
         self._group_max = group_max
         self._wait_s = wait_s
+        self._rejudge = rejudge
         self._crash_hook = crash_hook
         self._in_hand: list[RawMessage] = []
 
@@ -54,6 +57,8 @@ class Ingest:
             self._in_hand = await self._inbox.receive(group_max=self._group_max, wait_s=self._wait_s)
         messages = self._in_hand
         self._crash_hook(CrashPoint.RECEIVED)
+        if self._rejudge is not None:
+            self._rejudge.run_once()
         accepted: list[Decoded] = []
         quarantined: list[Quarantined] = []
         for message in sorted(messages, key=_births_first):
@@ -87,7 +92,7 @@ class Ingest:
             case Decoded() as understood:
                 accepted.append(understood)
             case Quarantined() as strange:
-                quarantined.append(strange)
+                quarantined.append(strange if self._rejudge is None else self._rejudge.mark(strange))
             case Birth() as birth:
                 self._store.record_birth(birth)
             case PresenceChange() as change:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from edge_agent.core.catalogue import Item
 from edge_agent.core.intent import IntentRecord
@@ -13,7 +13,7 @@ from edge_agent.errors import ConfigurationError
 from edge_agent.pipeline.review import Review
 from edge_agent.ports import Bridge, HouseholdStore, Inspection, OrderStore
 
-_PRICES_SHOWN = 20
+_PRICES_SHOWN = 100  # of the bound product and its substitutes
 _WISHES_SHOWN = 200
 
 
@@ -28,12 +28,14 @@ class HomeOverview:
         orders: OrderStore,
         review: Review,
         bridge: Bridge,
+        file_fault: Callable[[], str | None] = lambda: None,
     ) -> None:
         self._household = household
         self._inspection = inspection
         self._orders = orders
         self._review = review
         self._bridge = bridge
+        self._file_fault = file_fault
 
     def items(self) -> Sequence[ItemOverview]:
         """Every item of the household, in its own order."""
@@ -87,10 +89,9 @@ class HomeOverview:
     def file_problem(self) -> str | None:
         """What is wrong with the household's own file, if anything."""
         try:
-            self._household.load()
+            return self._file_fault()
         except ConfigurationError as exc:
             return str(exc)
-        return None
 
     def _overview(self, item: Item) -> ItemOverview:
         ident = ItemId(item.id)

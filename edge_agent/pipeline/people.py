@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from edge_agent.core.people import Account, Role
+from edge_agent.core.people import DISABLED_MARK, Account, Role
 from edge_agent.core.policy import Policy, canonical_policy
 from edge_agent.errors import NotAllowedError, RefusedError
 from edge_agent.leave_ports import AccountStore, PeopleStore, PolicyStore
@@ -15,10 +15,14 @@ PEOPLE_MAX = 50
 
 
 class HouseholdPeople:
-    """Accounts. At least one owner always remains. Secrets come as hashes; `by` is the name of who asks."""
+    """Accounts. At least one owner always remains who can sign in. Secrets come as hashes; `by` is who asks.
 
-    def __init__(self, accounts: PeopleStore) -> None:
+    `is_operator`: the one who asks stands at the hub's machine, with the hub stopped, and needs no account.
+    """
+
+    def __init__(self, accounts: PeopleStore, *, is_operator: bool = False) -> None:
         self._accounts = accounts
+        self._is_operator = is_operator
 
     def all(self) -> Sequence[Account]:
         """Everybody, by name."""
@@ -26,7 +30,7 @@ class HouseholdPeople:
 
     def add(self, name: str, *, role: Role, password_hash: str, by: str) -> None:
         """One person more. Raises: NotAllowedError when `by` is no owner; RefusedError when the name is taken."""
-        _owner(self._accounts, by)
+        self._check_owner(by)
         if self._accounts.account(name) is not None:
             raise RefusedError(f"there is an account {name} already")
         if len(self._accounts.accounts()) >= PEOPLE_MAX:
@@ -38,7 +42,7 @@ class HouseholdPeople:
 
         Raises: NotAllowedError when `by` is no owner; RefusedError when no owner would remain.
         """
-        _owner(self._accounts, by)
+        self._check_owner(by)
         account = self._find(name)
         if role is not Role.OWNER:
             self._check_owner_remains(account)
@@ -63,13 +67,30 @@ class HouseholdPeople:
 
         Raises: NotAllowedError when `by` is no owner; RefusedError when no owner would remain.
         """
-        _owner(self._accounts, by)
+        self._check_owner(by)
         self._check_owner_remains(self._find(name))
         self._accounts.remove_account(name, by=by)
 
+    def disable(self, name: str, *, by: str) -> None:
+        """The person stays, and cannot sign in until they get another password; ends their sessions.
+
+        Raises: NotAllowedError when `by` is no owner; RefusedError when no owner would remain.
+        """
+        self._check_owner(by)
+        account = self._find(name)
+        self._check_owner_remains(account)
+        if not account.is_disabled:
+            barred = replace(account, password_hash=f"{DISABLED_MARK}{account.password_hash}")
+            self._accounts.put_account(barred, by=by)
+        self._accounts.end_sessions(name, keep=None)
+
+    def _check_owner(self, name: str) -> None:
+        if not self._is_operator:
+            _owner(self._accounts, name)
+
     def _own(self, name: str, *, by: str) -> Account:
         if by != name:
-            _owner(self._accounts, by)
+            self._check_owner(by)
         return self._find(name)
 
     def _find(self, name: str) -> Account:
@@ -79,7 +100,8 @@ class HouseholdPeople:
         return account
 
     def _check_owner_remains(self, account: Account) -> None:
-        owners = [other.name for other in self._accounts.accounts() if other.role is Role.OWNER]
+        everybody = self._accounts.accounts()
+        owners = [other.name for other in everybody if other.role is Role.OWNER and not other.is_disabled]
         if owners == [account.name]:
             raise RefusedError(f"{account.name} is the only owner: make somebody else one first")
 

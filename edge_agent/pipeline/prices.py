@@ -11,14 +11,14 @@ from datetime import datetime, timedelta
 
 from edge_agent.core.catalogue import Item
 from edge_agent.core.intent import IntentState
-from edge_agent.core.messages import ItemId
+from edge_agent.core.messages import ItemId, Price
 from edge_agent.core.terms import newest_price
 from edge_agent.errors import BridgeUnreachableError
 from edge_agent.ports import Bridge, Clock, HouseholdStore, OrderStore
 
 log = logging.getLogger(__name__)
 
-_PRICES_LOOKED_AT = 20
+_PRICES_LOOKED_AT = 100
 _ITEMS_IN_ONE_QUESTION = 10
 
 # After such a refusal the list is known to be wrong; the bridge knows the need already, so asking tells it nothing new.
@@ -26,7 +26,7 @@ _LIST_WAS_WRONG = frozenset({"terms_changed", "out_of_stock"})
 
 
 class PriceKeeper:
-    """Keeps the price history of all bound products."""
+    """Keeps the price history of all bound products and their substitutes."""
 
     def __init__(
         self, *, bridge: Bridge, orders: OrderStore, household: HouseholdStore, clock: Clock, every_s: float
@@ -39,28 +39,35 @@ class PriceKeeper:
 
     def due(self) -> bool:
         """Whether any product has no price, an old one, or one that an order has shown to be wrong."""
-        now = self._clock.now()
-        return any(self._due(item, now=now) for item in self._household.load().items)
+        return bool(self._due_at(_as_bound(self._household.load().items)))
 
     async def run_once(self) -> int:
-        """Fetch the whole list, group by group; returns how many prices were kept.
+        """Fetch the whole list of each merchant where one is due, group by group; returns how many prices were kept.
+
+        A merchant that is away is asked again by itself: the others' prices would push its last ones out of sight.
 
         Raises: BridgeUnreachableError after the last group, when one of them could not be had; the others are kept.
         """
         household = self._household.load()
-        kept, missed = 0, None
-        for group in _groups(household.items):
+        items = _as_bound(household.items)
+        merchants = self._due_at(items)
+        listed: list[Price] = []
+        missed = None
+        for group in _groups([item for item in items if item.product.merchant in merchants]):
             try:
-                prices = await self._bridge.fetch_prices(group, delivery_ref=household.preferences.delivery_ref)
+                listed += await self._bridge.fetch_prices(group, delivery_ref=household.preferences.delivery_ref)
             except BridgeUnreachableError as exc:
                 missed = exc
-                continue
-            self._orders.save_prices(prices)
-            kept += len(prices)
-        log.info("prices count=%d", kept)
+        # All at once: half a list would let a substitute look as if it were all there is.
+        self._orders.save_prices(listed)
+        log.info("prices count=%d", len(listed))
         if missed is not None:
             raise missed
-        return kept
+        return len(listed)
+
+    def _due_at(self, items: Sequence[Item]) -> set[str]:
+        now = self._clock.now()
+        return {item.product.merchant for item in items if self._due(item, now=now)}
 
     def _due(self, item: Item, *, now: datetime) -> bool:
         newest = newest_price(item, self._orders.prices(ItemId(item.id), limit=_PRICES_LOOKED_AT))
@@ -73,6 +80,11 @@ class PriceKeeper:
             and last.detail in _LIST_WAS_WRONG
             and newest.fetched_at < last.changed_at
         )
+
+
+def _as_bound(items: Sequence[Item]) -> list[Item]:
+    """Each item once for each of its products, as if that one were bound: the list is asked for as a whole."""
+    return [item.bound_to(product) for item in items for product in item.products]
 
 
 def _groups(items: Sequence[Item]) -> Iterator[Sequence[Item]]:

@@ -51,7 +51,7 @@ def create_site(parts: WebParts, *, web: WebConfig, home: HomeConfig, compiled: 
         renderer=Renderer(
             home,
             moments,
-            notices=lambda: Notices(parts.safety.problems(), parts.overview.file_problem()),
+            notices=lambda: Notices(parts.safety.problems(), parts.overview.file_problem(), parts.no_room()),
             compiled=compiled,
         ),
         sign_in=SignIn(parts, session_days=web.session_days, form_key=secrets.token_bytes(32)),

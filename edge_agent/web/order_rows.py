@@ -29,11 +29,12 @@ class Acts:
 
 @dataclass(frozen=True, slots=True)
 class OrderRow:
-    """One order with its words. `deliver_by` is the day that was agreed to."""
+    """One order with its words. `deliver_by` is the day that was agreed to, `instead_of` what this stands in for."""
 
     intent: IntentRecord
     item_name: str
     title: str
+    instead_of: str | None
     state: str
     meaning: str
     tone: str
@@ -67,6 +68,7 @@ def _row(intent: IntentRecord, overview: Overview, *, wanted_back: frozenset[Int
         intent=intent,
         item_name=known.item.name if known else intent.item,
         title=offer.title if offer else intent.item,
+        instead_of=offer.instead_of if offer else None,
         state=state,
         meaning=meaning,
         tone=tone,

@@ -6,7 +6,7 @@ run on the event loop's thread and are one transaction each, like the ports bene
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -208,3 +208,4 @@ class WebParts:
     ledger: Ledger
     safety: Safety
     merchants: MerchantClasses
+    no_room: Callable[[], str | None] = lambda: None  # why no readings are stored; None: they are

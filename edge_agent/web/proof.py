@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from enum import Enum, auto
 
+from edge_agent.errors import HubError
 from edge_agent.web.entries import Entries
 from edge_agent.web.parts import WebParts
 from edge_agent.web.sign_in import FAILURES_MAX, FAILURES_WINDOW, PASSWORD_MAX
@@ -85,12 +86,17 @@ class Proofs:
         return proof if self._still(name, password_hash=account.password_hash) else Proof.WRONG
 
     async def _guess(self, counted_as: str, kept_hash: str | None, typed: str) -> Proof:
-        """The failure is counted before the check and taken back after a success, as for a sign-in."""
+        """The failure is counted before the check and taken back after a success, or when nothing was checked."""
         accounts, now = self._parts.accounts, self._parts.clock.now()
         if accounts.failed_logins(counted_as, since=now - FAILURES_WINDOW) >= FAILURES_MAX:
             return Proof.LOCKED
         accounts.record_login(counted_as, at=now, succeeded=False)
-        if not await self._parts.passwords.verify(kept_hash, typed):
+        try:
+            fits = await self._parts.passwords.verify(kept_hash, typed)
+        except HubError:
+            accounts.take_failure_back(counted_as, at=now)
+            raise
+        if not fits:
             return Proof.WRONG
         accounts.record_login(counted_as, at=now, succeeded=True)
         return Proof.RIGHT

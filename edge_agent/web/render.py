@@ -24,16 +24,18 @@ STATIC_FILES: Mapping[str, str] = {"style.css": "text/css", "icon.svg": "image/s
 
 @dataclass(frozen=True, slots=True)
 class Notices:
-    """What everybody must know before anything else: why nothing is sent, and a file that cannot be read."""
+    """What everybody must know before anything else: why nothing is sent, a file that cannot be read, a full disk."""
 
     problems: tuple[SafetyProblem, ...] = ()
     file_problem: str | None = None
+    no_room: str | None = None
 
 
 class Renderer:
     """Renders a template with what every page shows: the home's name, who is signed in, the time, the notices.
 
-    Who is not signed in sees no notice: what is wrong inside is the household's own business.
+    Who is not signed in sees no notice: what is wrong inside is the household's own business. Only where nobody has an
+    account, as in a fresh store, does the sign-in page show them: nobody could sign in to see them.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class Renderer:
         session: Session | None,
         status: int = 200,
         refresh_s: int = 0,
+        tells_everybody: bool = False,
         **values: object,
     ) -> HTMLResponse:
         """One page. `refresh_s` above 0 makes the browser fetch it again by itself."""
@@ -66,7 +69,7 @@ class Renderer:
             session=session,
             is_member=session is not None and session.role in MAY_APPROVE,
             is_owner=session is not None and session.role is Role.OWNER,
-            notices=self._notices() if session is not None else Notices(),
+            notices=self._notices() if session is not None or tells_everybody else Notices(),
             now=self._moments.now(),
             refresh_s=refresh_s,
             style_version=self._style_version,

@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from edge_agent.core.people import Account, Session
+from edge_agent.errors import HubError
 from edge_agent.web.parts import WebParts
 
 SESSION_COOKIE = "restock_session"
@@ -59,14 +60,21 @@ class SignIn:
     async def sign_in(self, name: str, password: str) -> SignedIn | Refusal:
         """A session for the person, or why not.
 
-        The failure is counted before the check and taken back after a success, so many guesses at once count too.
+        The failure is counted before the check and taken back after a success, so many guesses at once count too; it
+        is also taken back when there was no check. A try that is refused unchecked counts as nothing.
+
+        Raises: RetryLaterError, FailClosedError when the password could not be checked.
         """
         now = self._parts.clock.now()
         if self._is_throttled(name):
             return Refusal.TOO_MANY_FAILURES
         self._parts.accounts.record_login(name, at=now, succeeded=False)
         account = self._parts.accounts.account(name)
-        fits = await self._parts.passwords.verify(account.password_hash if account else None, password)
+        try:
+            fits = await self._parts.passwords.verify(account.password_hash if account else None, password)
+        except HubError:
+            self._parts.accounts.take_failure_back(name, at=now)
+            raise
         if account is None or not fits:
             self._parts.accounts.record_login(_EVERYBODY, at=now, succeeded=False)
             return Refusal.WRONG

@@ -81,7 +81,9 @@ class Visit:
     def page(self, template: str, *, status: int = 200, refresh: bool = False, **values: object) -> Response:
         """A page for this person; `refresh` lets it renew itself where the configuration says so."""
         refresh_s = self.site.web.refresh_s if refresh else 0
-        return self.site.renderer.page(template, session=self.session, status=status, refresh_s=refresh_s, **values)
+        return self.site.renderer.page(
+            template, session=self.session, status=status, refresh_s=refresh_s, tells_everybody=False, **values
+        )
 
     async def wrong_password(self) -> str | None:
         """Why the form's `own_password` is not this person's; None: it is, and the session still stands.

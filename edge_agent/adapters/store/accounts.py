@@ -44,7 +44,8 @@ class Accounts:
                 (account.name, account.role.value, account.password_hash, account.pin_hash),
             )
             if by is not None:
-                chain.append(db, {"event": "account_put", "name": account.name, "role": account.role.value, "by": by})
+                event = "account_disabled" if account.is_disabled else "account_put"
+                chain.append(db, {"event": event, "name": account.name, "role": account.role.value, "by": by})
 
     def remove_account(self, name: str, *, by: str) -> None:
         """Forget a person and their sessions."""
@@ -117,6 +118,14 @@ class Accounts:
                 db.execute("DELETE FROM failed_login WHERE name = ?", (name,))
             else:
                 db.execute("INSERT INTO failed_login (name, at_ms) VALUES (?, ?)", (name, to_ms(at)))
+
+    def take_failure_back(self, name: str, *, at: datetime) -> None:
+        """One failure that was counted at this time was none: nothing was checked."""
+        with self._connection.transaction() as db:
+            db.execute(
+                "DELETE FROM failed_login WHERE id = (SELECT max(id) FROM failed_login WHERE name = ? AND at_ms = ?)",
+                (name, to_ms(at)),
+            )
 
 
 def _account(row: tuple[object, ...]) -> Account:

@@ -16,7 +16,14 @@ from typing import Protocol, Self
 
 import apsw
 
-from edge_agent.errors import FailClosedError, StoreBusyError, StoreCorruptError, StoreFailedError
+from edge_agent.errors import (
+    FailClosedError,
+    StoreBusyError,
+    StoreCorruptError,
+    StoreFailedError,
+    StoreMalformedError,
+    StoreUnreadableError,
+)
 from edge_agent.ports import CrashHook, CrashPoint, no_crash
 
 log = logging.getLogger(__name__)
@@ -77,10 +84,17 @@ class Connection:
         self.failure: str | None = None
 
     def open(self) -> Self:
-        """Open, lock, check and migrate."""
+        """Open, lock, check and migrate.
+
+        Raises: StoreBusyError; StoreMalformedError when SQLite cannot read the file, StoreUnreadableError when it
+        cannot be opened; StoreCorruptError and StoreFailedError for the rest.
+        """
         if tuple(int(part) for part in apsw.sqlite_lib_version().split(".")) < _LIBRARY_VERSION_MIN:
             raise StoreCorruptError(f"SQLite {apsw.sqlite_lib_version()} is too old for this store")
-        db = apsw.Connection(str(self._path))
+        try:
+            db = apsw.Connection(str(self._path))
+        except (apsw.CantOpenError, apsw.IOError) as exc:
+            raise _unreadable(self._path, exc) from exc
         try:
             db.set_busy_timeout(self._busy_timeout_ms)
             _configure(db)
@@ -88,14 +102,20 @@ class Connection:
             _migrate(db, self._parts, self._crash_hook)
             db.set_wal_hook(self._checkpoint)
         except apsw.BusyError as exc:
-            db.close()
+            _let_go(db)
             raise StoreBusyError(f"{self._path} is held by another process: stop the other hub first") from exc
         except (apsw.NotADBError, apsw.CorruptError) as exc:
-            db.close()
+            _let_go(db)
             raise _damaged(self._path) from exc
-        except (apsw.FullError, apsw.IOError, apsw.ReadOnlyError, apsw.CantOpenError) as exc:
-            db.close()
+        except (apsw.IOError, apsw.CantOpenError) as exc:
+            _let_go(db)
+            raise _unreadable(self._path, exc) from exc
+        except (apsw.FullError, apsw.ReadOnlyError) as exc:
+            _let_go(db)
             raise _failed(self._path, exc) from exc
+        except FailClosedError:
+            _let_go(db)
+            raise
         self._path.chmod(0o600)
         self._db = db
         return self
@@ -182,8 +202,18 @@ def _failed(path: Path, exc: apsw.Error) -> StoreFailedError:
     return StoreFailedError(f"{path} cannot be written ({exc}): free or mend the disk; until then nothing is sent")
 
 
-def _damaged(path: Path) -> StoreCorruptError:
-    return StoreCorruptError(f"{path} is damaged: restore a backup; nothing was sent")
+def _unreadable(path: Path, exc: apsw.Error) -> StoreUnreadableError:
+    return StoreUnreadableError(f"{path} cannot be opened ({exc}): mend the disk or the file's owner; nothing is sent")
+
+
+def _damaged(path: Path) -> StoreMalformedError:
+    return StoreMalformedError(f"{path} is damaged: restart the hub, then put a backup back; nothing is sent")
+
+
+def _let_go(db: apsw.Connection) -> None:
+    """Close a store that was refused as it is: its log is not brought home into a file that may be damaged."""
+    db.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+    db.close()
 
 
 def _roll_back(db: apsw.Connection) -> None:
@@ -205,7 +235,7 @@ def _configure(db: apsw.Connection) -> None:
 def _check(db: apsw.Connection, path: Path) -> None:
     verdict = db.execute("PRAGMA quick_check(1)").get
     if verdict != "ok":
-        raise StoreCorruptError(f"{path} is damaged ({verdict}): restore a backup; nothing was sent")
+        raise StoreMalformedError(f"{path} is damaged ({verdict}): put a backup back; nothing is sent")
 
 
 def _migrate(db: apsw.Connection, parts: Sequence[TransactionPart], crash_hook: CrashHook) -> None:

@@ -3,6 +3,8 @@
 Approvals and draws stand in the same table, so one sum over it is the whole truth for a mandate, whatever the merchant.
 A reservation is the order's ceiling. It is held until the order has ended without a purchase: an outcome that nobody
 knows, or one that was not placed and may be sent again, still holds it.
+
+An order that was taken over from the bridge has no row: what gave leave for it is not known here (`spending`).
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from typing import cast
 import apsw
 
 from edge_agent.adapters.store.connection import from_ms, to_ms
-from edge_agent.core.draw import DrawRequest, LedgerRow, LedgerState, Usage
+from edge_agent.core.draw import DrawRequest, LedgerRow, LedgerState
 from edge_agent.core.intent import IntentRecord, IntentState
 from edge_agent.core.messages import MandateId
 from edge_agent.core.terms import Terms
@@ -55,26 +57,6 @@ def follow(db: apsw.Connection, intent: IntentRecord) -> None:
             "WHERE intent = ? AND state IN ('reserved', 'spent')",
             (to_ms(intent.changed_at), intent.id),
         )
-
-
-def usage(db: apsw.Connection, mandate: MandateId, period_index: int) -> Usage:
-    """What stands in the ledger for one period of a mandate, and for its whole life."""
-    reserved, spent, occurrences, open_period = cast(
-        "tuple[int, int, int, int | None]",
-        db.execute(
-            "SELECT coalesce(sum(amount_minor) FILTER (WHERE state = 'reserved' AND period_index = :period), 0), "
-            "coalesce(sum(amount_minor) FILTER (WHERE state = 'spent' AND period_index = :period), 0), "
-            "count(*) FILTER (WHERE state <> 'released'), max(period_index) FROM ledger WHERE mandate = :mandate",
-            {"period": period_index, "mandate": mandate},
-        ).fetchone(),
-    )
-    return Usage(
-        period_index=period_index,
-        reserved_minor=reserved,
-        spent_minor=spent,
-        occurrences=occurrences,
-        open_period=open_period,
-    )
 
 
 def select_draws(db: apsw.Connection, mandate: MandateId, *, limit: int) -> list[LedgerRow]:

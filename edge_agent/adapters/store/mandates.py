@@ -7,7 +7,7 @@ from typing import cast
 import apsw
 from pydantic import ValidationError
 
-from edge_agent.adapters.store import chain, ledger
+from edge_agent.adapters.store import chain, ledger, spending
 from edge_agent.adapters.store.connection import Connection, from_ms, to_ms
 from edge_agent.adapters.store.intents import select_intents
 from edge_agent.adapters.store.outbox import take_back
@@ -93,8 +93,14 @@ class Mandates:
         return after
 
     def usage(self, mandate: MandateId, period_index: int) -> Usage:
-        """What the ledger says of one period."""
-        return ledger.usage(self._connection.db, mandate, period_index)
+        """What the ledger says of one period.
+
+        Raises: RefusedError when there is no such mandate.
+        """
+        record = self.mandate(mandate)
+        if record is None:
+            raise RefusedError(f"there is no mandate {mandate}")
+        return spending.usage(self._connection.db, record.terms, period_index)
 
     def draws(self, mandate: MandateId, *, limit: int) -> list[LedgerRow]:
         """What was drawn, newest first."""

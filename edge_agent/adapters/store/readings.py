@@ -18,6 +18,7 @@ from datetime import datetime
 import apsw
 
 from edge_agent.adapters.store.connection import Connection, from_ms, to_ms
+from edge_agent.adapters.store.room import Room
 from edge_agent.adapters.store.summaries import was_summed_up
 from edge_agent.core.estimate import StockState
 from edge_agent.core.messages import (
@@ -46,17 +47,20 @@ _Boot = tuple[DeviceId, str]
 class SqliteReadings:
     """Fulfils ports.ReadingStore. Every call is one transaction, durable when it returns.
 
-    The newest `quarantine_rows_max` messages that were kept apart stay.
+    The newest `quarantine_rows_max` messages that were kept apart stay. While `room` keeps the rest of the disk for
+    orders, nothing that a device says is taken (RoomReservedError).
     """
 
     def __init__(
         self,
         connection: Connection,
         *,
+        room: Room | None = None,
         quarantine_rows_max: int = _QUARANTINE_ROWS_MAX,
         crash_hook: CrashHook = no_crash,
     ) -> None:
         self._connection = connection
+        self._room = room
         self._quarantine_rows_max = quarantine_rows_max
         self._crash_hook = crash_hook
 
@@ -64,10 +68,11 @@ class SqliteReadings:
         """Store a group, each message once; returns the cursor of every (device, boot) in it, known ones included."""
         if not accepted and not quarantined:
             return []
+        self._check_room()
         seen: dict[_Boot, None] = {}
         with self._connection.transaction() as db:
             for message in accepted:
-                _store(db, message)
+                insert_message(db, message)
                 _note(seen, message.device, message.boot, seq=message.seq)
             for strange in quarantined:
                 _keep_apart(db, strange)
@@ -81,6 +86,7 @@ class SqliteReadings:
 
     def record_birth(self, birth: Birth) -> None:
         """Remember which profile and boot a device announced, and that what it no longer holds will not come."""
+        self._check_room()
         at_ms = to_ms(birth.received_at)
         with self._connection.transaction() as db:
             db.execute(
@@ -97,6 +103,7 @@ class SqliteReadings:
 
     def record_presence(self, change: PresenceChange) -> None:
         """Remember that a device came or went."""
+        self._check_room()
         with self._connection.transaction() as db:
             db.execute(
                 "INSERT INTO device (device, online, presence_ms) VALUES (?, ?, ?) "
@@ -145,8 +152,12 @@ class SqliteReadings:
                 [(state.item, state.to_json()) for state in states],
             )
 
+    def _check_room(self) -> None:
+        if self._room is not None:
+            self._room.check()
 
-def _store(db: apsw.Connection, message: Decoded) -> None:
+
+def insert_message(db: apsw.Connection, message: Decoded) -> None:
     """Insert the message and its readings, unless it is known."""
     if _is_known(db, message):
         return

@@ -29,7 +29,9 @@ async def show(visit: Visit) -> Response:
     if known is None:
         raise HTTPException(404)
     ahead = outlook(known)
-    prices = [price for price in known.prices if price.available][:_PRICES_MAX]
+    bound = (known.item.product.merchant, known.item.product.sku)
+    told = [price for price in known.prices if (price.merchant, price.sku) == bound]
+    prices = [price for price in told if price.available][:_PRICES_MAX]
     return visit.page(
         "item.html",
         known=known,
@@ -42,7 +44,7 @@ async def show(visit: Visit) -> Response:
         use_chart=_use_chart(known),
         use_days=known.estimate.daily_use[-charts.USE_DAYS_MAX :] if known.estimate else (),
         prices=prices,
-        sold_out=bool(known.prices) and not known.prices[0].available,
+        sold_out=bool(told) and not told[0].available,
         price_chart=charts.price_line([p.unit_price_minor for p in reversed(prices)]) if len(prices) > 1 else None,
         hints=kept_apart(overview.quarantine(device=DeviceId(known.item.binding.device), limit=_HINTS_MAX)),
         refresh=True,

@@ -1,21 +1,20 @@
 """Making a mandate: first the item, then the limits, with every wrong entry named beside its field.
 
-The product is the one that is bound to the item, and its merchant is the only one; other article numbers of the same
-merchant may stand in for it, should the household bind one of them later.
+The product is the one that is bound to the item. What may stand in for it is chosen from the household's own list of
+substitutes, as far as their merchants are safe for a mandate.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import timedelta
 
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
+from edge_agent.core.catalogue import Product
 from edge_agent.core.draw import DRAWABLE_CLASSES
 from edge_agent.core.mandate import (
-    ACCEPTABLE_MAX,
     Acceptable,
     AmountRange,
     Budget,
@@ -27,6 +26,7 @@ from edge_agent.core.mandate import (
 from edge_agent.core.messages import ItemId
 from edge_agent.core.overview import ItemOverview
 from edge_agent.core.period import Frequency
+from edge_agent.core.terms import newest_price
 from edge_agent.errors import RefusedError
 from edge_agent.web.entries import Entries
 from edge_agent.web.leave import Leave, leave_of
@@ -37,8 +37,6 @@ DAYS_MAX = 731
 _DAYS_USUAL = 90
 _QUANTITY_MAX = 99
 _ORDERS_MAX = 9_999
-_OTHERS_CHARS_MAX = 700
-_SKU = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
 
 async def choose(visit: Visit) -> Response:
@@ -82,7 +80,7 @@ async def create(visit: Visit) -> Response:
 def refusal_of(visit: Visit, known: ItemOverview) -> str | None:
     """Why no mandate can be given for this item's merchant; None where one can."""
     merchant_class = visit.site.parts.merchants.merchant_class(known.item.product.merchant)
-    if merchant_class is None or not known.prices:
+    if merchant_class is None or not _currency(known):
         return "no price list of its merchant has come yet, so it is not known whether a mandate is safe there"
     if merchant_class in DRAWABLE_CLASSES:
         return None
@@ -103,6 +101,8 @@ def _page(visit: Visit, known: ItemOverview, *, typed: Mapping[str, str], errors
         status=422 if errors else 200,
         item=known.item,
         refusal=refusal_of(visit, known),
+        substitutes=[(_field(product), product) for product in known.item.substitutes if _is_safe(visit, product)],
+        left_out=[product for product in known.item.substitutes if not _is_safe(visit, product)],
         currency=_currency(known),
         two_people_above_minor=policy.two_people_above_minor,
         policy_currency=policy.currency,
@@ -116,7 +116,8 @@ def _page(visit: Visit, known: ItemOverview, *, typed: Mapping[str, str], errors
 
 def _currency(known: ItemOverview) -> str:
     """The currency in which the merchant sells; without a price list no mandate can be made."""
-    return known.prices[0].currency if known.prices else ""
+    price = newest_price(known.item, known.prices)
+    return price.currency if price else ""
 
 
 def _draft(visit: Visit, known: ItemOverview, entries: Entries) -> MandateDraft | None:
@@ -126,7 +127,7 @@ def _draft(visit: Visit, known: ItemOverview, entries: Entries) -> MandateDraft 
         entries.wrong("whole", f"No mandate can be given here: {refusal}.")
         return None
     currency = _currency(known)
-    acceptable = _acceptable(visit, known, entries)
+    acceptable = _acceptable(visit, known)
     quantity_max = entries.whole("quantity_max", low=1, high=_QUANTITY_MAX)
     most_minor = entries.money("order_max", currency=currency)
     budget_minor = entries.money("budget", currency=currency)
@@ -147,16 +148,21 @@ def _draft(visit: Visit, known: ItemOverview, entries: Entries) -> MandateDraft 
     )
 
 
-def _acceptable(visit: Visit, known: ItemOverview, entries: Entries) -> tuple[Acceptable, ...]:
-    """The product that is bound now, then the others in the order in which they were typed."""
-    product = known.item.product
-    typed = visit.form.get("others", "")
-    others = typed.split() if len(typed) <= _OTHERS_CHARS_MAX else ["too many"]
-    if len(others) >= ACCEPTABLE_MAX or not all(_SKU.fullmatch(sku) for sku in others):
-        entries.wrong("others", f"Article numbers with a space between them, {ACCEPTABLE_MAX - 1} at the most.")
-        return ()
-    skus = dict.fromkeys((product.sku, *others))
-    return tuple(Acceptable(merchant=product.merchant, sku=sku) for sku in skus)
+def _acceptable(visit: Visit, known: ItemOverview) -> tuple[Acceptable, ...]:
+    """The product that is bound now, then those substitutes that were chosen, in the household's order."""
+    chosen = [
+        product for product in known.item.substitutes if _is_safe(visit, product) and _field(product) in visit.form
+    ]
+    return tuple(Acceptable(merchant=product.merchant, sku=product.sku) for product in (known.item.product, *chosen))
+
+
+def _is_safe(visit: Visit, product: Product) -> bool:
+    return visit.site.parts.merchants.merchant_class(product.merchant) in DRAWABLE_CLASSES
+
+
+def _field(product: Product) -> str:
+    """The name of a substitute's field: what was ticked stays ticked for the same product, whatever the file says."""
+    return f"instead:{product.merchant}:{product.sku}"
 
 
 def _window(visit: Visit, entries: Entries) -> ExecutionDate | None:

@@ -33,12 +33,14 @@ class MandateLine:
 
 @dataclass(frozen=True, slots=True)
 class DrawLine:
-    """The money of one order. `prompt` is the page of the order, where it is still kept."""
+    """The money of one order. `prompt` is the page of the order, where it is still kept, and `title` what it bought."""
 
     draw: LedgerRow
     state: str
     item_name: str
     prompt: str | None
+    title: str | None
+    instead_of: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,11 +188,14 @@ def _card(visit: Visit, view: MandateView) -> MandateCard:
 
 def _draw(visit: Visit, draw: LedgerRow) -> DrawLine:
     order = visit.site.parts.overview.intent(IntentId(draw.intent))
+    asked = visit.site.parts.overview.prompt(order.prompt) if order else None
     return DrawLine(
         draw=draw,
         state=LEDGER_STATES[LedgerState(draw.state)],
         item_name=_item_name(visit, order.item) if order else "an order",
         prompt=order.prompt if order else None,
+        title=asked.offer.title if asked else None,
+        instead_of=asked.offer.instead_of if asked else None,
     )
 
 
@@ -202,8 +207,8 @@ def _item_name(visit: Visit, item: str) -> str:
 def _title(visit: Visit, item: str, merchant: str, sku: str) -> str:
     """The product's title, where the household still keeps it; its article number otherwise."""
     known = visit.site.parts.overview.item(ItemId(item))
-    product = known.item.product if known else None
-    return product.title if product and (product.merchant, product.sku) == (merchant, sku) else sku
+    products = known.item.products if known else ()
+    return next((one.title for one in products if (one.merchant, one.sku) == (merchant, sku)), sku)
 
 
 def _back_to(view: MandateView) -> Response:

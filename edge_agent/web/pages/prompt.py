@@ -132,7 +132,7 @@ def _earlier(prompt: PromptRecord, prices: tuple[Price, ...]) -> Earlier:
         price
         for price in prices
         if price.available
-        and price.sku == offer.sku
+        and (price.merchant, price.sku) == (offer.merchant, offer.sku)
         and price.currency == offer.currency
         and price.fetched_at <= prompt.created_at
     ]

@@ -50,7 +50,13 @@ def _form(visit: Visit, *, status: int, message: str | None, name: str) -> Respo
     nonce = new_token()
     token = visit.site.sign_in.form_token(nonce)
     response = visit.site.renderer.page(
-        "sign_in.html", session=None, status=status, csrf=token, message=message, name=name
+        "sign_in.html",
+        session=None,
+        status=status,
+        tells_everybody=not visit.site.parts.people.all(),
+        csrf=token,
+        message=message,
+        name=name,
     )
     give_form_cookie(response, nonce, secure=visit.secure)
     return response

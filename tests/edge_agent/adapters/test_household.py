@@ -48,9 +48,15 @@ def test_an_edit_that_does_not_fit_is_named(tmp_path: Path, before: str, after: 
     running.save(HOUSEHOLD)
     running.load()
     path.write_text(path.read_text().replace(before, after))
+    assert running.load() == HOUSEHOLD, "a running hub goes on with what it last read"
+    said = running.problem()
+    assert said is not None
+    wrong = after.rpartition(", ")[2]
+    [line] = [number for number, text in enumerate(path.read_text().splitlines(), start=1) if wrong in text]
+    assert f"{path}, line {line}: items.milk.{named} = " in said
+    (tmp_path / "household.good").unlink()
     with pytest.raises(ConfigurationError, match=named.replace(".", r"\.")):
         HouseholdFile(path).load()
-    assert running.load() == HOUSEHOLD, "a running hub goes on with what it last read"
 
 
 def test_the_last_good_copy_is_kept(tmp_path: Path) -> None:
@@ -86,3 +92,53 @@ def test_an_id_stands_once(tmp_path: Path) -> None:
 def test_a_missing_file_is_an_empty_household(tmp_path: Path) -> None:
     """A hub without documents runs: it keeps nothing yet."""
     assert HouseholdFile(tmp_path / "household.json").load() == Household(items=())
+
+
+@pytest.mark.parametrize(
+    "broken",
+    ['{\n "items": {\n  oops\n', "[]", '{"items": {"1": 7}}', "\udcff", "[" * 100_000, None],
+    ids=["syntax", "list", "number", "no text", "deep", "gone"],
+)
+def test_a_broken_file_goes_on_with_the_last_good_one(tmp_path: Path, broken: str | None) -> None:
+    """After a restart too: the household stands, the page is told file and copy, and mending it ends the problem."""
+    path = tmp_path / "household.json"
+    HouseholdFile(path).save(HOUSEHOLD)
+    good = path.read_text()
+    assert HouseholdFile(path).problem() is None
+    if broken is None:
+        path.unlink()
+    else:
+        path.write_text(broken, encoding="utf-8", errors="surrogateescape")
+    started = HouseholdFile(path)
+    assert started.load() == HOUSEHOLD
+    said = started.problem()
+    assert said is not None
+    assert str(path) in said
+    assert "household.good" in said
+    assert ("line 3" in said) is (broken is not None and "oops" in broken)
+    path.write_text(good)
+    assert started.load() == HOUSEHOLD
+    assert started.problem() is None
+
+
+def test_an_edit_that_fits_becomes_the_last_good_one(tmp_path: Path) -> None:
+    """And one that does not fit never does."""
+    path = tmp_path / "household.json"
+    store = HouseholdFile(path)
+    store.save(HOUSEHOLD)
+    store.load()
+    edited = HOUSEHOLD.model_copy(update={"preferences": Preferences(cover_days=10)})
+    store.save(edited)
+    assert store.load() == edited
+    path.write_text("{")
+    assert store.load() == edited
+    assert HouseholdFile(path).load() == edited
+
+
+def test_a_last_good_one_that_is_broken_too_helps_nobody(tmp_path: Path) -> None:
+    """Then the hub says what is wrong with the file, and ends, as on its first day."""
+    path = tmp_path / "household.json"
+    path.write_text("{")
+    (tmp_path / "household.good").write_text("{")
+    with pytest.raises(ConfigurationError, match=r"household\.json, line 1"):
+        HouseholdFile(path).load()

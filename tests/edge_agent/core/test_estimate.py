@@ -74,6 +74,21 @@ def test_refill_is_dated_by_the_first_reading_that_saw_it() -> None:
     assert refill.at == readings[3][1]
 
 
+def test_the_second_of_two_rises_came_after_the_first_was_seen() -> None:
+    """Between the two readings nobody looked: the level before the second rise was last seen with the first."""
+    readings = stored([500, 500, 500, 1535, 2570, 2570])
+    first, second = fold(None, readings, item=MILK).refills
+    assert (first.since, first.at) == (readings[2][1], readings[3][1])
+    assert (second.since, second.at) == (readings[3][1], readings[4][1])
+
+
+def test_a_rise_after_a_fall_came_after_the_fall_was_confirmed() -> None:
+    """The second reading of a fall was lower still, so what came had not come by then."""
+    readings = stored([1500, 1500, 1500, 1400, 1300, 2570, 2570])
+    [refill] = fold(None, readings, item=MILK).refills
+    assert (refill.since, refill.at) == (readings[4][1], readings[5][1])
+
+
 @pytest.mark.parametrize(
     "reading",
     [

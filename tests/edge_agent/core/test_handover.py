@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from edge_agent.core.catalogue import Household
+from edge_agent.core.catalogue import Household, Product
 from edge_agent.core.handover import Comparison, HubKnowledge, compare, taken_over
-from edge_agent.core.messages import IntentId
+from edge_agent.core.messages import IntentId, ItemId
 from tests.edge_agent.outgoing_home import known
 from tests.edge_agent.samples import MILK
 
@@ -53,3 +53,20 @@ def test_an_order_that_is_taken_over_counts_as_stock_on_its_way() -> None:
     assert (taken.item, taken.amount, taken.state) == ("milk", 4 * 1035.0, "held")
     odd = taken_over(known("b", number=2, sku="gone"), household=home)
     assert (odd.item, odd.amount) == ("bridge-b", 0.0)
+
+
+def test_a_substitute_counts_for_the_item_that_it_stands_in_for() -> None:
+    """In its own packs; an item that binds the product itself comes first."""
+    oat = Product(title="Oat drink", merchant="grocer", sku="oat", pack_amount=1000.0)
+    either = MILK.model_copy(update={"substitutes": (oat,)})
+    taken = taken_over(known("a", number=1, sku="oat"), household=Household(items=(either,)))
+    assert (taken.item, taken.amount) == ("milk", 4 * 1000.0)
+    bound = MILK.model_copy(update={"id": "oat", "product": oat})
+    assert taken_over(known("a", number=1, sku="oat"), household=Household(items=(either, bound))).item == "oat"
+
+
+def test_of_two_items_that_buy_one_product_the_one_without_an_order_gets_it() -> None:
+    """The bridge knows no items; both are kept from being asked about where each has one of two orders."""
+    home = Household(items=(MILK, MILK.model_copy(update={"id": "milk-below"})))
+    assert taken_over(known("a", number=1), household=home).item == "milk"
+    assert taken_over(known("b", number=2), household=home, busy={ItemId("milk")}).item == "milk-below"

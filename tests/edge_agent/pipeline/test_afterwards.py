@@ -208,3 +208,28 @@ async def test_only_who_runs_the_home_has_a_say(desk: Desk, by: str) -> None:
         with pytest.raises(NotAllowedError):
             say(ident, by=by)
     assert order(desk).state is IntentState.APPROVED
+
+
+async def test_wishes_that_are_never_answered_for_starve_no_newer_one(desk: Desk) -> None:
+    """A turn asks for twenty; more than that, forgotten by the bridge, do not keep the newest from its turn."""
+    items = [f"item-{number}" for number in range(45)]
+    desk.household.household = Household(items=(MILK, *(MILK.model_copy(update={"id": item}) for item in items)))
+    for item in items:
+        asked = prompt(f"p-{item}", item=item)
+        desk.orders.add_prompt(asked)
+        desk.leave.answering.approve(asked.id, terms_hash=asked.terms_hash, by="anna", pin_checked=False)
+    rows = desk.orders.outbox(limit=50)
+    for row in rows:
+        assert desk.orders.claim(row, at=desk.clock.now())
+        desk.orders.wish_cancel(row.intent, by="anna", at=desk.clock.now())
+        desk.bridge.cancels[row.intent] = None
+    newest = desk.orders.cancel_wishes(limit=50)[-1]
+    desk.bridge.cancels[newest] = CancelReceipt(intent_id=newest, cancelled=True, state=OrderState.CANCELLED)
+    assert [await desk.leave.afterwards.run_once() for _ in range(3)] == [0, 0, 1]
+    desk.bridge.cancels.clear()
+    oldest = desk.orders.cancel_wishes(limit=1)[0]
+    desk.bridge.cancels[oldest] = CancelReceipt(intent_id=oldest, cancelled=True, state=OrderState.CANCELLED)
+    for _ in range(3):
+        with pytest.raises(BridgeUnreachableError):
+            await desk.leave.afterwards.run_once()
+    assert oldest not in desk.orders.cancel_wishes(limit=50)

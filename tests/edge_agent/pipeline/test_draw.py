@@ -12,10 +12,11 @@ import pytest
 
 from cloud_bridge.wire import Intent
 from edge_agent.adapters.store.handover import SqliteHandovers
+from edge_agent.core import intent as intents
 from edge_agent.core.authority import verify_authority
 from edge_agent.core.catalogue import Household, Item, Preferences
-from edge_agent.core.handover import OVERTAKEN
-from edge_agent.core.intent import IntentRecord, IntentState
+from edge_agent.core.handover import OVERTAKEN, TAKEN_OVER
+from edge_agent.core.intent import IntentRecord, IntentState, step
 from edge_agent.core.mandate import MandateRecord
 from edge_agent.core.messages import ItemId, PromptId, Reason
 from edge_agent.core.prompt import PromptRecord
@@ -23,7 +24,7 @@ from edge_agent.core.safety import SafetyCode, SafetyProblem
 from edge_agent.pipeline.draw import DRAWS_A_DAY_MAX
 from tests.edge_agent.leave import draft
 from tests.edge_agent.pipeline.desk import Desk, open_desk
-from tests.edge_agent.samples import MILK, NOW, prompt
+from tests.edge_agent.samples import MILK, NOW, intent, prompt
 
 
 @pytest.fixture
@@ -85,6 +86,19 @@ def test_what_a_restored_hub_drew_before_it_knew_is_taken_back(desk: Desk) -> No
     assert (after.state, after.detail) == (IntentState.CANCELLED, OVERTAKEN)
     money = desk.connection.db.execute("SELECT state FROM ledger WHERE intent = ?", (drawn.id,)).get
     assert money == "released"
+
+
+def test_a_draw_that_the_bridge_is_known_to_have_is_not_taken_back(desk: Desk) -> None:
+    """A backup from right before its body left holds it as unsent; it is bought all the same, and its money with it."""
+    give_leave(desk)
+    drawn = draw(desk)
+    assert isinstance(drawn, IntentRecord)
+    heard = step(drawn, IntentState.HELD, at=desk.clock.now())
+    assert heard is not None
+    desk.orders.change_intents([heard], cursor=1)
+    SqliteHandovers(desk.connection).reconcile([], overtaken=[], handover=9, at=desk.clock.now())
+    assert desk.orders.intent(drawn.id) == heard.after
+    assert desk.connection.db.execute("SELECT state FROM ledger WHERE intent = ?", (drawn.id,)).get == "reserved"
 
 
 def test_no_mandate_no_order(desk: Desk) -> None:
@@ -193,3 +207,40 @@ def test_a_clock_that_goes_back_opens_no_budget_again(desk: Desk) -> None:
         1,
         0,
     ]
+
+
+def test_what_a_restored_hub_took_over_counts_against_the_resumed_mandate(desk: Desk) -> None:
+    """Nobody knows here who gave leave for it: the budget does not begin afresh, inside the transaction neither."""
+    made = give_leave(desk, "milk", "oats", budget_minor=2_000)
+    forgotten = replace(
+        intent("i9", of="bridge-i9", item="bridge-i9"),
+        detail=TAKEN_OVER,
+        total_minor=1_000,
+        created_at=desk.clock.now(),
+    )
+    SqliteHandovers(desk.connection).reconcile([(9, forgotten)], overtaken=[], handover=9, at=desk.clock.now())
+    desk.leave.mandates.pause(made.id, by="ben")
+    desk.leave.mandates.resume(made.id, by="anna")
+    view = desk.leave.mandates.mandate(made.id)
+    assert view is not None
+    assert view.usage is not None
+    assert (view.usage.unclear_minor, view.usage.occurrences, view.left_minor) == (1_000, 1, 1_000)
+    assert refused(draw(desk)) == "mandate_over_budget"
+    desk.clock.advance(seconds=1)
+    fresh = give_leave(desk, budget_minor=2_000)  # an owner who knows better gives leave anew
+    drawn = draw(desk)
+    assert isinstance(drawn, IntentRecord)
+    assert [row.intent for row in desk.mandates.draws(fresh.id, limit=5)] == [drawn.id]
+
+
+def test_what_came_to_nothing_is_given_back(desk: Desk) -> None:
+    """A taken-over order that the merchant refused takes nothing from a budget any more."""
+    made = give_leave(desk, budget_minor=2_000)
+    forgotten = replace(intent("i9", of="bridge-i9", item="bridge-i9"), total_minor=1_000, created_at=desk.clock.now())
+    SqliteHandovers(desk.connection).reconcile([(9, forgotten)], overtaken=[], handover=9, at=desk.clock.now())
+    assert desk.mandates.usage(made.id, 0).unclear_minor == 1_000
+    change = intents.step(forgotten, IntentState.REJECTED, at=desk.clock.now())
+    assert change is not None
+    desk.orders.change_intents([change], cursor=None)
+    assert desk.mandates.usage(made.id, 0).unclear_minor == 0
+    assert isinstance(draw(desk), IntentRecord)

@@ -110,6 +110,7 @@ class MandatesInMemory:
             spent_minor=usage.get("spent_minor", 0),
             occurrences=usage.get("occurrences", 0),
             open_period=None,
+            unclear_minor=usage.get("unclear_minor", 0),
         )
         left_minor = record.terms.budget.max_minor - used.used_minor if record.state is MandateState.ACTIVE else 0
         view = MandateView(record=record, period=period, usage=used, left_minor=left_minor)

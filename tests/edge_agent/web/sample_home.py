@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
+from edge_agent.core.catalogue import Product
 from edge_agent.core.intent import IntentRecord, IntentState
 from edge_agent.core.messages import (
     Alert,
@@ -47,8 +48,17 @@ def sample_home(clock: Clock) -> HomeInMemory:
     return home
 
 
+SUBSTITUTES = (
+    Product(title="Oat drink, 1 L", merchant="grocer", sku="oat-2", pack_amount=1_035.0),
+    Product(title="Oat drink for coffee, 0.5 L", merchant="grocer", sku="oat-3", pack_amount=517.5),
+    Product(title="Oat drink from round the corner", merchant="corner", sku="oat-9", pack_amount=1_035.0),
+)
+INSTEAD = sample_offer(sku="oat-2", title="Oat drink, 1 L", instead_of="Whole milk 3.5 %, 1 L")
+
+
 def _milk() -> ItemOverview:
     item = sample_item("milk", "Milk", unit="g", pack=1_035.0, title="Whole milk 3.5 %, 1 L", device="fridge", room=6)
+    item = item.model_copy(update={"substitutes": SUBSTITUTES})
     decision = Propose(
         item=ItemId("milk"),
         packs=4,
@@ -126,7 +136,10 @@ def _orders(home: HomeInMemory) -> list[IntentRecord]:
     orders = []
     for ident, item, state, changes, days in ends:
         at = NOW - timedelta(days=days)
-        asked = home.add(replace(sample_prompt(ident, item=item), state=PromptState.APPROVED, created_at=at))
+        offer = INSTEAD if ident == "p-old" else None
+        asked = home.add(
+            replace(sample_prompt(ident, item=item, offer=offer), state=PromptState.APPROVED, created_at=at)
+        )
         orders.append(sample_intent(asked, state=state, at=at, **changes))
     return orders
 

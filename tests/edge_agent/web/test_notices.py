@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import httpx
 import pytest
 
+from edge_agent.config import WebConfig
 from edge_agent.core.people import Role
 from edge_agent.core.safety import SafetyCode, SafetyProblem
-from tests.edge_agent.web.house import House, field, sign_in
+from edge_agent.web.factory import create_app
+from tests.edge_agent.web.house import HOME, ORIGIN, House, field, sign_in
 
 PAGES = (
     "/",
@@ -82,3 +86,22 @@ async def test_strangers_learn_nothing_of_it(anyone: httpx.AsyncClient, house: H
         page = (await anyone.get(path)).text
         assert "entry 7" not in page
         assert "household.json" not in page
+
+
+async def test_a_hub_without_people_tells_everybody(anyone: httpx.AsyncClient, house: House) -> None:
+    """After its store was set aside nobody can sign in, so the sign-in page says why; not a word once somebody can."""
+    house.safety.found = (SafetyProblem(SafetyCode.STORE_SET_ASIDE, "The store was kept apart."),)
+    assert "kept apart" not in (await anyone.get("/login")).text
+    house.connection.db.execute("DELETE FROM account")
+    assert "kept apart" in (await anyone.get("/login")).text
+
+
+async def test_a_disk_without_room_is_told(house: House) -> None:
+    """In the hub's words, with the setting; orders are not said to have stopped."""
+    parts = replace(house.parts, no_room=lambda: "the disk has 3 MiB free (store.reserve_mib)")
+    app = create_app(parts, web=WebConfig(), home=HOME)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url=ORIGIN) as client:
+        await sign_in(client)
+        page = (await client.get("/devices")).text
+        assert "3 MiB free (store.reserve_mib)" in page
+        assert "Nothing is sent" not in page

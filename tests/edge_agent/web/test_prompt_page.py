@@ -58,6 +58,7 @@ async def form_of(client: httpx.AsyncClient, path: str = PAGE) -> dict[str, str]
         ),
         ({"currency": "TND", "total_minor": 20_150}, {"total": "TND 20.150", "currency": "TND"}),
         ({"quantity": 1}, {"quantity": "1 pack"}),
+        ({"title": "Oat drink", "instead_of": "Milk, 1 L"}, {"title": "Oat drink", "instead_of": "Milk, 1 L"}),
         ({"merchant": "other_shop", "sku": "X:1.5-b"}, {"merchant": "other_shop", "sku": "X:1.5-b"}),
     ],
 )

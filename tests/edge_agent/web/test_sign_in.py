@@ -6,6 +6,8 @@ import asyncio
 import hashlib
 import html
 import re
+from dataclasses import replace
+from datetime import timedelta
 from http.cookies import SimpleCookie
 
 import httpx
@@ -13,7 +15,17 @@ import pytest
 
 from edge_agent.adapters.passwords import Argon2Passwords
 from edge_agent.core.people import Account, Role
-from edge_agent.web.sign_in import FAILURES_MAX, FAILURES_OF_ALL_MAX, FORM_COOKIE, SESSION_COOKIE
+from edge_agent.errors import RetryLaterError
+from edge_agent.web.proof import Proof, Proofs
+from edge_agent.web.sign_in import (
+    FAILURES_MAX,
+    FAILURES_OF_ALL_MAX,
+    FORM_COOKIE,
+    SESSION_COOKIE,
+    Refusal,
+    SignedIn,
+    SignIn,
+)
 from tests.edge_agent.clock import ManualClock
 from tests.edge_agent.web.house import ORIGIN, PASSWORD, House, field, sign_in
 
@@ -215,3 +227,74 @@ async def test_the_name_is_kept_and_escaped_after_a_mistake(anyone: httpx.AsyncC
     answer = await attempt(anyone, name, "wrong")
     assert f'value="{html.escape(name).replace("&quot;", "&#34;")}"' in answer.text
     assert "<script" not in answer.text
+
+
+class Busy(Argon2Passwords):
+    """Refuses to check until told otherwise."""
+
+    def __init__(self, real: Argon2Passwords) -> None:
+        self.real = real
+        self.is_busy = True
+
+    async def verify(self, password_hash: str | None, password: str) -> bool:
+        """As the real one, when it is not busy."""
+        if self.is_busy:
+            raise RetryLaterError("16 sign-ins are being checked already")
+        return await self.real.verify(password_hash, password)
+
+    async def renew(self, password_hash: str, password: str) -> str | None:
+        """As the real one."""
+        return await self.real.renew(password_hash, password)
+
+
+async def test_a_password_that_was_not_checked_counts_as_no_failure(house: House, clock: ManualClock) -> None:
+    """However often a busy or throttled hub is asked: only what was checked and wrong locks anybody out."""
+    busy = Busy(house.passwords)
+    parts = replace(house.parts, passwords=busy)
+    guard = SignIn(parts, session_days=1, form_key=b"k")
+    since = clock.now() - timedelta(hours=1)
+    for _ in range(FAILURES_OF_ALL_MAX + 1):
+        with pytest.raises(RetryLaterError):
+            await guard.sign_in("the-owner", "wrong")
+    assert house.accounts.failed_logins("the-owner", since=since) == 0
+    busy.is_busy = False
+    for _ in range(FAILURES_MAX):
+        assert await guard.sign_in("the-owner", "wrong") is Refusal.WRONG
+    clock.advance(minutes=10)
+    for _ in range(50):
+        assert await guard.sign_in("the-owner", PASSWORD) is Refusal.TOO_MANY_FAILURES
+    clock.advance(minutes=6)  # from the last real check, not from the last try
+    assert isinstance(await guard.sign_in("the-owner", PASSWORD), SignedIn)
+
+
+async def test_what_was_not_checked_takes_no_earlier_failure_back(house: House, clock: ManualClock) -> None:
+    """Else a guesser could make the hub busy, and begin again."""
+    busy = Busy(house.passwords)
+    guard = SignIn(replace(house.parts, passwords=busy), session_days=1, form_key=b"k")
+    busy.is_busy = False
+    for _ in range(3):
+        await guard.sign_in("the-owner", "wrong")
+    busy.is_busy = True
+    with pytest.raises(RetryLaterError):
+        await guard.sign_in("the-owner", "wrong")
+    assert house.accounts.failed_logins("the-owner", since=clock.now() - timedelta(hours=1)) == 3
+
+
+@pytest.mark.parametrize("what", ["pin", "password"])
+async def test_a_proof_that_was_not_checked_counts_as_no_failure(house: House, clock: ManualClock, what: str) -> None:
+    """A PIN is not locked by a hub that was too busy to look at it."""
+    house.give_pin("the-owner", "123456")
+    busy = Busy(house.passwords)
+    proofs = Proofs(replace(house.parts, passwords=busy))
+    ask, right = (proofs.pin, "123456") if what == "pin" else (proofs.password, PASSWORD)
+    for _ in range(FAILURES_MAX + 1):
+        with pytest.raises(RetryLaterError):
+            await ask("the-owner", "000000")
+    busy.is_busy = False
+    for _ in range(FAILURES_MAX):
+        assert await ask("the-owner", "000000") is Proof.WRONG
+    clock.advance(minutes=10)
+    for _ in range(50):
+        assert await ask("the-owner", right) is Proof.LOCKED
+    clock.advance(minutes=6)
+    assert await ask("the-owner", right) is Proof.RIGHT

@@ -9,7 +9,7 @@ import pytest
 from cloud_bridge.api import problems
 from cloud_bridge.core.order import Detail
 from edge_agent.adapters.egress import Purpose
-from edge_agent.core import intent
+from edge_agent.core import handover, intent
 from edge_agent.core.draw import LedgerState
 from edge_agent.core.intent import IntentState
 from edge_agent.core.mandate import MandateState
@@ -143,6 +143,7 @@ def test_every_detail_of_an_order_has_its_words() -> None:
     """What the bridge says of an order or answers to one for good, and what the hub notes by itself."""
     answered = [code for status, code in problems._KNOWN.values() if status in {400, 409, 410, 422}]
     own = ["malformed", "bad_request", "gone", "no_problem_document", "seen_by_sensor", "charged_above_limit"]
+    own += [handover.TAKEN_OVER, handover.OVERTAKEN, handover.CLOSED_SINCE_BACKUP]
     own += [intent.SAID_BY_HOUSEHOLD, intent.SETTLED_BY_HOUSEHOLD, intent.CANCELLED_BY_HOUSEHOLD, intent.OTHER_CURRENCY]
     assert {*map(str, Detail), *answered, *own} - set(wording.INTENT_DETAILS) == set()
     assert all(words[-1] != "." and "_" not in words for words in wording.INTENT_DETAILS.values())

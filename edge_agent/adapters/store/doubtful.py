@@ -1,0 +1,49 @@
+"""Readings that were kept apart because the hub doubted its own clock: found again, and settled once it does not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from edge_agent.adapters.store.connection import Connection, from_ms
+from edge_agent.adapters.store.readings import insert_message
+from edge_agent.core.messages import Decoded, Quarantined, QuarantineReason, RawMessage
+
+
+class DoubtfulReadings:
+    """Fulfils ports.DoubtfulStore."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def held(self, *, limit: int) -> list[tuple[int, RawMessage]]:
+        """The oldest ones, as they came in; one whose payload was cut is not whole, and says so."""
+        rows = self._connection.db.execute(
+            "SELECT id, topic, payload, size_bytes, received_ms FROM quarantine WHERE reason = ? ORDER BY id LIMIT ?",
+            (QuarantineReason.HUB_CLOCK.value, limit),
+        )
+        return [
+            (
+                row_id,
+                RawMessage(
+                    topic=topic,
+                    payload=payload,
+                    retained=False,
+                    duplicate=False,
+                    received_at=from_ms(received_ms),
+                    receipt=0,
+                    whole_bytes=size_bytes if size_bytes > len(payload) else None,
+                ),
+            )
+            for row_id, topic, payload, size_bytes, received_ms in rows
+        ]
+
+    def settle(self, accepted: Sequence[tuple[int, Decoded]], refused: Sequence[tuple[int, Quarantined]]) -> None:
+        """Store what is believed now, each once, and give the rest its own reason: all or none."""
+        with self._connection.transaction() as db:
+            for row_id, message in accepted:
+                db.execute("DELETE FROM quarantine WHERE id = ?", (row_id,))
+                insert_message(db, message)
+            db.executemany(
+                "UPDATE quarantine SET reason = ?, detail = ? WHERE id = ?",
+                [(strange.reason.value, strange.detail, row_id) for row_id, strange in refused],
+            )

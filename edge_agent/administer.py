@@ -1,0 +1,91 @@
+"""What whoever runs the hub does with it stopped: people and their roles, and a store that was set aside.
+
+It stands for `restock-hub people` and `restock-hub store`. Each change is in the audit log, under a name that no person
+can have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from edge_agent.adapters.clock import MappedClock
+from edge_agent.adapters.passwords import Argon2Passwords
+from edge_agent.adapters.store import set_aside
+from edge_agent.adapters.store.accounts import Accounts
+from edge_agent.adapters.store.opening import open_store
+from edge_agent.adapters.store.put_back import put_back
+from edge_agent.commission import PASSWORD_LENGTH_MIN
+from edge_agent.config import HubConfig
+from edge_agent.core.people import Role
+from edge_agent.errors import ConfigurationError
+from edge_agent.folder import data_folder
+from edge_agent.pipeline.people import HouseholdPeople
+
+OPERATOR = " restock-hub people"  # names of people are stripped of the space before them
+_NAME_LENGTH_MAX = 64
+
+
+def list_people(config: HubConfig) -> Sequence[Mapping[str, object]]:
+    """Everybody, by name."""
+    with open_store(data_folder(config), config, keep_time=False) as store:
+        return [
+            {
+                "name": account.name,
+                "role": account.role.value,
+                "pin": account.pin_hash is not None,
+                "disabled": account.is_disabled,
+            }
+            for account in Accounts(store.connection).accounts()
+        ]
+
+
+def change_people(config: HubConfig, action: str, *, name: str, role: str | None, password: str) -> None:
+    """One change: `add`, `role`, `disable` or `password`.
+
+    Raises: ConfigurationError for a name or password that cannot be; RefusedError for what may not be, such as an
+    owner the less when none would remain.
+    """
+    name = name.strip()
+    if not 0 < len(name) <= _NAME_LENGTH_MAX:
+        raise ConfigurationError(f"name: {len(name)} characters; 1 to {_NAME_LENGTH_MAX} are allowed")
+    needs_password = action in {"add", "password"}
+    if needs_password and len(password) < PASSWORD_LENGTH_MIN:
+        raise ConfigurationError(f"password: {len(password)} characters; at least {PASSWORD_LENGTH_MIN} are needed")
+    password_hash = Argon2Passwords().hash(password) if needs_password else ""
+    with open_store(data_folder(config), config, keep_time=False) as store:
+        people = HouseholdPeople(Accounts(store.connection), is_operator=True)
+        match action:
+            case "add":
+                people.add(name, role=Role(role or Role.MEMBER), password_hash=password_hash, by=OPERATOR)
+            case "role":
+                people.set_role(name, role=Role(role or Role.MEMBER), by=OPERATOR)
+            case "password":
+                people.set_password(name, password_hash=password_hash, by=OPERATOR, keep_session=None)
+            case _:
+                people.disable(name, by=OPERATOR)
+
+
+def store_kept_apart(config: HubConfig) -> Sequence[Mapping[str, str]]:
+    """Which stores were set aside since an owner last decided."""
+    kept = set_aside.kept_apart(data_folder(config))
+    return [{"at": each.at.isoformat(), "name": each.name, "reason": each.reason} for each in kept]
+
+
+def accept_store(config: HubConfig) -> Mapping[str, object]:
+    """Go on with the store that lies there: orders are sent again from the next start, after the bridge was asked.
+
+    Raises: RefusedError when nothing was set aside, or when it is too early.
+    """
+    folder = data_folder(config)
+    with open_store(folder, config, keep_time=False) as store:
+        kept = set_aside.accept(folder, now=MappedClock(config.clock).now())
+        for each in kept:
+            store.chain.record({"event": "store_accepted", "name": each.name})
+        set_aside.forget(folder)
+    return {"accepted": [each.name for each in kept]}
+
+
+def put_store_back(config: HubConfig, backup: Path) -> Mapping[str, object]:
+    """Let a backup take the place of the store, with the readings that came meanwhile; sends stay stopped."""
+    return put_back(data_folder(config), backup, at=MappedClock(config.clock).now())

@@ -1,0 +1,156 @@
+"""`restock-hub people` and `restock-hub store`, as they are typed."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from edge_agent.__main__ import EXIT_DONE, EXIT_FAILED, EXIT_USAGE, main
+from edge_agent.adapters.passwords import Argon2Passwords
+from edge_agent.adapters.store.accounts import Accounts
+from edge_agent.adapters.store.opening import open_store
+from edge_agent.adapters.store.set_aside import NOTE_FILE, move
+from edge_agent.config import load
+from edge_agent.core.people import Session
+from edge_agent.folder import STORE_FILE
+from tests.edge_agent.samples import NOW
+
+PASSWORD = "a password of the test"
+
+
+class Hub:
+    """A data folder and its configuration, and the commands over it."""
+
+    def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
+        self.folder = folder / "data"
+        self.config = folder / "hub.toml"
+        self.config.write_text(f"[home]\ndata_dir = {json.dumps(str(self.folder))}\n", encoding="utf-8")
+        self._patch = patch
+
+    def types(self, *words: str, stdin: str = PASSWORD) -> int:
+        """One command; returns its exit code."""
+        self._patch.setattr("sys.stdin", io.StringIO(f"{stdin}\n"))
+        return main([*words, "--config", str(self.config)])
+
+    def events(self) -> list[dict[str, str]]:
+        """The audit log, oldest first."""
+        with open_store(self.folder, load(self.config)) as store:
+            assert store.chain.check() is None
+            return [json.loads(row[0]) for row in store.connection.db.execute("SELECT event FROM audit ORDER BY seq")]
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Hub:
+    """A hub with an owner, anna."""
+    hub = Hub(tmp_path, monkeypatch)
+    assert hub.types("people", "add", "anna", "owner") == EXIT_DONE
+    return hub
+
+
+def listed(text: str) -> dict[str, dict[str, object]]:
+    """What the command printed, by name."""
+    return {person["name"]: person for person in map(json.loads, text.splitlines())}
+
+
+def test_people_are_listed_with_their_roles(hub: Hub, capsys: pytest.CaptureFixture[str]) -> None:
+    """One JSON object a line, and no hash in it."""
+    hub.types("people", "add", "ben", "child")
+    capsys.readouterr()
+    assert hub.types("people", "list") == EXIT_DONE
+    text = capsys.readouterr().out
+    assert listed(text)["ben"] == {"name": "ben", "role": "child", "pin": False, "disabled": False}
+    assert "argon2" not in text
+
+
+def test_every_change_is_in_the_audit_log(hub: Hub) -> None:
+    """Under a name that no person can have."""
+    hub.types("people", "add", "ben", "member")
+    hub.types("people", "role", "ben", "guest")
+    hub.types("people", "password", "ben")
+    hub.types("people", "disable", "ben")
+    told = [(event["event"], event["role"], event["by"]) for event in hub.events() if event["name"] == "ben"]
+    by = " restock-hub people"
+    assert told == [
+        ("account_put", "member", by),
+        ("account_put", "guest", by),
+        ("account_put", "guest", by),
+        ("account_disabled", "guest", by),
+    ]
+
+
+async def test_who_is_disabled_is_out_and_stays_out(hub: Hub) -> None:
+    """Their session ends, their password no longer fits, and another password lets them in again."""
+    hub.types("people", "add", "ben", "member")
+    with open_store(hub.folder, load(hub.config)) as store:
+        role = Accounts(store.connection).accounts()[1].role
+        session = Session("h", "ben", role, "c", created_at=NOW, expires_at=NOW.replace(year=2030))
+        Accounts(store.connection).add_session(session)
+    assert hub.types("people", "disable", "ben") == EXIT_DONE
+    with open_store(hub.folder, load(hub.config)) as store:
+        accounts = Accounts(store.connection)
+        ben = accounts.account("ben")
+        assert ben is not None
+        assert accounts.session("h", now=NOW) is None
+        assert not await Argon2Passwords().verify(ben.password_hash, PASSWORD)
+    hub.types("people", "password", "ben", stdin="another password of ben")
+    with open_store(hub.folder, load(hub.config)) as store:
+        ben = Accounts(store.connection).account("ben")
+        assert ben is not None
+        assert await Argon2Passwords().verify(ben.password_hash, "another password of ben")
+
+
+@pytest.mark.parametrize("words", [("role", "anna", "member"), ("disable", "anna")])
+def test_the_last_owner_stays_one(hub: Hub, words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    """Neither another role nor disabling; an owner who is disabled does not count as one."""
+    assert hub.types("people", *words) == EXIT_FAILED
+    assert "only owner" in capsys.readouterr().err
+    hub.types("people", "add", "eve", "owner")
+    hub.types("people", "disable", "eve")
+    assert hub.types("people", *words) == EXIT_FAILED
+    hub.types("people", "add", "ida", "owner")
+    assert hub.types("people", *words) == EXIT_DONE
+
+
+@pytest.mark.parametrize(
+    ("words", "stdin", "code"),
+    [
+        (("add", "anna", "guest"), PASSWORD, EXIT_FAILED),
+        (("add", "ben", "guest"), "short", EXIT_USAGE),
+        (("password", "ben"), PASSWORD, EXIT_FAILED),
+        (("disable", "ben"), "", EXIT_FAILED),
+        (("add", " ", "guest"), PASSWORD, EXIT_USAGE),
+    ],
+)
+def test_what_cannot_be_changes_nothing(hub: Hub, words: tuple[str, ...], stdin: str, code: int) -> None:
+    """A name that is taken or nobody's, and a password that is too short."""
+    before = hub.events()
+    assert hub.types("people", *words, stdin=stdin) == code
+    assert hub.events() == before
+
+
+def test_a_store_that_was_set_aside_is_shown_and_accepted(hub: Hub, capsys: pytest.CaptureFixture[str]) -> None:
+    """Accepting is in the audit log, and the note goes with it."""
+    config = load(hub.config)
+    move(hub.folder, "it is damaged", at=NOW)
+    capsys.readouterr()
+    assert hub.types("store", "show") == EXIT_DONE
+    assert json.loads(capsys.readouterr().out)["reason"] == "it is damaged"
+    assert hub.types("store", "accept") == EXIT_DONE
+    assert not (hub.folder / NOTE_FILE).exists()
+    with open_store(hub.folder, config) as store:
+        assert store.chain.event_counts()["store_accepted"] == 1
+    assert hub.types("store", "accept") == EXIT_FAILED
+
+
+def test_a_backup_is_put_back_by_a_command(hub: Hub, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its people are there again; nothing is accepted by it."""
+    (hub.folder / STORE_FILE).rename(tmp_path / "backup")
+    hub.types("people", "add", "stranger", "owner")
+    assert hub.types("store", "put-back", str(tmp_path / "backup")) == EXIT_DONE
+    capsys.readouterr()
+    hub.types("people", "list")
+    assert list(listed(capsys.readouterr().out)) == ["anna"]
+    assert (hub.folder / NOTE_FILE).exists()
