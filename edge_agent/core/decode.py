@@ -13,30 +13,30 @@ Not here: whether a message was seen before (the store knows that).
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Annotated, Literal, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from edge_agent.core.extract import read_signals
 from edge_agent.core.messages import (
     Birth,
     Decoded,
     DeviceId,
+    Presence,
     PresenceChange,
     Quarantined,
     QuarantineReason,
     RawMessage,
 )
-from edge_agent.core.payload import TreeLimits, parse_json
-from edge_agent.core.profile import NativeValue, Profile
-from edge_agent.core.registry import Registry, fitting
+from edge_agent.core.merging import Pictures
+from edge_agent.core.payload import Tree, TreeLimits, parse_json
+from edge_agent.core.profile import NativeValue
+from edge_agent.core.registry import Candidate, Ready, Registry
+from edge_agent.core.topics import DEVICE_ID
 from edge_agent.errors import DecodeError
 
-DEVICE_ID = re.compile(r"^[a-z0-9_-]{1,64}$")
 SEQ_MAX = 2**53
 
 _Device = Annotated[str, StringConstraints(pattern=DEVICE_ID)]
@@ -103,6 +103,7 @@ class Decoder:
         self._home = home
         self._limits = limits
         self._birth_of = birth_of
+        self._pictures = Pictures()
 
     def decode(self, message: RawMessage, *, now: datetime, since: datetime | None = None) -> Outcome:
         """One message, understood or kept apart with the reason; never raises for what a device sends.
@@ -115,7 +116,7 @@ class Decoder:
         try:
             self._refuse_size(message)
             if not native:
-                return self._foreign(message)
+                return self._foreign(message, now=now)
             if device is None or levels[1:3] != ["v1", self._home]:
                 raise _unknown("not a topic of a device of this home")
             return self._native(message, device, kind=levels[4], window=(since or now, now))
@@ -147,17 +148,17 @@ class Decoder:
     def _reading(self, message: RawMessage, device: DeviceId, *, window: _Window) -> Decoded | Quarantined:
         _refuse_retained(message)
         envelope = self._envelope(_ReadingEnvelope, message, device=device)
-        profile = self._profile_of(device)
+        ready = self._profile_of(device)
         try:
             event_at = self._event_time(envelope.at, window=window)
-            _check_values(envelope, profile.match.native or {})
-            readings = read_signals(profile, envelope.model_dump())
+            _check_values(envelope, ready.profile.match.native or {})
+            told = ready.read(envelope.model_dump(), window[1])
         except DecodeError as exc:
             # The envelope is sound, so this seq is accounted for: the device need not send it for ever.
             return self._apart(message, exc, device=device, boot=envelope.boot, seq=envelope.seq)
         return Decoded(
             device=device,
-            profile=profile.profile,
+            profile=ready.profile.profile,
             topic=message.topic,
             boot=envelope.boot,
             seq=envelope.seq,
@@ -165,20 +166,18 @@ class Decoder:
             event_at=event_at,
             received_at=message.received_at,
             duplicate=message.duplicate,
-            readings=readings,
+            readings=told.readings,
         )
 
-    def _foreign(self, message: RawMessage) -> Decoded:
+    def _foreign(self, message: RawMessage, *, now: datetime) -> Decoded:
         candidates = self._registry.candidates(message.topic)
         if not candidates:
             raise _unknown("no profile is for this topic")
         _refuse_retained(message)
-        tree = parse_json(message.payload, self._limits.tree)
-        chosen = fitting(candidates, tree)
-        if chosen is None:
-            raise _unknown("no profile for this topic fits the content")
-        if not DEVICE_ID.fullmatch(chosen.device):
-            raise _unknown(f"the topic calls the device {chosen.device[:40]!r}; use a-z, 0-9, _ and -")
+        chosen, tree = self._fitting(candidates, message.payload)
+        told = chosen.ready.read(tree, now)
+        if told.faults and not any(each.presence is Presence.VALUE for each in told.readings):
+            raise told.faults[0]
         return Decoded(
             device=DeviceId(chosen.device),
             profile=chosen.profile.profile,
@@ -189,8 +188,37 @@ class Decoder:
             event_at=message.received_at,
             received_at=message.received_at,
             duplicate=message.duplicate,
-            readings=read_signals(chosen.profile, tree),
+            readings=told.readings,
+            faults=tuple(each.detail for each in told.faults),
         )
+
+    def _fitting(self, candidates: Sequence[Candidate], payload: bytes) -> tuple[Candidate, Tree]:
+        """The first candidate whose conditions hold, with the tree that it reads; each decoding is done once."""
+        trees: dict[str, Tree] = {}
+        refused: DecodeError | None = None
+        for candidate in candidates:
+            try:
+                tree = self._tree(candidate, payload, trees)
+            except DecodeError as exc:
+                refused = refused or exc
+                continue
+            if candidate.ready.fits(tree):
+                return candidate, tree
+        raise refused or _unknown("no profile for this topic fits the content")
+
+    def _tree(self, candidate: Candidate, payload: bytes, trees: dict[str, Tree]) -> Tree:
+        ready = candidate.ready
+        if ready.shared not in trees:
+            trees[ready.shared] = ready.decode(payload)
+        tree, profile = trees[ready.shared], ready.profile
+        match profile.merge:
+            case "snapshot":
+                return tree
+            case "delta":
+                return self._pictures.delta(profile.profile, candidate.device, tree)
+            case "per_topic":
+                value = tree["text"] if profile.decode.format == "text" and isinstance(tree, dict) else tree
+                return self._pictures.one(profile.profile, candidate.device, key=candidate.key or "", value=value)
 
     def _envelope(self, model: type[_E], message: RawMessage, *, device: DeviceId) -> _E:
         tree = parse_json(message.payload, self._limits.tree)
@@ -202,14 +230,14 @@ class Decoder:
             raise DecodeError(QuarantineReason.DEVICE_MISMATCH, f"topic says {device!r}, payload {envelope.device!r}")
         return envelope
 
-    def _profile_of(self, device: DeviceId) -> Profile:
+    def _profile_of(self, device: DeviceId) -> Ready:
         birth = self._birth_of(device)
         if birth is None:
             raise _unknown("no birth certificate yet")
-        profile = self._registry.by_id(birth.profile)
-        if profile is None or profile.match.native is None:
+        ready = self._registry.native(birth.profile)
+        if ready is None:
             raise _unknown(f"its birth names the profile {birth.profile!r}, which is not loaded")
-        return profile
+        return ready
 
     def _event_time(self, text: str, *, window: _Window) -> datetime:
         try:

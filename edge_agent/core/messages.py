@@ -94,7 +94,8 @@ class Reading:
 class Decoded:
     """A message that was understood. (`device`, `boot`, `seq`) is its identity; both None without a sequence.
 
-    `digest` is the SHA-256 of the payload in hex. `event_at` is the device's own time where it gave one.
+    `digest` is the SHA-256 of the payload in hex. `event_at` is the device's own time where it gave one. `faults` says what
+    contradicted the profile in signals that are therefore unknown.
     """
 
     device: DeviceId
@@ -107,6 +108,7 @@ class Decoded:
     received_at: datetime
     duplicate: bool
     readings: tuple[Reading, ...]
+    faults: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,9 @@ Source: UCUM 2.1 (codes and factors); the US units are the exact ones of NIST SP
 
 from __future__ import annotations
 
+import functools
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -97,9 +99,18 @@ def convert(value: float, source: str, *, target: str) -> float:
 
     Raises: DecodeError WRONG_UNIT when either is unknown, or when they measure different things.
     """
-    if source == target and unit_of(source) is not None:
-        return value
+    return converter(source, target=target)(value)
+
+
+@functools.lru_cache(maxsize=512)
+def converter(source: str, *, target: str) -> Callable[[float], float]:
+    """From values in `source` to values in `target`.
+
+    Raises: DecodeError WRONG_UNIT when either is unknown, or when they measure different things.
+    """
     first, second = unit_of(source), unit_of(target)
     if first is None or second is None or first.dimension != second.dimension:
         raise DecodeError(QuarantineReason.WRONG_UNIT, f"{source!r} cannot be read as {target!r}")
-    return (value * first.factor + first.offset - second.offset) / second.factor
+    if source == target:
+        return lambda value: value
+    return lambda value: (value * first.factor + first.offset - second.offset) / second.factor

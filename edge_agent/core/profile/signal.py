@@ -1,0 +1,126 @@
+"""How one signal is found, trusted, read and understood."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from edge_agent.core.messages import Direction, SignalClass
+from edge_agent.core.payload import pointer_steps
+from edge_agent.core.profile.conditions import Guard, Scalar
+from edge_agent.core.profile.parts import Part, Pointer, UnitCode, Word
+from edge_agent.core.profile.transforms import Lookup, Transform
+from edge_agent.core.quantity import same_quantity, unit_of
+
+# A filter over one array and nothing else: `$.a['b.c'][?@.kind == 'OIL'].level`. Steps of a pointer cannot search.
+ArrayFilter = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^\$(\.[A-Za-z_][A-Za-z0-9_]*|\['[^'\\]*'\])*\[\?@(\.[A-Za-z_][A-Za-z0-9_]*|\['[^'\\]*'\])+ ?== ?"
+        r"('[^'\\]*'|-?\d{1,15}|true|false)\](\.[A-Za-z_][A-Za-z0-9_]*|\['[^'\\]*'\]|\[\d{1,4}\])*$",
+        max_length=200,
+    ),
+]
+Words = Annotated[tuple[Word, ...], Field(min_length=1, max_length=32)]
+
+
+class UnitRule(Part):
+    """The unit that a signal leaves in (`canonical`), and what it comes in.
+
+    `path` is where the payload says it; `source` states it where the payload does not and it differs from canonical.
+    """
+
+    canonical: UnitCode
+    path: Pointer | None = None
+    source: UnitCode | None = None
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        if unit_of(self.canonical) is None:
+            raise ValueError(f"{self.canonical!r} is not a UCUM unit that this hub knows")
+        if self.path is not None and self.source is not None:
+            raise ValueError("path and source exclude each other")
+        if self.source is not None and not same_quantity(self.source, self.canonical):
+            raise ValueError(f"{self.source!r} cannot be turned into {self.canonical!r}")
+        return self
+
+    @cached_property
+    def steps(self) -> tuple[str, ...]:
+        """`path`, taken apart; empty without one."""
+        return pointer_steps(self.path or "")
+
+
+class FlagWords(Part):
+    """The texts that stand for true and for false; any other is out of range."""
+
+    true: Words
+    false: Words
+
+    @model_validator(mode="after")
+    def _apart(self) -> Self:
+        if set(self.true) & set(self.false):
+            raise ValueError("flags: a word is either true or false")
+        return self
+
+
+class Signal(Part):
+    """How one signal is found, trusted, read and understood.
+
+    `digits` reads a text that is a decimal number. `event` marks what counts each time it is sent, so that a second copy
+    of a message is a second event. A setting may be a text that is passed on as it stands.
+    """
+
+    select: Pointer | None = None
+    jsonpath: ArrayFilter | None = None
+    missing: Literal["unknown", "not_applicable"] = "unknown"
+    guard: Annotated[tuple[Guard, ...], Field(max_length=16)] = ()
+    sentinels: Annotated[tuple[Scalar, ...], Field(max_length=64)] = ()
+    parse: Literal["number", "digits", "text", "flag"]
+    flags: FlagWords | None = None
+    transform: Annotated[tuple[Transform, ...], Field(max_length=8)] = ()
+    unit: UnitRule | None = None
+    range: tuple[float, float] | None = None
+    signal_class: Annotated[SignalClass | Literal["setting"], Field(alias="class")]
+    direction: Direction | Literal["none"]
+    event: bool = False
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if (self.select is None) == (self.jsonpath is None):
+            raise ValueError("either select or jsonpath is needed")
+        lookups = [step for step in self.transform if isinstance(step, Lookup)]
+        if len(lookups) > 1 or (lookups and self.transform[0] is not lookups[0]):
+            raise ValueError("transform: one lookup at the most, and first")
+        if self.flags is not None and self.parse != "flag":
+            raise ValueError("flags go with parse: flag")
+        self._check_kind(lookups[0] if lookups else None)
+        if (self.direction == "none") != (self.signal_class in {SignalClass.FLAG, "setting"}):
+            raise ValueError("direction is none for flags and settings, and down or up for everything else")
+        return self
+
+    def _check_kind(self, lookup: Lookup | None) -> None:
+        is_number = self.parse in {"number", "digits"} if lookup is None else lookup.to_numbers
+        if self.parse in {"number", "digits"} and lookup is not None:
+            raise ValueError("a number takes no lookup; read a code as text")
+        if is_number and (self.unit is None or self.range is None):
+            raise ValueError("a number needs a unit and a range")
+        if not is_number and (self.unit or self.range or len(self.transform) > (lookup is not None)):
+            raise ValueError("a text or flag has neither unit nor range, and one lookup as its only step")
+        if not is_number and lookup is None and (self.parse == "flag" or self.signal_class != "setting"):
+            raise ValueError("a text or flag needs one lookup; only a setting may pass a text on")
+        if self.range is not None and not self.range[0] < self.range[1]:
+            raise ValueError("range: the lower bound must be below the upper one")
+        if self.signal_class != "setting" and is_number == (self.signal_class is SignalClass.FLAG):
+            raise ValueError("class flag is for texts and flags, and they have no other")
+
+    @property
+    def canonical(self) -> str:
+        """The UCUM unit of every reading of this signal; empty for states."""
+        return self.unit.canonical if self.unit else ""
+
+    @cached_property
+    def steps(self) -> tuple[str, ...]:
+        """`select`, taken apart; empty for a `jsonpath`."""
+        return pointer_steps(self.select or "")

@@ -1,0 +1,34 @@
+"""When a payload was true, by its own word."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from edge_agent.core.payload import Tree, select
+from edge_agent.core.profile import Freshness
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FOREVER_S = float("inf")
+_SECONDS_MAX = 4e9
+
+
+def age_s(tree: Tree, rule: Freshness, *, now: datetime) -> float:
+    """Seconds since the payload's own time; 0 where it tells none, and without end where that cannot be read."""
+    found = select(tree, rule.steps)
+    if found is None or not isinstance(found, (str, int, float)) or isinstance(found, bool):
+        return _FOREVER_S if isinstance(found, (bool, list, dict)) else 0.0
+    at = _instant(found, form=rule.form)
+    return _FOREVER_S if at is None else max(0.0, (now - at).total_seconds())
+
+
+def _instant(found: str | float, *, form: str) -> datetime | None:
+    if form == "rfc3339":
+        try:
+            at = datetime.fromisoformat(found) if isinstance(found, str) else None
+        except ValueError:
+            return None
+        return at.astimezone(UTC) if at is not None and at.tzinfo is not None else None
+    if isinstance(found, str):
+        return None
+    seconds = found / 1_000 if form == "epoch_ms" else found
+    return _EPOCH + timedelta(seconds=seconds) if 0 <= seconds <= _SECONDS_MAX else None
