@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,7 +26,7 @@ from edge_agent.core.messages import (
     RawMessage,
     Reading,
 )
-from edge_agent.core.profile import Expected, Profile, Sample
+from edge_agent.core.profile import Expected, Message, Profile, Sample
 from edge_agent.core.registry import Registry
 from edge_agent.errors import ConfigurationError
 
@@ -32,6 +34,7 @@ _HOME = "sample"
 _DEVICE = DeviceId("sample")
 _NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)  # the instant of every native sample
 _FILE_BYTES_MAX = 1_048_576
+_OPEN = {"{device}": str(_DEVICE), "+": "any", "{key}": "key", "{key+}": "key"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,19 +91,40 @@ def decode_manifest(manifest: Path, *, registry: Registry, now: datetime) -> lis
 def _sample_problem(profile: Profile, sample: Sample) -> str:
     birth = Birth(_DEVICE, profile.profile, "sample", "boot-1", _NOW)
     decoder = Decoder(Registry([profile]), home=_HOME, limits=Limits(), birth_of=lambda _: birth)
-    topic = (profile.match.topic or f"restock/v1/{_HOME}/{{device}}/reading").replace("{device}", _DEVICE)
-    payload = json.dumps(sample.payload, ensure_ascii=False).encode()
-    match decoder.decode(_message(topic, payload, at=_NOW), now=_NOW):
-        case Decoded(readings=readings):
+    for message in (sample, *sample.then):
+        topic = message.topic or sample.topic or _topic(profile)
+        outcome = decoder.decode(_message(topic, body_of(message), at=_NOW), now=_NOW)
+    match outcome:
+        case Decoded(readings=readings, faults=faults):
             if sample.quarantine is not None:
                 return f"should be kept apart as {sample.quarantine}, was understood"
-            return _difference(sample.expect or {}, readings)
+            wrong = _difference(sample.expect or {}, readings)
+            return f"{wrong} ({'; '.join(faults)})" if wrong and faults else wrong
         case Quarantined(reason=reason, detail=detail):
             return "" if reason is sample.quarantine else f"was kept apart: {reason}: {detail}"
         case Birth() | PresenceChange():
             return "is no reading"
-        case outcome:
+        case _:
             assert_never(outcome)
+
+
+def body_of(message: Message) -> bytes:
+    """The bytes that a message of a sample stands for."""
+    if message.text is not None:
+        return message.text.encode()
+    if message.hex is not None:
+        return bytes.fromhex(message.hex)
+    if message.base64 is not None:
+        return base64.b64decode(message.base64, validate=True)
+    return json.dumps(message.payload, ensure_ascii=False).encode()
+
+
+def _topic(profile: Profile) -> str:
+    """A topic that the profile is for: its first pattern, with names of ours."""
+    if not profile.match.patterns:
+        return f"restock/v1/{_HOME}/{_DEVICE}/reading"
+    levels = profile.match.patterns[0].split("/")
+    return "/".join(_OPEN.get(level, level) for level in levels)
 
 
 def _difference(expected: dict[str, Expected | Any], readings: Sequence[Reading]) -> str:
@@ -109,8 +133,16 @@ def _difference(expected: dict[str, Expected | Any], readings: Sequence[Reading]
         for reading in readings
     }
     wanted = {name: (each.value, each.unit) if isinstance(each, Expected) else each for name, each in expected.items()}
-    wrong = sorted(name for name in got.keys() | wanted.keys() if got.get(name) != wanted.get(name))
+    wrong = sorted(name for name in got.keys() | wanted.keys() if not _alike(got.get(name), wanted.get(name)))
     return "; ".join(f"{name} wants {wanted.get(name)}, got {got.get(name)}" for name in wrong)
+
+
+def _alike(got: tuple[float | str | None, str] | str | None, wanted: tuple[float | str, str] | str | None) -> bool:
+    """The same, up to what a conversion between units rounds."""
+    if isinstance(got, tuple) and isinstance(wanted, tuple) and not isinstance(wanted[0], str):
+        is_number = isinstance(got[0], (int, float))
+        return is_number and math.isclose(got[0] or 0.0, wanted[0], rel_tol=1e-9) and got[1] == wanted[1]
+    return got == wanted
 
 
 def _entries(manifest: Path) -> list[_Entry]:

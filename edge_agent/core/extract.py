@@ -97,11 +97,11 @@ def _signal(name: str, signal: Signal, *, aliases: Mapping[str, str]) -> Callabl
 
     def read(tree: Tree) -> Reading:
         raw = find(tree)
+        if raw is MISSING:
+            return missing
         for holds, otherwise in guards:
             if not holds(tree):
                 return otherwise
-        if raw is MISSING:
-            return missing
         if raw is None or (sentinels and not isinstance(raw, (dict, list)) and (type(raw) is bool, raw) in sentinels):
             return unknown
         try:

@@ -133,7 +133,31 @@ def test_a_vendor_status() -> None:
     assert isinstance(outcome, Decoded)
     assert (outcome.device, outcome.boot, outcome.seq, outcome.event_at) == ("washer", None, None, NOW)
     assert outcome.readings[0] == Reading("detergent.remaining", Presence.VALUE, 350.0, "mL")
-    assert outcome.readings[3].presence is Presence.UNKNOWN
+    assert outcome.readings[3].presence is Presence.NOT_APPLICABLE
+
+
+def test_a_name_that_is_no_id_of_ours() -> None:
+    """A bridge may call a device anything; ours is readable, keeps the same, and is never another's."""
+    named = [decode(f"bridge/smartthings/{name}/status", status()) for name in ("Two Words", "two words", "two words")]
+    assert all(isinstance(each, Decoded) for each in named)
+    first, second, again = [each.device for each in named if isinstance(each, Decoded)]
+    assert first.startswith("two-words-")
+    assert first != second == again
+
+
+def test_one_wrong_signal_of_a_foreign_device_is_unknown() -> None:
+    """A softener in a unit that nobody knows says nothing of the detergent; what was wrong is told."""
+    softener = {
+        "remainingAmount": {"value": 350, "unit": "drops"},
+        "initialAmount": {"value": 500, "unit": "cc"},
+        "softenerType": {"value": "liquid"},
+    }
+    outcome = decode(WASHER, status(**{"samsungce.softenerState": softener}))
+    assert isinstance(outcome, Decoded)
+    told = {each.signal: each for each in outcome.readings}
+    assert told["detergent.remaining"].value == 350.0
+    assert told["softener.remaining"].presence is Presence.UNKNOWN
+    assert outcome.faults == ("softener.remaining: 'drops' is not a unit that this profile knows",)
 
 
 BIG = {"pad": "x" * 70_000}
@@ -142,11 +166,11 @@ REFUSED: list[tuple[str, object, str, str]] = [
     # what cannot be read
     (f"{FRIDGE}/reading", b"", "malformed", "empty"),
     (f"{FRIDGE}/reading", b"\xff\xfe", "malformed", "UTF-8"),
-    (f"{FRIDGE}/reading", b'{"value": NaN}', "malformed", "NaN"),
+    (f"{FRIDGE}/reading", b'{"value": NaN}', "malformed", "not JSON"),
     (f"{FRIDGE}/reading", b'{"device":"fridge","device":"fridge"}', "malformed", "twice"),
     (f"{FRIDGE}/reading", b"[" * 100, "malformed", ""),
-    (f"{FRIDGE}/reading", b"9" * 4_301, "malformed", "digits"),
-    (f"{FRIDGE}/reading", [1] * 3_000, "too_large", "values"),
+    (f"{FRIDGE}/reading", b"9" * 4_301, "malformed", "infinity"),
+    (f"{FRIDGE}/reading", [1] * 5_000, "too_large", "values"),
     (f"{FRIDGE}/reading", BIG, "too_large", "70011 bytes"),
     (f"{FRIDGE}/reading", [], "malformed", ""),
     (f"{FRIDGE}/reading", None, "malformed", ""),
@@ -178,7 +202,6 @@ REFUSED: list[tuple[str, object, str, str]] = [
     ("restock", {}, "unknown_device", "this home"),
     ("restock/v1/home-1/fridge\n/reading", reading(), "unknown_device", "this home"),
     ("bridge/toaster/x/status", {}, "unknown_device", "no profile"),
-    ("bridge/smartthings/two words/status", status(), "unknown_device", "two words"),
     (WASHER, {}, "unknown_device", "fits the content"),
     (WASHER, [], "unknown_device", "fits the content"),
     # when

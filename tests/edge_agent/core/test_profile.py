@@ -71,12 +71,18 @@ SIGNAL = "signals|oil.amount"
         ("version", "1", "valid integer"),
         ("version", True, "valid integer"),
         ("decode|format", "xml", "'json'"),
-        ("match", {}, "either native or topic"),
-        ("match|native", {"x": {"type": "number", "unit": "g"}}, "either native or topic"),
-        ("match|topic", "acme/status", "exactly one level"),
+        ("decode", {"format": "bytes"}, "needs a layout"),
+        ("decode", {"format": "json", "encoding": "hex"}, "layout and encoding"),
+        ("decode", {"format": "json", "inner": [{"path": "/a", "format": "cbor"}]}, "json, text or bytes"),
+        ("match", {}, "exactly one of native, topic and topics"),
+        ("match|native", {"x": {"type": "number", "unit": "g"}}, "exactly one of native, topic and topics"),
+        ("match|topic", "acme/status", "one or two levels"),
         ("match|topic", "{device}", "pattern"),
-        ("match|topic", "acme/{device}/{device}", "exactly one level"),
-        ("match|topic", "acme/+/{device}", "pattern"),
+        ("match|topic", "a/{device}/{device}/{device}", "one or two levels"),
+        ("match|topic", "acme/{key}/{device}", "pattern"),
+        ("match|topic", "acme/{device}/{key}", "merge: per_topic"),
+        ("merge", "per_topic", "merge: per_topic"),
+        ("merge", "patch", "'snapshot'"),
         ("match|topic", "acme/#", "pattern"),
         ("match|topic", "restock/v1/home/{device}", "native devices"),
         ("match|topic", "a b/{device}", "pattern"),
@@ -104,6 +110,9 @@ SIGNAL = "signals|oil.amount"
         (f"{SIGNAL}|transform", [{"scale": 1.0, "offset": 2.0}], "Extra inputs"),
         (f"{SIGNAL}|transform", [{"python": "x * 2"}], "Field required"),
         (f"{SIGNAL}|transform", [{"lookup": {"a": "ok"}}], "no lookup"),
+        (f"{SIGNAL}|transform", [{"scale": 0}], "make everything empty"),
+        (f"{SIGNAL}|select", ..., "either select or jsonpath"),
+        (f"{SIGNAL}|jsonpath", "$.a[0]", "pattern"),
         (f"{SIGNAL}|guard", [{"path": "/ok", "eq": True, "else": "empty"}], "'unknown'"),
         (f"{SIGNAL}|select", "level", "pattern"),
         (f"{SIGNAL}|select", "/a~2", "pattern"),
@@ -210,8 +219,7 @@ def test_the_most_specific_profile_wins() -> None:
         ({}, "x.any"),
     ]
     for tree, wanted in cases:
-        found = fitting(registry.candidates("x/tank-1/s"), tree)
-        assert found is not None
+        found = next(each for each in registry.candidates("x/tank-1/s") if each.ready.fits(tree))
         assert (found.profile.profile, found.device) == (wanted, "tank-1")
     assert registry.candidates("x/tank-1/t") == []
     assert registry.candidates("x/s") == []
