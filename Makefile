@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 
-.PHONY: install install-test demo headless test check bench format train screenshots drawings faults-quick faults-deep lock clean
+.PHONY: install install-test demo headless test check bench fuzz format train screenshots drawings faults-quick faults-deep lock clean
 
 install: $(VENV)/.home
 install-test: $(VENV)/.tests
@@ -45,6 +45,11 @@ test: check
 bench: install-test
 	@$(BIN)/python -m tests.bench.approval
 	@$(BIN)/python -m tests.bench.bridge
+	@$(BIN)/python -m tests.bench.decode
+
+# Twenty million mutated payloads against every profile; `make test` tries one million. Half an hour on two cores.
+fuzz: install-test
+	@$(BIN)/python -m tests.fuzz
 
 format: install-test
 	$(BIN)/ruff check --fix .

@@ -92,7 +92,7 @@ def _sample_problem(profile: Profile, sample: Sample) -> str:
     birth = Birth(_DEVICE, profile.profile, "sample", "boot-1", _NOW)
     decoder = Decoder(Registry([profile]), home=_HOME, limits=Limits(), birth_of=lambda _: birth)
     for message in (sample, *sample.then):
-        topic = message.topic or sample.topic or _topic(profile)
+        topic = message.topic or sample.topic or topic_of(profile)
         outcome = decoder.decode(_message(topic, body_of(message), at=_NOW), now=_NOW)
     match outcome:
         case Decoded(readings=readings, faults=faults):
@@ -119,7 +119,7 @@ def body_of(message: Message) -> bytes:
     return json.dumps(message.payload, ensure_ascii=False).encode()
 
 
-def _topic(profile: Profile) -> str:
+def topic_of(profile: Profile) -> str:
     """A topic that the profile is for: its first pattern, with names of ours."""
     if not profile.match.patterns:
         return f"restock/v1/{_HOME}/{_DEVICE}/reading"
@@ -139,9 +139,10 @@ def _difference(expected: dict[str, Expected | Any], readings: Sequence[Reading]
 
 def _alike(got: tuple[float | str | None, str] | str | None, wanted: tuple[float | str, str] | str | None) -> bool:
     """The same, up to what a conversion between units rounds."""
-    if isinstance(got, tuple) and isinstance(wanted, tuple) and not isinstance(wanted[0], str):
-        is_number = isinstance(got[0], (int, float))
-        return is_number and math.isclose(got[0] or 0.0, wanted[0], rel_tol=1e-9) and got[1] == wanted[1]
+    if isinstance(got, tuple) and isinstance(wanted, tuple):
+        value, promised = got[0], wanted[0]
+        if isinstance(value, float) and isinstance(promised, float):
+            return math.isclose(value, promised, rel_tol=1e-9) and got[1] == wanted[1]
     return got == wanted
 
 

@@ -2,27 +2,38 @@
 
 The YAML that is read is JSON in other clothes: no anchors, aliases, merges, tags or duplicate keys, no `yes` that is a
 flag and no `1:30` that is a number, and a limit on size, depth and count, so that no file can hang or fill the hub.
+
+A file that was sound once need not be parsed again: `cache` keeps its tree, without the samples, under the SHA-256 of
+the file's bytes and this program's version. What comes out of it goes through the same checks as a file does, so that a
+cache that is damaged or old can at worst cost time.
 """
 
 from __future__ import annotations
 
+import hashlib
+import importlib.metadata
 import importlib.resources
 import json
+import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from importlib.resources.abc import Traversable
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
-from edge_agent.adapters.strict_yaml import StrictYamlError, load_yaml
-from edge_agent.core.profile import Profile
+from edge_agent.adapters.strict_yaml import StrictYamlError, load_yaml, locate
+from edge_agent.core.profile import Compiled, Profile
 from edge_agent.core.registry import Registry
 from edge_agent.errors import ConfigurationError, ProfileError
 
 _FILES_MAX = 2_000
 _FILE_BYTES_MAX = 262_144
+_CACHE_BYTES_MAX = 67_108_864
 _DEPTH_MAX = 3  # folders below the one that was named
+_CACHE_FORM = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +49,22 @@ def shipped_profiles() -> Traversable:
     return importlib.resources.files("device_profiles")
 
 
-def load_profiles(folders: Sequence[Traversable]) -> LoadedProfiles:
+def load_profiles(folders: Sequence[Traversable], *, samples: bool = True, cache: Path | None = None) -> LoadedProfiles:
     """Every `*.yaml` in the folders, in order; what comes first stands when two collide.
 
+    `cache` is a file of compiled profiles that may be missing; profiles then come without their samples.
     Raises: ConfigurationError when a folder cannot be read.
     """
-    registry, refused = Registry(), []
+    registry, refused, compiled = Registry(), [], _Compiled.read(cache)
     for folder in folders:
         for name, file in _files(folder):
             try:
-                registry.add(read_profile(file, name=name))
+                profile = read_profile(file, name=name) if samples and cache is None else compiled.profile(file, name)
+                registry.add(profile)
             except ProfileError as exc:
                 refused.append(exc if str(exc).startswith(name) else ProfileError(f"{name}: {exc}"))
+    if cache is not None:
+        compiled.write(cache)
     return LoadedProfiles(registry, tuple(refused))
 
 
@@ -61,8 +76,65 @@ def profile_folders(more: Iterable[str] = ()) -> tuple[Traversable, ...]:
 def read_profile(file: Traversable, *, name: str) -> Profile:
     """One file.
 
-    Raises: ProfileError naming the file, the field and what is allowed.
+    Raises: ProfileError naming the file, the line where it is known, the field and what is allowed.
     """
+    text = _text(file, name=name)
+    return _checked(Profile, text, _tree(text, name=name), name=name)
+
+
+@dataclass(slots=True)
+class _Compiled:
+    """Trees of files that were read before, as JSON, by the SHA-256 of the file."""
+
+    known: dict[str, bytes] = field(default_factory=dict)
+    used: dict[str, bytes] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, cache: Path | None) -> _Compiled:
+        """What the cache holds; nothing where it cannot be read, or is another version's."""
+        if cache is None:
+            return cls()
+        try:
+            with cache.open("rb") as stream:
+                lines = stream.read(_CACHE_BYTES_MAX).splitlines()
+        except OSError:
+            return cls()
+        if not lines or lines[0] != _cache_head():
+            return cls()
+        return cls(
+            {mark.decode("ascii", "replace"): tree for mark, _, tree in (line.partition(b" ") for line in lines[1:])}
+        )
+
+    def profile(self, file: Traversable, name: str) -> Profile:
+        """The file's profile without its samples, which are checked where the file is read for the first time."""
+        text = _text(file, name=name)
+        mark = hashlib.sha256(text).hexdigest()
+        if mark in self.known:
+            with suppress(ValidationError):
+                profile = Compiled.model_validate_json(self.known[mark])
+                self.used[mark] = self.known[mark]
+                return profile
+        tree = _tree(text, name=name)
+        _checked(Profile, text, tree, name=name)
+        self.used[mark] = json.dumps({key: each for key, each in tree.items() if key != "samples"}).encode()
+        return Compiled.model_validate_json(self.used[mark])
+
+    def write(self, cache: Path) -> None:
+        """Keep what was used, whole or not at all; a start does not fail for it."""
+        if self.used == self.known:
+            return
+        beside = cache.with_name(f"{cache.name}.new")
+        lines = [_cache_head(), *(mark.encode() + b" " + tree for mark, tree in self.used.items())]
+        with suppress(OSError):
+            beside.write_bytes(b"\n".join(lines))
+            os.replace(beside, cache)  # noqa: PTH105 - the same, and says that it replaces
+
+
+def _cache_head() -> bytes:
+    return f"restock profiles {_CACHE_FORM} {importlib.metadata.version('restock')}".encode()
+
+
+def _text(file: Traversable, *, name: str) -> bytes:
     try:
         with file.open("rb") as stream:
             text = stream.read(_FILE_BYTES_MAX + 1)
@@ -70,12 +142,21 @@ def read_profile(file: Traversable, *, name: str) -> Profile:
         raise ProfileError(f"{name}: cannot be read ({exc.strerror})") from exc
     if len(text) > _FILE_BYTES_MAX:
         raise ProfileError(f"{name}: larger than {_FILE_BYTES_MAX} bytes")
+    return text
+
+
+def _tree(text: bytes, *, name: str) -> Any:  # noqa: ANN401 - checked by the model
     try:
-        return Profile.model_validate_json(json.dumps(load_yaml(text)))
+        return load_yaml(text)
     except StrictYamlError as exc:
         raise ProfileError(f"{name}: {exc}") from exc
+
+
+def _checked(model: type[Profile], text: bytes, tree: Any, *, name: str) -> Profile:  # noqa: ANN401
+    try:
+        return model.model_validate_json(json.dumps(tree))
     except ValidationError as exc:
-        raise ProfileError(f"{name}: {_first_error(exc)}") from exc
+        raise ProfileError(f"{name}: {_first_error(exc, text)}") from exc
 
 
 def _files(folder: Traversable) -> list[tuple[str, Traversable]]:
@@ -98,8 +179,22 @@ def _walk(folder: Traversable, *, prefix: str, depth: int) -> list[tuple[str, Tr
     return found
 
 
-def _first_error(exc: ValidationError) -> str:
-    first = exc.errors(include_url=False, include_context=False)[0]
+def _first_error(exc: ValidationError, text: bytes) -> str:
+    """Where, what stands there, and what is allowed: of a choice of forms, the one that comes nearest."""
+    first = max(exc.errors(include_url=False, include_context=False), key=lambda each: len(each["loc"]))
+    at = locate(text, _in_the_file(first["loc"], text))
     where = ".".join(str(part) for part in first["loc"]) or "(whole file)"
     given = "" if first["type"] in {"missing", "value_error"} else f" = {str(first['input'])[:60]!r}"
-    return f"{where}{given}: {first['msg'].removeprefix('Value error, ')}"
+    return f"{f'{at}: ' if at else ''}{where}{given}: {first['msg'].removeprefix('Value error, ')}"
+
+
+def _in_the_file(loc: Sequence[str | int], text: bytes) -> tuple[str | int, ...]:
+    """The steps of a place that are in the file: a validator adds names of its own choices."""
+    here: Any = load_yaml(text)
+    steps: list[str | int] = []
+    for part in loc:
+        inside = isinstance(here, dict) and part in here
+        if inside or (isinstance(here, list) and isinstance(part, int) and part < len(here)):
+            here = here[part]
+            steps.append(part)
+    return tuple(steps)

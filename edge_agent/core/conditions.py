@@ -6,7 +6,7 @@ import operator
 from collections.abc import Callable
 from types import MappingProxyType
 
-from edge_agent.core.payload import MISSING, Missing, Tree, selector
+from edge_agent.core.payload import MISSING, Found, Tree, selector
 from edge_agent.core.profile import Condition, Scalar
 
 Check = Callable[[Tree], bool]
@@ -26,16 +26,27 @@ _KINDS = MappingProxyType(
 
 def checker(condition: Condition) -> Check:
     """The condition made ready: a function of a tree. A place that is missing meets only `present: false`."""
-    find, test = selector(condition.steps), _test(condition)
+    find, test = selector(condition.steps), tester(condition)
+    return lambda tree: test(find(tree))
+
+
+def tester(condition: Condition) -> Callable[[Found], bool]:
+    """The same for what stands at the condition's place."""
     if condition.test == "present":
         wanted = condition.present
-        return lambda tree: (find(tree) is not MISSING) is wanted
+        return lambda found: (found is not MISSING) is wanted
+    words = _only_values(condition) or (condition.not_in if condition.test == "not_in" else ())
+    if words and all(type(each) is str for each in words):
+        return _words_test(frozenset(words), wanted=condition.test != "not_in")
+    test = _test(condition)
+    return lambda found: found is not MISSING and test(found)  # type: ignore[arg-type]
 
-    def holds(tree: Tree) -> bool:
-        found = find(tree)
-        return not isinstance(found, Missing) and test(found)
 
-    return holds
+def _words_test(words: frozenset[Scalar], *, wanted: bool) -> Callable[[Found], bool]:
+    """The commonest tests: one of these texts, or none of them."""
+    if wanted:
+        return lambda found: type(found) is str and found in words
+    return lambda found: found is not MISSING and not (type(found) is str and found in words)
 
 
 def holds(condition: Condition, tree: Tree) -> bool:
@@ -61,7 +72,7 @@ def contradict(one: Condition, other: Condition) -> bool:
     return one.test == other.test == "type" and one.type != other.type
 
 
-def _test(condition: Condition) -> Callable[[Tree], bool]:
+def _test(condition: Condition) -> Callable[[Tree], bool]:  # noqa: PLR0911 - one for each test of the language
     match condition.test:
         case "eq" | "one_of":
             allowed = _marked(_only_values(condition) or ())
@@ -78,11 +89,14 @@ def _test(condition: Condition) -> Callable[[Tree], bool]:
         case "starts_with":
             start = condition.starts_with
             return lambda found: isinstance(found, str) and found.startswith(start)
+        case "lacks":
+            banned = _mark(condition.lacks)
+            return lambda found: not (isinstance(found, list) and any(_mark(each) == banned for each in found))
         case "present":
             return lambda _: condition.present
         case bound:
             compare, limit = _ORDER[bound], getattr(condition, bound)
-            return lambda found: type(found) in {int, float} and compare(found, limit)
+            return lambda found: type(found) in {int, float} and bool(compare(found, limit))  # type: ignore[arg-type]
 
 
 def _only_values(condition: Condition) -> tuple[Scalar, ...] | None:

@@ -17,9 +17,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Annotated, Literal, TypeAlias, TypeVar
+from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
+from edge_agent.core.merging import Pictures
 from edge_agent.core.messages import (
     Birth,
     Decoded,
@@ -30,11 +32,10 @@ from edge_agent.core.messages import (
     QuarantineReason,
     RawMessage,
 )
-from edge_agent.core.merging import Pictures
-from edge_agent.core.payload import Tree, TreeLimits, parse_json
+from edge_agent.core.payload import Tree, TreeLimits, parse_json, pointer_steps, select
 from edge_agent.core.profile import NativeValue
 from edge_agent.core.registry import Candidate, Ready, Registry
-from edge_agent.core.topics import DEVICE_ID
+from edge_agent.core.topics import DEVICE_ID, device_id
 from edge_agent.errors import DecodeError
 
 SEQ_MAX = 2**53
@@ -110,8 +111,8 @@ class Decoder:
 
         It came `now`, or at some time between `since` and `now` where that is given.
         """
-        levels = message.topic.split("/")
-        native = levels[0] == "restock"
+        native = message.topic.startswith("restock") and message.topic.partition("/")[0] == "restock"
+        levels = message.topic.split("/", 5) if native else []
         device = DeviceId(levels[3]) if native and len(levels) == 5 and DEVICE_ID.fullmatch(levels[3]) else None
         try:
             self._refuse_size(message)
@@ -124,11 +125,9 @@ class Decoder:
             return self._apart(message, exc, device=device)
 
     def _refuse_size(self, message: RawMessage) -> None:
-        if size_of(message) > self._limits.payload_bytes_max:
-            raise DecodeError(
-                QuarantineReason.TOO_LARGE,
-                f"{size_of(message)} bytes; {self._limits.payload_bytes_max} are allowed",
-            )
+        size = size_of(message)
+        if size > self._limits.payload_bytes_max:
+            raise DecodeError(QuarantineReason.TOO_LARGE, f"{size} bytes; {self._limits.payload_bytes_max} are allowed")
 
     def _native(self, message: RawMessage, device: DeviceId, *, kind: str, window: _Window) -> Outcome:
         match kind:
@@ -174,12 +173,12 @@ class Decoder:
         if not candidates:
             raise _unknown("no profile is for this topic")
         _refuse_retained(message)
-        chosen, tree = self._fitting(candidates, message.payload)
+        chosen, tree = self._fitting(candidates, message)
         told = chosen.ready.read(tree, now)
         if told.faults and not any(each.presence is Presence.VALUE for each in told.readings):
             raise told.faults[0]
         return Decoded(
-            device=DeviceId(chosen.device),
+            device=_device_of(chosen, tree) if chosen.profile.match.identity else DeviceId(chosen.device),
             profile=chosen.profile.profile,
             topic=message.topic,
             boot=None,
@@ -189,21 +188,22 @@ class Decoder:
             received_at=message.received_at,
             duplicate=message.duplicate,
             readings=told.readings,
-            faults=tuple(each.detail for each in told.faults),
+            faults=tuple([each.detail for each in told.faults]) if told.faults else (),
         )
 
-    def _fitting(self, candidates: Sequence[Candidate], payload: bytes) -> tuple[Candidate, Tree]:
+    def _fitting(self, candidates: Sequence[Candidate], message: RawMessage) -> tuple[Candidate, Tree]:
         """The first candidate whose conditions hold, with the tree that it reads; each decoding is done once."""
         trees: dict[str, Tree] = {}
         refused: DecodeError | None = None
-        for candidate in candidates:
+        for group in self._registry.groups(message.topic):
             try:
-                tree = self._tree(candidate, payload, trees)
+                tree = self._tree(candidates[group.first], message.payload, trees)
             except DecodeError as exc:
                 refused = refused or exc
                 continue
-            if candidate.ready.fits(tree):
-                return candidate, tree
+            number = group.pick(tree)
+            if number is not None:
+                return candidates[number], tree
         raise refused or _unknown("no profile for this topic fits the content")
 
     def _tree(self, candidate: Candidate, payload: bytes, trees: dict[str, Tree]) -> Tree:
@@ -211,14 +211,12 @@ class Decoder:
         if ready.shared not in trees:
             trees[ready.shared] = ready.decode(payload)
         tree, profile = trees[ready.shared], ready.profile
-        match profile.merge:
-            case "snapshot":
-                return tree
-            case "delta":
-                return self._pictures.delta(profile.profile, candidate.device, tree)
-            case "per_topic":
-                value = tree["text"] if profile.decode.format == "text" and isinstance(tree, dict) else tree
-                return self._pictures.one(profile.profile, candidate.device, key=candidate.key or "", value=value)
+        if profile.merge == "snapshot":
+            return tree
+        if profile.merge == "delta":
+            return self._pictures.delta(profile.profile, candidate.device, tree)
+        value = tree["text"] if profile.decode.format == "text" and isinstance(tree, dict) else tree
+        return self._pictures.one(profile.profile, candidate.device, key=candidate.key or "", value=value)
 
     def _envelope(self, model: type[_E], message: RawMessage, *, device: DeviceId) -> _E:
         tree = parse_json(message.payload, self._limits.tree)
@@ -271,6 +269,16 @@ class Decoder:
             boot=boot,
             seq=seq,
         )
+
+
+def _device_of(chosen: Candidate, tree: Tree) -> DeviceId:
+    """The device that the topic names together with the payload, by `match.identity`."""
+    places = chosen.profile.match.identity
+    told = [select(tree, pointer_steps(place)) for place in places]
+    words = [quote(str(each), safe=" ") for each in told if type(each) in {str, int} and each != ""]
+    if len(words) != len(places):
+        raise _unknown("the payload does not say which device it is of")
+    return DeviceId(device_id("/".join([chosen.device, *words])))
 
 
 def native_filters(home: str) -> tuple[str, ...]:

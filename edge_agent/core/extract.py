@@ -1,8 +1,11 @@
 """One payload tree and one profile in, readings out: select, guard, parse, transform, unit, range.
 
-Nothing here guesses. What cannot be trusted is `unknown`, which is not zero. What contradicts the profile is a fault: of
-one signal, which is then unknown, where a foreign device tells of many parts; of the whole message, where a native device
-breaks the protocol that it says it speaks. A profile is made ready once (`reader`), so that a message costs a few calls.
+Nothing here guesses. What cannot be trusted is `unknown`, which is not zero. What contradicts the profile is a fault:
+of one signal, which is then unknown, where a foreign device tells of many parts; of the whole message, where a native
+device breaks the protocol that it says it speaks.
+
+A profile is made ready once (`reader`): every place that it names is found in one walk over the tree, every guard is
+tested once however many signals share it, and each signal is a function of what was found.
 """
 
 from __future__ import annotations
@@ -13,15 +16,15 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import assert_never
 
-import jsonpath
-
-from edge_agent.core.conditions import checker
+from edge_agent.core.conditions import tester
 from edge_agent.core.messages import Presence, QuarantineReason, Reading
-from edge_agent.core.payload import MISSING, Found, Tree, selector
+from edge_agent.core.payload import MISSING, Found, Tree
+from edge_agent.core.places import Places
 from edge_agent.core.profile import (
     Calibrate,
     Clamp,
     DivideBy,
+    Guard,
     Invert,
     Lookup,
     Minus,
@@ -33,20 +36,24 @@ from edge_agent.core.profile import (
     Transform,
     UnitRule,
 )
-from edge_agent.core.quantity import converter
+from edge_agent.core.quantity import converter, same_quantity
 from edge_agent.core.times import age_s
 from edge_agent.errors import DecodeError
 
 _DIGITS_MAX = 40
-_SMALL = 12
+_CODE_MAX = 10**12
+_WORD_MAX = 120
+_INFINITE = float("inf")
 
-Find = Callable[[Tree], Found]
-Step = Callable[[float, Tree], float]
+_Values = list[Found]  # what stands at each place of the profile
+_Step = Callable[[float, _Values], float]
+_Cell = Callable[[_Values, list[bool]], Reading]
+_ValueOf = Callable[[Tree, _Values], float | str | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Readings:
-    """What a message told: every signal of its profile, in the profile's order, and what was wrong with some of them."""
+    """What a message told: every signal of its profile, in their order, and what was wrong with some of them."""
 
     readings: tuple[Reading, ...]
     faults: tuple[DecodeError, ...]
@@ -55,8 +62,25 @@ class Readings:
 Reader = Callable[[Tree, datetime], Readings]
 
 
-class _Untold(Exception):
-    """A second number that a step needs is not there."""
+class _UntoldError(Exception):
+    """A second number that a step needs is not there, or a text is a sentinel in digits."""
+
+
+class _Guards:
+    """Guards of a profile, each once."""
+
+    def __init__(self, places: Places) -> None:
+        self._places = places
+        self._numbers: dict[str, int] = {}
+        self.tests: list[tuple[int, Callable[[Found], bool]]] = []
+
+    def number(self, guard: Guard) -> int:
+        """Where in a message's list of outcomes this guard stands."""
+        same = guard.model_dump_json(exclude={"otherwise"}, exclude_unset=True)
+        if same not in self._numbers:
+            self._numbers[same] = len(self.tests)
+            self.tests.append((self._places.number(guard.steps), _held(guard)))
+        return self._numbers[same]
 
 
 def reader(profile: Profile) -> Reader:
@@ -64,159 +88,181 @@ def reader(profile: Profile) -> Reader:
 
     Raises, when called, for a native device only: DecodeError MALFORMED, WRONG_UNIT or OUT_OF_RANGE, naming the signal.
     """
-    signals = [_signal(name, signal, aliases=profile.units) for name, signal in profile.signals.items()]
+    places = Places()
+    guards = _Guards(places)
+    cells = [
+        (name, _cell(name, each, places=places, guards=guards, aliases=profile.units))
+        for name, each in profile.signals.items()
+    ]
     nothing = tuple(Reading(name, Presence.UNKNOWN, None, each.canonical) for name, each in profile.signals.items())
-    is_native = profile.match.native is not None
-    fresh = profile.freshness
+    is_native, fresh, tests = profile.match.native is not None, profile.freshness, guards.tests
+    find = places.finder()
 
     def read(tree: Tree, now: datetime) -> Readings:
         if fresh is not None and age_s(tree, fresh, now=now) > fresh.max_age_s:
             return Readings(nothing, ())
-        readings, faults = [], []
-        for each in signals:
+        values = find(tree)
+        held = [test(values[place]) for place, test in tests]
+        readings: list[Reading] = []
+        faults: list[DecodeError] = []
+        for name, cell in cells:
             try:
-                readings.append(each(tree))
+                readings.append(cell(values, held))
+            except _UntoldError:
+                readings.append(nothing[len(readings)])
             except DecodeError as exc:
+                fault = DecodeError(exc.reason, f"{name}: {exc.detail}")
                 if is_native:
-                    raise
-                faults.append(exc)
+                    raise fault from exc
+                faults.append(fault)
                 readings.append(nothing[len(readings)])
         return Readings(tuple(readings), tuple(faults))
 
     return read
 
 
-def _signal(name: str, signal: Signal, *, aliases: Mapping[str, str]) -> Callable[[Tree], Reading]:
-    find = _finder(signal)
-    guards = [(checker(guard), Reading(name, Presence(guard.otherwise), None, signal.canonical)) for guard in signal.guard]
-    missing = Reading(name, Presence(signal.missing), None, signal.canonical)
-    unknown = Reading(name, Presence.UNKNOWN, None, signal.canonical)
-    sentinels = frozenset((type(each) is bool, each) for each in signal.sentinels)
-    value_of = _value(signal, aliases=aliases)
+def _cell(name: str, signal: Signal, *, places: Places, guards: _Guards, aliases: Mapping[str, str]) -> _Cell:
+    place = places.at(signal.jsonpath or signal.select or "")
+    instead = tuple(places.at(each) for each in signal.instead)
     unit = signal.canonical
+    checks = [(guards.number(each), Reading(name, Presence(each.otherwise), None, unit)) for each in signal.guard]
+    missing = Reading(name, Presence(signal.missing), None, unit)
+    unknown = Reading(name, Presence.UNKNOWN, None, unit)
+    sentinels = frozenset((type(each) is bool, each) for each in signal.sentinels)
+    value_of = _value(signal, places=places, aliases=aliases)
+    value, new = Presence.VALUE, tuple.__new__
+    direct = _direct(signal)
 
-    def read(tree: Tree) -> Reading:
-        raw = find(tree)
+    def read(values: _Values, held: list[bool]) -> Reading:
+        raw = values[place]
+        if raw is MISSING and instead:
+            raw = next((values[each] for each in instead if values[each] is not MISSING), MISSING)
         if raw is MISSING:
             return missing
-        for holds, otherwise in guards:
-            if not holds(tree):
+        for check, otherwise in checks:
+            if not held[check]:
                 return otherwise
-        if raw is None or (sentinels and not isinstance(raw, (dict, list)) and (type(raw) is bool, raw) in sentinels):
+        kind = type(raw)
+        if raw is None or (sentinels and kind in _PLAIN and (kind is bool, raw) in sentinels):
             return unknown
-        try:
-            value = value_of(raw, tree)
-        except _Untold:
-            return unknown
-        except DecodeError as exc:
-            raise DecodeError(exc.reason, f"{name}: {exc.detail}") from exc
-        return unknown if value is None else Reading(name, Presence.VALUE, value, unit)
+        if direct is not None and kind is float and direct[0] <= raw <= direct[1]:  # type: ignore[operator]
+            return new(Reading, (name, value, raw, unit))
+        told = value_of(raw, values)  # type: ignore[arg-type]
+        return unknown if told is None else new(Reading, (name, value, told, unit))  # as its class does, in one call
 
     return read
 
 
-def _finder(signal: Signal) -> Find:
-    if signal.jsonpath is None:
-        return selector(signal.steps)
-    query = jsonpath.compile(signal.jsonpath)
-
-    def find(tree: Tree) -> Found:
-        found = query.findall(tree) if isinstance(tree, (dict, list)) else []
-        return found[0] if len(found) == 1 else MISSING  # of two that fit, neither is known to be the one
-
-    return find
+def _direct(signal: Signal) -> tuple[float, float] | None:
+    """The range of a signal whose numbers go out as they come in."""
+    changed = signal.transform or (
+        signal.unit and (signal.unit.path or signal.unit.source or signal.canonical) != signal.canonical
+    )
+    return None if changed or signal.parse not in {"number", "digits"} else signal.range
 
 
-def _value(signal: Signal, *, aliases: Mapping[str, str]) -> Callable[[Tree, Tree], float | str | None]:
+def _held(guard: Guard) -> Callable[[Found], bool]:
+    test = tester(guard)
+    return (lambda found: found is MISSING or test(found)) if guard.optional else test
+
+
+def _value(signal: Signal, *, places: Places, aliases: Mapping[str, str]) -> _ValueOf:
     lookup = next((step for step in signal.transform if isinstance(step, Lookup)), None)
+    if lookup is None and signal.parse in {"number", "digits"}:
+        return _number(signal, _digits_reader(signal), places=places, aliases=aliases)
     word_of = _word_reader(signal)
-    if lookup is not None and not lookup.to_numbers:
-        table = lookup.lookup
-        return lambda raw, _tree: _looked_up(word_of(raw), table)  # type: ignore[return-value]
-    if lookup is None and signal.parse in {"text", "flag"}:
-        return lambda raw, _tree: word_of(raw)
-    finish = _number(signal, aliases=aliases)
     if lookup is None:
-        first = _digits if signal.parse == "digits" else _plain
-        return lambda raw, tree: finish(first(raw), tree)
+        return lambda raw, _values: _short(word_of(raw))
     table = lookup.lookup
+    if not lookup.to_numbers:
+        return lambda raw, _values: _looked_up(word_of(raw), table)
+    finish = _number(signal, _digits, places=places, aliases=aliases)
 
-    def coded(raw: Tree, tree: Tree) -> float | None:
+    def coded(raw: Tree, values: _Values) -> float | str | None:
         number = _looked_up(word_of(raw), table)
-        return None if number is None else finish(float(number), tree)
+        return None if number is None else finish(float(number), values)
 
     return coded
 
 
-def _number(signal: Signal, *, aliases: Mapping[str, str]) -> Callable[[float, Tree], float]:
-    steps = [_step(step) for step in signal.transform if not isinstance(step, Lookup)]
-    to_canonical = _unit(signal.unit, aliases=aliases)
-    low, high = signal.range or (float("-inf"), float("inf"))
+def _number(
+    signal: Signal, first: Callable[[Tree], float], *, places: Places, aliases: Mapping[str, str]
+) -> Callable[[Tree, _Values], float]:
+    steps = [_step(step, places) for step in signal.transform if not isinstance(step, Lookup)]
+    if signal.unit is not None and (to_canonical := _unit(signal.unit, places=places, aliases=aliases)):
+        steps.append(to_canonical)
+    low, high = signal.range or (-_INFINITE, _INFINITE)
     canonical = signal.canonical
 
-    def finish(value: float, tree: Tree) -> float:
+    def finish(raw: Tree, values: _Values) -> float:
+        number = raw if type(raw) is float else float(raw) if type(raw) is int else first(raw)
         for step in steps:
-            value = step(value, tree)
-        if to_canonical is not None:
-            value = to_canonical(value, tree)
-        if not low <= value <= high:
-            raise DecodeError(QuarantineReason.OUT_OF_RANGE, f"{value:g} {canonical} is outside {low:g} to {high:g}")
-        return value
+            number = step(number, values)
+        if low <= number <= high:
+            return number
+        raise DecodeError(QuarantineReason.OUT_OF_RANGE, f"{number:g} {canonical} is outside {low:g} to {high:g}")
 
     return finish
 
 
-def _step(step: Transform) -> Step:
+def _step(step: Transform, places: Places) -> _Step:  # noqa: PLR0911 - one for each step of the language
     match step:
         case Scale(scale=factor):
-            return lambda value, _: value * factor
+            return lambda number, _: number * factor
         case Offset(offset=constant):
-            return lambda value, _: value + constant
+            return lambda number, _: number + constant
         case Invert(invert=whole):
-            return lambda value, _: whole - value
+            return lambda number, _: whole - number
         case Clamp(clamp=(low, high)):
-            return lambda value, _: min(max(value, low), high)
+            return lambda number, _: min(max(number, low), high)
         case Times():
-            find = selector(step.steps)
-            return lambda value, tree: value * _second(find, tree)
+            place = places.at(step.place)
+            return lambda number, values: number * _second(values[place])
         case Minus():
-            find = selector(step.steps)
-            return lambda value, tree: value - _second(find, tree)
+            place = places.at(step.place)
+            return lambda number, values: number - _second(values[place])
         case DivideBy():
-            find = selector(step.steps)
-            return lambda value, tree: value / _second(find, tree, refused=0.0)
+            place = places.at(step.place)
+            return lambda number, values: number / _second(values[place], refused=0.0)
         case Lookup() | Calibrate():
-            return lambda value, _: value  # a lookup comes first; a calibration is the binding's, after this file
+            return lambda number, _: number  # a lookup comes first; a calibration is the binding's, after this file
         case _:
             assert_never(step)
 
 
-def _second(find: Find, tree: Tree, *, refused: float | None = None) -> float:
-    number = as_number(find(tree))
+def _second(found: Found, *, refused: float | None = None) -> float:
+    number = as_number(found)
     if number is None or number == refused:
-        raise _Untold
+        raise _UntoldError
     return number
 
 
-def _unit(rule: UnitRule | None, *, aliases: Mapping[str, str]) -> Callable[[float, Tree], float] | None:
+def _unit(rule: UnitRule, *, places: Places, aliases: Mapping[str, str]) -> _Step | None:
     """From the unit that a number comes in to the canonical one; None where they are the same."""
-    if rule is None or (rule.path is None and rule.source in {None, rule.canonical}):
-        return None
+    canonical, source = rule.canonical, rule.source or rule.canonical
     if rule.path is None:
-        fixed = converter(rule.source or rule.canonical, target=rule.canonical)
-        return lambda value, _: fixed(value)
-    find, canonical, path = selector(rule.steps), rule.canonical, rule.path
+        fixed = converter(source, target=canonical)
+        return None if source == canonical else lambda number, _: fixed(number)
+    place, path = places.number(rule.steps), rule.path
+    known = {word: unit for word, unit in aliases.items() if same_quantity(unit, canonical)} | {canonical: canonical}
+    factors = {word: converter(aliases.get(word, unit), target=canonical) for word, unit in known.items()}
 
-    def convert(value: float, tree: Tree) -> float:
-        said = find(tree)
-        word = str(said) if type(said) in {str, int} else None
+    def convert(number: float, values: _Values) -> float:
+        said = values[place]
+        word = said if type(said) is str else str(said) if type(said) is int else None
         if word is None:
             raise DecodeError(QuarantineReason.WRONG_UNIT, f"no unit at {path}")
-        if word != canonical and word not in aliases:
-            raise DecodeError(QuarantineReason.WRONG_UNIT, f"{word[:40]!r} is not a unit that this profile knows")
-        return converter(aliases.get(word, word), target=canonical)(value)
+        factor = factors.get(word)
+        if factor is None:
+            raise _wrong_unit(word, aliases, canonical)
+        return factor(number)
 
     return convert
+
+
+def _wrong_unit(word: str, aliases: Mapping[str, str], canonical: str) -> DecodeError:
+    known = f"cannot be read as {canonical!r}" if word in aliases else "is not a unit that this profile knows"
+    return DecodeError(QuarantineReason.WRONG_UNIT, f"{word[:40]!r} {known}")
 
 
 def as_number(found: Found) -> float | None:
@@ -224,18 +270,31 @@ def as_number(found: Found) -> float | None:
     return float(found) if type(found) in {int, float} else None  # type: ignore[arg-type]
 
 
-def _plain(raw: Tree) -> float:
-    if type(raw) is float or type(raw) is int:
-        return float(raw)
+def _refused(raw: Tree) -> float:
     raise DecodeError(QuarantineReason.MALFORMED, f"a number is needed, this is {kind_of(raw)}")
+
+
+def _digits_reader(signal: Signal) -> Callable[[Tree], float]:
+    """What reads a number that is not one yet. A sentinel that is a number is one in digits too."""
+    if signal.parse == "number":
+        return _refused
+    sentinels = frozenset(each for each in signal.sentinels if type(each) in {int, float})
+
+    def read(raw: Tree) -> float:
+        number = _digits(raw)
+        if number in sentinels:
+            raise _UntoldError
+        return number
+
+    return read if sentinels else _digits
 
 
 def _digits(raw: Tree) -> float:
     """A decimal number in a text: no exponent, no blanks inside, no words for infinity."""
     text = raw.strip() if isinstance(raw, str) else ""
     sign, number = (text[0], text[1:]) if text[:1] in {"-", "+"} else ("", text)
-    whole, _, part = number.partition(".")
-    if len(text) > _DIGITS_MAX or not text.isascii() or not whole.isdigit() or (part and not part.isdigit()):
+    whole, point, part = number.partition(".")
+    if len(text) > _DIGITS_MAX or not text.isascii() or not whole.isdigit() or (point and not part.isdigit()):
         raise DecodeError(QuarantineReason.MALFORMED, f"a text of digits is needed, this is {kind_of(raw)}")
     return -float(number) if sign == "-" else float(number)
 
@@ -249,12 +308,13 @@ def _word_reader(signal: Signal) -> Callable[[Tree], str]:
 
 
 def _flag(raw: Tree, words: Mapping[str, str]) -> str:
+    word = str(raw).lower() if isinstance(raw, bool) else str(raw) if type(raw) in {str, int} else ""
+    if word in words and type(raw) in _PLAIN:
+        return words[word]
     if isinstance(raw, bool) and not words:
-        return "true" if raw else "false"
-    if isinstance(raw, str) and raw in words:
-        return words[raw]
-    if isinstance(raw, str) and words:
-        raise DecodeError(QuarantineReason.OUT_OF_RANGE, f"{raw[:40]!r} is not a word that this profile knows")
+        return word
+    if type(raw) in {str, int} and words:
+        raise DecodeError(QuarantineReason.OUT_OF_RANGE, f"{word[:40]!r} is not a word that this profile knows")
     raise DecodeError(QuarantineReason.MALFORMED, f"a flag is needed, this is {kind_of(raw)}")
 
 
@@ -262,9 +322,16 @@ def _word(raw: Tree) -> str:
     """A text, or a whole number as its digits: devices send codes as either."""
     if isinstance(raw, str):
         return raw
-    if type(raw) is int and abs(raw) < 10**_SMALL:
+    if type(raw) is int and abs(raw) < _CODE_MAX:
         return str(raw)
     raise DecodeError(QuarantineReason.MALFORMED, f"a text is needed, this is {kind_of(raw)}")
+
+
+def _short(word: str) -> str:
+    """A text that is passed on as it stands, for a page and a line of a table."""
+    if len(word) > _WORD_MAX or not word.isprintable():
+        raise DecodeError(QuarantineReason.MALFORMED, f"a text of at most {_WORD_MAX} printable characters is needed")
+    return word
 
 
 def _looked_up(word: str, table: Mapping[str, float | str | None]) -> float | str | None:
@@ -273,6 +340,7 @@ def _looked_up(word: str, table: Mapping[str, float | str | None]) -> float | st
     return table[word]
 
 
+_PLAIN = frozenset({bool, int, str, float})
 _KINDS = MappingProxyType({bool: "a flag", int: "a number", float: "a number", str: "a text", list: "a list"})
 
 

@@ -1,7 +1,7 @@
 """What devices told that send changes only: the latest whole picture of each, within limits.
 
-Nothing here lasts: after a start a device that sends changes is unknown until it has told everything once, which is what
-such devices do when they are asked for a full status. Unknown is not zero.
+Nothing here lasts: after a start a device that sends changes is unknown until it has told everything once, which is
+what such devices do when they are asked for a full status. Unknown is not zero.
 """
 
 from __future__ import annotations
@@ -9,9 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from edge_agent.core.messages import QuarantineReason
-from edge_agent.core.payload import Tree
-from edge_agent.errors import DecodeError
+from edge_agent.core.payload import Tree, TreeLimits, too_large
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,35 +20,50 @@ class MergeLimits:
     values_max: int = 4_000
 
 
+@dataclass(slots=True)
+class _Picture:
+    """A device's tree. It has at most `values`: what came is added up, and counted where that would be too much."""
+
+    tree: Tree
+    values: int
+
+
 class Pictures:
-    """One tree for each (profile, device)."""
+    """One tree for each (profile, device). A tree that was given out is never changed."""
 
     def __init__(self, limits: MergeLimits | None = None) -> None:
         self._limits = limits or MergeLimits()
-        self._trees: OrderedDict[tuple[str, str], Tree] = OrderedDict()
+        self._pictures: OrderedDict[tuple[str, str], _Picture] = OrderedDict()
 
     def delta(self, profile: str, device: str, change: Tree) -> Tree:
         """Objects are merged at every depth; everything else replaces what was there.
 
-        Raises: DecodeError TOO_LARGE.
+        Raises: DecodeError TOO_LARGE, and the picture stays as it was.
         """
-        return self._keep((profile, device), _merged(self._trees.get((profile, device)), change))
+        before = self._pictures.get((profile, device))
+        tree = change if before is None else _merged(before.tree, change)
+        return self._keep((profile, device), tree, more=change)
 
     def one(self, profile: str, device: str, *, key: str, value: Tree) -> Tree:
         """One value by its name.
 
-        Raises: DecodeError TOO_LARGE.
+        Raises: DecodeError TOO_LARGE, and the picture stays as it was.
         """
-        before = self._trees.get((profile, device))
-        return self._keep((profile, device), {**(before if isinstance(before, dict) else {}), key: value})
+        before = self._pictures.get((profile, device))
+        known = before.tree if before is not None and isinstance(before.tree, dict) else {}
+        return self._keep((profile, device), {**known, key: value}, more=value)
 
-    def _keep(self, name: tuple[str, str], tree: Tree) -> Tree:
-        if isinstance(tree, dict) and _count(tree) > self._limits.values_max:
-            raise DecodeError(QuarantineReason.TOO_LARGE, f"more than {self._limits.values_max} values of one device")
-        self._trees[name] = tree
-        self._trees.move_to_end(name)
-        if len(self._trees) > self._limits.devices_max:
-            self._trees.popitem(last=False)
+    def _keep(self, name: tuple[str, str], tree: Tree, *, more: Tree) -> Tree:
+        before = self._pictures.get(name)
+        values = (0 if before is None else before.values) + 1 + _count(more)
+        if values > self._limits.values_max:
+            values = _count(tree)
+        if values > self._limits.values_max:
+            raise too_large(TreeLimits(nodes_max=self._limits.values_max))
+        self._pictures[name] = _Picture(tree, values)
+        self._pictures.move_to_end(name)
+        if len(self._pictures) > self._limits.devices_max:
+            self._pictures.popitem(last=False)
         return tree
 
 
@@ -65,6 +78,7 @@ def _merged(before: Tree, change: Tree) -> Tree:
 
 
 def _count(tree: Tree) -> int:
+    """Values with their containers."""
     waiting, count = [tree], 0
     while waiting:
         node = waiting.pop()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
-from typing import NewType
+from typing import NamedTuple, NewType
 
 from edge_agent.core.catalogue import Product
 
@@ -77,8 +77,7 @@ class QuarantineReason(StrEnum):
     SEQUENCE_CONFLICT = "sequence_conflict"  # same device, boot and seq, another body; the first one stands
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """One signal of one message, in the profile's canonical unit.
 
     `value` is None unless `presence` is VALUE. `unit` is a UCUM string, "" for flags and states.
@@ -94,8 +93,8 @@ class Reading:
 class Decoded:
     """A message that was understood. (`device`, `boot`, `seq`) is its identity; both None without a sequence.
 
-    `digest` is the SHA-256 of the payload in hex. `event_at` is the device's own time where it gave one. `faults` says what
-    contradicted the profile in signals that are therefore unknown.
+    `digest` is the SHA-256 of the payload in hex. `event_at` is the device's own time where it gave one. `faults` says
+    what contradicted the profile in signals that are therefore unknown.
     """
 
     device: DeviceId

@@ -2,8 +2,10 @@
 
 What Python's own reader lets through is refused here: NaN and Infinity, numbers that overflow, the same key twice,
 text that is no Unicode, and trees that are too deep or too large to be a status message. The parser is orjson, which is
-strict about all of it but two: it takes the last of two equal keys, and knows no limit of ours. Both are checked on the
-bytes between the strings, so that no tree is walked.
+strict about all of it but two: it takes the last of two equal keys, and knows no limit of ours.
+
+Both are checked on bytes, so that no tree is walked. A payload that comes out of the writer as it went in holds no
+key twice, since the tree that was written has none; of any other, the bytes between the strings are counted.
 
 Source: RFC 8259 (JSON), RFC 7493 (I-JSON), RFC 6901 (JSON Pointer).
 """
@@ -64,21 +66,6 @@ def parse_json(payload: bytes, limits: TreeLimits) -> Tree:
     return tree
 
 
-def check_tree(tree: Tree, limits: TreeLimits) -> None:
-    """The same limits for a tree that did not come from JSON; level by level, so that depth costs no recursion.
-
-    Raises: DecodeError MALFORMED or TOO_LARGE.
-    """
-    level, nodes = [tree], 0
-    for depth in range(limits.depth_max + 1):
-        nodes += len(level)
-        if nodes > limits.nodes_max:
-            raise _too_large(limits)
-        if depth == limits.depth_max and any(isinstance(node, (dict, list)) for node in level):
-            raise _too_deep(limits)
-        level = _below(level)
-
-
 def pointer_steps(pointer: str) -> tuple[str, ...]:
     """The reference tokens of a JSON Pointer, unescaped. `pointer` is valid: empty, or starting with a slash."""
     return tuple(step.replace("~1", "/").replace("~0", "~") for step in pointer.split("/")[1:])
@@ -124,16 +111,41 @@ def malformed(detail: str) -> DecodeError:
     return DecodeError(QuarantineReason.MALFORMED, detail)
 
 
+def too_large(limits: TreeLimits) -> DecodeError:
+    """A tree of more values than is allowed."""
+    return DecodeError(QuarantineReason.TOO_LARGE, f"more than {limits.nodes_max} values")
+
+
+def too_deep(limits: TreeLimits) -> DecodeError:
+    """A tree of more levels than is allowed."""
+    return malformed(f"nested deeper than {limits.depth_max} levels")
+
+
 def _check_structure(payload: bytes, tree: Tree, limits: TreeLimits) -> None:
-    between = _between_strings(payload)
-    members = between.count(b":")
+    """Limits first, where the payload is not too short or too flat for them; then keys."""
+    if len(payload) > 2 * limits.nodes_max or payload.count(b"{") + payload.count(b"[") > limits.depth_max:
+        _check_limits(_between_strings(payload), limits)
+    written = orjson.dumps(tree)
+    if written != payload and _squeezed(written) != _squeezed(payload):
+        _check_keys(payload, written)
+
+
+def _squeezed(text: bytes) -> bytes:
+    """JSON without a writer's blanks. Inside a text they go too, which takes no member away and adds none."""
+    return text.replace(b": ", b":").replace(b", ", b",")
+
+
+def _check_limits(between: bytes, limits: TreeLimits) -> None:
     brackets = between.translate(_SQUARE, _NOT_SQUARE)
     # Each value follows a comma or an opening bracket: exact but for empty containers, which count one too many.
     if 1 + between.count(b",") + len(brackets) // 2 > limits.nodes_max:
-        raise _too_large(limits)
+        raise too_large(limits)
     if len(brackets) // 2 > limits.depth_max:
         _check_depth(brackets, limits)
-    if members and _between_strings(orjson.dumps(tree)).count(b":") != members:
+
+
+def _check_keys(payload: bytes, written: bytes) -> None:
+    if _between_strings(payload).count(b":") != _between_strings(written).count(b":"):
         raise malformed("a key stands twice in one object")
 
 
@@ -151,23 +163,4 @@ def _check_depth(brackets: bytes, limits: TreeLimits) -> None:
         left = left.replace(b"[]", b"")
         if not left:
             return
-    raise _too_deep(limits)
-
-
-def _too_large(limits: TreeLimits) -> DecodeError:
-    return DecodeError(QuarantineReason.TOO_LARGE, f"more than {limits.nodes_max} values")
-
-
-def _too_deep(limits: TreeLimits) -> DecodeError:
-    return malformed(f"nested deeper than {limits.depth_max} levels")
-
-
-def _below(level: list[Tree]) -> list[Tree]:
-    """The values one level down."""
-    below: list[Tree] = []
-    for node in level:
-        if isinstance(node, dict):
-            below.extend(node.values())
-        elif isinstance(node, list):
-            below.extend(node)
-    return below
+    raise too_deep(limits)

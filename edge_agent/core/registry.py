@@ -6,16 +6,17 @@ decides. Each profile is made ready once, when it is first needed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from edge_agent.core.conditions import Check, checker, contradict
+from edge_agent.core.conditions import Check, checker, contradict, tester
 from edge_agent.core.extract import Reader, reader
-from edge_agent.core.formats.decoding import Decode, decoder, outer_key
+from edge_agent.core.formats.decoding import Decode, check_installed, decoder, outer_key
 from edge_agent.core.payload import Tree, TreeLimits
+from edge_agent.core.places import Places
 from edge_agent.core.profile import Profile
-from edge_agent.core.topics import Pattern, TopicIndex
+from edge_agent.core.topics import OPEN, Pattern, TopicIndex
 from edge_agent.errors import ProfileError
 
 _TOPICS_KEPT = 10_000
@@ -27,8 +28,12 @@ class Ready:
     def __init__(self, profile: Profile, limits: TreeLimits) -> None:
         self.profile = profile
         self.conditions = len(profile.match.require)
-        self.shared = outer_key(profile.decode)  # what two profiles have in common when one tree will do for both
         self._limits = limits
+
+    @cached_property
+    def shared(self) -> str:
+        """What two profiles have in common when one tree will do for both."""
+        return outer_key(self.profile.decode)
 
     @cached_property
     def decode(self) -> Decode:
@@ -46,7 +51,10 @@ class Ready:
 
     def fits(self, tree: Tree) -> bool:
         """Whether the tree meets every condition."""
-        return all(check(tree) for check in self._checks)
+        for check in self._checks:  # noqa: SIM110 - a generator costs as much as two conditions
+            if not check(tree):
+                return False
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +71,14 @@ class Candidate:
         return self.ready.profile
 
 
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Neighbouring candidates that read the same tree. `pick` gives the number of the first that fits it."""
+
+    first: int
+    pick: Callable[[Tree], int | None]
+
+
 class Registry:
     """Profiles by id and by topic.
 
@@ -74,7 +90,10 @@ class Registry:
         self._by_id: dict[str, Ready] = {}
         self._index: TopicIndex[Ready] = TopicIndex()
         self._patterns: dict[str, tuple[Pattern, ...]] = {}
+        self._near: dict[tuple[str, int], dict[str, None]] = {}  # profiles that may tie, in the order of loading
         self._seen: dict[str, list[Candidate]] = {}
+        self._seen_groups: dict[str, tuple[Group, ...]] = {}
+        self._groups: dict[tuple[str, ...], tuple[Group, ...]] = {}
         for profile in profiles:
             self.add(profile)
 
@@ -82,6 +101,7 @@ class Registry:
         """Take one more profile, or raise and stay as it was."""
         if profile.profile in self._by_id:
             raise ProfileError(f"profile: {profile.profile!r} is loaded already")
+        check_installed(profile.decode)
         patterns = tuple(Pattern.of(each, device=profile.match.device) for each in profile.match.patterns)
         self._refuse_tie(profile, patterns)
         ready = Ready(profile, self._limits)
@@ -89,7 +109,9 @@ class Registry:
         self._patterns[profile.profile] = patterns
         for pattern in patterns:
             self._index.add(pattern, ready)
-        self._seen.clear()
+            self._groups.clear()
+            self._near.setdefault(_nearness(pattern, ready.conditions), {})[profile.profile] = None
+        self.forget_topics()
 
     def by_id(self, profile: str) -> Profile | None:
         """The profile of that id."""
@@ -112,19 +134,35 @@ class Registry:
             found = [Candidate(ready, told.device, told.key) for told, ready in self._index.find(topic)]
             known = sorted(found, key=lambda each: -each.ready.conditions)
             if len(self._seen) >= _TOPICS_KEPT:
-                self._seen.clear()
+                self.forget_topics()
             self._seen[topic] = known
         return known
+
+    def groups(self, topic: str) -> tuple[Group, ...]:
+        """The candidates of a topic, in their order, with those together whose conditions can be tested in one walk."""
+        known = self._seen_groups.get(topic)
+        if known is None:
+            known = self._seen_groups[topic] = self._groups_of([each.ready for each in self.candidates(topic)])
+        return known
+
+    def forget_topics(self) -> None:
+        """Look up again what was looked up before."""
+        self._seen.clear()
+        self._seen_groups.clear()
 
     def topic_filters(self) -> tuple[str, ...]:
         """MQTT subscriptions that bring in every foreign device, each once."""
         return tuple(sorted({pattern.filter for patterns in self._patterns.values() for pattern in patterns}))
 
+    def _groups_of(self, readies: Sequence[Ready]) -> tuple[Group, ...]:
+        names = tuple(each.profile.profile for each in readies)
+        if names not in self._groups:
+            self._groups[names] = tuple(_grouped(readies))
+        return self._groups[names]
+
     def _refuse_tie(self, profile: Profile, patterns: tuple[Pattern, ...]) -> None:
-        for name, others in self._patterns.items():
-            other = self._by_id[name].profile
-            if len(profile.match.require) != len(other.match.require):
-                continue
+        for name in self._neighbours(patterns, len(profile.match.require)):
+            other, others = self._by_id[name].profile, self._patterns[name]
             if not any(one.meets(two) for one in patterns for two in others):
                 continue
             if any(contradict(a, b) for a in profile.match.require for b in other.match.require):
@@ -133,3 +171,50 @@ class Registry:
                 f"match: {profile.profile!r} and {name!r} fit the same message equally well; "
                 "add a require that tells them apart"
             )
+
+    def _neighbours(self, patterns: tuple[Pattern, ...], conditions: int) -> list[str]:
+        """Profiles with as many conditions whose first level may be the same: no other can tie."""
+        starts = {_nearness(pattern, conditions)[0] for pattern in patterns}
+        if OPEN in starts:
+            near = [self._near[key] for key in self._near if key[1] == conditions]
+        else:
+            near = [self._near.get((start, conditions), {}) for start in sorted(starts | {OPEN})]
+        return list(dict.fromkeys(name for names in near for name in names))
+
+
+def _grouped(readies: Sequence[Ready]) -> Iterator[Group]:
+    """What sends changes only has a tree of its own, and is a group of one."""
+    keys = [
+        (ready.shared, None if ready.profile.merge == "snapshot" else number) for number, ready in enumerate(readies)
+    ]
+    first = 0
+    for number in range(1, len(readies) + 1):
+        if number == len(readies) or keys[number] != keys[first]:
+            yield Group(first, _picker(readies[first:number], first))
+            first = number
+
+
+def _picker(readies: Sequence[Ready], first: int) -> Callable[[Tree], int | None]:
+    places = Places()
+    plan = tuple(
+        (number, tuple((places.number(each.steps), tester(each)) for each in ready.profile.match.require))
+        for number, ready in enumerate(readies, first)
+    )
+    find = places.finder()
+
+    def pick(tree: Tree) -> int | None:
+        values = find(tree)
+        for number, tests in plan:
+            for place, test in tests:
+                if not test(values[place]):
+                    break
+            else:
+                return number
+        return None
+
+    return pick
+
+
+def _nearness(pattern: Pattern, conditions: int) -> tuple[str, int]:
+    """The first level, and how many conditions."""
+    return pattern.shape[0], conditions

@@ -77,9 +77,11 @@ SUBJECTS = frozenset(
         *("food", "food_bowl", "litter", "waste_drawer", "desiccant", "pet"),
         *("toner_black", "toner_cyan", "toner_magenta", "toner_yellow", "drum", "pages", "filament", "filament_ext"),
         *("ink_black", "ink_cyan", "ink_magenta", "ink_yellow"),
+        *("drum_black", "drum_cyan", "drum_magenta", "drum_yellow", "belt", "fuser", "deodorant"),
         *("fuel", "cng", "adblue", "engine_oil", "washer_fluid", "service", "traction_battery", "aux_battery"),
         *("tyre", "tyre_fl", "tyre_fr", "tyre_rl", "tyre_rr"),
-        *("oil", "lpg", "liquid", "tissue", "cycle"),
+        *("oil", "lpg", "liquid", "tissue", "cycle", "battery"),
+        *("brake_fluid", "coolant", "key_battery", "headlamp", "wiper", "brake_pads"),
     }
 )
 

@@ -10,24 +10,29 @@ from edge_agent.core.profile import Freshness
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FOREVER_S = float("inf")
 _SECONDS_MAX = 4e9
+_AHEAD_MAX_S = 86_400.0
 
 
 def age_s(tree: Tree, rule: Freshness, *, now: datetime) -> float:
-    """Seconds since the payload's own time; 0 where it tells none, and without end where that cannot be read."""
+    """Seconds since the payload's own time; 0 where it tells none.
+
+    Without end where that cannot be read, or lies so far ahead that the device's clock must be wrong.
+    """
     found = select(tree, rule.steps)
     if found is None or not isinstance(found, (str, int, float)) or isinstance(found, bool):
         return _FOREVER_S if isinstance(found, (bool, list, dict)) else 0.0
     at = _instant(found, form=rule.form)
-    return _FOREVER_S if at is None else max(0.0, (now - at).total_seconds())
+    age_s = _FOREVER_S if at is None else (now - at).total_seconds()
+    return _FOREVER_S if age_s < -_AHEAD_MAX_S else max(0.0, age_s)
 
 
 def _instant(found: str | float, *, form: str) -> datetime | None:
     if form == "rfc3339":
         try:
             at = datetime.fromisoformat(found) if isinstance(found, str) else None
-        except ValueError:
+            return at.astimezone(UTC) if at is not None and at.tzinfo is not None else None
+        except (ValueError, OverflowError):  # no time, or one at the edge of the calendar
             return None
-        return at.astimezone(UTC) if at is not None and at.tzinfo is not None else None
     if isinstance(found, str):
         return None
     seconds = found / 1_000 if form == "epoch_ms" else found

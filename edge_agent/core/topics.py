@@ -12,8 +12,10 @@ from typing import Generic, TypeVar
 
 DEVICE_ID = re.compile(r"^[a-z0-9_-]{1,64}$")
 
-_ANY, _DEVICE, _KEY, _REST = "+", "{device}", "{key}", "{key+}"
+OPEN = _ANY = "+"
+_DEVICE, _KEY, _REST = "{device}", "{key}", "{key+}"
 _NOT_PLAIN = re.compile(r"[^a-z0-9_-]+")
+_MARKED = re.compile(r"--[0-9a-f]{12}$")
 _SLUG_MAX = 40
 
 T = TypeVar("T")
@@ -21,10 +23,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """What a topic told: the device by our name, and the name of the value where the pattern has `{key}`."""
+    """What a topic told: the device by our name, and the name of the value where the pattern has `{key}`.
+
+    `named` are the levels that name the device, as they stand in the topic; empty where none does.
+    """
 
     device: str
     key: str | None
+    named: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,34 +55,39 @@ class Pattern:
         """Levels with every open one alike: two patterns of one shape are for the same topics."""
         return tuple("#" if each == _REST else _ANY if _is_open(each) else each for each in self.levels)
 
-    def read(self, levels: list[str]) -> Topic:
-        """What this topic tells, which the pattern fits."""
-        named = [level for pattern, level in zip(self.levels, levels, strict=False) if pattern == _DEVICE]
+    def read(self, levels: list[str]) -> Topic | None:
+        """What this topic tells, which the pattern fits; None where the level that should name the device is empty."""
+        named = tuple(level for pattern, level in zip(self.levels, levels, strict=False) if pattern == _DEVICE)
+        if not all(named):
+            return None
         last = self.levels[-1]
-        rest = levels[len(self.levels) - 1 :] if last == _REST else levels[-1:] if last == _KEY else []
-        return Topic(device_id("/".join(named)) if named else self.device or "", "/".join(rest) if rest else None)
+        rest = levels[len(self.levels) - 1 :] if last == _REST else levels[-1:] if last == _KEY else None
+        device = device_id("/".join(named)) if named else self.device or ""
+        return Topic(device, None if rest is None else "/".join(rest), named)
 
     def meets(self, other: Pattern) -> bool:
-        """Whether some topic fits both."""
-        one, two = self.shape, other.shape
-        if "#" not in one + two and len(one) != len(two):
+        """Whether some topic fits both. `{key+}` is one level or more; no open level is a first one with `$`."""
+        one, two = self.levels, other.levels
+        if _is_open(one[0]) != _is_open(two[0]) and (one[0].startswith("$") or two[0].startswith("$")):
             return False
         for first, second in zip(one, two, strict=False):
-            if "#" in {first, second}:
+            if _REST in {first, second}:
                 return True
-            if first != second and _ANY not in {first, second}:
+            if first != second and not _open_meets(first, second) and not _open_meets(second, first):
                 return False
-        longer = max(one, two, key=len)
-        return len(one) == len(two) or "#" in longer[: min(len(one), len(two)) + 1][-1:]
+        return len(one) == len(two)
 
 
 def device_id(name: str) -> str:
-    """Our id of a device whose bridge calls it `name`: the same where it fits, and else readable and never another's."""
-    if DEVICE_ID.fullmatch(name):
+    """Our id of a device whose bridge calls it `name`: the same where it fits, and else readable and never another's.
+
+    A name that is made to look like such an id gets a mark of its own.
+    """
+    if DEVICE_ID.fullmatch(name) and not _MARKED.search(name):
         return name
     mark = hashlib.sha256(name.encode()).hexdigest()[:12]
     readable = _NOT_PLAIN.sub("-", name.lower()).strip("-")[:_SLUG_MAX]
-    return f"{readable}-{mark}" if readable else f"device-{mark}"
+    return f"{readable or 'device'}--{mark}"
 
 
 @dataclass(slots=True)
@@ -115,8 +126,14 @@ class TopicIndex(Generic[T]):
                 if step in node.below and not (place == 0 and step == _ANY and level.startswith("$"))
             ]
         found += [each for node in nodes for each in node.here]
-        return [(pattern.read(levels), value) for pattern, value in found]
+        told = [(pattern.read(levels), value) for pattern, value in found]
+        return [(topic, value) for topic, value in told if topic is not None]
 
 
 def _is_open(level: str) -> bool:
     return level in {_ANY, _DEVICE, _KEY}
+
+
+def _open_meets(level: str, other: str) -> bool:
+    """Whether an open level takes the other one. A level that names a device is never empty."""
+    return _is_open(level) and not (level == _DEVICE and other == "")

@@ -1,23 +1,27 @@
 """A payload to one tree, as its profile says: the outer format first, then what is encoded once more inside.
 
-An inner text that cannot be decoded is left out of the tree: what it would have told is then missing, and the rest of the
-message stands. The outer one is refused as a whole.
+An inner text that cannot be decoded is left out of the tree: what it would have told is then missing, and the rest of
+the message stands. The outer one is refused as a whole.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+import functools
+import importlib.util
 from collections.abc import Callable, Sequence
+from types import MappingProxyType
 
-from edge_agent.core.formats.layout import read_key, read_layout
+from edge_agent.core.formats.layout import key_reader, row_reader
 from edge_agent.core.payload import Missing, Tree, TreeLimits, malformed, parse_json, selector
-from edge_agent.core.profile.decoding import Decoding, Encoding, Inner, Layout
-from edge_agent.errors import DecodeError
+from edge_agent.core.profile.decoding import Decoding, Encoding, Inner
+from edge_agent.errors import DecodeError, ProfileError
 
 Decode = Callable[[bytes], Tree]
 
 _TEXT_BYTES_MAX = 32_768
+_NEEDS = MappingProxyType({"cbor": "cbor2", "msgpack": "msgpack", "sparkplug_b": "google.protobuf"})
 _EACH_MAX = 256
 
 
@@ -37,6 +41,27 @@ def decoder(decoding: Decoding, limits: TreeLimits) -> Decode:
     return decode
 
 
+def check_installed(decoding: Decoding) -> None:
+    """Nothing, where what reads this format is there.
+
+    Raises: ProfileError with what to install.
+    """
+    needed = _NEEDS.get(decoding.format)
+    if needed is not None and not _is_installed(needed):
+        raise ProfileError(
+            f"decode.format = {decoding.format!r}: {needed.partition('.')[0]} is not installed; "
+            "pip install 'restock[formats]' brings it"
+        )
+
+
+@functools.lru_cache(maxsize=8)
+def _is_installed(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:  # the package around it is not there
+        return False
+
+
 def outer_key(decoding: Decoding) -> str:
     """What two profiles must have in common for a message to be decoded once for both."""
     return decoding.model_dump_json()
@@ -49,8 +74,7 @@ def _outer(decoding: Decoding, limits: TreeLimits) -> Decode:
         case "text":
             return text_tree
         case "bytes":
-            layout, encoding = decoding.layout, decoding.encoding
-            return lambda payload: _row(payload, encoding, layout)
+            return _row_decoder(decoding)
         case "cbor":
             from edge_agent.core.formats.cbor import parse_cbor  # noqa: PLC0415 - an extra of the hub
 
@@ -62,7 +86,7 @@ def _outer(decoding: Decoding, limits: TreeLimits) -> Decode:
         case "sparkplug_b":
             from edge_agent.core.formats.sparkplug import parse_sparkplug  # noqa: PLC0415 - an extra of the hub
 
-            return lambda payload: parse_sparkplug(payload, limits)
+            return parse_sparkplug
 
 
 def text_tree(payload: bytes) -> Tree:
@@ -82,14 +106,14 @@ def text_tree(payload: bytes) -> Tree:
 
 
 def _inner(rule: Inner, limits: TreeLimits) -> Callable[[Tree], Tree]:
-    find = selector(rule.steps)
+    find, decode = selector(rule.steps), _each(rule) if rule.each else _one(rule, limits)
 
     def replace(tree: Tree) -> Tree:
         found = find(tree)
         if isinstance(found, Missing):
             return tree
         try:
-            decoded: Tree | Missing = _each(found, rule) if rule.each else _one(found, rule, limits)
+            decoded: Tree | Missing = decode(found)
         except DecodeError:
             decoded = Missing()
         return _with(tree, rule.steps, decoded)
@@ -97,33 +121,69 @@ def _inner(rule: Inner, limits: TreeLimits) -> Callable[[Tree], Tree]:
     return replace
 
 
-def _one(found: Tree, rule: Inner, limits: TreeLimits) -> Tree:
-    if not isinstance(found, str):
-        raise malformed("what is encoded inside must be a text")
-    if rule.format == "json":
-        return parse_json(found.encode(), limits)
-    return text_tree(found.encode()) if rule.format == "text" else _row(found.encode(), rule.encoding, rule.layout)
+def _one(rule: Inner, limits: TreeLimits) -> Callable[[Tree], Tree]:
+    decode = _text_decoder(rule, limits)
+
+    def one(found: Tree) -> Tree:
+        if not isinstance(found, str):
+            raise malformed("what is encoded inside must be a text")
+        return decode(found)
+
+    return one
 
 
-def _each(found: Tree, rule: Inner) -> Tree:
-    if not isinstance(found, list) or len(found) > _EACH_MAX or rule.key is None:
+def _text_decoder(rule: Inner, limits: TreeLimits) -> Callable[[str], Tree]:
+    match rule.format:
+        case "json":
+            return lambda text: parse_json(text.encode(), limits)
+        case "list":
+            return _parts
+        case "text":
+            return lambda text: text_tree(text.encode())
+        case _:
+            row = _row_decoder(rule)
+            return lambda text: row(text.encode())
+
+
+def _parts(found: str) -> Tree:
+    parts = found.split(",", _EACH_MAX)
+    if len(parts) > _EACH_MAX:
         raise malformed(f"a list of at most {_EACH_MAX} texts is needed")
-    tree: dict[str, Tree] = {}
-    for element in found:
-        if not isinstance(element, str):
-            continue
-        row = _unpacked(element.encode(), rule.encoding)
-        name = read_key(row, rule.key)
-        if name is not None and rule.layout is not None:
-            tree.setdefault(name, read_layout(row, rule.layout))
-    return tree
+    return [part.strip() for part in parts]
 
 
-def _row(payload: bytes, encoding: Encoding | None, layout: Layout | None) -> Tree:
-    row = _unpacked(payload, encoding)
-    if not row or layout is None:
-        raise malformed("the payload is empty")
-    return read_layout(row, layout)
+def _each(rule: Inner) -> Callable[[Tree], Tree]:
+    if rule.key is None or rule.layout is None:
+        raise ValueError("each goes with key and layout")
+    name_of, read, encoding = key_reader(rule.key), row_reader(rule.layout), rule.encoding
+
+    def each(found: Tree) -> Tree:
+        if not isinstance(found, list) or len(found) > _EACH_MAX:
+            raise malformed(f"a list of at most {_EACH_MAX} texts is needed")
+        tree: dict[str, Tree] = {}
+        for element in found:
+            if isinstance(element, str):
+                row = _unpacked(element.encode(), encoding)
+                name = name_of(row)
+                if name is not None and name not in tree:
+                    tree[name] = read(row)
+        return tree
+
+    return each
+
+
+def _row_decoder(coded: Inner | Decoding) -> Decode:
+    if coded.layout is None:
+        raise ValueError("bytes go with a layout")
+    read, encoding = row_reader(coded.layout), coded.encoding
+
+    def decode(payload: bytes) -> Tree:
+        row = _unpacked(payload, encoding)
+        if not row:
+            raise malformed("the payload is empty")
+        return read(row)
+
+    return decode
 
 
 def _unpacked(payload: bytes, encoding: Encoding | None) -> bytes:

@@ -10,8 +10,7 @@ from typing import NoReturn
 
 import msgpack
 
-from edge_agent.core.formats.plain import unique
-from edge_agent.core.formats.plain import plain
+from edge_agent.core.formats.plain import plain, unique
 from edge_agent.core.payload import Tree, TreeLimits, malformed
 
 
@@ -20,7 +19,6 @@ def parse_msgpack(payload: bytes, limits: TreeLimits) -> Tree:
 
     Raises: DecodeError MALFORMED or TOO_LARGE.
     """
-    size = len(payload)
     try:
         item = msgpack.unpackb(
             payload,
@@ -28,14 +26,14 @@ def parse_msgpack(payload: bytes, limits: TreeLimits) -> Tree:
             strict_map_key=True,
             object_pairs_hook=unique,
             ext_hook=_refuse_extension,
-            max_str_len=size,
+            max_str_len=len(payload),
             max_bin_len=0,
             max_array_len=limits.nodes_max,
             max_map_len=limits.nodes_max,
             max_ext_len=0,
         )
     except (msgpack.exceptions.UnpackException, ValueError, RecursionError, TypeError) as exc:
-        raise malformed(f"not MessagePack: {type(exc).__name__}") from exc
+        raise malformed(f"not MessagePack that this hub reads: {type(exc).__name__}") from exc
     return plain(item, limits)
 
 

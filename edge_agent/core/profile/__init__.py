@@ -8,7 +8,7 @@ rules between fields, one module for each part of a file; `device_profiles/schem
 from edge_agent.core.profile.conditions import Condition, Guard, Scalar
 from edge_agent.core.profile.consumables import Command, Consumable, Product
 from edge_agent.core.profile.decoding import Decoding, Field, Inner, Key, Layout, Records
-from edge_agent.core.profile.document import Expected, Message, Profile, Sample, json_schema
+from edge_agent.core.profile.document import Compiled, Expected, Message, Profile, Sample, json_schema
 from edge_agent.core.profile.matching import Freshness, Match, NativeValue
 from edge_agent.core.profile.signal import Signal, UnitRule
 from edge_agent.core.profile.transforms import (
@@ -28,6 +28,7 @@ __all__ = [
     "Calibrate",
     "Clamp",
     "Command",
+    "Compiled",
     "Condition",
     "Consumable",
     "Decoding",

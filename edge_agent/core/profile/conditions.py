@@ -13,11 +13,14 @@ from edge_agent.core.profile.parts import Part, Pointer, Word
 Scalar = bool | int | float | Word | None
 Kind = Literal["object", "array", "number", "text", "flag", "null"]
 
-_TESTS = ("eq", "ne", "in", "not_in", "gt", "ge", "lt", "le", "present", "type", "starts_with")
+_TESTS = ("eq", "ne", "in", "not_in", "gt", "ge", "lt", "le", "present", "type", "starts_with", "lacks")
 
 
 class Condition(Part):
-    """One test of one place in the payload. A place that is missing fails every test but `present: false`."""
+    """One test of one place in the payload. A place that is missing fails every test but `present: false`.
+
+    `lacks` holds for everything but a list that has this element, such as a list of parts that are not in use.
+    """
 
     model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": [test]} for test in _TESTS]})
 
@@ -33,6 +36,7 @@ class Condition(Part):
     present: bool = True
     type: Kind = "object"
     starts_with: Annotated[str, StringConstraints(min_length=1, max_length=120)] = "-"
+    lacks: Scalar = None
 
     @model_validator(mode="after")
     def _one_test(self) -> Self:
@@ -48,10 +52,14 @@ class Condition(Part):
     @cached_property
     def test(self) -> str:
         """Which test it is; `one_of` is written `in`."""
-        return next(iter(self.model_fields_set - {"path", "otherwise"}))
+        return next(iter(self.model_fields_set - {"path", "otherwise", "optional"}))
 
 
 class Guard(Condition):
-    """A condition that must hold for a signal to be trusted; `else` says what the signal is when it does not."""
+    """A condition that must hold for a signal to be trusted; `else` says what the signal is when it does not.
+
+    `optional` is for a place that only some models have: where it is missing, the guard holds.
+    """
 
     otherwise: Annotated[Literal["unknown", "not_applicable"], Field(alias="else")] = "unknown"
+    optional: bool = False

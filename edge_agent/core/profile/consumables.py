@@ -12,11 +12,14 @@ from stdnum import ean
 from stdnum.exceptions import ValidationError as WrongDigits
 
 from edge_agent.core.messages import Direction, SignalClass
+from edge_agent.core.payload import MISSING, pointer_steps, select
 from edge_agent.core.profile.conditions import Condition
 from edge_agent.core.profile.parts import Part, Pointer, SignalName, UnitCode, ValueName
 
 _DIGITS = {"upc": 12, "gtin8": 8, "ean": 13, "gtin14": 14}
-_CommandTopic = Annotated[str, StringConstraints(pattern=r"^[^\s+#{}]*(\{device\})?[^\s+#{}]*$", max_length=200)]
+_CommandTopic = Annotated[
+    str, StringConstraints(pattern=r"^[^\s+#{}]*(\{device\})?[^\s+#{}]*$", min_length=1, max_length=200)
+]
 
 
 class Product(Part):
@@ -101,3 +104,15 @@ class Command(Part):
     value: CommandValue | None = None
     ack: Acknowledgement | None = None
     confirm: bool = True
+
+    @model_validator(mode="after")
+    def _has_room(self) -> Self:
+        if self.value is not None and not _has_place(self.payload, pointer_steps(self.value.at)):
+            raise ValueError(f"value.at: the payload has no place {self.value.at!r}")
+        return self
+
+
+def _has_place(tree: JsonValue, steps: tuple[str, ...]) -> bool:
+    """Whether there is an object or a list around the place: a member may be added, an element of a list may not."""
+    parent = select(tree, steps[:-1])
+    return isinstance(parent, dict) or (isinstance(parent, list) and select(parent, steps[-1:]) is not MISSING)

@@ -58,7 +58,7 @@ class Records(Part):
     length: Literal["by_tag", 1, 2]
     endian: Literal["little", "big"] = "big"
     tags: Annotated[dict[_Tag, dict[ValueName, Field]], Limited(min_length=1, max_length=64)]
-    sizes: Annotated[dict[_Tag, Annotated[int, Limited(ge=0, le=255)]], Limited(max_length=64)] = {}
+    sizes: Annotated[dict[_Tag, Annotated[int, Limited(ge=0, le=255)]], Limited(max_length=64)] = {}  # noqa: RUF012 - copied
 
     @model_validator(mode="after")
     def _sized(self) -> Self:
@@ -86,7 +86,7 @@ class Layout(Part):
 
 
 class _Coded(Part):
-    format: Format
+    format: Format | Literal["list"]  # a list only inside a tree
     encoding: Encoding | None = None
     layout: Layout | None = None
 
@@ -98,7 +98,7 @@ class _Coded(Part):
 
 
 class Inner(_Coded):
-    """A text of the tree that is encoded once more; what comes out replaces it.
+    """A text of the tree that is encoded once more; what comes out replaces it. A `list` is a text with commas.
 
     With `each`, the place holds a list of such texts, which becomes an object: `key` names each of them, the first of a
     name stands, and one that is too short for its key is left out.
@@ -115,7 +115,7 @@ class Inner(_Coded):
         if self.format == "bytes" and self.encoding is None:
             raise ValueError("bytes inside a tree are hex or base64: encoding is needed")
         if self.format in {"cbor", "msgpack", "sparkplug_b"}:
-            raise ValueError("inside a tree there is json, text or bytes")
+            raise ValueError("inside a tree there is a list, json, text or bytes")
         return self
 
     @cached_property
@@ -126,5 +126,7 @@ class Inner(_Coded):
 
 class Decoding(_Coded):
     """How the payload becomes a tree, and then what inside the tree, in order."""
+
+    format: Format
 
     inner: Annotated[tuple[Inner, ...], Limited(max_length=8)] = ()

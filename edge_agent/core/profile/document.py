@@ -12,7 +12,7 @@ from edge_agent.core.profile.decoding import Decoding
 from edge_agent.core.profile.matching import Freshness, Match
 from edge_agent.core.profile.parts import Part, ProfileId, SignalName, Text, UnitCode, ValueName, Word
 from edge_agent.core.profile.signal import Signal
-from edge_agent.core.profile.transforms import Calibrate, Clamp, Lookup
+from edge_agent.core.profile.transforms import Invert, Offset, Scale
 from edge_agent.core.quantity import same_quantity, unit_of
 from edge_agent.core.signals import quantity_of
 
@@ -72,10 +72,10 @@ class Profile(Part):
     decode: Decoding
     merge: Literal["snapshot", "delta", "per_topic"] = "snapshot"
     freshness: Freshness | None = None
-    units: Annotated[dict[Word, UnitCode], Field(max_length=32)] = {}
+    units: Annotated[dict[Word, UnitCode], Field(max_length=32)] = {}  # noqa: RUF012 - a default of pydantic is copied
     signals: Annotated[dict[SignalName, Signal], Field(min_length=1, max_length=64)]
-    consumables: Annotated[dict[ValueName, Consumable], Field(max_length=32)] = {}
-    commands: Annotated[dict[ValueName, Command], Field(max_length=16)] = {}
+    consumables: Annotated[dict[ValueName, Consumable], Field(max_length=32)] = {}  # noqa: RUF012 - a default of pydantic is copied
+    commands: Annotated[dict[ValueName, Command], Field(max_length=16)] = {}  # noqa: RUF012 - a default of pydantic is copied
     samples: Annotated[tuple[Sample, ...], Field(min_length=1, max_length=64)]
 
     @model_validator(mode="after")
@@ -95,6 +95,8 @@ class Profile(Part):
             raise ValueError("merge and decode: a native device sends whole readings in JSON")
         if (self.merge == "per_topic") != self.match.has_any_key or self.match.has_any_key != self.match.has_key:
             raise ValueError("merge: per_topic needs {key} at the end of every topic, and nothing else may have it")
+        if self.match.identity and self.merge != "snapshot":
+            raise ValueError("merge: what names its device inside (match.identity) sends whole pictures")
         return self
 
     @model_validator(mode="after")
@@ -115,7 +117,8 @@ class Profile(Part):
         if signal is None:
             return f"{consumable.signal!r} is not a signal of this profile"
         if (signal.signal_class, signal.direction) != (consumable.model, consumable.degradation):
-            return f"model and degradation must be those of {consumable.signal!r}: {signal.signal_class}, {signal.direction}"
+            its = f"{signal.signal_class}, {signal.direction}"
+            return f"model and degradation must be those of {consumable.signal!r}: {its}"
         capacity = consumable.capacity
         if capacity is not None and capacity.signal is not None and capacity.signal not in self.signals:
             return f"capacity: {capacity.signal!r} is not a signal of this profile"
@@ -127,6 +130,12 @@ class Profile(Part):
         return ""
 
 
+class Compiled(Profile):
+    """A profile that was checked with its samples before, and is loaded again without them."""
+
+    samples: Annotated[tuple[Sample, ...], Field(max_length=0)] = ()
+
+
 def json_schema() -> dict[str, Any]:
     """JSON Schema 2020-12 of a profile file, as `device_profiles/schema.json` holds it."""
     schema = Profile.model_json_schema(by_alias=True)
@@ -134,7 +143,9 @@ def json_schema() -> dict[str, Any]:
 
 
 def _invertible(signal: Signal) -> bool:
-    return not any(isinstance(step, (Calibrate, Clamp, Lookup)) or hasattr(step, "steps") for step in signal.transform)
+    if signal.parse == "flag" or (signal.unit is not None and signal.unit.path is not None):
+        return False  # in which unit the device would take it is not known before it has told
+    return all(isinstance(step, (Scale, Offset, Invert)) for step in signal.transform)
 
 
 def _mismatch(name: str, signal: Signal) -> str:
@@ -156,5 +167,3 @@ def _mismatch(name: str, signal: Signal) -> str:
 def _free(signal: Signal) -> set[str]:
     """A level that a device does not deplete, told for information, has class setting and no direction."""
     return {"none"} if signal.signal_class in {"setting", SignalClass.FLAG} else set()
-
-

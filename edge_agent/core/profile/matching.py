@@ -13,7 +13,7 @@ from edge_agent.core.profile.conditions import Condition
 from edge_agent.core.profile.parts import Part, Pointer, ValueName
 from edge_agent.core.quantity import unit_of
 
-# Levels are literal, `{device}`, `+` for any one level, or at the end `{key}` (one level) or `{key+}` (all that follow).
+# Levels are literal, `{device}`, `+` for any one, or at the end `{key}` (one level) or `{key+}` (all that follow).
 TopicPattern = Annotated[
     str,
     StringConstraints(
@@ -42,20 +42,24 @@ class Match(Part):
     """Which messages the profile is for: a native device by its birth, a foreign one by topic and content.
 
     `topic` is short for `topics` with one entry. `device` is the id of a device that no level of the topic names.
+    `identity` are the places that name it further, where one topic carries many devices, such as a radio's neighbours.
     """
 
     native: Annotated[dict[ValueName, NativeValue], Field(min_length=1, max_length=64)] | None = None
     topic: TopicPattern | None = None
     topics: Annotated[tuple[TopicPattern, ...], Field(min_length=1, max_length=16)] | None = None
     device: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,64}$")] | None = None
+    identity: Annotated[tuple[Pointer, ...], Field(max_length=2)] = ()
     require: Annotated[tuple[Condition, ...], Field(max_length=16)] = ()
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
         if sum(each is not None for each in (self.native, self.topic, self.topics)) != 1:
             raise ValueError("exactly one of native, topic and topics is needed")
-        if self.native is not None and (self.require or self.device):
-            raise ValueError("require and device go with topic: a native device names its profile in its birth")
+        if self.native is not None and (self.require or self.device or self.identity):
+            raise ValueError(
+                "require, identity and device go with topic: a native device names its profile in its birth"
+            )
         for pattern in self.patterns:
             self._check(pattern)
         return self

@@ -8,6 +8,16 @@ from pydantic import BaseModel, ConfigDict, StringConstraints
 
 ProfileId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+(\.[a-z0-9_]+)+$", max_length=64)]
 Pointer = Annotated[str, StringConstraints(pattern=r"^(/([^~/]|~[01])*)+$", max_length=200)]
+# A filter over one array and nothing else: `$.a['b.c'][?@.kind == 'OIL'].level`. Steps of a pointer cannot search.
+# After it, `[-1]` is the last element of a list: the newest of a series.
+ArrayFilter = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^\$(\.[A-Za-z_][A-Za-z0-9_]*|\['[^'\\]*'\])*\[\?@(\.[A-Za-z_][A-Za-z0-9_]*|\['[^'\\]*'\])+ ?== ?"
+        r"('[^'\\]*'|-?\d{1,15}|true|false)\](\.[A-Za-z_][A-Za-z0-9_]*|\['[^'\\]*'\]|\[(-1|\d{1,4})\])*$",
+        max_length=200,
+    ),
+]
 SignalName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+(\.[a-z_]+)?$", max_length=64)]
 UnitCode = Annotated[str, StringConstraints(min_length=1, max_length=16)]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=300)]

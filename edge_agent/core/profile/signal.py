@@ -5,24 +5,15 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, model_validator
 
 from edge_agent.core.messages import Direction, SignalClass
 from edge_agent.core.payload import pointer_steps
 from edge_agent.core.profile.conditions import Guard, Scalar
-from edge_agent.core.profile.parts import Part, Pointer, UnitCode, Word
+from edge_agent.core.profile.parts import ArrayFilter, Part, Pointer, UnitCode, Word
 from edge_agent.core.profile.transforms import Lookup, Transform
 from edge_agent.core.quantity import same_quantity, unit_of
 
-# A filter over one array and nothing else: `$.a['b.c'][?@.kind == 'OIL'].level`. Steps of a pointer cannot search.
-ArrayFilter = Annotated[
-    str,
-    StringConstraints(
-        pattern=r"^\$(\.[A-Za-z_][A-Za-z0-9_]*|\['[^'\\]*'\])*\[\?@(\.[A-Za-z_][A-Za-z0-9_]*|\['[^'\\]*'\])+ ?== ?"
-        r"('[^'\\]*'|-?\d{1,15}|true|false)\](\.[A-Za-z_][A-Za-z0-9_]*|\['[^'\\]*'\]|\[\d{1,4}\])*$",
-        max_length=200,
-    ),
-]
 Words = Annotated[tuple[Word, ...], Field(min_length=1, max_length=32)]
 
 
@@ -53,7 +44,10 @@ class UnitRule(Part):
 
 
 class FlagWords(Part):
-    """The texts that stand for true and for false; any other is out of range."""
+    """The words that stand for true and for false; any other is out of range.
+
+    A whole number counts as its digits and a flag as `true` or `false`, for models that send one thing as either.
+    """
 
     true: Words
     false: Words
@@ -68,11 +62,13 @@ class FlagWords(Part):
 class Signal(Part):
     """How one signal is found, trusted, read and understood.
 
-    `digits` reads a text that is a decimal number. `event` marks what counts each time it is sent, so that a second copy
-    of a message is a second event. A setting may be a text that is passed on as it stands.
+    `digits` reads a decimal number that may stand in a text. `event` marks what counts each time it is sent, so that a
+    second copy of a message is a second event. A setting may be a text that is passed on as it stands. `instead` are
+    places that are looked at in turn where `select` finds nothing, for a value that changed its name between versions.
     """
 
     select: Pointer | None = None
+    instead: Annotated[tuple[Pointer, ...], Field(max_length=4)] = ()
     jsonpath: ArrayFilter | None = None
     missing: Literal["unknown", "not_applicable"] = "unknown"
     guard: Annotated[tuple[Guard, ...], Field(max_length=16)] = ()
@@ -90,6 +86,8 @@ class Signal(Part):
     def _consistent(self) -> Self:
         if (self.select is None) == (self.jsonpath is None):
             raise ValueError("either select or jsonpath is needed")
+        if self.instead and self.select is None:
+            raise ValueError("instead goes with select")
         lookups = [step for step in self.transform if isinstance(step, Lookup)]
         if len(lookups) > 1 or (lookups and self.transform[0] is not lookups[0]):
             raise ValueError("transform: one lookup at the most, and first")

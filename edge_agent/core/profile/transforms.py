@@ -11,8 +11,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from edge_agent.core.payload import pointer_steps
-from edge_agent.core.profile.parts import Part, Pointer, Word
+from edge_agent.core.profile.parts import ArrayFilter, Part, Pointer, Word
 
 State = Literal["ok", "low", "empty", "replace"]
 _Bounded = Annotated[float, Field(ge=-1e9, le=1e9)]
@@ -79,31 +78,31 @@ class _FromPayload(Part):
     """A step with a second number from the payload; where that is missing or no number, the signal is unknown."""
 
     @cached_property
-    def steps(self) -> tuple[str, ...]:
-        """The place of the second number, taken apart."""
-        return pointer_steps(next(iter(self.model_dump().values())))
+    def place(self) -> str:
+        """Where the second number stands: a pointer, or a filter over an array."""
+        return str(next(iter(self.model_dump().values())))
 
 
 class DivideBy(_FromPayload):
     """Divide by the number at that place; by zero, the signal is unknown."""
 
-    divide_by: Pointer
+    divide_by: Pointer | ArrayFilter
 
 
 class Times(_FromPayload):
     """Multiply by the number at that place."""
 
-    times: Pointer
+    times: Pointer | ArrayFilter
 
 
 class Minus(_FromPayload):
     """Take away the number at that place."""
 
-    minus: Pointer
+    minus: Pointer | ArrayFilter
 
 
 class Calibrate(Part):
-    """What an installed device needs: `points` on a line, or the shape of a `tank`, both from the household's binding."""
+    """What an installed device needs from the household's binding: `points` on a line, or the shape of a `tank`."""
 
     calibrate: Literal["points", "tank"]
 

@@ -1,0 +1,1 @@
+"""Payloads that no device should send, made from the samples of every profile."""

@@ -1,0 +1,22 @@
+"""A million payloads that no device should send: none raises, none is slow, none is let out against its profile."""
+
+from __future__ import annotations
+
+import pytest
+
+from edge_agent.adapters.profiles import load_profiles, profile_folders
+from tests.fuzz.mutator import torment
+
+_SHARDS, _EACH = 20, 50_000
+PROFILES = load_profiles(profile_folders()).registry.profiles()
+
+
+@pytest.mark.parametrize("seed", range(_SHARDS))
+def test_mutated_samples(seed: int) -> None:
+    """Fifty thousand from one seed, over the samples of every profile; twenty seeds make a million."""
+    tally = torment(PROFILES, count=_EACH, seed=seed)
+    assert tally.payloads == _EACH
+    assert tally.wrong == []
+    assert tally.slow == 0, f"the slowest took {tally.slowest_s:.3f} s"
+    assert tally.understood > _EACH // 50, "nearly nothing was understood, so nearly nothing was tried"
+    assert tally.values > 0
