@@ -42,8 +42,8 @@ def set_up(config: HubConfig, *, household_file: Path, owner: str, password: str
     if len(password) < PASSWORD_LENGTH_MIN:
         raise ConfigurationError(f"password: {len(password)} characters; at least {PASSWORD_LENGTH_MIN} are needed")
     folder = data_folder(config)
+    keep_lost_apart(folder, at=MappedClock(config.clock).now())  # before the key: that makes what tells old from new
     key = load_or_create(folder)
-    keep_lost_apart(folder, at=MappedClock(config.clock).now())
     # Opened first: a running hub holds it, and nothing is changed then.
     with open_store(folder, config, keep_time=False) as store:
         HouseholdFile(folder / HOUSEHOLD_FILE).save(household)

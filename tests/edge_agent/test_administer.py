@@ -239,3 +239,10 @@ def test_putting_back_keeps_the_log_of_a_store_that_was_lost(hub: Hub, tmp_path:
         assert hub.types("store", "put-back", str(tmp_path / "backup")) == EXIT_DONE
     kept = [path.read_bytes() for path in hub.folder.glob(f"{STORE_FILE}.damaged-*-wal")]
     assert kept == [log] * 6
+
+
+def test_a_first_setup_is_no_loss(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There never was a store, so nothing is kept apart and nothing stands against sending."""
+    hub = Hub(tmp_path, monkeypatch)
+    assert hub.types("setup", "--household", str(DEMO), "--owner", "anna") == EXIT_DONE
+    assert not (hub.folder / NOTE_FILE).exists()
