@@ -71,7 +71,7 @@ class Bridge(Protocol):
         """How far the bridge has come with this household, and the intents with a higher number than `after`."""
 
     async def cancel(self, intent: IntentId) -> CancelReceipt | None:
-        """Ask to take an order back while it is held; None: the bridge does not know it (yet)."""
+        """Ask to take an order back while it is held; None: the bridge has not got it, nor room to note that."""
 
     async def settle(self, settlement: Settlement) -> SettleReceipt:
         """Say what a person found out of an order in doubt; raises RefusedError when the bridge refuses it for good."""

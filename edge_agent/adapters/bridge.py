@@ -131,7 +131,7 @@ class BridgeClient:
         return head
 
     async def cancel(self, intent: IntentId) -> CancelReceipt | None:
-        """Ask to take an order back while it is held; None: the bridge does not know it (yet)."""
+        """Ask to take an order back while it is held; None: the bridge has not got it, nor room to note that."""
         answer = await self._send(Purpose.CANCEL, PATH_CANCEL.format(intent_id=intent))
         if answer.status_code == 404 and _problem_code(answer) == "unknown_order":
             return None
