@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 
-.PHONY: install install-test demo headless test check bench fuzz format train screenshots drawings faults-quick faults-deep lock clean
+.PHONY: install install-test demo headless test check bench fuzz format train screenshots drawings faults-quick faults-bars faults-deep lock clean
 
 install: $(VENV)/.home
 install-test: $(VENV)/.tests
@@ -67,6 +67,10 @@ drawings: install-test
 # Sized for 25 minutes on two cores; prints one JSON object, and says how it goes on standard error.
 faults-quick: install-test
 	@$(BIN)/python -m tests.campaign quick
+
+# The same up to every bar, however long it takes; it keeps what is done in faults-bars.jsonl and goes on from there.
+faults-bars: install-test
+	@$(BIN)/python -m tests.campaign bars --record faults-bars.jsonl
 
 # Hours. It keeps what is done in faults-deep.jsonl and goes on from there when it is started again.
 faults-deep: install-test

@@ -12,7 +12,8 @@ BridgeError
 │   ├── MalformedError       a value is not in the form of `wire` (422)
 │   └── TermsRefusedError    these terms cannot be served here (422)
 │       ├── OfferExpiredError   the offer had ended before the intent arrived
-│       └── MandateRefusedError a mandate may not draw at a merchant of class C
+│       ├── MandateRefusedError a mandate may not draw at a merchant of class C
+│       └── WithdrawnError      the household took it back before it arrived
 ├── MerchantError            what a merchant's connector raises
 │   ├── MerchantAwayError    no byte of an order was acted on: safe to try again with the same key
 │   ├── MerchantUnclearError an order may or may not exist: the outcome is unknown, look it up
@@ -76,6 +77,10 @@ class OfferExpiredError(TermsRefusedError):
 
 class MandateRefusedError(TermsRefusedError):
     """A lost answer of a class C merchant needs a person, so a mandate may not draw there."""
+
+
+class WithdrawnError(TermsRefusedError):
+    """The household took this intent back before it arrived here."""
 
 
 class MerchantError(BridgeError):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from cloud_bridge.core import leave
 from cloud_bridge.core.capability import MerchantClass
@@ -65,7 +65,7 @@ class Intake:
         """Take the intent; when this returns it is durable.
 
         Raises: NotAuthenticError, ConflictError, TermsRefusedError, OfferExpiredError, MandateRefusedError;
-        ForkedError, HouseholdFrozenError.
+        ForkedError, HouseholdFrozenError, WithdrawnError.
         """
         terms = intent.terms
         if terms.household != caller:
@@ -87,19 +87,26 @@ class Intake:
         return Receipt(intent_id=known.intent_id, state=OrderState.HELD, accepted_at=known.accepted_at)
 
     async def cancel(self, intent_id: str, *, caller: str) -> CancelReceipt:
-        """Cancel in the hold; once an attempt is recorded the order stands.
+        """Cancel in the hold; once an attempt is recorded the order stands. What is not here is never taken any more.
 
-        Raises: UnknownOrderError.
+        Raises: UnknownOrderError when so many were taken back that one more cannot be noted.
         """
         now = self._clock.now()
-        amended = await self._store.amend(caller, intent_id, lambda order: cancel_step(order, now=now))
-        if amended is None:
+        order = await self._cancel_here(intent_id, caller=caller, now=now)
+        if order is None and await self._store.withdraw(caller, intent_id, now=now):
+            log.info("cancel household=%s intent=%s withdrawn=True", caller, intent_id)
+            return CancelReceipt(intent_id=intent_id, cancelled=True, state=OrderState.CANCELLED)
+        order = order or await self._cancel_here(intent_id, caller=caller, now=now)  # it came in between
+        if order is None:
             raise UnknownOrderError(f"there is no intent {intent_id}")
-        order, _ = amended
         self._bell.set()  # a session that was opened in the hold is closed
         cancelled = order.state is OrderState.CANCELLED
         log.info("cancel household=%s intent=%s cancelled=%s state=%s", caller, intent_id, cancelled, order.state)
         return CancelReceipt(intent_id=intent_id, cancelled=cancelled, state=order.state)
+
+    async def _cancel_here(self, intent_id: str, *, caller: str, now: datetime) -> OrderRecord | None:
+        amended = await self._store.amend(caller, intent_id, lambda order: cancel_step(order, now=now))
+        return None if amended is None else amended[0]
 
     async def settle(self, settlement: Settlement, *, intent_id: str, caller: str) -> SettleReceipt:
         """Take a person's word about an order in doubt: found at the merchant, or not there. Nothing is sent again.

@@ -139,7 +139,7 @@ class OrderStore(Protocol):
         """Take a new order and tell its household, or answer with the one that has this id already.
 
         Raises: ForkedError when another intent of this hub has its number, which freezes the household;
-        HouseholdFrozenError.
+        HouseholdFrozenError; WithdrawnError.
         """
 
     async def find(self, household: str, intent_id: str) -> OrderRecord | None:
@@ -177,6 +177,9 @@ class OrderStore(Protocol):
         self, household: str, intent_id: str, decide: Callable[[OrderRecord], Change | None]
     ) -> tuple[OrderRecord, bool] | None:
         """Read, decide and write in one transaction, taking any claim away; None where there is no such order."""
+
+    async def withdraw(self, household: str, intent_id: str, *, now: datetime) -> bool:
+        """Note that an intent which is not here shall never be taken; False where it is here, or too many are noted."""
 
     async def settle(
         self, household: str, intent_id: str, decide: Callable[[OrderRecord, Sequence[Attempt]], Change | None]

@@ -33,9 +33,10 @@ class PriceDesk:
         self._new_key = new_key
 
     async def list_prices(self, query: PriceQuery) -> PriceList:
-        """Today's price of one pack of each sku, in the order asked.
+        """Today's price of one pack of each sku that has one, in the order asked.
 
-        A sku that the merchant refuses, or prices in a way that cannot be read or told, is not available.
+        A sku that the merchant refuses is not available. One whose price could not be had, or cannot be told, is left
+        out: nobody has said that there is none, and a hub would buy something else.
         Raises: TermsRefusedError for an unknown merchant or address; MerchantAwayError when it answers to none.
         """
         merchant = self._merchants.get(query.merchant)
@@ -54,7 +55,7 @@ class PriceDesk:
         away_max = min(len(query.skus), _AWAY_IN_A_ROW_MAX)
         away_in_a_row = 0
 
-        async def ask(sku: str) -> PriceLine:
+        async def ask(sku: str) -> PriceLine | None:
             nonlocal away_in_a_row
             async with free:
                 if away_in_a_row >= away_max:
@@ -66,13 +67,18 @@ class PriceDesk:
                     if away_in_a_row >= away_max:
                         raise
                     log.info("price_unreadable sku=%s error=%s", sku, exc)
-                    return _unavailable(sku, currency=merchant.currency)
+                    return None
                 away_in_a_row = 0
                 return line
 
-        return tuple(await asyncio.gather(*(ask(sku) for sku in query.skus)))
+        lines = await asyncio.gather(*(ask(sku) for sku in query.skus))
+        return tuple(line for line in lines if line is not None)
 
-    async def _price(self, merchant: Merchant, sku: str, *, delivery_ref: str) -> PriceLine:
+    async def _price(self, merchant: Merchant, sku: str, *, delivery_ref: str) -> PriceLine | None:
+        """Its line; None where the merchant's answer cannot be told.
+
+        Raises: MerchantAwayError when there is none.
+        """
         try:
             quote = await merchant.quote(Wanted(sku, 1, delivery_ref), key=self._new_key())
         except MerchantRefusedError as exc:
@@ -83,7 +89,7 @@ class PriceDesk:
             return _available(sku, quote)
         except ValidationError as exc:
             log.warning("price_untellable sku=%s errors=%d", sku, exc.error_count())
-            return _unavailable(sku, currency=merchant.currency)
+            return None
 
 
 async def _close(merchant: Merchant, session_id: str) -> None:

@@ -239,6 +239,8 @@ class PriceLine(WireModel):
 class PriceList(WireModel):
     """Prices at `at`; a sku that the merchant does not know comes back with `available` False.
 
+    One whose price could not be had is left out: nobody has said anything of it.
+
     `merchant_class` says what can be done about an answer of this merchant that got lost: A, it knows an idempotency
     key; B, an order can be looked up; C, neither, so a person must look, and no mandate may draw there.
     """

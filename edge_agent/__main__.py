@@ -122,7 +122,7 @@ def _store(config: HubConfig, arguments: argparse.Namespace) -> int:
         case "accept":
             print(json.dumps(administer.accept_store(config)))
         case "put-back":
-            print(json.dumps(administer.put_store_back(config, arguments.backup)))
+            print(json.dumps(administer.put_store_back(config, arguments.backup, drop_orders=arguments.drop_orders)))
         case _:
             for kept in administer.store_kept_apart(config):
                 print(json.dumps(kept))
@@ -203,6 +203,9 @@ def _add_store(store: argparse.ArgumentParser) -> list[argparse.ArgumentParser]:
     show = actions.add_parser("show", help="what was set aside, one JSON object a line")
     put_back = actions.add_parser("put-back", help="let a backup take the store's place, with the readings since")
     put_back.add_argument("backup", type=Path, help="the hub.sqlite3 of a backup")
+    put_back.add_argument(
+        "--drop-orders", action="store_true", help="even if orders were approved since that the bridge does not have"
+    )
     accept = actions.add_parser("accept", help="go on with the store that lies there; orders are sent again")
     return [show, put_back, accept]
 

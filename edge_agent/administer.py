@@ -6,15 +6,19 @@ can have.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+import pwd
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from edge_agent.adapters.clock import MappedClock
 from edge_agent.adapters.passwords import Argon2Passwords
 from edge_agent.adapters.store import set_aside
 from edge_agent.adapters.store.accounts import Accounts
-from edge_agent.adapters.store.opening import open_store
+from edge_agent.adapters.store.opening import OpenStore, open_store
 from edge_agent.adapters.store.put_back import put_back
+from edge_agent.adapters.store.set_aside_note import kept_apart
 from edge_agent.commission import PASSWORD_LENGTH_MIN
 from edge_agent.config import HubConfig
 from edge_agent.core.people import Role
@@ -28,7 +32,7 @@ _NAME_LENGTH_MAX = 64
 
 def list_people(config: HubConfig) -> Sequence[Mapping[str, object]]:
     """Everybody, by name."""
-    with open_store(data_folder(config), config, keep_time=False) as store:
+    with _opened(config) as (_, store):
         return [
             {
                 "name": account.name,
@@ -53,7 +57,7 @@ def change_people(config: HubConfig, action: str, *, name: str, role: str | None
     if needs_password and len(password) < PASSWORD_LENGTH_MIN:
         raise ConfigurationError(f"password: {len(password)} characters; at least {PASSWORD_LENGTH_MIN} are needed")
     password_hash = Argon2Passwords().hash(password) if needs_password else ""
-    with open_store(data_folder(config), config, keep_time=False) as store:
+    with _opened(config) as (_, store):
         people = HouseholdPeople(Accounts(store.connection), is_operator=True)
         match action:
             case "add":
@@ -68,7 +72,7 @@ def change_people(config: HubConfig, action: str, *, name: str, role: str | None
 
 def store_kept_apart(config: HubConfig) -> Sequence[Mapping[str, str]]:
     """Which stores were set aside since an owner last decided."""
-    kept = set_aside.kept_apart(data_folder(config))
+    kept = kept_apart(_own_folder(config))
     return [{"at": each.at.isoformat(), "name": each.name, "reason": each.reason} for each in kept]
 
 
@@ -77,8 +81,7 @@ def accept_store(config: HubConfig) -> Mapping[str, object]:
 
     Raises: RefusedError when nothing was set aside, or when it is too early.
     """
-    folder = data_folder(config)
-    with open_store(folder, config, keep_time=False) as store:
+    with _opened(config) as (folder, store):
         kept = set_aside.accept(folder, now=MappedClock(config.clock).now())
         for each in kept:
             store.chain.record({"event": "store_accepted", "name": each.name})
@@ -86,6 +89,35 @@ def accept_store(config: HubConfig) -> Mapping[str, object]:
     return {"accepted": [each.name for each in kept]}
 
 
-def put_store_back(config: HubConfig, backup: Path) -> Mapping[str, object]:
+def put_store_back(config: HubConfig, backup: Path, *, drop_orders: bool = False) -> Mapping[str, object]:
     """Let a backup take the place of the store, with the readings that came meanwhile; sends stay stopped."""
-    return put_back(data_folder(config), backup, at=MappedClock(config.clock).now())
+    folder, now = _own_folder(config), MappedClock(config.clock).now()
+    set_aside.keep_lost_apart(folder, at=now)
+    return put_back(folder, backup, at=now, drop_orders=drop_orders)
+
+
+@contextmanager
+def _opened(config: HubConfig) -> Iterator[tuple[Path, OpenStore]]:
+    """The store, and its folder. One that was lost is not made anew without a word."""
+    folder = _own_folder(config)
+    set_aside.keep_lost_apart(folder, at=MappedClock(config.clock).now())
+    with open_store(folder, config, keep_time=False) as store:
+        yield folder, store
+
+
+def _own_folder(config: HubConfig) -> Path:
+    """The data folder, if it is ours: what root writes there the hub could not open.
+
+    Raises: ConfigurationError when it is another user's.
+    """
+    folder = data_folder(config)
+    owner = folder.stat().st_uid
+    if os.geteuid() != owner:
+        try:
+            name = pwd.getpwuid(owner).pw_name
+        except KeyError:
+            name = str(owner)
+        raise ConfigurationError(
+            f"{folder} belongs to {name}, who must do this: runuser -u {name} -- restock-hub ... (as root)"
+        )
+    return folder

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from edge_agent.adapters.clock import MappedClock
 from edge_agent.adapters.household import HouseholdFile
 from edge_agent.adapters.keys import load_or_create
 from edge_agent.adapters.passwords import Argon2Passwords
@@ -21,6 +22,7 @@ from edge_agent.adapters.store.egress_ledger import EgressLedger
 from edge_agent.adapters.store.inspection import SqliteInspection
 from edge_agent.adapters.store.opening import open_store
 from edge_agent.adapters.store.orders import Leave, Orders
+from edge_agent.adapters.store.set_aside import keep_lost_apart
 from edge_agent.config import HubConfig
 from edge_agent.core.catalogue import Household
 from edge_agent.core.people import Account, Role
@@ -40,6 +42,7 @@ def set_up(config: HubConfig, *, household_file: Path, owner: str, password: str
     if len(password) < PASSWORD_LENGTH_MIN:
         raise ConfigurationError(f"password: {len(password)} characters; at least {PASSWORD_LENGTH_MIN} are needed")
     folder = data_folder(config)
+    keep_lost_apart(folder, at=MappedClock(config.clock).now())  # before the key: that makes what tells old from new
     key = load_or_create(folder)
     # Opened first: a running hub holds it, and nothing is changed then.
     with open_store(folder, config, keep_time=False) as store:
@@ -70,7 +73,9 @@ def read_household(path: Path) -> Household:
 
 def report(config: HubConfig) -> Mapping[str, object]:
     """What the store holds, counted: for `restock-hub report --json`."""
-    with open_store(data_folder(config), config, keep_time=False) as store:
+    folder = data_folder(config)
+    keep_lost_apart(folder, at=MappedClock(config.clock).now())
+    with open_store(folder, config, keep_time=False) as store:
         inspection, orders = SqliteInspection(store.connection), Orders(store.connection)
         ledger = EgressLedger(store.connection, clock=store.clock)
         intents = orders.intents(live=False, limit=_ALL)

@@ -164,8 +164,9 @@ class Tasks:
         if self.rejudge is not None:
             self.rejudge.run_once()
         if not self.restore.has_compared:
-            with suppress(RetryLaterError):  # until it answers, the review estimates and asks nothing
-                await self.restore.run_once()
+            # Until it is done the review estimates and asks nothing; `restore.problem` shows what stands against it.
+            with suppress(RetryLaterError, FailClosedError):
+                await self.restore.run_first()
         self.review.run_once()
         self.leave.mandates.end_due()
 

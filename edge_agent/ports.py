@@ -17,7 +17,7 @@ from edge_agent.core.catalogue import Household, Item
 from edge_agent.core.clock_trust import ClockDoubt
 from edge_agent.core.draw import DrawRequest
 from edge_agent.core.estimate import StockState
-from edge_agent.core.handover import HubKnowledge
+from edge_agent.core.handover import HubKnowledge, TakenOver
 from edge_agent.core.intent import IntentChange, IntentRecord
 from edge_agent.core.messages import (
     Birth,
@@ -71,7 +71,7 @@ class Bridge(Protocol):
         """How far the bridge has come with this household, and the intents with a higher number than `after`."""
 
     async def cancel(self, intent: IntentId) -> CancelReceipt | None:
-        """Ask to take an order back while it is held; None: the bridge does not know it (yet)."""
+        """Ask to take an order back while it is held; None: the bridge has not got it, nor room to note that."""
 
     async def settle(self, settlement: Settlement) -> SettleReceipt:
         """Say what a person found out of an order in doubt; raises RefusedError when the bridge refuses it for good."""
@@ -270,6 +270,9 @@ class OrderStore(Protocol):
     def prices(self, item: ItemId, *, limit: int) -> list[Price]:
         """Price history of one item, newest first."""
 
+    def newest_price(self, item: ItemId, *, merchant: str, sku: str) -> Price | None:
+        """The newest price of one of an item's products."""
+
 
 class HouseholdStore(Protocol):
     """The household's own documents: items, products, places, preferences. People may read and edit the file."""
@@ -298,7 +301,7 @@ class HandoverStore(Protocol):
         """What this hub knows, to hold against what the bridge says."""
 
     def reconcile(
-        self, taken: Sequence[tuple[int, IntentRecord]], *, overtaken: Sequence[IntentId], handover: int, at: datetime
+        self, taken: Sequence[TakenOver], *, overtaken: Sequence[IntentId], handover: int, at: datetime
     ) -> None:
         """Drop what may never be sent, keep what only the bridge knew, and go on after its last number: all or none.
 

@@ -25,6 +25,7 @@ from cloud_bridge.errors import (
     TermsRefusedError,
     TooLargeError,
     UnknownOrderError,
+    WithdrawnError,
 )
 from cloud_bridge.wire import Problem
 
@@ -43,6 +44,7 @@ _KNOWN: MappingProxyType[type[Exception], tuple[int, str]] = MappingProxyType(
         MalformedError: (422, "malformed"),
         MandateRefusedError: (422, "mandate_refused"),
         OfferExpiredError: (422, "offer_expired"),
+        WithdrawnError: (422, "withdrawn"),
         TermsRefusedError: (422, "terms_refused"),
         MerchantAwayError: (503, "merchant_away"),
         StoreError: (503, "store_failed"),

@@ -36,9 +36,11 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.types import TypeEngine
 
 from cloud_bridge.core.order import OrderRecord
+from cloud_bridge.errors import WithdrawnError
 from cloud_bridge.store.handovers import Number, refuse
 from cloud_bridge.store.rows import new_order, to_order
 from cloud_bridge.store.tables import events, households, in_milliseconds, orders
+from cloud_bridge.store.withdrawals import withdrawn
 
 _LOCK = (
     select(households.c.id, households.c.last_seq, households.c.frozen_at)
@@ -64,11 +66,23 @@ def take(connection: Connection, wanted: Sequence[OrderRecord]) -> list[OrderRec
     standing = _read_standing(connection, wanted)
     fresh = {_key(order): order for order in reversed(wanted) if _key(order) not in standing.known}
     frozen = {row.id for row in locked if row.frozen_at is not None}
-    refused = refuse(connection, list(reversed(fresh.values())), frozen=frozen, taken=standing.taken)
+    gone = withdrawn(connection, fresh.values())
+    wanted_still = [order for key, order in reversed(fresh.items()) if key not in gone]
+    refused: dict[Key, Exception] = {key: _withdrawn_error(key) for key in gone & fresh.keys()}
+    refused |= refuse(connection, wanted_still, frozen=frozen, taken=standing.taken)
     added = [fresh[key] for key in sorted(fresh) if key not in refused]
     if added:
         _write(connection, added, last_seqs={row.id: row.last_seq for row in locked})
     return [standing.known.get(_key(order)) or refused.get(_key(order)) or fresh[_key(order)] for order in wanted]
+
+
+def lock_household(connection: Connection, household: str) -> None:
+    """Lock one household's row, made where it is missing, until the commit."""
+    _lock_households(connection, [household])
+
+
+def _withdrawn_error(key: Key) -> WithdrawnError:
+    return WithdrawnError(f"intent {key[1]} was taken back before it arrived")
 
 
 def _lock_households(connection: Connection, names: Iterable[str]) -> Sequence[Any]:

@@ -23,8 +23,8 @@ from cloud_bridge.core.order import Attempt, Change, OrderRecord, Said
 from cloud_bridge.core.outcome import Hint
 from cloud_bridge.errors import MerchantOrderTakenError, StaleClaimError
 from cloud_bridge.ports import NOBODY, Report, ReportLine
-from cloud_bridge.store import claiming, handovers, hints
-from cloud_bridge.store.accepting import take
+from cloud_bridge.store import claiming, handovers, hints, withdrawals
+from cloud_bridge.store.accepting import lock_household, take
 from cloud_bridge.store.claiming import WOKEN_AT_ONCE, Lease
 from cloud_bridge.store.database import Database
 from cloud_bridge.store.grouping import Grouped
@@ -132,6 +132,15 @@ class SqlOrderStore:
 
         def work(connection: Connection) -> tuple[OrderRecord, bool] | None:
             return _amend(connection, (household, intent_id), decide)
+
+        return await self._transact(work)
+
+    async def withdraw(self, household: str, intent_id: str, *, now: datetime) -> bool:
+        """Note that an intent which is not here shall never be taken; False where it is here, or too many are noted."""
+
+        def work(connection: Connection) -> bool:
+            lock_household(connection, household)
+            return withdrawals.withdraw(connection, household, intent_id, now=now)
 
         return await self._transact(work)
 

@@ -47,6 +47,14 @@ households = Table(
     Column("frozen_at", Instant),
 )
 
+withdrawals = Table(
+    "withdrawals",
+    metadata,
+    Column("household", String(64), ForeignKey("households.id"), primary_key=True),
+    Column("intent_id", String(64), primary_key=True),
+    Column("at", Instant, nullable=False),
+)
+
 orders = Table(
     "orders",
     metadata,

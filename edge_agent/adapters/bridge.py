@@ -50,6 +50,7 @@ _EVENTS_PAGE = 100
 _REFUSED_STATUS = frozenset({400, 404, 409, 410, 422})
 # Refusals that no repetition can cure; anything else (401, 408, 429, a proxy's own page) may pass, so the row stays.
 _FINAL_CODES = frozenset({"terms_refused", "offer_expired", "mandate_refused"})
+_WITHDRAWN_CODE = "withdrawn"  # taken back before it came there: by this hub, or by what this hub was before a restore
 _FORKED_CODES = frozenset({"forked", "frozen"})
 _NO_PROBLEM = "no_problem_document"
 _CONFLICT_STATUS = 409  # the bridge holds another body under this id: what became of that one, nobody here knows
@@ -130,7 +131,7 @@ class BridgeClient:
         return head
 
     async def cancel(self, intent: IntentId) -> CancelReceipt | None:
-        """Ask to take an order back while it is held; None: the bridge does not know it (yet)."""
+        """Ask to take an order back while it is held; None: the bridge has not got it, nor room to note that."""
         answer = await self._send(Purpose.CANCEL, PATH_CANCEL.format(intent_id=intent))
         if answer.status_code == 404 and _problem_code(answer) == "unknown_order":
             return None
@@ -187,10 +188,13 @@ class BridgeClient:
         record, now, code = self._orders.intent(row.intent), self._clock.now(), _problem_code(answer)
         if answer.status_code == _CONFLICT_STATUS and code in _FORKED_CODES:
             raise HubForkedError(f"the order service answered {code!r} to intent {row.intent}")
+        is_withdrawn = answer.status_code in _REFUSED_STATUS and code == _WITHDRAWN_CODE
         if record is None or record.state is not IntentState.APPROVED:
-            return None, True  # its events came before this answer
+            return None, not is_withdrawn  # its events came before this answer
         if answer.status_code == _CONFLICT_STATUS and code == "conflict":
             return intents.step(record, IntentState.UNKNOWN, at=now, detail=code), True
+        if is_withdrawn:
+            return intents.step(record, IntentState.CANCELLED, at=now, detail=intents.CANCELLED_BY_HOUSEHOLD), False
         if answer.status_code in _REFUSED_STATUS and _ends(code, first_try=row.attempts == 0):
             return intents.step(record, IntentState.REJECTED, at=now, detail=code), False
         receipt = _parse(Receipt, answer)

@@ -37,6 +37,11 @@ class HouseholdSecret:
         return hmac.new(self._secret, message, sha256).hexdigest()
 
 
+def has_secret(folder: Path) -> bool:
+    """Whether a store was ever opened in `folder`: the secret is made first."""
+    return (folder / _SECRET_FILE).exists()
+
+
 def load_secret(folder: Path) -> HouseholdSecret:
     """The secret in `folder`, made on first use.
 

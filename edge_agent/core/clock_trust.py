@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 RELEASED_AT = datetime(2026, 1, 1, tzinfo=UTC)  # no hub ran before this
+APART_MAX = timedelta(minutes=10)  # between this hub's clock and the bridge's, neither of them doubted
 _LIFE_MAX = timedelta(days=365 * 20)
 
 
@@ -48,7 +49,7 @@ def bounds_for(*, speed: float, timeout_s: float) -> ClockBounds:
     return ClockBounds(
         behind_max=timedelta(minutes=5) * speed,
         ahead_max=timedelta(days=30) + timedelta(seconds=real_pause_s) * speed,
-        apart_max=timedelta(minutes=10) + 2 * timedelta(seconds=timeout_s) * speed,
+        apart_max=APART_MAX + 2 * timedelta(seconds=timeout_s) * speed,
     )
 
 

@@ -7,12 +7,14 @@ reserves the ceiling of its order, so no later price can break a budget.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
+from edge_agent.core.clock_trust import APART_MAX
 from edge_agent.core.intent import IntentRecord, IntentState
 from edge_agent.core.mandate import MandateRecord, MandateState, MandateTerms, period_of
 from edge_agent.core.messages import ItemId, MandateId
@@ -113,7 +115,7 @@ class LedgerState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LedgerRow:
-    """The money of one order. `mandate` and `period_index` are None where a person approved it."""
+    """The money of one order. `mandate` and `period_index` are None where a person approved it, or nobody knows who."""
 
     intent: str
     mandate: MandateId | None
@@ -185,19 +187,26 @@ def is_too_dear(terms: MandateTerms, offer: Offer) -> bool:
     return offer.currency == terms.amount_range.currency and offer.total_max_minor > terms.amount_range.max_minor
 
 
-def unclear(terms: MandateTerms, orders: Iterable[IntentRecord], *, period_index: int) -> tuple[int, int]:
+def unclear(
+    terms: MandateTerms,
+    orders: Iterable[IntentRecord],
+    *,
+    ceilings_minor: Mapping[str, int] = MappingProxyType({}),
+    period_index: int,
+) -> tuple[int, int]:
     """What orders that were taken over from the bridge count against a mandate: in a period, and how many in its life.
 
     What gave leave for them nobody here knows any more, so each counts wherever it can have been a draw: of the same
     currency, made since the mandate was, of an item and a merchant that it names. An order of an item that is not known
-    here can have been any of its items.
+    here can have been any of its items. Its time is the bridge's: by this hub's clock it may have been in the period
+    before or after. `ceilings_minor` is what each may cost at the most, where that was kept.
 
     Units: minor units of the mandate's currency.
     """
     counted = [order for order in orders if _can_be_a_draw(terms, order)]
-    periods = [period_of(terms, order.created_at).index for order in counted]
-    of_period = [order for order, index in zip(counted, periods, strict=True) if index == period_index]
-    return sum(_cost_minor(order) for order in of_period), sum(index >= 0 for index in periods)
+    periods = [_periods_of(terms, order) for order in counted]
+    of_period = [order for order, its in zip(counted, periods, strict=True) if period_index in its]
+    return sum(_cost_minor(order, ceilings_minor) for order in of_period), sum(its[-1] >= 0 for its in periods)
 
 
 def over_budget(terms: MandateTerms, *, usage: Usage, request: DrawRequest) -> Refusal | None:
@@ -224,19 +233,29 @@ def _named(terms: MandateTerms, offers: Sequence[Offer], *, item: ItemId) -> lis
     return sorted(named, key=lambda offer: order.index((offer.merchant, offer.sku)))
 
 
+def _periods_of(terms: MandateTerms, order: IntentRecord) -> range:
+    """The indexes of the periods that a time of the bridge can stand for."""
+    first, last = (period_of(terms, order.created_at + apart).index for apart in (-APART_MAX, APART_MAX))
+    return range(first, last + 1)
+
+
 def _can_be_a_draw(terms: MandateTerms, order: IntentRecord) -> bool:
-    if order.state in _NOT_BOUGHT or order.currency != terms.budget.currency or order.created_at < terms.created_at:
+    if order.state in _NOT_BOUGHT or order.currency != terms.budget.currency:
+        return False
+    if order.created_at + APART_MAX < terms.created_at:
         return False
     entry = terms.entry(order.item)
     entries = (entry,) if entry is not None else terms.items if order.item.startswith(_UNKNOWN_ITEM) else ()
     return any(one.merchant == order.merchant for entry in entries for one in entry.acceptable)
 
 
-def _cost_minor(order: IntentRecord) -> int:
-    """What it costs: all it may cost is not known here, only the total that was agreed to."""
+def _cost_minor(order: IntentRecord, ceilings_minor: Mapping[str, int]) -> int:
+    """What it costs: all it may cost, until it was charged."""
     if order.state is IntentState.REFUNDED:
         return 0
-    return order.total_minor if order.charged_minor is None else order.charged_minor
+    if order.charged_minor is not None:
+        return order.charged_minor
+    return ceilings_minor.get(order.id, order.total_minor)
 
 
 def _not_in_force(mandate: MandateRecord, *, now: datetime) -> Refusal | None:

@@ -39,6 +39,15 @@ class HubKnowledge:
 
 
 @dataclass(frozen=True, slots=True)
+class TakenOver:
+    """An intent of the bridge as this hub keeps it: its number, its row, and what it may cost at the most."""
+
+    handover: int
+    record: IntentRecord
+    total_max_minor: int
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """What the bridge has that the hub must take over, what may never be sent, and whether the bridge has forgotten."""
 

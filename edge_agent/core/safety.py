@@ -9,6 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from edge_agent.errors import (
+    AuthorityTamperedError,
+    FailClosedError,
+    HubForkedError,
+    PolicyTamperedError,
+    StoreCorruptError,
+    StoreMalformedError,
+)
+
 
 class SafetyCode(StrEnum):
     """What stops the sends; `docs/operator.md` says for each one what to do."""
@@ -31,3 +40,27 @@ class SafetyProblem:
 
     code: SafetyCode
     text: str
+
+
+def problem_of(exc: FailClosedError) -> SafetyProblem:
+    """What a check that could not be made stands for."""
+    return SafetyProblem(_code_of(exc), sentence(str(exc)))
+
+
+def sentence(text: str) -> str:
+    """An error's words as they are shown."""
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def _code_of(exc: FailClosedError) -> SafetyCode:
+    match exc:
+        case PolicyTamperedError():
+            return SafetyCode.POLICY_TAMPERED
+        case HubForkedError():
+            return SafetyCode.HUB_FORKED
+        case StoreMalformedError():
+            return SafetyCode.STORE_FAILED
+        case StoreCorruptError() | AuthorityTamperedError():
+            return SafetyCode.AUTHORITY_TAMPERED
+        case _:
+            return SafetyCode.STORE_FAILED

@@ -137,7 +137,7 @@ class Answering:
 
     def _still_may(self, policy: Policy, name: str, record: PromptRecord) -> bool:
         account = self._accounts.account(name)
-        if account is None:
+        if account is None or account.is_disabled:
             return False
         offer = record.offer
         try:

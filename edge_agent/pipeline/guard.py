@@ -12,16 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 from edge_agent.core.authority import AuthorityRow, Verify, verify_authority
 from edge_agent.core.clock_trust import ClockDoubt
-from edge_agent.core.safety import SafetyCode, SafetyProblem
-from edge_agent.errors import (
-    AuthorityTamperedError,
-    FailClosedError,
-    HubForkedError,
-    PolicyTamperedError,
-    SendsStoppedError,
-    StoreCorruptError,
-    StoreMalformedError,
-)
+from edge_agent.core.safety import SafetyCode, SafetyProblem, problem_of, sentence
+from edge_agent.errors import FailClosedError, SendsStoppedError
 from edge_agent.leave_ports import PolicyStore
 from edge_agent.pipeline.restore import Restore
 from edge_agent.ports import AuditChain, JudgedClock, OutgoingStore
@@ -68,7 +60,7 @@ class Guard:
         try:
             found.extend(self._find())
         except FailClosedError as exc:
-            found.append(SafetyProblem(_code_of(exc), _sentence(str(exc))))
+            found.append(problem_of(exc))
         return tuple(found)
 
     def check(self) -> None:
@@ -95,7 +87,7 @@ class Guard:
     def _find(self) -> Iterator[SafetyProblem]:
         failure = self._store_failure()
         if failure is not None:
-            yield SafetyProblem(SafetyCode.STORE_FAILED, _sentence(failure))
+            yield SafetyProblem(SafetyCode.STORE_FAILED, sentence(failure))
         broken = self._chain.check()
         if broken is not None:
             yield broken
@@ -113,31 +105,13 @@ class Guard:
             leave = self._outgoing.authority(waiting.intent)
             wrong = f"there is no leave for intent {waiting.intent}" if leave is None else self._wrong_with(leave)
             if wrong is not None:
-                yield SafetyProblem(SafetyCode.AUTHORITY_TAMPERED, _sentence(f"{wrong}: nothing is sent; {_TAMPERED}"))
+                yield SafetyProblem(SafetyCode.AUTHORITY_TAMPERED, sentence(f"{wrong}: nothing is sent; {_TAMPERED}"))
 
     def _wrong_with(self, leave: AuthorityRow) -> str | None:
         return verify_authority(leave, verify=self._verify)
 
     def _clock_text(self, doubt: ClockDoubt) -> str:
-        return _sentence(
+        return sentence(
             f"{_CLOCK_WORDS[doubt]}: it says {self._clock.wall():%Y-%m-%d %H:%M} UTC. "
             "Nothing is sent. If that is the right time, confirm it here; if not, set the clock"
         )
-
-
-def _sentence(text: str) -> str:
-    return f"{text[0].upper()}{text[1:]}."
-
-
-def _code_of(exc: FailClosedError) -> SafetyCode:
-    match exc:
-        case PolicyTamperedError():
-            return SafetyCode.POLICY_TAMPERED
-        case HubForkedError():
-            return SafetyCode.HUB_FORKED
-        case StoreMalformedError():
-            return SafetyCode.STORE_FAILED
-        case StoreCorruptError() | AuthorityTamperedError():
-            return SafetyCode.AUTHORITY_TAMPERED
-        case _:
-            return SafetyCode.STORE_FAILED

@@ -92,7 +92,7 @@ class Ingest:
             case Decoded() as understood:
                 accepted.append(understood)
             case Quarantined() as strange:
-                quarantined.append(strange if self._rejudge is None else self._rejudge.mark(strange))
+                quarantined.append(strange if self._rejudge is None else self._rejudge.mark(strange, of=message))
             case Birth() as birth:
                 self._store.record_birth(birth)
             case PresenceChange() as change:

@@ -131,7 +131,7 @@ class MandateDesk:
         others = tuple(
             name
             for name in (record.proposed_by, record.confirmed_by)
-            if name is not None and name != by and self._accounts.account(name) is not None
+            if name is not None and name != by and self._counts(name)
         )
         if self._rule(record.terms, account, endorsed_by=others, pin_checked=pin_checked) is Ruling.NEEDS_SECOND:
             raise NotAllowedError("so large a budget needs two people today: revoke it, and propose another")
@@ -181,11 +181,16 @@ class MandateDesk:
             raise PinNeededError(f"{account.name} has a PIN: it is needed to give leave")
         return ruling
 
+    def _counts(self, name: str) -> bool:
+        """Whether a word that was given before is still somebody's: not of an account that is gone or disabled."""
+        account = self._accounts.account(name)
+        return account is not None and not account.is_disabled
+
     def _check_proposer(self, record: MandateRecord) -> None:
         """The first word counts only while who gave it may still give it."""
         account, budget = self._accounts.account(record.proposed_by), record.terms.budget
-        if account is None or account.role is not Role.OWNER:
-            raise NotAllowedError(f"{record.proposed_by}, who proposed it, is no owner any more: decline it")
+        if account is None or account.is_disabled or account.role is not Role.OWNER:
+            raise NotAllowedError(f"{record.proposed_by}, who proposed it, is no active owner any more: decline it")
         check_limit(
             self._policies.policy(), account=account, total_max_minor=budget.max_minor, currency=budget.currency
         )

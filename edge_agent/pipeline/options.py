@@ -17,10 +17,9 @@ from edge_agent.core.intent import IntentRecord, IntentState
 from edge_agent.core.messages import Decision, Forecast, ItemId, Price, PromptId, Propose, Reason, StockEstimate
 from edge_agent.core.position import inventory_position, on_order_amount
 from edge_agent.core.prompt import PromptRecord, PromptState
-from edge_agent.core.terms import offer_for, price_of, terms_hash
+from edge_agent.core.terms import offer_for, terms_hash
 from edge_agent.ports import OrderStore
 
-_PRICES_LOOKED_AT = 100
 _QUIET_AFTER_EXPIRY = timedelta(hours=12)
 _QUIET_AFTER_REFUSAL = {"terms_changed": timedelta(0), "cancelled_by_household": timedelta(days=5)}
 _QUIET_AFTER_OTHER_REFUSAL = timedelta(days=1)
@@ -111,7 +110,8 @@ class Options:
         return price if price is not None and need.now - price.fetched_at <= self._price_age_max else None
 
     def _newest_price(self, need: Need, product: Product | None) -> Price | None:
-        return price_of(product or need.item.product, self._orders.prices(need.id, limit=_PRICES_LOOKED_AT))
+        wanted = product or need.item.product
+        return self._orders.newest_price(need.id, merchant=wanted.merchant, sku=wanted.sku)
 
     def _quiet_until(self, need: Need, *, price: Price | None, is_substitute: bool) -> datetime | None:
         """Until when the item is not asked about: after an answer, a refusal, or while the price is the refused one.

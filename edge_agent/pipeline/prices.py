@@ -9,17 +9,16 @@ import logging
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
-from edge_agent.core.catalogue import Item
+from edge_agent.core.catalogue import Item, Product
 from edge_agent.core.intent import IntentState
 from edge_agent.core.messages import ItemId, Price
-from edge_agent.core.terms import newest_price
 from edge_agent.errors import BridgeUnreachableError
 from edge_agent.ports import Bridge, Clock, HouseholdStore, OrderStore
 
 log = logging.getLogger(__name__)
 
-_PRICES_LOOKED_AT = 100
 _ITEMS_IN_ONE_QUESTION = 10
+_AGAIN_AFTER = 1 / 24  # of the schedule: when a product that a list has left out is asked for again
 
 # After such a refusal the list is known to be wrong; the bridge knows the need already, so asking tells it nothing new.
 _LIST_WAS_WRONG = frozenset({"terms_changed", "out_of_stock"})
@@ -36,6 +35,7 @@ class PriceKeeper:
         self._household = household
         self._clock = clock
         self._every = timedelta(seconds=every_s)
+        self._left_out: dict[tuple[str, str], datetime] = {}
 
     def due(self) -> bool:
         """Whether any product has no price, an old one, or one that an order has shown to be wrong."""
@@ -55,9 +55,12 @@ class PriceKeeper:
         missed = None
         for group in _groups([item for item in items if item.product.merchant in merchants]):
             try:
-                listed += await self._bridge.fetch_prices(group, delivery_ref=household.preferences.delivery_ref)
+                told = await self._bridge.fetch_prices(group, delivery_ref=household.preferences.delivery_ref)
             except BridgeUnreachableError as exc:
                 missed = exc
+            else:
+                listed += told
+                self._note(group, told)
         # All at once: half a list would let a substitute look as if it were all there is.
         self._orders.save_prices(listed)
         log.info("prices count=%d", len(listed))
@@ -65,12 +68,24 @@ class PriceKeeper:
             raise missed
         return len(listed)
 
+    def _note(self, group: Sequence[Item], told: Sequence[Price]) -> None:
+        """Which products a list has left out: their prices could not be read, which may well be so on the next look."""
+        now, priced = self._clock.now(), {(price.merchant, price.sku) for price in told}
+        for name in {_name(item.product) for item in group}:
+            if name in priced:
+                self._left_out.pop(name, None)
+            else:
+                self._left_out[name] = now
+
     def _due_at(self, items: Sequence[Item]) -> set[str]:
         now = self._clock.now()
         return {item.product.merchant for item in items if self._due(item, now=now)}
 
     def _due(self, item: Item, *, now: datetime) -> bool:
-        newest = newest_price(item, self._orders.prices(ItemId(item.id), limit=_PRICES_LOOKED_AT))
+        left_out_at = self._left_out.get(_name(item.product))
+        if left_out_at is not None and now - left_out_at < self._every * _AGAIN_AFTER:
+            return False
+        newest = self._orders.newest_price(ItemId(item.id), merchant=item.product.merchant, sku=item.product.sku)
         if newest is None or now - newest.fetched_at >= self._every:
             return True
         last = self._orders.last_intent(ItemId(item.id))
@@ -85,6 +100,10 @@ class PriceKeeper:
 def _as_bound(items: Sequence[Item]) -> list[Item]:
     """Each item once for each of its products, as if that one were bound: the list is asked for as a whole."""
     return [item.bound_to(product) for item in items for product in item.products]
+
+
+def _name(product: Product) -> tuple[str, str]:
+    return product.merchant, product.sku
 
 
 def _groups(items: Sequence[Item]) -> Iterator[Sequence[Item]]:

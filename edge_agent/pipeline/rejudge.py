@@ -16,7 +16,7 @@ from edge_agent.ports import Decoder, DoubtfulStore, LaggingClock
 log = logging.getLogger(__name__)
 
 _BATCH = 500
-_BATCHES_MAX = 20  # together as many as the quarantine keeps
+_BATCHES_MAX = 40  # together as many as a store keeps, and a backup that was put back into it
 
 
 class Rejudge:
@@ -28,13 +28,13 @@ class Rejudge:
         self._clock = clock
         self._may_hold = True  # from before the start
 
-    def mark(self, strange: Quarantined) -> Quarantined:
-        """The same, or with the hub's own clock as the reason where that may be what is wrong."""
+    def mark(self, strange: Quarantined, *, of: RawMessage) -> Quarantined:
+        """The same, or whole and with the hub's own clock as the reason where that may be what is wrong."""
         if strange.reason is not QuarantineReason.WRONG_TIME or self._clock.is_followed():
             return strange
         self._may_hold = True
         detail = f"{strange.detail}, whose clock is in doubt: judged again when it is not"
-        return replace(strange, reason=QuarantineReason.HUB_CLOCK, detail=detail)
+        return replace(strange, reason=QuarantineReason.HUB_CLOCK, detail=detail, payload=of.payload)
 
     def run_once(self) -> int:
         """Judge what waits, if the clock is believed; returns how many are counted now.

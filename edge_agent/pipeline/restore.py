@@ -9,16 +9,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Collection
 
 from cloud_bridge.wire import Head, KnownIntent
-from edge_agent.core.handover import Comparison, HubKnowledge, compare, taken_over
+from edge_agent.core.handover import Comparison, HubKnowledge, TakenOver, compare, taken_over
 from edge_agent.core.intent import LIVE
 from edge_agent.core.mandate import MandateEvent, MandateState, step
 from edge_agent.core.messages import ItemId
-from edge_agent.core.safety import SafetyCode, SafetyProblem
-from edge_agent.errors import RefusedError
+from edge_agent.core.safety import SafetyCode, SafetyProblem, problem_of
+from edge_agent.errors import FailClosedError, RefusedError
 from edge_agent.leave_ports import MandateStore
 from edge_agent.pipeline.status import StatusRecorder
 from edge_agent.ports import Bridge, Clock, HandoverStore, HouseholdStore
@@ -31,7 +32,10 @@ _HUB_ITSELF = "hub"
 
 
 class Restore:
-    """Compares, takes over, and says what stands against sending."""
+    """Compares, takes over, and says what stands against sending.
+
+    More than one task may ask; they take turns, since an answer from before another's orders is no news of them.
+    """
 
     def __init__(
         self,
@@ -43,6 +47,7 @@ class Restore:
         household: HouseholdStore,
         status: StatusRecorder,
         clock: Clock,
+        pages_max: int = _PAGES_MAX,
     ) -> None:
         self._hub = hub
         self._bridge = bridge
@@ -51,23 +56,28 @@ class Restore:
         self._household = household
         self._status = status
         self._clock = clock
+        self._pages_max = pages_max
         self._head: Head | None = None
         self._problem: SafetyProblem | None = None
         self._has_compared = False
+        self._is_sure = False
+        self._doubts = 0
+        self._turn = asyncio.Lock()
 
     @property
     def is_due(self) -> bool:
         """Whether the bridge must be asked before anything is sent."""
-        return self._head is None or self._problem is not None
+        return not self._is_sure or self._problem is not None
 
     @property
     def has_compared(self) -> bool:
-        """Whether the bridge has been asked since this hub started. Before that, a backup may have been put back."""
+        """Whether everything was taken over since this hub started. Before that, a backup may have been put back."""
         return self._has_compared
 
     def doubt(self) -> None:
-        """Something failed: ask again before the next order."""
-        self._head = None
+        """Something failed: ask again before the next order, also where an answer is under way."""
+        self._is_sure = False
+        self._doubts += 1
 
     def problem(self) -> SafetyProblem | None:
         """What stands against sending; None also while the bridge has not been asked yet."""
@@ -77,20 +87,16 @@ class Restore:
         """Ask the bridge, and take over what only it knows.
 
         Raises: BridgeUnreachableError; then nothing was taken over, though news of known orders may have been heard.
+        FailClosedError when it cannot be taken over; `problem` says so until it can.
         """
-        head, listed, is_whole = await self._ask()
-        if self._compare(head, listed).unknown:
-            # What ended after the backup was made is live here still, and would keep its item from what is under way.
-            await self._status.run_once()
-            self._status.accepted([intent for intent in listed if intent.hub == self._hub])
-        # Compared again, since a person may have approved something while the bridge was asked.
-        ours = self._handovers.knowledge()
-        found = self._compare(head, listed)
-        if found.unknown or found.overtaken:
-            self._pause_mandates()
-            self._reconcile(found, busy=ours.busy)
-        self._problem = _problem(head, ours, found, is_whole=is_whole)
-        self._head, self._has_compared = head, True
+        async with self._turn:
+            await self._run()
+
+    async def run_first(self) -> None:
+        """The same, unless it was done since this hub started, perhaps by a task that had its turn before."""
+        async with self._turn:
+            if not self._has_compared:
+                await self._run()
 
     def accept_bridge(self, by: str) -> None:
         """An owner has looked: go on with a bridge that has forgotten some orders.
@@ -104,6 +110,30 @@ class Restore:
         self._problem = None
         self.doubt()
 
+    async def _run(self) -> None:
+        try:
+            await self._take_over()
+        except FailClosedError as exc:
+            self._problem = problem_of(exc)
+            raise
+
+    async def _take_over(self) -> None:
+        doubts = self._doubts
+        head, listed, is_whole = await self._ask()
+        if self._compare(head, listed).unknown:
+            # What ended after the backup was made is live here still, and would keep its item from what is under way.
+            await self._status.run_once()
+            self._status.accepted([intent for intent in listed if intent.hub == self._hub])
+        # Compared again, since a person may have approved something while the bridge was asked.
+        ours = self._handovers.knowledge()
+        found = self._compare(head, listed)
+        if found.unknown or found.overtaken:
+            self._pause_mandates()
+            self._reconcile(found, busy=ours.busy)
+        self._problem = _problem(head, ours, found, is_whole=is_whole)
+        self._head, self._is_sure = head, self._doubts == doubts
+        self._has_compared = self._has_compared or is_whole
+
     def _compare(self, head: Head, listed: list[KnownIntent]) -> Comparison:
         return compare(self._handovers.knowledge(), bridge_handover=head.handover, listed=listed, hub=self._hub)
 
@@ -113,7 +143,7 @@ class Restore:
         # What waits here may carry a number that the bridge has long given to another order: of a copy of this hub.
         after = min([ours.acknowledged, *(number - 1 for number in ours.waiting)])
         listed: list[KnownIntent] = []
-        for _ in range(_PAGES_MAX):
+        for _ in range(self._pages_max):
             head = await self._bridge.fetch_head(after=after)
             listed += head.intents
             if not head.intents:
@@ -133,7 +163,7 @@ class Restore:
         taken = []
         for known in found.unknown:
             record = taken_over(known, household=household, busy=busy)
-            taken.append((known.handover, record))
+            taken.append(TakenOver(known.handover, record, known.total_max_minor))
             if record.state in LIVE:
                 busy.add(record.item)
         last = max((known.handover for known in found.unknown), default=0)

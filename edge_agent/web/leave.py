@@ -55,7 +55,9 @@ def leave_of(
     )
     question = _Question(policy, total_max_minor, currency, agreed)
     others = tuple(
-        other.name for other in parts.people.all() if other.name != name and _refusal(question, other) is None
+        other.name
+        for other in parts.people.all()
+        if other.name != name and not other.is_disabled and _refusal(question, other) is None
     )
     refusal = _refusal(question, account)
     if refusal is not None:
@@ -81,7 +83,7 @@ def _counts(parts: WebParts, question: _Question, word: Endorsement) -> bool:
     """Whether a first person's word is waited upon today: they still may say it, and two are still needed."""
     policy, total_max_minor, currency = question.policy, question.total_max_minor, question.currency
     account = parts.accounts.account(word.by)
-    if account is None:
+    if account is None or account.is_disabled:
         return False
     try:
         check_limit(policy, account=account, total_max_minor=total_max_minor, currency=currency)

@@ -133,6 +133,7 @@ INTENT_DETAILS = {
     "terms_refused": "the order service does not allow these terms (merchant, address, currency or sum)",
     "charged_above_limit": "the merchant charged more than the most that you agreed to: ask it for the difference",
     "offer_expired": "the offer ended before it could be ordered",
+    "withdrawn": "it was taken back before the order service had it",
     "leave_invalid": "the order service could not verify your leave to buy",
     "malformed": _UNREADABLE,
     "bad_request": _UNREADABLE,

@@ -1,6 +1,6 @@
 """`python -m tests.campaign`: lists the campaigns, and runs one with its size and seed.
 
-Exit codes: 0 the promise held and everything wanted was met, 1 it did not, 2 wrong usage.
+Exit codes: 0 the promise held and everything wanted was met, 1 it did not, 2 wrong usage, or a record in use.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from typing import Protocol, cast
 from tests.campaign import chart, faults
 from tests.campaign.bugs import Bug
 from tests.campaign.figures import Figures
+from tests.campaign.record import RecordInUseError
 
 CAMPAIGNS = {
     "power": "tests.campaign.power.campaign",
@@ -61,8 +62,8 @@ def main(arguments: list[str] | None = None) -> int:
             return 0
         case "quick":
             return faults.quick(lanes=options.lanes)
-        case "deep":
-            return faults.deep(lanes=options.lanes, record=options.record)
+        case "bars" | "deep":
+            return _go_on(options)
         case "chart":
             result = json.loads(options.result.read_text(encoding="utf-8"))
             options.picture.write_text(chart.drawn(result), encoding="utf-8")
@@ -70,6 +71,16 @@ def main(arguments: list[str] | None = None) -> int:
     figures = run(options.name, options.size, seed=options.seed, bug=options.bug)
     print(figures.to_json() if options.json else _told(figures))
     return 0 if figures.holds else 1
+
+
+def _go_on(options: argparse.Namespace) -> int:
+    """A tier with a record."""
+    tier = faults.bars if options.command == "bars" else faults.deep
+    try:
+        return tier(lanes=options.lanes, record=options.record, any_version=options.any_version)
+    except RecordInUseError as exc:
+        sys.stderr.write(f"{exc}: wait for its end, or name another record\n")
+        return 2
 
 
 def _leave(number: int, _frame: FrameType | None) -> None:
@@ -91,9 +102,12 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("list", help="print the names of the campaigns")
     quick = commands.add_parser("quick", help="run every campaign and every planted bug, sized for 25 minutes")
+    bars = commands.add_parser("bars", help="the same up to every bar, however long; goes on where it stopped")
     deep = commands.add_parser("deep", help="run everything for hours; goes on where it stopped")
-    deep.add_argument("--record", type=Path, required=True, help="the file that keeps what is done")
-    for tier in (quick, deep):
+    for tier in (bars, deep):
+        tier.add_argument("--record", type=Path, required=True, help="the file that keeps what is done")
+        tier.add_argument("--any-version", action="store_true", help="count results of other commits on record, too")
+    for tier in (quick, bars, deep):
         tier.add_argument("--lanes", type=int, default=_LANES, help=f"processes side by side (default {_LANES})")
     drawn = commands.add_parser("chart", help="draw the result of a tier")
     drawn.add_argument("result", type=Path, help="the JSON object that the tier has printed")

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from tests.campaign.table import bound_told
+from tests.campaign.table import bound_told, other_faults
 
 _WIDTH, _LEFT, _RIGHT, _TOP, _ROW, _FOOT = 800, 110, 230, 76, 30, 64
 _BAR_HEIGHT = 14
@@ -65,7 +65,7 @@ def _campaign(campaign: Mapping[str, Any], *, top: float, decades: int) -> Itera
     if bar:
         at = _x(bar, decades)
         yield f'<line class="aim" x1="{at:.1f}" x2="{at:.1f}" y1="{middle - 11:.1f}" y2="{middle + 11:.1f}"/>'
-    failed = campaign["harm"] + len(campaign["faults"])
+    failed = campaign["harm"] + other_faults(campaign["harm"], campaign["faults"])
     told = f"{done:,}: {failed} failed" if failed else f"{done:,}: under {bound_told(campaign['bound_95'])}"
     yield _text(_WIDTH - _RIGHT + 14, middle + 4.5, told)
 

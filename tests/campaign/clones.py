@@ -1,7 +1,8 @@
 """A hub's card that was copied: two hubs with one identity live side by side at one bridge, for days.
 
 Either may be started again at any time, and in every second home the copy's clock is wrong when it boots, far or near,
-until somebody sets it right. The two have one numbering between them, so whoever sends second freezes the household, or
+until somebody sets it right; such a card is copied while the hub is cut off from the bridge, with an order that waits.
+The two have one numbering between them, so whoever sends second freezes the household, or
 has heard of the other's orders before. In the end the operator lets the household go, the copy is switched off, and the
 first hub must know all that was ordered. One unit is one copied card.
 """
@@ -43,6 +44,7 @@ from tests.campaign.kills.world import HOME, World
 from tests.campaign.restores import COURSE
 
 _ALONE_TURNS = (4, 14)
+_CUT_OFF_TURNS_MAX = 12
 _TOGETHER_TURNS = 14
 _WRONG_FOR_TURNS = 6
 _TURNS_TO_SETTLE = 16
@@ -90,12 +92,20 @@ class Wall:
         await self.true.sleep(duration_s)
 
 
+@dataclass
 class Careful(Home):
-    """A hub that lives on when its sends are stopped, as its supervised loops do."""
+    """A hub that lives on when its sends are stopped, as its supervised loops do; it may be cut off from the bridge."""
+
+    is_cut_off: bool = False
 
     async def _drain(self) -> None:
-        with suppress(RetryLaterError, FailClosedError):
-            await self.tasks._drain()
+        if not self.is_cut_off:
+            with suppress(RetryLaterError, FailClosedError):
+                await self.tasks._drain()
+
+    async def _follow(self) -> None:
+        if not self.is_cut_off:
+            await super()._follow()
 
 
 def _one(place: Path, *, rng: random.Random, met: Counter[str], wrong: bool) -> list[str]:
@@ -140,6 +150,8 @@ class Card:
             one, two = (Hub(folder, pipe, desk=desk, wall=Wall(clock)) for folder in self._folders)
             for _ in range(self._rng.randint(*_ALONE_TURNS)):
                 await one.turn()
+            if off:
+                await self._until_one_waits(one)
             await one.stop()
             shutil.copytree(original, copy, dirs_exist_ok=True, ignore=shutil.ignore_patterns("bridge*"))
             two.wall.off = off
@@ -154,19 +166,27 @@ class Card:
             await one.stop()
         self._judge(known)
 
+    async def _until_one_waits(self, hub: Hub) -> None:
+        hub.home().is_cut_off = True
+        for _ in range(_CUT_OFF_TURNS_MAX):
+            if hub.has_waiting():
+                break
+            await hub.turn()
+
     async def _together(self, one: Hub, two: Hub) -> None:
         for turn in range(_TOGETHER_TURNS):
             if turn == _WRONG_FOR_TURNS:
                 two.wall.off = timedelta()
-            hub = self._rng.choice((one, two))
+            is_first_wrong = turn == 0 and bool(two.wall.off)  # the copy boots now, while an order waits in it
+            hub = two if is_first_wrong else self._rng.choice((one, two))
             if self._rng.random() < _RESTART:
+                self._met["restarted"] += hub.is_up
                 await hub.stop()
-                self._met["restarted"] += 1
             before, sold = len(self._orders()), len(self._world.bought())
             was_frozen = self._is_frozen()
             await hub.turn()
             if hub.wall.off:
-                self._met["held_back"] += 1
+                self._met["held_back"] += hub.holds_back()
                 if len(self._orders()) > before:
                     self.faults.append(f"a hub whose clock is off by {hub.wall.off} sent an order")
             if was_frozen:
@@ -212,7 +232,7 @@ class Hub:
         self._pipe = pipe
         self._desk = desk
         self._stack: AsyncExitStack | None = None
-        self._home: Home | None = None
+        self._home: Careful | None = None
         self.wall = wall
 
     async def turn(self) -> None:
@@ -221,7 +241,7 @@ class Hub:
             self._home = await self._start()
         await self._home.turn()
 
-    def home(self) -> Home:
+    def home(self) -> Careful:
         """Everything of it; it must have been started."""
         assert self._home is not None
         return self._home
@@ -230,13 +250,27 @@ class Hub:
         """Why it sends nothing."""
         return self.home().tasks.guard.problems()
 
+    def holds_back(self) -> bool:
+        """Whether an order waits in it that it does not send because of its clock."""
+        doubts = any(each.code is SafetyCode.CLOCK_UNTRUSTED for each in self.problems())
+        return doubts and self.has_waiting()
+
+    def has_waiting(self) -> bool:
+        """Whether an order is to be sent."""
+        return bool(self.home().tasks.orders.outbox(limit=1))
+
+    @property
+    def is_up(self) -> bool:
+        """Whether it was started, and not stopped since."""
+        return self._stack is not None
+
     async def stop(self) -> None:
         """In good order."""
         if self._stack is not None:
             await self._stack.aclose()
         self._stack = self._home = None
 
-    async def _start(self) -> Home:
+    async def _start(self) -> Careful:
         stack = self._stack = AsyncExitStack()
         config, clock = hub_config(self._folder), self.wall.true
         store = stack.enter_context(open_store(self._folder, config, wall=self.wall, ticks_s=clock.ticks_s))

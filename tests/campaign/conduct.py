@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import fields
 from pathlib import Path
@@ -59,42 +59,6 @@ def read_figures(text: str) -> Figures:
     known = {each.name for each in fields(Figures)}
     told = {name: value for name, value in json.loads(text).items() if name in known}
     return Figures(**{**told, "wanted": tuple(told["wanted"]), "faults": tuple(told["faults"])})
-
-
-class Record:
-    """The results of a deep run so far, one JSON object a line, so that it can go on where it stopped."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def left(self, pieces: Iterable[Piece]) -> list[Piece]:
-        """The pieces that have no result yet."""
-        known = {each.piece.name for each in self.results(pieces)}
-        return [piece for piece in pieces if piece.name not in known]
-
-    def results(self, pieces: Iterable[Piece]) -> list[Done]:
-        """What is on record of these pieces; a line that was cut off by a power loss counts as not there."""
-        if not self._path.exists():
-            return []
-        by_name = {piece.name: piece for piece in pieces}
-        found = []
-        for line in self._path.read_text(encoding="utf-8").splitlines():
-            try:
-                kept = json.loads(line)
-            except json.JSONDecodeError:
-                continue
-            piece = by_name.get(kept["piece"])
-            if piece is not None and piece.size == kept["size"]:
-                found.append(Done(piece, read_figures(json.dumps(kept["figures"]))))
-        return found
-
-    def add(self, result: Done) -> None:
-        """Keep one result; a piece whose process broke is left for the next time."""
-        if result.figures is None:
-            return
-        kept = {"piece": result.piece.name, "size": result.piece.size, "figures": json.loads(result.figures.to_json())}
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(kept) + "\n")
 
 
 def _told(result: Done) -> str:

@@ -16,7 +16,8 @@ class Figures:
     """The result of one campaign.
 
     Units: `done` is counted in `unit`; `lost`, `doubled`, `unauthorised`, `overcharged`, `in_doubt` and `parked` are
-    counts of orders or acknowledged records; `seconds` is elapsed real time.
+    counts of orders or acknowledged records; `seconds` is elapsed real time. `forgiven` counts, by name, harm that
+    docs/promises.md says is not prevented: it fails no run, and is told.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Figures:
     overcharged: int = 0
     in_doubt: int = 0
     parked: int = 0
+    forgiven: Mapping[str, int] = field(default_factory=dict)
     covered: Mapping[str, int] = field(default_factory=dict)
     wanted: tuple[str, ...] = ()
     faults: tuple[str, ...] = ()  # one line each: what went wrong, with the seed that shows it again

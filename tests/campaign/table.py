@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from tests.campaign.tiers import Total
 
-_HEAD = ("campaign", "done", "bar", "harm", "in doubt", "parked", "under (95 %)", "missed")
+_HEAD = ("campaign", "done", "bar", "harm", "other faults", "in doubt", "parked", "under (95 %)", "missed")
 
 
 def table(sums: Sequence[Total], *, bars: Mapping[str, int | None]) -> str:
@@ -21,12 +21,18 @@ def bound_told(bound: float | None) -> str:
     return "-" if bound is None else f"1 in {1 / bound:,.0f}"
 
 
+def other_faults(harm: int, faults: Sequence[str]) -> int:
+    """How many faults there are beside the harm, which has lines of its own among them."""
+    return max(0, len(faults) - harm)
+
+
 def _row(total: Total, *, bar: int | None) -> tuple[str, ...]:
     return (
         total.campaign,
         f"{total.done:,}",
         "-" if bar is None else f"{bar:,}",
-        f"{total.harm + len(total.faults):,}",
+        f"{total.harm:,}",
+        f"{other_faults(total.harm, total.faults):,}",
         f"{total.in_doubt:,}",
         f"{total.parked:,}",
         bound_told(total.bound),

@@ -47,6 +47,8 @@ def test_the_scale_is_logarithmic() -> None:
         ({"bar": None}, "done", "1,000: under 1 in 333"),
         ({"harm": 2, "bound_95": None}, "harmed", "1,000: 2 failed"),
         ({"faults": ["x"], "bound_95": None}, "harmed", "1,000: 1 failed"),
+        ({"harm": 1, "faults": ["x"], "bound_95": None}, "harmed", "1,000: 1 failed"),
+        ({"harm": 1, "faults": ["x", "y"], "bound_95": None}, "harmed", "1,000: 2 failed"),
         ({"done": 0, "bound_95": None}, "short", "0: under -"),
     ],
 )

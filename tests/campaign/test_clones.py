@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+
+import pytest
 
 from tests.campaign import clones
 
@@ -13,3 +16,19 @@ def test_a_copied_card_orders_nothing_twice(tmp_path: Path) -> None:
     assert ran.faults == ()
     assert ran.covered["frozen"] > 0
     assert ran.covered["held_back"] > 0
+
+
+def test_a_home_without_need_holds_nothing_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wrong clock counts only where an order waits for it to be set right."""
+    monkeypatch.setattr(clones, "COURSE", replace(clones.COURSE, use_packs=(0.0, 0.0)))
+    ran = clones.run(2, seed=1, folder=tmp_path)
+    assert ran.faults == ()
+    assert "held_back" in ran.missed
+    assert not ran.holds
+
+
+def test_only_a_hub_that_is_up_is_started_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stopping one that was never started, or twice, counts for nothing."""
+    monkeypatch.setattr(clones, "_RESTART", 1.0)
+    monkeypatch.setattr(clones, "_TOGETHER_TURNS", 1)
+    assert "restarted" in clones.run(1, seed=1, folder=tmp_path).missed

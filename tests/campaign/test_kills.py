@@ -60,6 +60,19 @@ def test_a_backup_that_is_put_back_orders_nothing_again(tmp_path: Path, *, lurks
     assert _is_unharmed(ran), ran.faults
 
 
+@pytest.mark.parametrize("happens", [True, False])
+def test_restores_must_meet_the_moment_that_they_are_there_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, happens: bool
+) -> None:
+    """A run in which nothing was ordered again between the backup and its return proves nothing."""
+    monkeypatch.setattr(restores, "_ordered_again", lambda *_, **__: happens)
+    monkeypatch.setattr(restores, "_LIVES_A_HOME", 12)
+    ran = restores.run(1, seed=6, folder=tmp_path)
+    assert _is_unharmed(ran), ran.faults
+    assert ran.holds is happens
+    assert ran.missed == (() if happens else ("ordered_again",))
+
+
 def test_the_judge_finds_what_was_lost_and_doubled(tmp_path: Path) -> None:
     """A reading and an answer that the hub never had, and an order that came twice."""
     count = Count()

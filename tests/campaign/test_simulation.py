@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+import logging
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
+from math import inf
 from pathlib import Path
 from random import Random
 from unittest.mock import patch
@@ -32,19 +35,35 @@ from cloud_bridge.store.database import Database
 from cloud_bridge.store.orders import SqlOrderStore
 from cloud_bridge.wire import OrderState
 from edge_agent.core import draw
+from edge_agent.core.handover import own_item
 from edge_agent.core.intent import IntentRecord
 from edge_agent.ports import CrashPoint as HubCrashPoint
 from tests.campaign.bugs import Bug
+from tests.campaign.figures import Figures
+from tests.campaign.simulation import world
 from tests.campaign.simulation.campaign import regression_seeds, run, wanted
 from tests.campaign.simulation.home import POINTS
-from tests.campaign.simulation.hub import Disk
+from tests.campaign.simulation.hub import Disk, Tables
+from tests.campaign.simulation.judge import Judge, Sale, count_sales
+from tests.campaign.simulation.leave import HandoverTables
 from tests.campaign.simulation.memory_orders import Books, MemoryOrders
+from tests.campaign.simulation.purse import Leave, View
 from tests.campaign.simulation.stand_in import dumps
-from tests.campaign.simulation.virtual import StuckError, virtual_loop
-from tests.campaign.simulation.world import live_through
-from tests.cloud_bridge.rig import HOUSEHOLD, HandClock, Signer, accept
+from tests.campaign.simulation.virtual import START, StuckError, virtual_loop
+from tests.campaign.simulation.world import Verdict, live_through
+from tests.campaign.tiers import Done, Piece, totals
+from tests.cloud_bridge.rig import HOUSEHOLD, HandClock, Signer, accept, new_order
 
 S = OrderState
+_SEEDS = range(31, 91)
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    """Worlds log very much, and nobody reads it."""
+    logging.disable(logging.CRITICAL)
+    yield
+    logging.disable(logging.NOTSET)
 
 
 @pytest.mark.parametrize("seed", regression_seeds())
@@ -75,11 +94,94 @@ def test_a_planted_bug_is_caught(bug: Bug, tmp_path: Path) -> None:
     assert run(1_500, seed=2, folder=tmp_path, bug=bug).faults
 
 
+def first_world(found: Callable[[Verdict], bool]) -> Verdict:
+    """The first world in which that is so."""
+    return next(verdict for seed in _SEEDS if found(verdict := live_through(seed, signs=False, orders=240)))
+
+
 def test_a_budget_that_nobody_looks_at_is_overdrawn_and_seen() -> None:
     """The judge reckons what mandates paid by the merchants' ledgers, and not by the hub's."""
     with patch.object(draw, "over_budget", lambda *_, **__: None):
         faults = live_through(3, signs=False).faults
     assert any(fault.startswith("I5") for fault in faults)
+
+
+def test_what_a_hub_took_over_and_does_not_reckon_is_seen() -> None:
+    """A backup does not give a budget anew: what was paid before and since it was put back is one sum."""
+    with patch.object(world, "_AUTO_SHARE", 0.9):
+        with patch.object(draw, "unclear", lambda *_, **__: (0, 0)):
+            verdict = first_world(lambda verdict: bool(verdict.faults))
+        assert verdict.faults[0].startswith("I5")
+        assert live_through(verdict.seed, signs=False, orders=240).faults == []
+
+
+def test_a_need_that_is_taken_over_without_its_item_is_ordered_twice_and_seen() -> None:
+    """The bridge had told of the first order before the second one left: nobody forgives that."""
+    with patch.object(HandoverTables, "_with_room", lambda _, record, **__: replace(record, item=own_item(record.id))):
+        verdict = first_world(lambda verdict: verdict.counts.doubled > 0)
+    assert verdict.faults[0].startswith("I1")
+
+
+def test_a_hub_that_took_an_order_over_refuses_to_ask_for_its_need() -> None:
+    """That alone counts as not asked again, and not that the goods are there or that nobody answered."""
+    first = first_world(lambda verdict: verdict.tally["not_asked_again"] > 0)
+    with patch.object(Tables, "_refuse_second_order", lambda *_: None):
+        again = live_through(first.seed, signs=False, orders=240)
+    assert again.tally["asked_again"] > 0
+    assert again.tally["not_asked_again"] == 0
+
+
+def test_an_order_is_forgiven_only_where_its_hub_could_not_know_of_the_first() -> None:
+    """By what the bridge had when it answered the hub's last comparison, and once for each order."""
+    for taken_s, compared_s, own, doubled in (
+        (None, 50.0, (), 0),
+        (60.0, 50.0, (), 0),
+        (40.0, 50.0, (), 1),
+        (40.0, inf, (), 1),
+        (60.0, 50.0, ("i-1",), 1),
+    ):
+        judge = _judge_of_two(taken_s=taken_s, view=View(own, compared_s))
+        assert count_sales(judge, [_sale(1), _sale(2)]).doubled == doubled
+        assert judge.forgiven["ordered_unaware"] == 1 - doubled
+        assert count_sales(judge, [_sale(1), _sale(2), _sale(2)]).doubled == doubled + 1
+
+
+def test_what_is_forgiven_is_told() -> None:
+    """Beside what is in doubt, by name, summed over pieces."""
+    verdict = first_world(lambda verdict: verdict.forgiven["approval_forgotten"] > 0)
+    figures = Figures("simulation", verdict.counts.done, "orders", forgiven=dict(verdict.forgiven))
+    [total] = totals([Done(Piece("simulation", 240, seed), figures) for seed in (1, 2)])
+    assert total.forgiven["approval_forgotten"] == 2 * verdict.forgiven["approval_forgotten"]
+    assert total.harm == 0
+    assert json.loads(figures.to_json())["forgiven"] == verdict.forgiven
+
+
+def test_a_leave_that_is_not_judged_for_loss_is_not_done() -> None:
+    """It was seen, and a backup has undone it."""
+    judge = _judge_of_two(taken_s=None, view=View((), inf))
+    for leave in judge.leaves.values():
+        judge.saw(leave.intent)
+    judge.forget(["i-1"], known_to_bridge=lambda _: False)
+    assert count_sales(judge, []).done == 1
+
+
+def _judge_of_two(*, taken_s: float | None, view: View) -> Judge:
+    """Two leaves for one need: the bridge has taken the first at `taken_s`, and the second left by this view."""
+    now_s = iter([taken_s] * 9)
+    judge = Judge(where=str, now_s=lambda: next(now_s) or 0.0)
+    for n in (1, 2):
+        leave = Leave(f"i-{n}", "milk", quantity=1, ceiling_minor=9, merchant="grocer", household="home", asked_s=45.0)
+        judge.gave(leave, ceiling_minor=9, hub_now=START, view=view)
+    if taken_s is not None:
+        judge.accepted(new_order(Signer().intent(intent_id="i-1"), now=START))
+    judge.left_home("i-2", b"body", by_clone=False, view=view)
+    for n in (1, 2):
+        judge.asked_for(f"i-{n}", "milk", key=f"k-{n}", key_life=timedelta(hours=1), by_key=True)
+    return judge
+
+
+def _sale(n: int) -> Sale:
+    return Sale(f"o-{n}", "grocer", f"k-{n}", "milk", quantity=1, total_minor=9, currency="USD", can_say=True)
 
 
 def test_a_bridge_that_sends_for_two_hubs_is_seen() -> None:

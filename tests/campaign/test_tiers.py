@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from tests.campaign.bugs import Bug
-from tests.campaign.conduct import Record
+from tests.campaign.faults import BARS, BUGS, QUICK
 from tests.campaign.figures import Figures
 from tests.campaign.table import table
 from tests.campaign.tiers import Done, Pace, Piece, Share, caught, expected_s, longest_first, pieces, totals
@@ -80,18 +78,26 @@ def test_the_bound_is_three_over_n() -> None:
     assert total.bound == pytest.approx(0.03)
 
 
-def test_a_deep_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
-    """A line that a power loss cut off, another size and a broken process are all run again."""
-    wanted = pieces([Share("power", 300, 100)])
-    record = Record(tmp_path / "deep.jsonl")
-    record.add(Done(wanted[0], figures(covered={"torn": 3}, faults=("x",))))
-    record.add(Done(wanted[1], None))
-    with (tmp_path / "deep.jsonl").open("a", encoding="utf-8") as file:
-        file.write('{"piece": "power-3", "si')
-    assert record.left(wanted) == wanted[1:]
-    [kept] = record.results(wanted)
-    assert kept.figures == figures(covered={"torn": 3}, faults=("x",))
-    assert record.left(pieces([Share("power", 400, 200)])) == pieces([Share("power", 400, 200)])
+def test_a_bug_counts_as_caught_only_where_every_campaign_that_must_has_caught_it() -> None:
+    """Whichever of them is first."""
+    good = Done(Piece("simulation", 100, 1, Bug.NO_FENCE), figures(doubled=1))
+    bad = Done(Piece("replicas", 100, 1, Bug.NO_FENCE), figures())
+    assert good.piece.name != bad.piece.name
+    assert caught([good, bad]) == caught([bad, good]) == {Bug.NO_FENCE: False}
+    assert caught([good, good]) == {Bug.NO_FENCE: True}
+
+
+def test_every_bug_is_planted_and_pieces_have_names_of_their_own() -> None:
+    """A record keeps results by these names."""
+    assert {piece.bug for piece in BUGS} == set(Bug)
+    names = [piece.name for piece in (*BUGS, *pieces(BARS))]
+    assert len(names) == len(set(names))
+
+
+def test_the_bars_are_the_quick_tier_at_its_full_bars() -> None:
+    """The same campaigns with the same bars, all of which are reached."""
+    assert [(share.campaign, share.bar) for share in BARS] == [(share.campaign, share.bar) for share in QUICK]
+    assert all(share.goal >= (share.bar or 1) for share in BARS)
 
 
 def test_the_longest_pieces_go_first() -> None:
@@ -110,6 +116,12 @@ def test_the_rest_is_told_at_the_pace_so_far() -> None:
     assert pace.rest_s([short, short], lanes=1) == pytest.approx(4 * expected_s(short))
 
 
+def test_harm_with_a_line_of_its_own_is_shown_once() -> None:
+    """Only what is beside it is another fault."""
+    [total] = totals([Done(PIECE, figures(lost=1, faults=("x",))), Done(Piece("power", 100, 2), None)])
+    assert table([total], bars={}).splitlines()[1].split()[3:5] == ["1", "1"]
+
+
 def test_the_table_tells_harm_doubt_and_what_was_missed_apart() -> None:
     """One line a campaign, and no bound where something failed."""
     sums = totals([
@@ -117,5 +129,5 @@ def test_the_table_tells_harm_doubt_and_what_was_missed_apart() -> None:
         Done(Piece("kills", 10, 1), figures(lost=1, faults=("x",))),
     ])  # fmt: skip
     lines = [line.split() for line in table(sums, bars={"power": 100_000, "kills": None}).splitlines()]
-    assert lines[1] == ["power", "3,000", "100,000", "0", "2", "1", "1", "in", "1,000", "a"]
-    assert lines[2] == ["kills", "100", "-", "2", "0", "0", "-", "-"]
+    assert lines[1] == ["power", "3,000", "100,000", "0", "0", "2", "1", "1", "in", "1,000", "a"]
+    assert lines[2] == ["kills", "100", "-", "1", "0", "0", "0", "-", "-"]

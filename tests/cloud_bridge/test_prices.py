@@ -40,36 +40,40 @@ def _merchant(count: int = 0) -> Troubled:
     return Troubled({sku: Shelf(sku.upper(), 100, 9) for sku in skus})
 
 
-async def _available(merchant: Troubled) -> list[bool]:
+async def _available(merchant: Troubled) -> dict[str, bool]:
+    """What the list says of each product that it names."""
     desk = PriceDesk({MERCHANT: merchant}, clock=HandClock(), new_key=iter(map(str, range(1_000))).__next__)
     query = PriceQuery(merchant=MERCHANT, delivery_ref="home", skus=tuple(merchant.shelves))
-    return [line.available for line in (await desk.list_prices(query)).lines]
+    return {line.sku: line.available for line in (await desk.list_prices(query)).lines}
 
 
-@pytest.mark.parametrize(
-    "trouble",
-    [MerchantRefusedError(Detail.OUT_OF_STOCK, "none left"), MerchantAwayError("an answer that is no Checkout")],
-)
-async def test_a_product_that_is_refused_or_unreadable_is_not_available(trouble: Exception) -> None:
+async def test_a_product_that_is_refused_is_not_available() -> None:
     """The others keep their prices."""
     merchant = _merchant()
-    merchant.errors["b"] = trouble
-    assert await _available(merchant) == [True, False, True]
+    merchant.errors["b"] = MerchantRefusedError(Detail.OUT_OF_STOCK, "none left")
+    assert await _available(merchant) == {"a": True, "b": False, "c": True}
+
+
+async def test_a_product_whose_price_could_not_be_had_is_not_spoken_of() -> None:
+    """An answer that was lost or makes no sense is not the merchant's word that it has none."""
+    merchant = _merchant()
+    merchant.errors["b"] = MerchantAwayError("an answer that is no Checkout")
+    assert await _available(merchant) == {"a": True, "c": True}
 
 
 @pytest.mark.parametrize("values", [{"delivery_minor": -20}, {"unit_price_minor": 10**12 + 1}, {"currency": "usd"}])
-async def test_a_price_that_cannot_be_told_is_not_available(values: dict[str, object]) -> None:
-    """It is never a fault of who asked."""
+async def test_a_price_that_cannot_be_told_is_left_out(values: dict[str, object]) -> None:
+    """It is never a fault of who asked, and says nothing of the stock."""
     merchant = _merchant()
     merchant.values["b"] = values
-    assert await _available(merchant) == [True, False, True]
+    assert await _available(merchant) == {"a": True, "c": True}
 
 
 async def test_a_session_that_cannot_be_closed_costs_no_price() -> None:
     """The quote was good; an open session ends by itself."""
     merchant = _merchant()
     merchant.faults = lambda request: Mode.AWAY if request == "cancel" else None
-    assert await _available(merchant) == [True, True, True]
+    assert await _available(merchant) == dict.fromkeys(SKUS, True)
 
 
 @pytest.mark.parametrize(("count", "asked_max"), [(1, 1), (3, 3), (50, 9)])

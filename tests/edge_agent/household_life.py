@@ -212,10 +212,10 @@ class Life:
         return next(iter(self.orders.outbox(limit=1)), None)
 
     def hear(self, row: OutboxRow) -> None:
-        """The bridge's answer to a body reaches the hub."""
-        record, order = self.record(row.intent), self.outside.orders[row.intent]
+        """The bridge's receipt for a body reaches the hub; it says held, however far the order has come since."""
+        record = self.record(row.intent)
         waits = record is not None and record.state is IntentState.APPROVED
-        change = intents.step(record, order.state, at=self.now()) if waits and record is not None else None
+        change = intents.step(record, IntentState.HELD, at=self.now()) if waits and record is not None else None
         self.orders.record_answer(row, change, taken=True)
 
     def record(self, intent: str) -> IntentRecord | None:

@@ -79,9 +79,8 @@ class Laws:
         assert self._query("SELECT coalesce(max(handover), 0) FROM authority") == intent_count, "a number is missing"
         frozen = "SELECT count(*) FROM audit WHERE json_extract(event, '$.event') = 'approved'"
         assert self._query(frozen) == intent_count
-        unsent = "SELECT id FROM intent WHERE state = 'approved' AND id NOT IN (SELECT intent FROM outbox)"
-        forgotten = {str(row[0]) for row in self.life.connection.db.execute(unsent)} - self.life.outside.orders.keys()
-        assert not forgotten, "an approved order that nobody will send"
+        unsent = "SELECT count(*) FROM intent WHERE state = 'approved' AND id NOT IN (SELECT intent FROM outbox)"
+        assert self._query(unsent) == 0, "an approved order that nobody will send"
 
     def budgets_hold(self) -> None:
         """I5: by the ledger, and by what the merchant charged."""

@@ -235,7 +235,12 @@ def opened(folder: Path, wall: Wall, *, crash_hook: CrashHook = no_crash) -> Ite
 
 @asynccontextmanager
 async def outgoing_home(
-    folder: Path, *, wall: Wall | None = None, bridge: FakeBridge | None = None, crash_hook: CrashHook = no_crash
+    folder: Path,
+    *,
+    wall: Wall | None = None,
+    bridge: FakeBridge | None = None,
+    pages_max: int = 100,
+    crash_hook: CrashHook = no_crash,
 ) -> AsyncIterator[OutgoingHome]:
     """The sending half over the store in `folder`."""
     wall = wall or Wall()
@@ -255,7 +260,7 @@ async def outgoing_home(
         async with egress:
             yield _wired(
                 store, key=key, wall=wall, bridge=bridge, egress=egress, ledger=ledger, kept=standing(folder),
-                crash_hook=crash_hook,
+                pages_max=pages_max, crash_hook=crash_hook,
             )  # fmt: skip
 
 
@@ -268,6 +273,7 @@ def _wired(
     egress: Egress,
     ledger: EgressLedger,
     kept: tuple[SafetyProblem, ...],
+    pages_max: int,
     crash_hook: CrashHook,
 ) -> OutgoingHome:
     orders, merchants = Orders(store.connection), Merchants(store.connection)
@@ -288,6 +294,7 @@ def _wired(
         household=household,
         status=StatusRecorder(bridge=client, orders=orders),
         clock=store.clock,
+        pages_max=pages_max,
     )
     guard = Guard(
         chain=store.chain,

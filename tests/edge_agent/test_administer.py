@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import pwd
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,13 +14,16 @@ import pytest
 from edge_agent.__main__ import EXIT_DONE, EXIT_FAILED, EXIT_USAGE, main
 from edge_agent.adapters.passwords import Argon2Passwords
 from edge_agent.adapters.store.accounts import Accounts
+from edge_agent.adapters.store.intents import insert_intent
 from edge_agent.adapters.store.opening import open_store
-from edge_agent.adapters.store.set_aside import NOTE_FILE, move
+from edge_agent.adapters.store.set_aside import move, open_for_service
+from edge_agent.adapters.store.set_aside_note import NOTE_FILE
 from edge_agent.config import load
 from edge_agent.core.people import Session
 from edge_agent.folder import STORE_FILE
-from tests.edge_agent.samples import NOW
+from tests.edge_agent.samples import NOW, intent
 
+DEMO = Path(__file__).parents[2] / "firmware_sim" / "demo_household.toml"
 PASSWORD = "a password of the test"
 
 
@@ -154,3 +160,89 @@ def test_a_backup_is_put_back_by_a_command(hub: Hub, tmp_path: Path, capsys: pyt
     hub.types("people", "list")
     assert list(listed(capsys.readouterr().out)) == ["anna"]
     assert (hub.folder / NOTE_FILE).exists()
+
+
+def test_orders_are_dropped_only_where_the_command_says_so(
+    hub: Hub, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What was approved since the backup, and has not reached the bridge, is named."""
+    shutil.copyfile(hub.folder / STORE_FILE, tmp_path / "backup")
+    with open_store(hub.folder, load(hub.config)) as store, store.connection.transaction() as db:
+        insert_intent(db, intent("i1"))
+    assert hub.types("store", "put-back", str(tmp_path / "backup")) == EXIT_FAILED
+    capsys.readouterr()
+    assert hub.types("store", "put-back", str(tmp_path / "backup"), "--drop-orders") == EXIT_DONE
+    assert json.loads(capsys.readouterr().out)["not_ordered"] == ["i1"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("people", "list"),
+        ("people", "add", "ben", "guest"),
+        ("store", "show"),
+        ("store", "accept"),
+        ("store", "put-back", "backup"),
+    ],
+)
+def test_another_user_than_the_hubs_changes_nothing(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
+) -> None:
+    """Not even root, whose files the hub could not open; it is told how to do it."""
+    before = hub.events()
+    owner = hub.folder.stat().st_uid
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "geteuid", lambda: owner + 1)
+        assert hub.types(*words) == EXIT_USAGE
+    assert f"runuser -u {pwd.getpwuid(owner).pw_name} -- restock-hub" in capsys.readouterr().err
+    assert hub.events() == before
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("people", "list"),
+        ("people", "add", "ben", "guest"),
+        ("report",),
+        ("setup", "--household", str(DEMO)),
+    ],
+)
+@pytest.mark.parametrize("is_empty", [True, False])
+def test_a_command_does_not_hide_that_the_store_was_lost(hub: Hub, words: tuple[str, ...], *, is_empty: bool) -> None:
+    """A store that it would make anew stands for the lost one only with the note beside it."""
+    (hub.folder / STORE_FILE).unlink()
+    if is_empty:
+        (hub.folder / STORE_FILE).touch()
+    assert hub.types(*words) == EXIT_DONE
+    assert (hub.folder / NOTE_FILE).exists()
+
+
+def test_a_command_finishes_what_a_crash_left_half_moved(hub: Hub) -> None:
+    """Else the next start would take the store of the command for the damaged one."""
+    move(hub.folder, "it is damaged", at=NOW)
+    note = hub.folder / NOTE_FILE
+    [entry] = json.loads(note.read_text(encoding="utf-8"))
+    (hub.folder / entry["name"]).rename(hub.folder / STORE_FILE)
+    note.write_text(json.dumps([entry | {"is_moved": False}]), encoding="utf-8")
+    hub.types("people", "add", "ben", "owner")
+    with open_for_service(hub.folder, load(hub.config)) as store:
+        assert [account.name for account in Accounts(store.connection).accounts()] == ["ben"]
+
+
+def test_putting_back_keeps_the_log_of_a_store_that_was_lost(hub: Hub, tmp_path: Path) -> None:
+    """Byte for byte, however many stores were kept apart before."""
+    log = b"what was committed last"
+    for _ in range(6):
+        shutil.copyfile(hub.folder / STORE_FILE, tmp_path / "backup")
+        (hub.folder / STORE_FILE).write_bytes(b"")
+        (hub.folder / f"{STORE_FILE}-wal").write_bytes(log)
+        assert hub.types("store", "put-back", str(tmp_path / "backup")) == EXIT_DONE
+    kept = [path.read_bytes() for path in hub.folder.glob(f"{STORE_FILE}.damaged-*-wal")]
+    assert kept == [log] * 6
+
+
+def test_a_first_setup_is_no_loss(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There never was a store, so nothing is kept apart and nothing stands against sending."""
+    hub = Hub(tmp_path, monkeypatch)
+    assert hub.types("setup", "--household", str(DEMO), "--owner", "anna") == EXIT_DONE
+    assert not (hub.folder / NOTE_FILE).exists()

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import ClassVar, TypeVar
 
 import hypothesis
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -383,3 +384,17 @@ def test_the_laws_hold_in_any_order() -> None:
                    "take back"):  # fmt: skip
         assert tally.happened[wanted] > 0, f"{wanted} never happened: {tally.happened}"
     assert any("crashed at" in name for name in tally.happened)
+
+
+def test_an_order_that_nobody_sends_or_follows_breaks_a_law(tmp_path: Path) -> None:
+    """A hub that drops the body on the bridge's answer, and leaves the order approved, is seen."""
+    Life(tmp_path, seed=7).stop()
+    home = type("FurnishedMachine", (LeaveMachine,), {"furnished": tmp_path})()
+    home.approve(pick=0, by="anna", crash=None)
+    row = home.life.first_waiting()
+    home.life.outside.take(row.body)
+    home.the_laws_hold()
+    home.life.orders.record_answer(row, None)
+    with pytest.raises(AssertionError, match="nobody will send"):
+        home.the_laws_hold()
+    home.teardown()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from edge_agent.adapters.store.connection import Connection, from_ms
-from edge_agent.adapters.store.readings import insert_message
+from edge_agent.adapters.store.readings import QUARANTINE_BYTES_MAX, insert_message
 from edge_agent.core.messages import Decoded, Quarantined, QuarantineReason, RawMessage
 
 
@@ -16,7 +16,7 @@ class DoubtfulReadings:
         self._connection = connection
 
     def held(self, *, limit: int) -> list[tuple[int, RawMessage]]:
-        """The oldest ones, as they came in; one whose payload was cut is not whole, and says so."""
+        """The oldest ones, as they came in; one that an earlier version cut is not whole, and says so."""
         rows = self._connection.db.execute(
             "SELECT id, topic, payload, size_bytes, received_ms FROM quarantine WHERE reason = ? ORDER BY id LIMIT ?",
             (QuarantineReason.HUB_CLOCK.value, limit),
@@ -38,12 +38,15 @@ class DoubtfulReadings:
         ]
 
     def settle(self, accepted: Sequence[tuple[int, Decoded]], refused: Sequence[tuple[int, Quarantined]]) -> None:
-        """Store what is believed now, each once, and give the rest its own reason: all or none."""
+        """Store what is believed now, each once, and give the rest its own reason: all or none.
+
+        What is not judged again needs no whole payload.
+        """
         with self._connection.transaction() as db:
             for row_id, message in accepted:
                 db.execute("DELETE FROM quarantine WHERE id = ?", (row_id,))
                 insert_message(db, message)
             db.executemany(
-                "UPDATE quarantine SET reason = ?, detail = ? WHERE id = ?",
-                [(strange.reason.value, strange.detail, row_id) for row_id, strange in refused],
+                "UPDATE quarantine SET reason = ?, detail = ?, payload = substr(payload, 1, ?) WHERE id = ?",
+                [(strange.reason.value, strange.detail, QUARANTINE_BYTES_MAX, row_id) for row_id, strange in refused],
             )

@@ -9,14 +9,15 @@ from typing import cast
 
 import apsw
 
-from edge_agent.adapters.store import chain
+from edge_agent.adapters.store import chain, ledger
 from edge_agent.adapters.store.connection import Connection, to_ms
 from edge_agent.adapters.store.intents import LIVE_INTENT, apply_intent, insert_intent, select_intents
 from edge_agent.adapters.store.outbox import take_back
 from edge_agent.adapters.store.prompts import LIVE_PROMPT, apply_prompt, select_prompts
 from edge_agent.core import intent as intents
 from edge_agent.core import prompt as prompts
-from edge_agent.core.handover import OVERTAKEN, HubKnowledge, closed_since, own_item
+from edge_agent.core.clock_trust import APART_MAX
+from edge_agent.core.handover import OVERTAKEN, HubKnowledge, TakenOver, closed_since, own_item
 from edge_agent.core.intent import IntentRecord, IntentState
 from edge_agent.core.messages import IntentId, ItemId
 from edge_agent.core.prompt import PromptEvent
@@ -51,7 +52,7 @@ class SqliteHandovers:
         )
 
     def reconcile(
-        self, taken: Sequence[tuple[int, IntentRecord]], *, overtaken: Sequence[IntentId], handover: int, at: datetime
+        self, taken: Sequence[TakenOver], *, overtaken: Sequence[IntentId], handover: int, at: datetime
     ) -> None:
         """Drop what may never be sent, keep what only the bridge knew, and go on after its last number: all or none.
 
@@ -62,12 +63,13 @@ class SqliteHandovers:
         with self._connection.transaction() as db:
             for ident in (*overtaken, *_unsent_draws(db)):
                 _drop(db, ident, at=at)
-            for number, record in taken:
-                kept = _with_room(db, record, number=number, at=at)
+            for each in taken:
+                kept = _with_room(db, each.record, number=each.handover, at=at)
                 insert_intent(db, kept)
-                _end_older_questions(db, record, at=at)
+                ledger.take_over(db, kept, total_max_minor=each.total_max_minor)
+                _end_older_questions(db, each.record, at=at)
                 chain.append(
-                    db, {"event": "taken_over", "intent": kept.id, "handover": number, "state": str(kept.state)}
+                    db, {"event": "taken_over", "intent": kept.id, "handover": each.handover, "state": str(kept.state)}
                 )
             if taken:
                 db.execute("DELETE FROM cursor WHERE source = 'bridge'")
@@ -146,14 +148,19 @@ def _with_room(db: apsw.Connection, record: IntentRecord, *, number: int, at: da
 def _was_asked_before(db: apsw.Connection, approved: IntentRecord, taken: IntentRecord) -> bool:
     """Whether the approval answers a question from before the other order was made: the same need, then."""
     asked_ms = db.execute("SELECT created_ms FROM prompt WHERE id = ?", (approved.prompt,)).get
-    return asked_ms is not None and cast("int", asked_ms) <= to_ms(taken.created_at)
+    return asked_ms is not None and cast("int", asked_ms) <= _latest_ms(taken)
 
 
 def _end_older_questions(db: apsw.Connection, taken: IntentRecord, *, at: datetime) -> None:
     """A question that the backup holds open may be the one that this order came of; need that is left is asked anew."""
     where = f"WHERE item = ? AND {LIVE_PROMPT} AND created_ms <= ?"
-    for prompt in select_prompts(db, where, (taken.item, to_ms(taken.created_at))):
+    for prompt in select_prompts(db, where, (taken.item, _latest_ms(taken))):
         apply_prompt(db, prompts.step(prompt, PromptEvent.WITHDRAW, now=at))
+
+
+def _latest_ms(taken: IntentRecord) -> int:
+    """When it was made at the latest, by this hub's clock: its time is the bridge's."""
+    return to_ms(taken.created_at + APART_MAX)
 
 
 def _take_back(db: apsw.Connection, record: IntentRecord, *, at: datetime) -> None:

@@ -4,7 +4,8 @@ Approvals and draws stand in the same table, so one sum over it is the whole tru
 A reservation is the order's ceiling. It is held until the order has ended without a purchase: an outcome that nobody
 knows, or one that was not placed and may be sent again, still holds it.
 
-An order that was taken over from the bridge has no row: what gave leave for it is not known here (`spending`).
+An order that was taken over from the bridge has a row without a mandate: what gave leave for it is not known here
+(`spending`).
 """
 
 from __future__ import annotations
@@ -26,18 +27,13 @@ _UNBOUGHT = frozenset({IntentState.REJECTED, IntentState.CANCELLED, IntentState.
 
 def reserve(db: apsw.Connection, intent: IntentRecord, terms: Terms, draw: DrawRequest | None) -> None:
     """Hold the ceiling of an order."""
-    db.execute(
-        "INSERT INTO ledger (intent, mandate, period_index, state, amount_minor, currency, changed_ms) "
-        "VALUES (?, ?, ?, 'reserved', ?, ?, ?)",
-        (
-            intent.id,
-            None if draw is None else draw.mandate,
-            None if draw is None else draw.period_index,
-            terms.total_max_minor,
-            terms.currency,
-            to_ms(intent.created_at),
-        ),
-    )
+    _hold(db, intent, total_max_minor=terms.total_max_minor, draw=draw)
+
+
+def take_over(db: apsw.Connection, intent: IntentRecord, *, total_max_minor: int) -> None:
+    """Hold the ceiling of an order that only the bridge knew, as far as it has not ended."""
+    _hold(db, intent, total_max_minor=total_max_minor, draw=None)
+    follow(db, intent)
 
 
 def follow(db: apsw.Connection, intent: IntentRecord) -> None:
@@ -72,3 +68,18 @@ def select_draws(db: apsw.Connection, mandate: MandateId, *, limit: int) -> list
             "Iterator[tuple[str, int, str, int, str, int]]", rows
         )
     ]
+
+
+def _hold(db: apsw.Connection, intent: IntentRecord, *, total_max_minor: int, draw: DrawRequest | None) -> None:
+    db.execute(
+        "INSERT INTO ledger (intent, mandate, period_index, state, amount_minor, currency, changed_ms) "
+        "VALUES (?, ?, ?, 'reserved', ?, ?, ?)",
+        (
+            intent.id,
+            None if draw is None else draw.mandate,
+            None if draw is None else draw.period_index,
+            total_max_minor,
+            intent.currency,
+            to_ms(intent.created_at),
+        ),
+    )

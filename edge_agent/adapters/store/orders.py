@@ -48,7 +48,7 @@ from edge_agent.adapters.store.prompts import (
 from edge_agent.core.authority import AuthorityRow
 from edge_agent.core.draw import DrawRequest, over_budget
 from edge_agent.core.handover import OVERTAKEN
-from edge_agent.core.intent import IntentChange, IntentRecord
+from edge_agent.core.intent import IntentChange, IntentRecord, IntentState
 from edge_agent.core.mandate import MandateState
 from edge_agent.core.messages import IntentId, ItemId, Price, PromptId
 from edge_agent.core.prompt import Endorsement, PromptChange, PromptRecord, PromptState
@@ -61,6 +61,9 @@ __all__ = ["Leave", "Orders", "OutboxRow"]
 _T = TypeVar("_T")
 
 _STATUS_SOURCE = "bridge"
+_SELECT_PRICES = (
+    "SELECT item, merchant, sku, unit_price_minor, delivery_minor, currency, available, fetched_ms FROM price "
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,7 +275,7 @@ class Orders:
                 acknowledge_intent(db, row.intent)
             if change is not None:
                 apply_intent(db, change)
-            delete_body(db, row)
+            delete_body(db, row.intent)
 
     def wish_cancel(self, intent: IntentId, *, by: str, at: datetime) -> IntentRecord:
         """Take an order back: cancelled at once where its body was not taken yet, else kept as a wish for the bridge.
@@ -294,6 +297,8 @@ class Orders:
         with self._connection.transaction() as db:
             if change is not None:
                 apply_intent(db, change)
+                if change.after.state is IntentState.CANCELLED:
+                    delete_body(db, intent)
             end_wish(db, intent)
 
     def cancel_unheard(self, intent: IntentId, *, sent_before: datetime, at: datetime) -> IntentRecord:
@@ -325,17 +330,22 @@ class Orders:
 
     def prices(self, item: ItemId, *, limit: int) -> list[Price]:
         """Price history of one item, newest first."""
-        rows = self._connection.db.execute(
-            "SELECT item, merchant, sku, unit_price_minor, delivery_minor, currency, available, fetched_ms "
-            "FROM price WHERE item = ? ORDER BY id DESC LIMIT ?",
-            (item, limit),
+        return _prices(self._connection.db, "WHERE item = ? ORDER BY id DESC LIMIT ?", (item, limit))
+
+    def newest_price(self, item: ItemId, *, merchant: str, sku: str) -> Price | None:
+        """The newest price of one of an item's products."""
+        where = "WHERE item = ? AND merchant = ? AND sku = ? ORDER BY id DESC LIMIT 1"
+        return _only(_prices(self._connection.db, where, (item, merchant, sku)))
+
+
+def _prices(db: apsw.Connection, where: str, bindings: tuple[str | int, ...]) -> list[Price]:
+    rows = db.execute(_SELECT_PRICES + where, bindings)
+    return [
+        Price(ItemId(i), merchant, sku, unit, delivery, currency, bool(available), from_ms(fetched_ms))
+        for i, merchant, sku, unit, delivery, currency, available, fetched_ms in cast(
+            "Iterator[tuple[str, str, str, int, int, str, int, int]]", rows
         )
-        return [
-            Price(ItemId(i), merchant, sku, unit, delivery, currency, bool(available), from_ms(fetched_ms))
-            for i, merchant, sku, unit, delivery, currency, available, fetched_ms in cast(
-                "Iterator[tuple[str, str, str, int, int, str, int, int]]", rows
-            )
-        ]
+    ]
 
 
 def _refuse_second_order(db: apsw.Connection, item: ItemId) -> None:

@@ -87,9 +87,9 @@ def note_attempt(db: apsw.Connection, row: OutboxRow, *, error: str) -> None:
     db.execute("UPDATE outbox SET attempts = attempts + 1, last_error = ? WHERE intent = ?", (error[:200], row.intent))
 
 
-def delete_body(db: apsw.Connection, row: OutboxRow) -> None:
-    """The bridge has answered for it."""
-    db.execute("DELETE FROM outbox WHERE intent = ?", (row.intent,))
+def delete_body(db: apsw.Connection, intent: IntentId) -> None:
+    """The bridge has answered for it, so it leaves no more."""
+    db.execute("DELETE FROM outbox WHERE intent = ?", (intent,))
 
 
 def take_back(db: apsw.Connection, record: IntentRecord, *, by: str, at: datetime) -> IntentRecord:

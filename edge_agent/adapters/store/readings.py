@@ -33,13 +33,15 @@ from edge_agent.core.messages import (
     Reading,
     StoredCursor,
 )
-from edge_agent.errors import BugError
+from edge_agent.errors import BugError, RoomReservedError
 from edge_agent.ports import CrashHook, CrashPoint, no_crash
 
 log = logging.getLogger(__name__)
 
 _QUARANTINE_ROWS_MAX = 10_000
-_QUARANTINE_BYTES_MAX = 4_096
+QUARANTINE_BYTES_MAX = 4_096
+HELD_ROWS_MAX = 10_000
+_HELD = QuarantineReason.HUB_CLOCK.value
 
 _Boot = tuple[DeviceId, str]
 
@@ -47,8 +49,9 @@ _Boot = tuple[DeviceId, str]
 class SqliteReadings:
     """Fulfils ports.ReadingStore. Every call is one transaction, durable when it returns.
 
-    The newest `quarantine_rows_max` messages that were kept apart stay. While `room` keeps the rest of the disk for
-    orders, nothing that a device says is taken (RoomReservedError).
+    The newest `quarantine_rows_max` messages that were kept apart stay. Those that wait for the hub's clock stay whole
+    until they are judged; with `held_rows_max` of them no more are taken (RoomReservedError). While `room` keeps the
+    rest of the disk for orders, nothing that a device says is taken (the same error).
     """
 
     def __init__(
@@ -57,11 +60,13 @@ class SqliteReadings:
         *,
         room: Room | None = None,
         quarantine_rows_max: int = _QUARANTINE_ROWS_MAX,
+        held_rows_max: int = HELD_ROWS_MAX,
         crash_hook: CrashHook = no_crash,
     ) -> None:
         self._connection = connection
         self._room = room
         self._quarantine_rows_max = quarantine_rows_max
+        self._held_rows_max = held_rows_max
         self._crash_hook = crash_hook
 
     def commit(self, accepted: Sequence[Decoded], quarantined: Sequence[Quarantined]) -> list[StoredCursor]:
@@ -69,6 +74,7 @@ class SqliteReadings:
         if not accepted and not quarantined:
             return []
         self._check_room()
+        self._check_held(quarantined)
         seen: dict[_Boot, None] = {}
         with self._connection.transaction() as db:
             for message in accepted:
@@ -78,7 +84,8 @@ class SqliteReadings:
                 _keep_apart(db, strange)
                 _note(seen, strange.device, strange.boot, seq=strange.seq)
             db.execute(
-                "DELETE FROM quarantine WHERE id <= (SELECT max(id) FROM quarantine) - ?", (self._quarantine_rows_max,)
+                "DELETE FROM quarantine WHERE id <= (SELECT max(id) FROM quarantine) - ? AND reason <> ?",
+                (self._quarantine_rows_max, _HELD),
             )
             cursors = [_advance(db, boot) for boot in seen]
             self._crash_hook(CrashPoint.INSERTED)
@@ -155,6 +162,18 @@ class SqliteReadings:
     def _check_room(self) -> None:
         if self._room is not None:
             self._room.check()
+
+    def _check_held(self, quarantined: Sequence[Quarantined]) -> None:
+        more = sum(strange.reason is QuarantineReason.HUB_CLOCK for strange in quarantined)
+        if more == 0:
+            return
+        with self._connection.reading() as db:
+            held: int = db.execute("SELECT count(*) FROM quarantine WHERE reason = ?", (_HELD,)).get
+        if held + more > self._held_rows_max:
+            raise RoomReservedError(
+                f"{held} readings wait until the hub's clock is believed, and no more can: set it, or confirm it on "
+                "the page; until then readings wait at the devices and the broker"
+            )
 
 
 def insert_message(db: apsw.Connection, message: Decoded) -> None:
@@ -237,7 +256,7 @@ def _keep_apart(db: apsw.Connection, strange: Quarantined) -> None:
             strange.seq,
             strange.reason.value,
             strange.detail,
-            strange.payload[:_QUARANTINE_BYTES_MAX],
+            strange.payload if strange.reason is QuarantineReason.HUB_CLOCK else strange.payload[:QUARANTINE_BYTES_MAX],
             strange.size_bytes,
             strange.digest,
             to_ms(strange.received_at),

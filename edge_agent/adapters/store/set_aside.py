@@ -6,26 +6,30 @@ Rules of this file:
 - What is set aside is renamed, with its log, and never opened for writing or deleted again.
 - Only what SQLite calls malformed, or cannot open though a store beside it can be made, is set aside. A full disk, a
   store that another process holds or one of a newer program is left where it is.
+- A file that is empty or gone, where there was a store, is set aside as well: SQLite would take it for a new store, cut
+  the log beside it, and nothing would stand against sending.
 - Damage that only shows while the hub runs condemns the store: it is set aside at the next start, even if the check at
-  the opening, which does not read everything, finds nothing.
+  the opening, which does not read everything, finds nothing. The mark names the file, so that another one in its
+  place is not condemned with it.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import cast
 
 from edge_agent.adapters.clock import MappedClock, WallClock
+from edge_agent.adapters.sealing import has_secret
 from edge_agent.adapters.store.connection import Connection
 from edge_agent.adapters.store.opening import OpenStore, open_store
+from edge_agent.adapters.store.set_aside_note import NOTE_FILE, SetAside, flush, kept_apart, write_note
 from edge_agent.config import HubConfig
+from edge_agent.core.clock_trust import RELEASED_AT
 from edge_agent.core.safety import SafetyCode, SafetyProblem
 from edge_agent.errors import FailClosedError, RefusedError, StoreFailedError, StoreMalformedError, StoreUnreadableError
 from edge_agent.folder import STORE_FILE
@@ -33,7 +37,6 @@ from edge_agent.ports import CrashHook, no_crash
 
 log = logging.getLogger(__name__)
 
-NOTE_FILE = "store-set-aside.json"
 # An order that the lost store had sent may still be on its way to the bridge, which takes no request that was signed
 # longer ago than an hour.
 ON_ITS_WAY = timedelta(hours=2)
@@ -41,16 +44,7 @@ _CONDEMNED_FILE = "store-condemned"
 _KEPT_MAX = 5  # a disk that damages one store after another is not to be filled with them
 _SIDE_FILES = ("-wal", "-shm", "-journal")
 _REASON_CHARS_MAX = 200
-
-
-@dataclass(frozen=True, slots=True)
-class SetAside:
-    """One store that was kept apart: when, under which name, why, and whether all its files are there already."""
-
-    at: datetime
-    name: str
-    reason: str
-    is_moved: bool = False
+_SWAPPED = "a backup took its place"
 
 
 @contextmanager
@@ -66,7 +60,7 @@ def open_for_service(
     wall = wall or MappedClock(config.clock)
     with ExitStack() as stack:
         try:
-            _refuse_condemned(folder)
+            _refuse_bad(folder)
             store = stack.enter_context(open_store(folder, config, wall=wall, crash_hook=crash_hook))
         except (StoreMalformedError, StoreUnreadableError) as exc:
             entry = _set_aside(folder, exc, at=wall.now())
@@ -75,10 +69,24 @@ def open_for_service(
         yield store
 
 
+def keep_lost_apart(folder: Path, *, at: datetime) -> None:
+    """What a command does before it opens the store: one that was lost is not made anew without a note.
+
+    However many there are: a command is no hub that is started over and over.
+    """
+    finish_moving(folder)
+    reason = _lost(folder)
+    if reason is not None:
+        log.critical("store_set_aside name=%s error=%s", move(folder, reason, at=at).name, reason)
+
+
 def condemn(folder: Path) -> None:
-    """The store of a running hub is damaged so that it takes no readings: set it aside at the next start."""
-    (folder / _CONDEMNED_FILE).touch(mode=0o600)
-    _flush(folder)
+    """The store is damaged, though that is not seen at its opening: set it aside at the next start."""
+    mark = folder / _CONDEMNED_FILE
+    mark.touch(mode=0o600)
+    with suppress(OSError):  # a disk that takes no more; a mark without a number means whichever file is there
+        mark.write_text(str((folder / STORE_FILE).stat().st_ino), encoding="ascii")
+    flush(folder)
 
 
 def standing(folder: Path) -> tuple[SafetyProblem, ...]:
@@ -88,39 +96,23 @@ def standing(folder: Path) -> tuple[SafetyProblem, ...]:
         return ()
     first, names = kept[0], ", ".join(each.name for each in kept)
     text = (
-        f"The hub's store could not be read on {first.at:%Y-%m-%d %H:%M} UTC ({first.reason}). It was kept apart as "
-        f"{names}. Readings go on into another store; people, rules, mandates and orders from before are not in a "
-        "fresh one. Nothing is sent until whoever runs the hub has put a backup back, or has decided to begin anew: "
-        "restock-hub store, in the operator's guide."
+        f"The hub's store could not be read on {first.at:%Y-%m-%d %H:%M} UTC ({first.reason}). What there is of it was "
+        f"kept apart as {names}. Readings go on into another store; people, rules, mandates and orders from before are "
+        "not in a fresh one. Nothing is sent until whoever runs the hub has put a backup back, or has decided to begin "
+        "anew: restock-hub store, in the operator's guide."
     )
     return (SafetyProblem(SafetyCode.STORE_SET_ASIDE, text),)
-
-
-def kept_apart(folder: Path) -> tuple[SetAside, ...]:
-    """The stores that were set aside since an owner last decided, oldest first.
-
-    A note that cannot be read stands for one: it stops the sends all the same.
-    """
-    note = folder / NOTE_FILE
-    if not note.exists():
-        return ()
-    try:
-        rows = cast("list[dict[str, str | bool]]", json.loads(note.read_text(encoding="utf-8")))
-        return tuple(_row(row) for row in rows)
-    except (ValueError, KeyError, TypeError, AttributeError):
-        modified = datetime.fromtimestamp(note.stat().st_mtime).astimezone()
-        return (SetAside(modified, "?", f"{NOTE_FILE} cannot be read", is_moved=True),)
 
 
 def move(folder: Path, reason: str, *, at: datetime) -> SetAside:
     """Keep the store apart; what was begun before a crash is finished by `finish_moving`."""
     entry = SetAside(at=at, name=_free_name(folder, at), reason=reason[:_REASON_CHARS_MAX])
-    _write_note(folder, (*kept_apart(folder), entry))
+    write_note(folder, (*kept_apart(folder), entry))
     finish_moving(folder)
     return entry
 
 
-def swap(folder: Path, newer: Path, reason: str, *, at: datetime) -> SetAside:
+def swap(folder: Path, newer: Path, *, at: datetime) -> SetAside:
     """Let a closed store take the place of the one that lies there, which is kept under a name of its own.
 
     There is a store at every moment: before a crash the old one, after it the old or the new one.
@@ -130,11 +122,12 @@ def swap(folder: Path, newer: Path, reason: str, *, at: datetime) -> SetAside:
     store = folder / STORE_FILE
     if any(each.with_name(f"{each.name}-wal").exists() for each in (store, newer)):
         raise StoreFailedError(f"the log of {newer} or {store} could not be brought home: look at the disk, try again")
-    entry = SetAside(at=at, name=_free_name(folder, at), reason=reason, is_moved=True)
-    _write_note(folder, (*kept_apart(folder), entry))
+    entry = SetAside(at=at, name=_free_name(folder, at), reason=_SWAPPED, is_moved=True)
+    write_note(folder, (*kept_apart(folder), entry))
     os.link(store, folder / entry.name)
     newer.replace(store)
-    _flush(folder)
+    (folder / _CONDEMNED_FILE).unlink(missing_ok=True)
+    flush(folder)
     return entry
 
 
@@ -149,18 +142,25 @@ def finish_moving(folder: Path) -> None:
         if source.exists() and not target.exists():
             source.rename(target)
     (folder / _CONDEMNED_FILE).unlink(missing_ok=True)
-    _flush(folder)
-    _write_note(folder, tuple(replace(each, is_moved=True) for each in kept))
+    flush(folder)
+    write_note(folder, tuple(replace(each, is_moved=True) for each in kept))
 
 
 def accept(folder: Path, *, now: datetime) -> tuple[SetAside, ...]:
     """Whether an owner may decide now; returns what the decision is about.
+
+    The two hours begin anew where the note was written by a clock that was plainly wrong.
 
     Raises: RefusedError when no store was set aside, or when what it had sent may still be on its way.
     """
     kept = kept_apart(folder)
     if not kept:
         raise RefusedError("no store was set aside: there is nothing to accept")
+    if now < RELEASED_AT:
+        raise RefusedError(f"the clock shows {now:%Y-%m-%d %H:%M} UTC: set it first (timedatectl)")
+    if not RELEASED_AT <= kept[0].at <= now:
+        kept = (replace(kept[0], at=now), *kept[1:])
+        write_note(folder, kept)
     until = kept[0].at + ON_ITS_WAY  # since then nothing was sent, by whichever store
     if now < until:
         raise RefusedError(
@@ -172,12 +172,42 @@ def accept(folder: Path, *, now: datetime) -> tuple[SetAside, ...]:
 def forget(folder: Path) -> None:
     """The decision is in the audit log: sends are allowed again from the next start."""
     (folder / NOTE_FILE).unlink(missing_ok=True)
-    _flush(folder)
+    flush(folder)
+
+
+def _refuse_bad(folder: Path) -> None:
+    """What SQLite would open all the same."""
+    reason = _lost(folder)
+    if reason is not None:
+        raise StoreMalformedError(f"{folder / STORE_FILE}: {reason}, and SQLite would take it for a new store")
+    _refuse_condemned(folder)
+
+
+def _lost(folder: Path) -> str | None:
+    """Why what lies there is no store, though there was one; None: it is one, or nothing is to be kept.
+
+    After a store was set aside the fresh one may not have been made yet: that adds nothing to the note.
+    """
+    store = folder / STORE_FILE
+    is_there = store.exists()
+    if not has_secret(folder) or (is_there and (not store.is_file() or store.stat().st_size > 0)):
+        return None
+    kept = kept_apart(folder)
+    has_log = any((folder / f"{STORE_FILE}{end}").exists() for end in _SIDE_FILES)
+    if kept and kept[-1].reason != _SWAPPED and not has_log:
+        return None
+    return "it is empty" if is_there else "it is gone"
 
 
 def _refuse_condemned(folder: Path) -> None:
-    if (folder / _CONDEMNED_FILE).exists():
-        raise StoreMalformedError(f"{folder / STORE_FILE} is damaged: it took no more readings")
+    mark, store = folder / _CONDEMNED_FILE, folder / STORE_FILE
+    if not mark.exists():
+        return
+    condemned = mark.read_bytes()
+    if condemned.isdigit() and store.exists() and int(condemned) != store.stat().st_ino:
+        mark.unlink()
+        return
+    raise StoreMalformedError(f"{store} is damaged: it took no more readings")
 
 
 def _set_aside(folder: Path, error: FailClosedError, *, at: datetime) -> SetAside:
@@ -186,7 +216,7 @@ def _set_aside(folder: Path, error: FailClosedError, *, at: datetime) -> SetAsid
         raise error
     if isinstance(error, StoreUnreadableError) and not _is_usable(folder):
         raise error
-    entry = move(folder, _reason(error), at=at)
+    entry = move(folder, _lost(folder) or _reason(error), at=at)
     log.critical("store_set_aside name=%s error=%s", entry.name, error)
     return entry
 
@@ -218,36 +248,3 @@ def _free_name(folder: Path, at: datetime) -> str:
         number += 1
         name = f"{STORE_FILE}.damaged-{at:%Y%m%dT%H%M%SZ}-{number}"
     return name
-
-
-def _row(row: dict[str, str | bool]) -> SetAside:
-    return SetAside(
-        at=datetime.fromisoformat(str(row["at"])),
-        name=str(row["name"]),
-        reason=str(row["reason"]),
-        is_moved=bool(row["is_moved"]),
-    )
-
-
-def _write_note(folder: Path, kept: Sequence[SetAside]) -> None:
-    rows = [
-        {"at": each.at.isoformat(), "name": each.name, "reason": each.reason, "is_moved": each.is_moved}
-        for each in kept
-    ]
-    temporary = folder / f"{NOTE_FILE}.new"
-    with temporary.open("w", encoding="utf-8") as file:
-        json.dump(rows, file, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.chmod(0o600)
-    temporary.replace(folder / NOTE_FILE)
-    _flush(folder)
-
-
-def _flush(folder: Path) -> None:
-    """Make renames in the folder durable."""
-    opened = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)

@@ -1,27 +1,35 @@
 """What stands against a mandate: its rows in the ledger, and orders that were taken over from the bridge.
 
-Those have no row, since what gave leave for them is not known here: each counts against every mandate that can have
-paid for it (`core.draw.unclear`).
+What gave leave for those is not known here, so their rows name no mandate: each counts against every mandate that can
+have paid for it (`core.draw.unclear`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import cast
 
 import apsw
 
 from edge_agent.adapters.store.connection import to_ms
 from edge_agent.adapters.store.intents import select_intents
+from edge_agent.core.clock_trust import APART_MAX
 from edge_agent.core.draw import Usage, unclear
 from edge_agent.core.mandate import MandateTerms
 
 _TAKEN_OVER = "WHERE prompt >= 'bridge-' AND prompt < 'bridge.' AND created_ms >= ?"  # as `core.handover` names them
+_HELD_FOR_THEM = f"SELECT intent, amount_minor FROM ledger WHERE intent IN (SELECT id FROM intent {_TAKEN_OVER})"  # noqa: S608 - constants
 
 
 def usage(db: apsw.Connection, terms: MandateTerms, period_index: int) -> Usage:
     """What stands in the ledger for one period of a mandate, and for its whole life."""
-    taken_over = select_intents(db, _TAKEN_OVER, (to_ms(terms.created_at),))
-    unclear_minor, unclear_orders = unclear(terms, taken_over, period_index=period_index)
+    since = (to_ms(terms.created_at - APART_MAX),)
+    unclear_minor, unclear_orders = unclear(
+        terms,
+        select_intents(db, _TAKEN_OVER, since),
+        ceilings_minor=dict(cast("Iterator[tuple[str, int]]", db.execute(_HELD_FOR_THEM, since))),
+        period_index=period_index,
+    )
     reserved, spent, occurrences, open_period = cast(
         "tuple[int, int, int, int | None]",
         db.execute(

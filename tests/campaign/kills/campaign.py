@@ -61,6 +61,10 @@ _ELSEWHERE = {
 }
 POINTS = tuple(point_name(point) for point in (*HubPoint, *BridgePoint) if point not in _ELSEWHERE)
 
+_MODES = tuple(sorted({f"mode.{mode}" for met in MEETS.values() for mode in met}))
+# What a campaign that lives these lives is there for, beside orders and kills.
+_WANTED = {COURSE.name: POINTS, "orders": _MODES, "restores": ("restored", "ordered_again")}
+
 
 @dataclass
 class Count:
@@ -146,7 +150,6 @@ def go_through(
 def figures(count: Count, *, name: str, done: int, unit: str, seed: int) -> Figures:
     """What a run came to."""
     verdicts = count.verdicts
-    modes = (f"mode.{mode}" for mode in {mode for met in MEETS.values() for mode in met})
     return Figures(
         name=name,
         done=done,
@@ -158,7 +161,7 @@ def figures(count: Count, *, name: str, done: int, unit: str, seed: int) -> Figu
         in_doubt=sum(each.in_doubt for each in verdicts),
         parked=sum(each.parked for each in verdicts),
         covered={**count.met, "kills": count.kills, "spared": count.spared, "orders": count.orders},
-        wanted=("orders", "kills", *(POINTS if name == COURSE.name else sorted(modes) if name == "orders" else ())),
+        wanted=("orders", "kills", *_WANTED.get(name, ())),
         faults=tuple(f"seed={seed}: {fault}" for each in verdicts for fault in each.faults),
     )
 

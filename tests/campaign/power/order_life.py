@@ -38,7 +38,9 @@ def hand_over(scene: Scene, asked: PromptRecord, *, by: str, draw: DrawRequest |
     now = scene.stores.clock.now()
     change = prompts.step(asked, PromptEvent.APPROVE, now=now, by=by)
     number = scene.stores.orders.next_handover()
-    record = replace(intent(f"i{number}", of=asked.id, item=asked.item), created_at=now, changed_at=now)
+    # A home of the first schema has orders without numbers, so a number alone is no name for a new one.
+    ident = f"i{number}-{scene.rng.randbytes(4).hex()}"
+    record = replace(intent(ident, of=asked.id, item=asked.item), created_at=now, changed_at=now)
     body = scene.rng.randbytes(24).hex().encode()
     scene.stores.orders.approve(
         change,

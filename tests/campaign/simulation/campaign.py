@@ -34,7 +34,7 @@ def run(size: int, *, seed: int, folder: Path, bug: Bug | None = None) -> Figure
     """Let `size` orders be approved under faults, and count; with a bug planted, until a world has a fault."""
     tally: Counter[str] = Counter()
     faults: list[str] = []
-    total = Counter[str]()
+    total, forgiven = Counter[str](), Counter[str]()
     size = size if bug is None else max(size, _ORDERS_WITH_BUG)
     with planted(bug), _quiet():
         strangers = asyncio.run(hosts_reached())
@@ -45,6 +45,7 @@ def run(size: int, *, seed: int, folder: Path, bug: Bug | None = None) -> Figure
             verdict = live_through(world, signs=number % REAL_EVERY == 0, orders=orders)
             _add(total, verdict)
             tally += verdict.tally
+            forgiven += verdict.forgiven
             faults += verdict.faults
             if total["done"] >= size or (bug is not None and faults) or len(faults) >= FAULTS_MAX:
                 break
@@ -58,6 +59,7 @@ def run(size: int, *, seed: int, folder: Path, bug: Bug | None = None) -> Figure
         overcharged=total["overcharged"],
         in_doubt=tally["in_doubt"],
         parked=tally["parked"],
+        forgiven=dict(sorted(forgiven.items())),
         covered=dict(sorted(tally.items())),
         wanted=wanted(),
         faults=tuple(faults[:FAULTS_MAX]),

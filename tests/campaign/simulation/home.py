@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any, cast
 
 from edge_agent.adapters.bridge import BridgeClient
@@ -31,7 +32,7 @@ from tests.campaign.simulation.bridge import Front
 from tests.campaign.simulation.hub import Disk, Tables
 from tests.campaign.simulation.judge import Judge
 from tests.campaign.simulation.leave import HandoverTables, HubClock, Larder, MandateTables, People
-from tests.campaign.simulation.purse import Leave
+from tests.campaign.simulation.purse import Leave, View
 from tests.campaign.simulation.virtual import Died, JumpyClock, Life, VirtualLoop, wait
 from tests.campaign.simulation.weather import Weather
 from tests.campaign.simulation.wire import Wire
@@ -56,7 +57,12 @@ _DOWN_MAX_S = 600.0
 
 @dataclass(slots=True)
 class Home:
-    """The hub of one household. `reckon` is how the household itself counts what is about to be signed for it."""
+    """The hub of one household. `reckon` is how the household itself counts what is about to be signed for it.
+
+    `gave` are intents of this hub, in the order in which leave was given; `knows` are those that it has not forgotten,
+    with those of the hub that it is a copy of. `compared_s` is when the answer to its last comparison was made at the
+    bridge, infinite until there was one. `asked_s` is when each question was put, by true time.
+    """
 
     name: str
     loop: VirtualLoop
@@ -73,6 +79,7 @@ class Home:
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     clock: HubClock = field(init=False)
     tables: Tables = field(init=False)
+    wire: Wire = field(init=False)
     bridge: BridgeClient = field(init=False)
     restore: Restore = field(init=False)
     status: StatusRecorder = field(init=False)
@@ -84,8 +91,10 @@ class Home:
     is_up: bool = False
     is_retired: bool = False
     is_clone: bool = False
-    is_unaware: bool = False  # put back, and not yet compared with the bridge
-    gave: list[str] = field(default_factory=list)  # intents of this hub, in the order in which leave was given
+    gave: list[str] = field(default_factory=list)
+    knows: set[str] = field(default_factory=set)
+    compared_s: float = inf
+    asked_s: dict[str, float] = field(default_factory=dict)
     task: asyncio.Task[None] | None = None
 
     def __post_init__(self) -> None:
@@ -121,7 +130,8 @@ class Home:
     def put_back(self, disk: Disk) -> list[str]:
         """Pull the plug, and start from this disk; answers with the intents that it does not know."""
         self.kill()
-        self.disk, self.is_unaware = disk, True
+        self.disk, self.compared_s = disk, inf
+        self.knows &= disk.records.keys()
         return [intent for intent in self.gave if intent not in disk.records]
 
     def crash(self, point: CrashPoint) -> None:
@@ -132,16 +142,16 @@ class Home:
             self.life.end()
 
     def _boot(self) -> None:
-        self.life, self.wake = Life(), asyncio.Event()
+        self.life, self.wake, self.compared_s = Life(), asyncio.Event(), inf
         self.clock.resume(self.disk.high_water)
         self.tables = Tables(self.disk, self._gate, self.crash, self._hands_over)
         self.mandates = MandateTables(self.disk, self._gate, self.crash)
         orders: Any = self.tables
         handovers = HandoverTables(self.disk, self._gate)
         names, people = Names(household=self.name, hub=HUB), cast("Any", People())
-        wire = Wire(self.loop, self.weather, self.front, self.name, self.life, self.judge, self.crash, self.is_clone)
+        self.wire = Wire(self.loop, self.weather, self.front, self.name, self.life, self.crash, self._leaves)
         self.bridge = BridgeClient(
-            egress=cast("Egress", wire),
+            egress=cast("Egress", self.wire),
             orders=cast("Orders", orders),
             merchants=cast("Merchants", None),  # nothing here asks for prices
             clock=self.clock,
@@ -188,13 +198,18 @@ class Home:
 
     def _hands_over(self, terms: Terms, change: PromptChange, draw: DrawRequest | None) -> None:
         """The household's log comes first: what it gives leave for, by its own reckoning."""
-        del change
         leave = self.reckon(terms)
         leave.mandate, leave.is_cloned = None if draw is None else draw.mandate, self.is_clone
-        self.judge.gave(leave, ceiling_minor=terms.total_max_minor, hub_now=self.clock.now())
+        leave.asked_s = self.asked_s.get(change.after.id, self.loop.at_s)
+        self.judge.gave(leave, ceiling_minor=terms.total_max_minor, hub_now=self.clock.now(), view=self._view())
         self.gave.append(leave.intent)
-        if self.is_unaware:
-            self.judge.needs_asked_anew.add(leave.sku)
+        self.knows.add(leave.intent)
+
+    def _leaves(self, intent: str, body: bytes) -> None:
+        self.judge.left_home(intent, body, by_clone=self.is_clone, view=self._view())
+
+    def _view(self) -> View:
+        return View(own=self.knows, compared_s=self.compared_s)
 
     async def _serve(self) -> None:
         """Drain when an approval wakes it, and now and then; ask for news in a time of its own."""
@@ -221,8 +236,9 @@ class Home:
     async def _drain(self) -> None:
         try:
             if self.restore.is_due or self.clock.is_in_doubt():
+                self.wire.head_s = inf
                 await self.restore.run_once()
-                self.is_unaware = False
+                self.compared_s = self.wire.head_s
             if self.disk.rows:
                 await self.bridge.drain(check=self._check)
         except (RetryLaterError, FailClosedError):

@@ -97,12 +97,11 @@ class Disk:
         sums = {
             state: sum(row.amount_minor for row in of_period if row.state is state) for state in sorted(_OPEN_MONEY)
         }
-        taken_over = [
-            record
-            for record in self.records.values()
-            if record.prompt.startswith("bridge-") and record.created_at >= terms.created_at
-        ]
-        unclear_minor, unclear_orders = draws.unclear(terms, taken_over, period_index=period_index)
+        taken_over = [record for record in self.records.values() if record.prompt.startswith("bridge-")]
+        ceilings_minor = {row.intent: row.amount_minor for row in self.ledger.values() if row.mandate is None}
+        unclear_minor, unclear_orders = draws.unclear(
+            terms, taken_over, ceilings_minor=ceilings_minor, period_index=period_index
+        )
         return Usage(
             period_index=period_index,
             reserved_minor=sums[LedgerState.RESERVED],
@@ -299,6 +298,8 @@ class Tables:
         self.gate()
         if change is not None:
             self.disk.change(change)
+            if change.after.state is IntentState.CANCELLED:
+                self.disk.drop_body(intent)
         self.disk.wishes.pop(intent, None)
         self.gate()
 

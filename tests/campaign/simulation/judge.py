@@ -13,10 +13,12 @@ from datetime import datetime, timedelta
 
 from cloud_bridge.core.order import IN_DOUBT, TRANSITIONS, Change, Detail, OrderRecord
 from cloud_bridge.wire import OrderState
-from tests.campaign.simulation.purse import Leave, Purses
+from edge_agent.core import intent as intents
+from tests.campaign.simulation.purse import Leave, Purses, View
 
 CURRENCY = "USD"
 FAULTS_MAX = 20
+_LIVE = frozenset(OrderState(state.value) for state in intents.LIVE if state.value in set(OrderState))
 _CLOCK_SLACK = timedelta(hours=2)  # how far the bridge's wall clock may be set wrong in a world
 
 
@@ -38,7 +40,10 @@ class Need:
 
 @dataclass(slots=True)
 class Judge:
-    """Collects what the oracles see. `where` says the seed and the step of now, `now_s` the true time."""
+    """Collects what the oracles see. `where` says the seed and the step of now, `now_s` the true time.
+
+    `forgiven` counts by name what went wrong and is known to: docs/promises.md says that it is not promised.
+    """
 
     where: Callable[[], str]
     now_s: Callable[[], float]
@@ -46,11 +51,13 @@ class Judge:
     faults: list[str] = field(default_factory=list)
     tally: Counter[str] = field(default_factory=Counter)
     purses: Purses = field(default_factory=Purses)
-    needs_asked_anew: set[str] = field(default_factory=set)  # by sku: by a hub that could not know of the first order
+    forgiven: Counter[str] = field(default_factory=Counter)
+    _of_need: defaultdict[str, list[Leave]] = field(default_factory=lambda: defaultdict(list))  # by sku
     _keys: dict[str, str] = field(default_factory=dict)
     _numbers: dict[tuple[str, int], str] = field(default_factory=dict)
     _words: Counter[str] = field(default_factory=Counter)  # how often a merchant has said something, by sku
-    _accepted: set[str] = field(default_factory=set)
+    _accepted_s: dict[str, float] = field(default_factory=dict)  # by intent, as the next
+    _ended_s: dict[str, float] = field(default_factory=dict)
     _frozen: set[str] = field(default_factory=set)
     _words_when_unknown: dict[str, int] = field(default_factory=dict)
 
@@ -62,18 +69,19 @@ class Judge:
 
     # the household's log
 
-    def gave(self, leave: Leave, *, ceiling_minor: int, hub_now: datetime) -> None:
-        """The household gives leave, now by its hub; whether it comes through is another matter.
+    def gave(self, leave: Leave, *, ceiling_minor: int, hub_now: datetime, view: View) -> None:
+        """The household gives leave, now by its hub, which knows what is in `view`; it may yet not come through.
 
         What is about to be signed for it (`ceiling_minor`) must be what it reckons itself.
         """
         if ceiling_minor != leave.ceiling_minor:
             self.fault(f"{leave.sku}: the terms allow {ceiling_minor}, the household reckons {leave.ceiling_minor}")
         if leave.mandate is not None:
-            wrong = self.purses.drawn(leave.mandate, leave, hub_now=hub_now)
+            wrong = self.purses.drawn(leave.mandate, leave, hub_now=hub_now, view=view)
             if wrong is not None:
                 self.fault(f"{leave.sku}: {wrong}")
         self.leaves[leave.intent] = leave
+        self._of_need[leave.sku].append(leave)
 
     def saw(self, intent: str) -> None:
         """The hub has answered 200 for this approval, or shows this draw."""
@@ -87,7 +95,7 @@ class Judge:
         """The household was told that nothing is bought."""
         self.leaves[intent].cancelled = True
 
-    def left_home(self, intent: str, body: bytes, *, by_clone: bool) -> None:
+    def left_home(self, intent: str, body: bytes, *, by_clone: bool, view: View) -> None:
         """I11: an intent has one body, for ever. I22: none leaves after its mandate was revoked."""
         leave = self.leaves.get(intent)
         if leave is None:
@@ -96,10 +104,30 @@ class Judge:
         if leave.body is not None and leave.body != body:
             self.fault(f"I11: intent {intent} left the home with two bodies")
         leave.is_cloned = leave.is_cloned or by_clone
-        is_new = not leave.is_cloned and intent not in self._accepted  # what the bridge has comes to nothing new there
-        if is_new and leave.mandate is not None and self.purses.is_revoked(leave.mandate):
+        is_new = intent not in self._accepted_s  # what the bridge has comes to nothing new there
+        if is_new and not leave.is_cloned and leave.mandate is not None and self.purses.is_revoked(leave.mandate):
             self.fault(f"I22: intent {intent} left the home after its mandate was revoked")
         leave.body = body
+        if is_new:
+            self._look_for_others(leave, view)
+
+    def _look_for_others(self, leave: Leave, view: View) -> None:
+        """Whether the hub could know, when this left it, that there is another order of the need."""
+        for other in self._of_need[leave.sku]:
+            if other is leave or other.intent in view.own:
+                continue
+            if self._was_told(other, view, asked_s=leave.asked_s):
+                leave.is_aware = True
+            else:
+                leave.is_unaware = True
+
+    def _was_told(self, other: Leave, view: View, *, asked_s: float) -> bool:
+        """Whether the bridge, when the hub last compared, had it live, or had taken it after the question was put."""
+        accepted_s = self._accepted_s.get(other.intent)
+        if accepted_s is None or accepted_s >= view.compared_s:
+            return False
+        ended_s = self._ended_s.get(other.intent)
+        return ended_s is None or ended_s > view.compared_s or accepted_s > asked_s
 
     def forget(self, intents: Iterable[str], *, known_to_bridge: Callable[[str], bool]) -> list[Leave]:
         """A hub is put back, or a copy is switched off: which leaves nobody but the household knows any more.
@@ -122,7 +150,8 @@ class Judge:
     def accepted(self, order: OrderRecord) -> None:
         """F8: one number of a hub stands for one intent, for ever."""
         number = order.household, order.terms.handover
-        self._accepted.add(order.intent_id)
+        self._accepted_s[order.intent_id] = self.now_s()
+        self.purses.reached(order.intent_id, at_s=self.now_s(), accepted_at=order.accepted_at)
         if self._numbers.setdefault(number, order.intent_id) != order.intent_id:
             self.fault(f"F8: number {order.terms.handover} of {order.household} was taken for two intents")
 
@@ -167,6 +196,8 @@ class Judge:
     def watch(self, before: OrderRecord, change: Change) -> None:
         """F8, I10, I15: each change of an order as it is made."""
         after = change.after
+        if after.state not in _LIVE:
+            self._ended_s.setdefault(after.intent_id, self.now_s())
         if after.version <= before.version:
             self.fault(f"I15: order {after.intent_id} went from version {before.version} to {after.version}")
         if after.detail == Detail.INTERNAL:
@@ -218,7 +249,11 @@ class Sale:
 
 @dataclass(slots=True)
 class Counts:
-    """What a world comes to. `done` counts approvals and draws that the household saw answered."""
+    """What a world comes to.
+
+    `done` counts approvals and draws that the household saw answered and that no backup has undone: those that are
+    judged for loss.
+    """
 
     done: int = 0
     lost: int = 0
@@ -229,7 +264,7 @@ class Counts:
 
 def count_sales(judge: Judge, sales: list[Sale]) -> Counts:
     """I1, I3, I5 and the price: each sale against the household's log."""
-    counts = Counts(done=sum(leave.seen for leave in judge.leaves.values()))
+    counts = Counts(done=sum(leave.is_owed for leave in judge.leaves.values()))
     sold: defaultdict[str, Counter[str]] = defaultdict(Counter)  # by need, then by intent
     for sale in sales:
         leave = judge.leave_under(sale.reference)
@@ -241,24 +276,26 @@ def count_sales(judge: Judge, sales: list[Sale]) -> Counts:
             counts.overcharged += 1
             judge.fault(f"{sale.sku} was sold for {sale.total_minor}, above {leave.ceiling_minor}")
         sold[sale.sku][sale.reference if leave is None else leave.intent] += 1
-        if leave is not None and leave.mandate is not None:
+        if leave is not None:
+            judge.forgiven["cancel_forgotten"] += leave.is_cancel_forgotten
             judge.purses.paid(leave.intent, total_minor=sale.total_minor)
     counts.doubled = sum(_doubled(judge, sku, orders) for sku, orders in sold.items())
     for wrong in judge.purses.overdrawn():
         counts.unauthorised += 1
         judge.fault(f"I5: {wrong}")
+    judge.forgiven.update(judge.purses.forgiven())
     return counts
 
 
 def _doubled(judge: Judge, sku: str, orders: Counter[str]) -> int:
     """I1, I2: how many orders of one need were too many.
 
-    A hub that was put back may ask for a need anew before the bridge has told it of the first order, or while a copy of
-    that is held back by the network: then each of the two has a leave of its own, and they are told apart.
+    A hub that was put back may ask for a need anew while the first order is held back by the network: then each of the
+    two has a leave of its own, the bridge could not tell of the first one, and the second one is forgiven.
     """
-    may_have = len(orders) if sku in judge.needs_asked_anew else 1
-    if len(orders) > 1 and may_have > 1:
-        judge.tally["ordered_unaware"] += 1
+    unaware = sum((leave := judge.leaves.get(intent)) is not None and leave.is_forgivable for intent in orders)
+    may_have = min(1 + unaware, len(orders))
+    judge.forgiven["ordered_unaware"] += may_have - 1
     too_many = orders.total() - may_have
     if too_many > 0:
         judge.fault(f"I1: {sku} was sold {orders.total()} times under {len(orders)} leaves")

@@ -15,15 +15,17 @@ from typing import Any, cast
 
 from edge_agent.adapters.clock import EffectiveClock
 from edge_agent.core import intent as intents
+from edge_agent.core import prompt as prompts
 from edge_agent.core.catalogue import Item
-from edge_agent.core.clock_trust import bounds_for
-from edge_agent.core.draw import LedgerRow, Usage
-from edge_agent.core.handover import OVERTAKEN, HubKnowledge, closed_since, own_item
+from edge_agent.core.clock_trust import APART_MAX, bounds_for
+from edge_agent.core.draw import LedgerRow, LedgerState, Usage
+from edge_agent.core.handover import OVERTAKEN, HubKnowledge, TakenOver, closed_since, own_item
 from edge_agent.core.intent import IntentRecord, IntentState
 from edge_agent.core.mandate import LIVE, MandateChange, MandateEvent, MandateRecord, MandateState
 from edge_agent.core.messages import IntentId, ItemId, MandateId
 from edge_agent.core.people import Account, Role
 from edge_agent.core.policy import Policy
+from edge_agent.core.prompt import PromptEvent
 from edge_agent.errors import RefusedError
 from edge_agent.ports import CrashHook, CrashPoint
 from tests.campaign.simulation.hub import WITH_THE_BRIDGE, Disk
@@ -181,20 +183,31 @@ class HandoverTables:
         """What this hub knows, to hold against what the bridge says."""
         disk = self.disk
         waiting = {disk.authorities[intent].handover: IntentId(intent) for intent in disk.rows}
-        unsent = {disk.records[intent].item for intent in disk.rows if self._has_not_left(intent)}
-        busy = cast("Any", disk.live.keys() - unsent)
+        unsent = disk.rows.keys() - disk.claimed.keys()
+        busy = cast("Any", {item for item, intent in disk.live.items() if intent not in unsent})
         return HubKnowledge(acknowledged=disk.acknowledged, waiting=waiting, known=disk.records.keys(), busy=busy)
 
     def reconcile(
-        self, taken: Sequence[tuple[int, IntentRecord]], *, overtaken: Sequence[IntentId], handover: int, at: datetime
+        self, taken: Sequence[TakenOver], *, overtaken: Sequence[IntentId], handover: int, at: datetime
     ) -> None:
         """Drop what may never be sent, keep what only the bridge knew, and go on after its last number: all or none."""
         self.gate()
         disk = self.disk
         for ident in (*overtaken, *self._unsent_draws()):
             self._drop(ident, at=at)
-        for number, record in taken:
-            disk.put(self._with_room(record, number=number, at=at))
+        for each in taken:
+            kept = self._with_room(each.record, number=each.handover, at=at)
+            disk.ledger[kept.id] = LedgerRow(
+                intent=kept.id,
+                mandate=None,
+                period_index=None,
+                state=LedgerState.RESERVED,
+                amount_minor=each.total_max_minor,
+                currency=kept.currency,
+                changed_at=kept.created_at,
+            )
+            disk.put(kept)
+            self._end_older_questions(each.record, at=at)
         if taken:
             disk.cursor = 0
         disk.acknowledge(handover)
@@ -222,23 +235,44 @@ class HandoverTables:
         if known is None:
             return record
         older, authority = disk.records[known], disk.authorities.get(known)
-        if self._has_not_left(known):
-            asked = disk.prompts.get(older.prompt)
-            if is_live or (asked is not None and asked.created_at <= record.created_at):
-                self._drop(known, at=at)
+        if older.state is IntentState.APPROVED and known in disk.rows:
+            if is_live or self._was_asked_before(older, record):
+                self._take_back(older, at=at)
         elif (0 if authority is None else authority.handover) < number:
             self._end(older, gives_way=is_live, at=at)
         elif is_live:
             return replace(record, item=own_item(record.id))
         return record
 
+    def _was_asked_before(self, approved: IntentRecord, taken: IntentRecord) -> bool:
+        asked = self.disk.prompts.get(approved.prompt)
+        return asked is not None and asked.created_at <= taken.created_at + APART_MAX
+
+    def _end_older_questions(self, taken: IntentRecord, *, at: datetime) -> None:
+        """A question that the backup holds open may be the one that this order came of."""
+        for asked in list(self.disk.prompts.values()):
+            is_older = asked.created_at <= taken.created_at + APART_MAX
+            if asked.item == taken.item and asked.state in prompts.LIVE and is_older:
+                self.disk.prompts[asked.id] = prompts.step(asked, PromptEvent.WITHDRAW, now=at).after
+
+    def _take_back(self, record: IntentRecord, *, at: datetime) -> None:
+        """Dropped where it has not left, else the bridge is asked for it."""
+        if self._has_not_left(record.id):
+            self._drop(record.id, at=at)
+        else:
+            self.disk.take_back(record, at=at)
+            self._set_aside(record)
+
     def _end(self, older: IntentRecord, *, gives_way: bool, at: datetime) -> None:
         change = closed_since(older, at=at)
         if change is not None:
             self.disk.change(change)
         elif gives_way:
-            del self.disk.live[older.item]
-            self.disk.put(replace(older, item=own_item(older.id)))
+            self._set_aside(older)
+
+    def _set_aside(self, record: IntentRecord) -> None:
+        del self.disk.live[record.item]
+        self.disk.put(replace(record, item=own_item(record.id)))
 
     def _has_not_left(self, intent: str) -> bool:
         disk = self.disk

@@ -13,7 +13,13 @@ from datetime import datetime
 
 from cloud_bridge.core.order import FOLLOWING, PLACING, Attempt, Change, OrderRecord, Said
 from cloud_bridge.core.outcome import Hint
-from cloud_bridge.errors import ForkedError, HouseholdFrozenError, MerchantOrderTakenError, StaleClaimError
+from cloud_bridge.errors import (
+    ForkedError,
+    HouseholdFrozenError,
+    MerchantOrderTakenError,
+    StaleClaimError,
+    WithdrawnError,
+)
 from cloud_bridge.ports import NOBODY, Report, ReportLine
 from cloud_bridge.wire import Head, KnownIntent, OrderEvent, OrderState
 
@@ -59,6 +65,7 @@ class Books:
     hints: set[tuple[str, str]] = field(default_factory=set)
     numbers: dict[tuple[str, str, int], str] = field(default_factory=dict)
     frozen: set[str] = field(default_factory=set)
+    withdrawn: set[tuple[str, str]] = field(default_factory=set)
     watch: Watch = _unwatched
     accepts: Accepts = _unseen
     handovers: dict[str, dict[int, list[str]]] = field(default_factory=dict)  # intents of a household by number
@@ -101,11 +108,13 @@ class Books:
     def take(self, order: OrderRecord) -> OrderRecord:
         """Take a new order, or give back the one that has this id.
 
-        Raises: ForkedError, which freezes the household; HouseholdFrozenError.
+        Raises: ForkedError, which freezes the household; HouseholdFrozenError; WithdrawnError.
         """
         known = self.orders.get((order.household, order.intent_id))
         if known is not None:
             return known
+        if (order.household, order.intent_id) in self.withdrawn:
+            raise WithdrawnError(order.intent_id)
         if order.household in self.frozen:
             raise HouseholdFrozenError(order.household)
         number = (order.household, order.terms.hub, order.terms.handover)
@@ -201,6 +210,15 @@ class MemoryOrders:
         """One order."""
         await self._give_way()
         return self._books.orders.get((household, intent_id))
+
+    async def withdraw(self, household: str, intent_id: str, *, now: datetime) -> bool:
+        """Note that an intent which is not here shall never be taken; False where it is here."""
+        del now
+        await self._give_way()
+        if (household, intent_id) in self._books.orders:
+            return False
+        self._books.withdrawn.add((household, intent_id))
+        return True
 
     async def attempts(self, order: OrderRecord) -> tuple[Attempt, ...]:
         """The order's attempts, oldest first."""

@@ -88,18 +88,27 @@ class Robot:
             await self.cancel(intent.id)
 
     async def answer_again(self, need: Need, *, has_arrived: Callable[[], bool]) -> None:
-        """The hub has forgotten that this was ordered; it asks again, unless the goods are there by now."""
+        """The hub has forgotten that this was ordered; it asks again, unless the goods are there by now.
+
+        Counted apart: `arrived_meanwhile`, `not_asked_again` where the hub itself refuses, since it has taken the order
+        over, and `gave_up_asking`.
+        """
+        came_to = "gave_up_asking"
 
         def ask() -> PromptRecord:
+            nonlocal came_to
             if has_arrived():
+                came_to = "arrived_meanwhile"
                 raise RefusedError("there is enough of it")
-            return self._ask(need)
+            try:
+                return self._ask(need)
+            except RefusedError:
+                came_to = "not_asked_again"
+                raise
 
         prompt = await self._patiently(ask)
-        if prompt is None:
-            self.home.weather.tally["not_asked_again"] += 1
-        else:
-            self.home.weather.tally["asked_again"] += 1
+        self.home.weather.tally[came_to if prompt is None else "asked_again"] += 1
+        if prompt is not None:
             await self._patiently(lambda: self._approve(prompt))
 
     async def cancel(self, intent: IntentId) -> None:
@@ -234,8 +243,10 @@ class Robot:
         propose = Propose(ItemId(need.sku), need.packs, now + timedelta(days=1), 2.0, ())
         item = self.home.larder.by_id[need.sku]
         offer = offers.offer_for(item, price, propose, preferences=preferences, now=now)
+        ident = PromptId(self.home.new_id())
+        self.home.asked_s[ident] = self.home.loop.at_s
         return PromptRecord(
-            id=PromptId(self.home.new_id()),
+            id=ident,
             item=ItemId(need.sku),
             state=PromptState.OPEN,
             version=1,

@@ -21,6 +21,7 @@ from tests.campaign.simulation.purse import Leave
 from tests.campaign.simulation.robot import Robot
 from tests.campaign.simulation.weather import Weather
 
+_LOOKS = 4
 _ARRIVED = frozenset({OrderState.DELIVERED, OrderState.PARTLY_DELIVERED})
 
 
@@ -45,21 +46,19 @@ class Trouble:
         self._undo_cancels(household, backup)
         lost = robot.home.put_back(backup)
         forgotten = self._forget(household, lost)
+        self._follow_backup(robot)
         weather.tally["restored"] += 1
         for leave in forgotten:
             if leave.seen and weather.rng.random() < 0.5:
                 self._start(self._need_again(robot, leave))
-        await asyncio.sleep(weather.between(600, 3_600))
-        for mandate in robot.mandates:
-            known = robot.home.disk.mandates.get(mandate)
-            if known is not None and known.state is MandateState.PAUSED:
-                await robot.resume(mandate)
+        await self._look_at_mandates(robot)
 
     async def fork(self, household: str, *, busy_s: float) -> None:
         """Clone the card, and let both hubs order; then switch the clone off, and start the hub anew."""
         [robot, *_], weather = self.hubs[household], self.weather
         await asyncio.sleep(weather.between(0.05, 0.7) * busy_s)
         home = self.clone(robot.home, robot.home.disk.copy())
+        home.knows = set(robot.home.knows)
         home.task = asyncio.get_running_loop().create_task(home.run())
         self.under_way.append(home.task)
         self.hubs[household].append(Robot(home, robot.class_of, robot.mandates))
@@ -71,11 +70,7 @@ class Trouble:
         self._forget(household, home.gave)
         self._thaw(household)
         robot.home.kill()
-        await asyncio.sleep(weather.between(600, 3_600))
-        for mandate in robot.mandates:
-            known = robot.home.disk.mandates.get(mandate)
-            if known is not None and known.state is MandateState.PAUSED:
-                await robot.resume(mandate)
+        await self._look_at_mandates(robot)
 
     async def operate(self) -> None:
         """The operator ends a freeze once there is one hub again."""
@@ -85,33 +80,44 @@ class Trouble:
                 if len(self.hubs[household]) == 1:
                     self._thaw(household)
 
+    async def _look_at_mandates(self, robot: Robot) -> None:
+        """Their owner lets them draw again, now and then, since the hub pauses them whenever the bridge knows more."""
+        for _ in range(_LOOKS):
+            await asyncio.sleep(self.weather.between(60, 1_800))
+            for mandate in robot.mandates:
+                known = robot.home.disk.mandates.get(mandate)
+                if known is not None and known.state is MandateState.PAUSED:
+                    await robot.resume(mandate)
+
     def _thaw(self, household: str) -> None:
         self.judge.thawed(household)
         self.weather.tally["thawed"] += self.books.thaw(household)
 
     def _forget(self, household: str, lost: list[str]) -> list[Leave]:
-        """What is gone with a hub; the mandates' budgets begin anew, and what was stopped since is not."""
+        """What is gone with a hub."""
         orders = self.books.orders
         kept = self.judge.forget(lost, known_to_bridge=lambda intent: (household, intent) in orders)
         self.weather.tally["to_take_over"] += len(kept)
-        [robot, *_] = self.hubs[household]
+        return [leave for intent in lost if (leave := self.judge.leaves.get(intent)) is not None]
+
+    def _follow_backup(self, robot: Robot) -> None:
+        """A mandate is stopped as it was when the backup was made; what it has paid since is not forgiven."""
         for mandate in robot.mandates:
             purse, known = self.judge.purses.purses[mandate], robot.home.disk.mandates.get(mandate)
-            purse.grants += 1
-            purse.is_revoked = known is not None and known.state is MandateState.REVOKED
-            purse.is_active = True
-        return [leave for intent in lost if (leave := self.judge.leaves.get(intent)) is not None]
+            is_revoked = known is not None and known.state is MandateState.REVOKED
+            self.judge.forgiven["revocation_forgotten"] += purse.is_revoked and not is_revoked
+            purse.is_revoked = is_revoked
+            purse.is_active = known is not None and known.state is MandateState.ACTIVE
 
     def _undo_cancels(self, household: str, backup: Disk) -> None:
         """What was cancelled at home since the backup, and never told the bridge, is not cancelled in it."""
         for intent in backup.rows:
             if (household, intent) not in self.books.orders:
-                self.judge.leaves[intent].cancelled = False
+                leave = self.judge.leaves[intent]
+                leave.is_cancel_forgotten, leave.cancelled = leave.cancelled, False
 
     async def _need_again(self, robot: Robot, leave: Leave) -> None:
         await asyncio.sleep(self.weather.between(30, 3_600))
-        if leave.is_forgotten:
-            self.judge.needs_asked_anew.add(leave.sku)
 
         def has_arrived() -> bool:
             order = self.books.orders.get((leave.household, leave.intent))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from math import inf
 
 from pydantic import ValidationError
 
@@ -74,16 +75,20 @@ class Desk:
 
 @dataclass(slots=True)
 class Wire:
-    """Fulfils what `BridgeClient` asks of the gate out, for one run of a hub."""
+    """Fulfils what `BridgeClient` asks of the gate out, for one run of a hub.
+
+    `leaves` sees each body before it goes. `head_s` is when the bridge first made an answer to how far it has come,
+    since somebody last set it to infinity.
+    """
 
     loop: VirtualLoop
     weather: Weather
     door: Door
     household: str
     life: Life
-    judge: Judge
     crash: CrashHook
-    is_clone: bool
+    leaves: Callable[[str, bytes], None]
+    head_s: float = inf
     under_way: set[asyncio.Task[object]] = field(default_factory=set)
 
     async def send(self, purpose: Purpose, path: str, *, body: bytes = b"") -> Answer:
@@ -94,9 +99,9 @@ class Wire:
         weather, method = self.weather, PASSAGES[purpose].method
         self.life.check()
         if path == PATH_INTENTS:
-            self.judge.left_home(_intent_of(body), body, by_clone=self.is_clone)
+            self.leaves(_intent_of(body), body)
         if not weather.is_rough():
-            answer = await self.door(method, path, body, self.household)
+            answer = await self._ask(purpose, path, body)
             self.life.check()
             return answer
         if weather.strikes(0.12, "wire:lost_request"):
@@ -106,7 +111,7 @@ class Wire:
             await self._give_up()
         if weather.strikes(0.10, "wire:twice"):
             self._later(method, path, body)
-        answer = await self.door(method, path, body, self.household)
+        answer = await self._ask(purpose, path, body)
         self.crash(CrashPoint.SENT)
         if weather.strikes(0.3, "wire:slow"):
             await asyncio.sleep(weather.between(0.01, 5))
@@ -115,6 +120,12 @@ class Wire:
         if weather.strikes(0.03, "wire:captive_portal"):
             return Answer(200, b"<html>Please sign in to this network</html>")
         self.life.check()
+        return answer
+
+    async def _ask(self, purpose: Purpose, path: str, body: bytes) -> Answer:
+        answer = await self.door(PASSAGES[purpose].method, path, body, self.household)
+        if purpose is Purpose.HEAD:  # no time has passed since it was made
+            self.head_s = min(self.head_s, self.loop.at_s)
         return answer
 
     async def _give_up(self) -> None:

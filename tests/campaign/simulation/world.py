@@ -49,9 +49,11 @@ _ENDED_WITHOUT = frozenset({IntentState.REJECTED, IntentState.EXPIRED, IntentSta
 class Verdict:
     """What one world came to."""
 
+    seed: int
     counts: Counts
     tally: Counter[str]
     faults: list[str]
+    forgiven: Counter[str]
 
 
 class World:
@@ -194,14 +196,16 @@ class World:
         counts = count_sales(self.judge, sales)
         bought = {self._intent_of(sale): sale for sale in sales}
         for leave in self.judge.leaves.values():
-            if leave.seen and not leave.is_forgotten:
+            if leave.is_owed:
                 counts.lost += self._is_lost(leave.household, leave.intent, sale=bought.get(leave.intent))
+            elif leave.seen and not leave.cancelled and leave.intent not in bought:
+                self.judge.forgiven["approval_forgotten"] += 1
         for stall in self.stalls:
             self.weather.tally[f"class:{stall.merchant.capability.merchant_class}"] += len(stall.sales())
             for mode, times in stall.merchant.met.items():
                 self.weather.tally[f"mode:{mode}"] += times
         self._count_taken_over()
-        return Verdict(counts, self.weather.tally, self.judge.faults)
+        return Verdict(self.seed, counts, self.weather.tally, self.judge.faults, +self.judge.forgiven)
 
     def _count_taken_over(self) -> None:
         for home in self.homes:
@@ -214,7 +218,7 @@ class World:
         [robot, *_] = self.hubs[household]
         record = robot.home.disk.records.get(intent)
         if record is None and self._is_unnoticed(robot.home, intent):
-            self.weather.tally["clone_unnoticed"] += 1
+            self.judge.forgiven["clone_unnoticed"] += 1
             return 0
         if record is None:
             self.judge.fault(f"I6: approved intent {intent} is gone")
@@ -223,8 +227,9 @@ class World:
             return 0
         ended = (record.state in _BOUGHT) if sale is not None else (record.state in _ENDED_WITHOUT)
         if not ended and record.state is IntentState.CANCELLED and self.judge.leaves[intent].is_cloned:
-            self.weather.tally["cancelled_and_cloned"] += 1  # cancelled at the hub, and sent by its clone
-        elif not ended:
+            self.judge.forgiven["cancelled_and_cloned"] += 1  # cancelled at the hub, and sent by its clone
+            return 0
+        if not ended:
             row = self.books.orders.get((household, intent))
             at_bridge = row.state if row else "not there"
             where = f"{record.state} at home, {at_bridge} at the bridge"

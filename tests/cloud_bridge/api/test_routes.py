@@ -24,7 +24,7 @@ from cloud_bridge.merchants.simulated_modes import Mode
 from cloud_bridge.merchants.webhook_verifiers import UnsignedHints
 from cloud_bridge.prices import PriceDesk
 from cloud_bridge.store.orders import SqlOrderStore
-from cloud_bridge.wire import EventPage, Head, OrderEvent, OrderState, PriceList, Problem, Receipt
+from cloud_bridge.wire import CancelReceipt, EventPage, Head, OrderEvent, OrderState, PriceList, Problem, Receipt
 from tests.cloud_bridge.rig import HOUSEHOLD, MERCHANT, MILK, START, HandClock, Signer
 
 OWN = "http://127.0.0.1:8490"
@@ -216,15 +216,29 @@ async def test_a_household_cannot_send_anothers_terms(client: httpx.AsyncClient,
 
 
 async def test_a_household_sees_and_cancels_only_its_own(client: httpx.AsyncClient, hub: Hub, signer: Signer) -> None:
-    """Another household's events are empty, and its cancel finds nothing; the same id may exist for both."""
+    """Another household's events are empty, and its cancel touches nothing of ours; the same id may exist for both."""
     await hub.ask("POST", "/v1/intents", _body(signer, intent_id="i-1"))
     other = Hub(client, OTHER)
     page = EventPage.model_validate_json((await other.ask("GET", "/v1/events?after=0&limit=10")).content)
     assert page.events == ()
-    assert _problem(await other.ask("POST", "/v1/intents/i-1/cancel")) == (404, "unknown_order")
+    cancelled = await other.ask("POST", "/v1/intents/i-2/cancel")
+    assert CancelReceipt.model_validate_json(cancelled.content).cancelled
     await other.ask("POST", "/v1/intents", _body(OTHER, intent_id="i-1"))
+    accepted = await hub.ask("POST", "/v1/intents", _body(signer, intent_id="i-2"))
+    assert accepted.status_code == 200
     page = EventPage.model_validate_json((await hub.ask("GET", "/v1/events")).content)
-    assert [(event.seq, event.intent_id) for event in page.events] == [(1, "i-1")]
+    assert [(event.seq, event.intent_id) for event in page.events] == [(1, "i-1"), (2, "i-2")]
+
+
+async def test_what_was_taken_back_before_it_came_is_never_taken(hub: Hub, signer: Signer) -> None:
+    """A copy that comes late is refused by a word of its own, and the cancel is answered alike each time."""
+    for _ in range(2):
+        receipt = CancelReceipt.model_validate_json((await hub.ask("POST", "/v1/intents/i-1/cancel")).content)
+        assert (receipt.cancelled, receipt.state) == (True, OrderState.CANCELLED)
+        late = await hub.ask("POST", "/v1/intents", _body(signer, intent_id="i-1"))
+        assert _problem(late) == (422, "withdrawn")
+    page = EventPage.model_validate_json((await hub.ask("GET", "/v1/events")).content)
+    assert page.events == ()
 
 
 async def test_events_are_read_by_cursor(hub: Hub, signer: Signer) -> None:

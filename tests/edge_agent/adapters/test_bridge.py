@@ -213,6 +213,32 @@ async def test_a_cancel_is_answered_or_not_known(home: OutgoingHome) -> None:
         await home.client.cancel(ident)
 
 
+async def test_an_order_that_was_taken_back_before_it_came_is_cancelled(home: OutgoingHome) -> None:
+    """The bridge has a word of its own for it; its number was used by nothing, so none is acknowledged."""
+    ident = home.approve()
+    home.bridge.answer = refused(422, "withdrawn")
+    await home.turn()
+    assert (home.state(ident), home.orders.outbox(limit=5)) == (IntentState.CANCELLED, [])
+    assert home.store.connection.db.execute("SELECT max(acknowledged) FROM handover").get in {None, 0}
+
+
+async def test_a_body_that_comes_after_its_cancel_acknowledges_nothing(home: OutgoingHome) -> None:
+    """The cancel was answered while the order was on its way: the late refusal changes nothing any more."""
+    ident = home.approve()
+
+    def overtaken(request: httpx.Request) -> httpx.Response:
+        change = intents.step(home.intent(ident), IntentState.CANCELLED, at=NOW)
+        home.orders.answer_cancel(ident, change)
+        return refused(422, "withdrawn")(request)
+
+    home.bridge.answer = None
+    await home.restore.run_once()
+    home.bridge.answer = overtaken
+    await home.client.drain(check=home.guard.check)
+    assert (home.state(ident), home.orders.outbox(limit=5)) == (IntentState.CANCELLED, [])
+    assert home.store.connection.db.execute("SELECT max(acknowledged) FROM handover").get in {None, 0}
+
+
 async def test_a_verdict_is_taken_refused_or_kept_for_later(home: OutgoingHome) -> None:
     """A refusal in the bridge's own words is for good; everything else may be said again."""
     verdict = Verdict(intent_id="i1", household="home-1", found=False, said_at=NOW, nonce="0" * 32)

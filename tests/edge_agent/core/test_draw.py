@@ -244,13 +244,45 @@ def taken(**changes: object) -> IntentRecord:
         ({"merchant": "baker"}, (0, 0)),
         ({"item": ItemId("bridge-i9"), "merchant": "baker"}, (0, 0)),
         ({"currency": "EUR"}, (0, 0)),
-        ({"created_at": MADE_AT - timedelta(seconds=1)}, (0, 0)),  # before the mandate was made
+        ({"created_at": MADE_AT - timedelta(minutes=5)}, (700, 1)),  # by the bridge's clock, which may be behind
+        ({"created_at": MADE_AT - timedelta(minutes=10, seconds=1)}, (0, 0)),  # before the mandate was made
     ],
 )
 def test_what_a_taken_over_order_counts(changes: dict[str, object], counted: tuple[int, int]) -> None:
     """Wherever it can have been a draw, and nowhere else."""
     terms: MandateTerms = mandate().terms
     assert unclear(terms, [taken(**changes)], period_index=0) == counted
+
+
+@pytest.mark.parametrize(
+    ("at", "periods"),
+    [
+        ("2026-03-31T23:49:59Z", {0}),
+        ("2026-03-31T23:55:00Z", {0, 1}),  # by this hub's clock it may have been April
+        ("2026-04-01T00:05:00Z", {0, 1}),
+        ("2026-04-01T00:10:01Z", {1}),
+    ],
+)
+def test_at_the_turn_of_a_period_it_counts_in_both(at: str, periods: set[int]) -> None:
+    """Which clock was right nobody knows, and it is one of the mandate's orders once."""
+    order = taken(created_at=datetime.fromisoformat(at))
+    counted = {index: unclear(mandate().terms, [order], period_index=index) for index in (0, 1)}
+    assert counted == {index: (700 if index in periods else 0, 1) for index in (0, 1)}
+
+
+@pytest.mark.parametrize(
+    ("changes", "minor"),
+    [
+        ({}, 770),  # it may be charged up to there
+        ({"state": IntentState.UNKNOWN}, 770),
+        ({"charged_minor": 650, "state": IntentState.PLACED}, 650),
+        ({"state": IntentState.REFUNDED}, 0),
+    ],
+)
+def test_it_counts_its_ceiling_until_the_charge_is_known(changes: dict[str, object], minor: int) -> None:
+    """The price may still move within what was approved."""
+    order = taken(**changes)
+    assert unclear(mandate().terms, [order], ceilings_minor={order.id: 770}, period_index=0) == (minor, 1)
 
 
 def test_what_is_unclear_leaves_no_room_in_the_budget() -> None:

@@ -209,7 +209,7 @@ def test_two_people_buy_together(desk: Desk) -> None:
     assert intent.state is IntentState.APPROVED
 
 
-@pytest.mark.parametrize("lowered", ["role", "policy", "removed"])
+@pytest.mark.parametrize("lowered", ["role", "policy", "removed", "disabled"])
 def test_the_word_of_who_may_no_longer_counts_nothing(desk: Desk, lowered: str) -> None:
     """A lower limit holds at once, for words that wait too."""
     desk.leave.policies.set(Policy(two_people_above_minor=1_000), by="anna")
@@ -220,6 +220,8 @@ def test_the_word_of_who_may_no_longer_counts_nothing(desk: Desk, lowered: str) 
         case "policy":
             limits = {Role.OWNER: None, Role.MEMBER: 5, Role.GUEST: 0, Role.CHILD: 0}
             desk.leave.policies.set(Policy(two_people_above_minor=1_000, limit_minor=limits), by="anna")
+        case "disabled":
+            desk.leave.people.disable("ben", by="anna")
         case _:
             desk.leave.people.remove("ben", by="anna")
     assert approve(desk, "anna") is None, "a second person is still missing"

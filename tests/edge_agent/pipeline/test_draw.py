@@ -15,7 +15,7 @@ from edge_agent.adapters.store.handover import SqliteHandovers
 from edge_agent.core import intent as intents
 from edge_agent.core.authority import verify_authority
 from edge_agent.core.catalogue import Household, Item, Preferences
-from edge_agent.core.handover import OVERTAKEN, TAKEN_OVER
+from edge_agent.core.handover import OVERTAKEN, TAKEN_OVER, TakenOver
 from edge_agent.core.intent import IntentRecord, IntentState, step
 from edge_agent.core.mandate import MandateRecord
 from edge_agent.core.messages import ItemId, PromptId, Reason
@@ -209,6 +209,12 @@ def test_a_clock_that_goes_back_opens_no_budget_again(desk: Desk) -> None:
     ]
 
 
+def take_over(desk: Desk, forgotten: IntentRecord, *, total_max_minor: int) -> None:
+    """The bridge knew of an order that this hub has forgotten."""
+    taken = TakenOver(handover=9, record=forgotten, total_max_minor=total_max_minor)
+    SqliteHandovers(desk.connection).reconcile([taken], overtaken=[], handover=9, at=desk.clock.now())
+
+
 def test_what_a_restored_hub_took_over_counts_against_the_resumed_mandate(desk: Desk) -> None:
     """Nobody knows here who gave leave for it: the budget does not begin afresh, inside the transaction neither."""
     made = give_leave(desk, "milk", "oats", budget_minor=2_000)
@@ -218,15 +224,15 @@ def test_what_a_restored_hub_took_over_counts_against_the_resumed_mandate(desk: 
         total_minor=1_000,
         created_at=desk.clock.now(),
     )
-    SqliteHandovers(desk.connection).reconcile([(9, forgotten)], overtaken=[], handover=9, at=desk.clock.now())
+    take_over(desk, forgotten, total_max_minor=1_050)
     desk.leave.mandates.pause(made.id, by="ben")
     desk.leave.mandates.resume(made.id, by="anna")
     view = desk.leave.mandates.mandate(made.id)
     assert view is not None
     assert view.usage is not None
-    assert (view.usage.unclear_minor, view.usage.occurrences, view.left_minor) == (1_000, 1, 1_000)
+    assert (view.usage.unclear_minor, view.usage.occurrences, view.left_minor) == (1_050, 1, 950)
     assert refused(draw(desk)) == "mandate_over_budget"
-    desk.clock.advance(seconds=1)
+    desk.clock.advance(minutes=11)  # more than the two clocks may be apart
     fresh = give_leave(desk, budget_minor=2_000)  # an owner who knows better gives leave anew
     drawn = draw(desk)
     assert isinstance(drawn, IntentRecord)
@@ -237,8 +243,8 @@ def test_what_came_to_nothing_is_given_back(desk: Desk) -> None:
     """A taken-over order that the merchant refused takes nothing from a budget any more."""
     made = give_leave(desk, budget_minor=2_000)
     forgotten = replace(intent("i9", of="bridge-i9", item="bridge-i9"), total_minor=1_000, created_at=desk.clock.now())
-    SqliteHandovers(desk.connection).reconcile([(9, forgotten)], overtaken=[], handover=9, at=desk.clock.now())
-    assert desk.mandates.usage(made.id, 0).unclear_minor == 1_000
+    take_over(desk, forgotten, total_max_minor=1_050)
+    assert desk.mandates.usage(made.id, 0).unclear_minor == 1_050
     change = intents.step(forgotten, IntentState.REJECTED, at=desk.clock.now())
     assert change is not None
     desk.orders.change_intents([change], cursor=None)

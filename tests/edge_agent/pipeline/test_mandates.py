@@ -75,13 +75,15 @@ def test_a_large_budget_needs_two_people(desk: Desk) -> None:
         desk.leave.mandates.confirm(other.id, by="ben", pin_checked=False)
 
 
-@pytest.mark.parametrize("change", ["removed", "demoted", "limited"])
+@pytest.mark.parametrize("change", ["removed", "disabled", "demoted", "limited"])
 def test_a_proposal_is_worth_what_its_proposer_may_say_today(desk: Desk, change: str) -> None:
     """One person alone must not make a mandate out of the word of somebody who may no longer give it."""
     desk.leave.policies.set(Policy(two_people_above_minor=2_999), by="anna")
     made = desk.leave.mandates.propose(draft(), by="olga", pin_checked=False)
     if change == "removed":
         desk.leave.people.remove("olga", by="anna")
+    elif change == "disabled":
+        desk.leave.people.disable("olga", by="anna")
     elif change == "demoted":
         desk.leave.people.set_role("olga", role=Role.MEMBER, by="anna")
     else:
@@ -128,6 +130,20 @@ def test_to_resume_is_to_give_leave(desk: Desk) -> None:
     desk.leave.policies.set(Policy(two_people_above_minor=2_999), by="anna")
     with pytest.raises(NotAllowedError, match="two people"):
         desk.leave.mandates.resume(made.id, by="anna", pin_checked=True)
+    assert desk.leave.mandates.resume(made.id, by="olga").state is MandateState.ACTIVE
+
+
+@pytest.mark.parametrize("gone", ["removed", "disabled"])
+def test_a_resume_does_not_count_who_is_gone(desk: Desk, gone: str) -> None:
+    """The second word of a large budget was ben's; when he can no longer sign in, one owner alone does not resume."""
+    desk.leave.policies.set(Policy(two_people_above_minor=2_999), by="anna")
+    made = desk.leave.mandates.propose(draft(), by="anna", pin_checked=False)
+    desk.leave.mandates.confirm(made.id, by="ben", pin_checked=False)
+    desk.leave.mandates.pause(made.id, by="anna")
+    people = desk.leave.people
+    (people.remove if gone == "removed" else people.disable)("ben", by="anna")
+    with pytest.raises(NotAllowedError, match="two people"):
+        desk.leave.mandates.resume(made.id, by="anna")
     assert desk.leave.mandates.resume(made.id, by="olga").state is MandateState.ACTIVE
 
 

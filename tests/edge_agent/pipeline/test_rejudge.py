@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from edge_agent.adapters.store.opening import OpenStore
 from edge_agent.adapters.store.readings import SqliteReadings
 from edge_agent.core.decode import Decoder, Limits
 from edge_agent.core.messages import DeviceId, QuarantineReason, RawMessage
+from edge_agent.errors import RoomReservedError
 from edge_agent.pipeline.ingest import Ingest
 from edge_agent.pipeline.rejudge import Rejudge
 from tests.edge_agent.outgoing_home import Wall, opened
@@ -58,6 +59,11 @@ class Hub:
             message.topic, padded, retained=False, duplicate=False, received_at=self.store.clock.now(), receipt=1
         )
 
+    def rubbish(self, number: int) -> RawMessage:
+        """No reading by any clock."""
+        message = self.reading(number, NOW)
+        return replace(message, payload=b"{" * (number + 1))
+
     def stored(self) -> list[float]:
         """The levels that the estimate is given, in its order."""
         rows = self.readings.readings_after(DeviceId("fridge"), "milk.amount", after_id=0, limit=100)
@@ -69,11 +75,11 @@ class Hub:
 
 
 @contextmanager
-def hub(folder: Path, wall: Wall) -> Iterator[Hub]:
+def hub(folder: Path, wall: Wall, **limits: int) -> Iterator[Hub]:
     """A hub that starts."""
     with opened(folder, wall) as store:
         readings, inspection, devices = (
-            SqliteReadings(store.connection), SqliteInspection(store.connection), NotingDevices()
+            SqliteReadings(store.connection, **limits), SqliteInspection(store.connection), NotingDevices()
         )  # fmt: skip
         registry = load_profiles(profile_folders()).registry
         decoder = Decoder(registry, home="home", limits=Limits(), birth_of=readings.birth_of)
@@ -184,11 +190,56 @@ async def test_more_than_a_batch_is_judged_and_a_fault_between_loses_none(tmp_pa
         assert again.inspection.readings_count() == 1_201
 
 
+async def test_a_long_reading_is_kept_whole_and_counts(tmp_path: Path) -> None:
+    """5 KiB of it, where the rest of the quarantine keeps 4,096 bytes; one that stays refused is cut then."""
+    await started(tmp_path)
+    with hub(tmp_path, Wall(NOW + 40 * DAY)) as again:
+        words = "x" * 5_120
+        await again.take(again.reading(2, NOW + 40 * DAY, words=words), again.reading(3, NOW + 300 * DAY, words=words))
+        again.store.clock.vouch()
+        assert again.rejudge.run_once() == 1
+        assert again.stored() == [901.0, 902.0]
+        assert again.kept() == {QuarantineReason.WRONG_TIME: 1}
+        assert again.store.connection.db.execute("SELECT length(payload) FROM quarantine").get == 4_096
+
+
 async def test_a_payload_that_was_cut_cannot_be_judged_again(tmp_path: Path) -> None:
-    """The quarantine keeps 4,096 bytes of it: what remains is no reading, and says so."""
+    """What an earlier version kept of it is no reading, and says so."""
     await started(tmp_path)
     with hub(tmp_path, Wall(NOW + 40 * DAY)) as again:
         await again.take(again.reading(2, NOW + 40 * DAY, words="x" * 5_000))
+        again.store.connection.db.execute("UPDATE quarantine SET payload = substr(payload, 1, 4096)")
         again.store.clock.vouch()
         assert again.rejudge.run_once() == 0
         assert again.kept() == {QuarantineReason.MALFORMED: 1}
+
+
+async def test_what_waits_for_the_clock_does_not_make_room_for_what_is_never_right(tmp_path: Path) -> None:
+    """The quarantine keeps its newest two, and all that is still to be judged."""
+    await started(tmp_path)
+    with hub(tmp_path, Wall(NOW + 40 * DAY), quarantine_rows_max=2) as again:
+        for seq in range(2, 5):
+            await again.take(again.reading(seq, NOW + 40 * DAY))
+        for number in range(4):
+            await again.take(again.rubbish(number))
+        assert again.kept() == {QuarantineReason.HUB_CLOCK: 3, QuarantineReason.MALFORMED: 2}
+        again.store.clock.vouch()
+        assert again.rejudge.run_once() == 3
+        assert again.stored() == [901.0, 902.0, 903.0, 904.0]
+
+
+async def test_more_than_can_wait_is_not_acknowledged(tmp_path: Path) -> None:
+    """The group stays in hand, and is stored when the clock is believed; nothing that waited made room for it."""
+    await started(tmp_path)
+    with hub(tmp_path, Wall(NOW + 40 * DAY), held_rows_max=3) as again:
+        await again.take(*(again.reading(seq, NOW + 40 * DAY) for seq in (2, 3)))
+        with pytest.raises(RoomReservedError, match="clock"):
+            await again.take(*(again.reading(seq, NOW + 40 * DAY) for seq in (4, 5)))
+        assert len(again.inbox.acknowledged) == 2
+        assert again.kept() == {QuarantineReason.HUB_CLOCK: 2}
+        with pytest.raises(RoomReservedError):
+            await again.ingest.run_once()
+        again.store.clock.vouch()
+        await again.ingest.run_once()
+        assert len(again.inbox.acknowledged) == 4
+        assert again.stored() == [901.0, 902.0, 903.0, 904.0, 905.0]

@@ -13,7 +13,11 @@ from typing import cast
 
 import pytest
 
-from cloud_bridge.wire import Intent
+from cloud_bridge.core.quote import Quote, Wanted
+from cloud_bridge.errors import MerchantAwayError
+from cloud_bridge.merchants.simulated import Shelf, SimulatedMerchant
+from cloud_bridge.prices import PriceDesk
+from cloud_bridge.wire import Intent, PriceQuery
 from edge_agent.adapters.forecaster import RuleForecaster
 from edge_agent.adapters.store.readings import SqliteReadings
 from edge_agent.core import intent as intents
@@ -25,6 +29,7 @@ from edge_agent.core.messages import Alert, ItemId, Price
 from edge_agent.errors import BridgeUnreachableError
 from edge_agent.pipeline.prices import PriceKeeper
 from edge_agent.ports import Bridge
+from tests.cloud_bridge.rig import HandClock
 from tests.edge_agent.leave import draft
 from tests.edge_agent.pipeline.desk import open_desk
 from tests.edge_agent.pipeline.test_review import MILK_ID, Kitchen, review_of
@@ -177,6 +182,17 @@ def test_a_merchant_that_has_none_after_all_is_left_for_a_substitute_once(kitche
     assert kitchen.orders.prompts(live=True, limit=5) == []
 
 
+def test_an_old_price_is_found_behind_many_of_its_substitutes(kitchen: Kitchen) -> None:
+    """The bound product's last word is what counts, however often the others were listed since."""
+    give_leave(kitchen, SKIMMED)
+    tell(kitchen)
+    kitchen.clock.advance(days=4)
+    for _ in range(101):
+        tell(kitchen, SKIMMED, unit_price_minor=60)
+    kitchen.see(*LOW)
+    assert bought(kitchen) == SKIMMED.sku
+
+
 def test_before_a_first_price_nothing_is_replaced(kitchen: Kitchen) -> None:
     """A list that has not come yet says nothing; one that is too old is no list."""
     give_leave(kitchen, SKIMMED)
@@ -258,16 +274,21 @@ class Lists:
         return [replace(price(at=now), merchant=merchant, sku=item.product.sku) for item in items]
 
 
-async def test_prices_of_substitutes_are_asked_for_with_the_others(kitchen: Kitchen) -> None:
-    """On the same schedule, whether or not anything is missing; a list is due while any of them is."""
-    lists = Lists(kitchen, away={"baker"})
-    keeper = PriceKeeper(
-        bridge=cast("Bridge", lists),
+def keeper_of(kitchen: Kitchen, bridge: object) -> PriceKeeper:
+    """Who keeps the price history of this home."""
+    return PriceKeeper(
+        bridge=cast("Bridge", bridge),
         orders=kitchen.orders,
         household=kitchen.household,
         clock=kitchen.clock,
         every_s=86_400,
     )
+
+
+async def test_prices_of_substitutes_are_asked_for_with_the_others(kitchen: Kitchen) -> None:
+    """On the same schedule, whether or not anything is missing; a list is due while any of them is."""
+    lists = Lists(kitchen, away={"baker"})
+    keeper = keeper_of(kitchen, lists)
     assert keeper.due()
     with pytest.raises(BridgeUnreachableError):
         await keeper.run_once()
@@ -279,3 +300,68 @@ async def test_prices_of_substitutes_are_asked_for_with_the_others(kitchen: Kitc
     assert not keeper.due()
     kitchen.clock.advance(days=1)
     assert await keeper.run_once() == 3
+
+
+@dataclass
+class Timing(SimulatedMerchant):
+    """A merchant that does not answer for some of its products."""
+
+    silent: set[str] = field(default_factory=set)
+
+    async def quote(self, wanted: Wanted, *, key: str, session_id: str | None = None) -> Quote:
+        """A quote, or nothing in time."""
+        if wanted.sku in self.silent:
+            raise MerchantAwayError("timed out")
+        return await SimulatedMerchant.quote(self, wanted, key=key, session_id=session_id)
+
+
+@dataclass
+class Desks:
+    """What the price keeper needs of `Bridge`, with the real desk of the bridge behind it."""
+
+    kitchen: Kitchen
+    merchants: dict[str, Timing]
+    asked: int = 0
+
+    async def fetch_prices(self, items: Sequence[Item], *, delivery_ref: str) -> list[Price]:
+        """The lines of the desk's list."""
+        self.asked += 1
+        [merchant] = {item.product.merchant for item in items}
+        desk = PriceDesk(self.merchants, clock=HandClock(), new_key=map(str, count(1)).__next__)
+        skus = tuple(item.product.sku for item in items)
+        told = await desk.list_prices(PriceQuery(merchant=merchant, delivery_ref=delivery_ref, skus=skus))
+        now = self.kitchen.clock.now()
+        return [
+            Price(
+                MILK_ID, merchant, one.sku, one.unit_price_minor, one.delivery_minor, one.currency, one.available, now
+            )
+            for one in told.lines
+        ]
+
+
+async def test_a_product_that_was_not_answered_for_is_not_replaced(kitchen: Kitchen) -> None:
+    """A merchant that times out for the bound product has not said that it has none; its old price holds."""
+    give_leave(kitchen, SKIMMED)
+    grocer = Timing({one.sku: Shelf(one.title, 119, 99) for one in (MILK.product, SKIMMED)})
+    desks = Desks(kitchen, {"grocer": grocer, "baker": Timing({OAT.sku: Shelf(OAT.title, 119, 99)})})
+    keeper = keeper_of(kitchen, desks)
+    await keeper.run_once()
+    grocer.silent.add(MILK.product.sku)
+    kitchen.clock.advance(days=1)
+    await keeper.run_once()
+    kitchen.see(*LOW)
+    assert bought(kitchen) == MILK.product.sku
+
+
+async def test_a_product_that_is_left_out_is_asked_for_again_in_a_while(kitchen: Kitchen) -> None:
+    """Its price is still missing, but a merchant that has just answered is not asked on every look."""
+    grocer = Timing({one.sku: Shelf(one.title, 119, 99) for one in (MILK.product, SKIMMED)}, silent={SKIMMED.sku})
+    desks = Desks(kitchen, {"grocer": grocer, "baker": Timing({OAT.sku: Shelf(OAT.title, 119, 99)})})
+    keeper = keeper_of(kitchen, desks)
+    assert await keeper.run_once() == 2
+    assert not keeper.due()
+    kitchen.clock.advance(hours=1)
+    assert keeper.due()
+    grocer.silent.clear()
+    assert await keeper.run_once() == 2  # both of the grocer's, and the baker is left alone
+    assert (desks.asked, keeper.due()) == (3, False)

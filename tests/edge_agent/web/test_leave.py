@@ -7,7 +7,7 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from edge_agent.core.people import Role
+from edge_agent.core.people import DISABLED_MARK, Role
 from edge_agent.core.policy import Policy
 from edge_agent.core.prompt import PromptState
 from edge_agent.core.terms import terms_hash
@@ -183,6 +183,21 @@ async def test_a_word_that_no_longer_counts_is_not_shown_as_one(owner: httpx.Asy
     assert "Yours is the first word" in page
     assert "Agree to $20.15" in page
     assert 'data-waits="second"' not in page
+
+
+async def test_the_word_of_a_disabled_person_is_not_shown_as_one(owner: httpx.AsyncClient, house: House) -> None:
+    """It does not count at the approval, and nobody waits for somebody who cannot sign in."""
+    house.policies.policy = Policy(two_people_above_minor=2_000)
+    async with house.client() as member:
+        await sign_in(member, role=Role.MEMBER)
+        await approve(member)
+    account = house.accounts.account("the-member")
+    assert account is not None
+    house.accounts.put_account(replace(account, password_hash=f"{DISABLED_MARK}{account.password_hash}"))
+    page = (await owner.get(PAGE)).text
+    assert "Yours is the first word" in page
+    await approve(owner)
+    assert "These may:" not in (await owner.get(PAGE)).text
 
 
 async def test_nobody_waits_for_a_second_person_who_is_not_needed(owner: httpx.AsyncClient, house: House) -> None:

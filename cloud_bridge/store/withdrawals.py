@@ -1,0 +1,54 @@
+"""Intents that a household took back before they came here: each is noted, so that a copy that comes late is refused.
+
+No clock decides whether a message may still be under way: whichever of the two transactions is first, the household's
+locked row tells the other one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, bindparam, delete, func, insert, select
+
+from cloud_bridge.core.order import OrderRecord
+from cloud_bridge.store.tables import orders, withdrawals
+
+Key = tuple[str, str]
+
+NOTED_MAX = 10_000
+_KEPT = timedelta(days=365)  # no offer lives nearly so long
+_AMONG = select(withdrawals.c.household, withdrawals.c.intent_id).where(
+    withdrawals.c.household.in_(bindparam("households", expanding=True)),
+    withdrawals.c.intent_id.in_(bindparam("intents", expanding=True)),
+)
+
+
+def withdraw(connection: Connection, household: str, intent_id: str, *, now: datetime) -> bool:
+    """Note an intent that is not here; False where it is, or where so many are noted already.
+
+    The household's row must be locked.
+    """
+    of_it = withdrawals.c.household == household
+    if connection.execute(
+        select(orders.c.intent_id).where(orders.c.household == household, orders.c.intent_id == intent_id)
+    ).first():
+        return False
+    if connection.execute(select(withdrawals.c.at).where(of_it, withdrawals.c.intent_id == intent_id)).first():
+        return True
+    connection.execute(delete(withdrawals).where(of_it, withdrawals.c.at < now - _KEPT))
+    if (connection.execute(select(func.count()).where(of_it)).scalar() or 0) >= NOTED_MAX:
+        return False
+    connection.execute(insert(withdrawals), {"household": household, "intent_id": intent_id, "at": now})
+    return True
+
+
+def withdrawn(connection: Connection, fresh: Collection[OrderRecord]) -> set[Key]:
+    """Which of these were taken back, by household and intent."""
+    if not fresh:
+        return set()
+    asked = {
+        "households": sorted({order.household for order in fresh}),
+        "intents": sorted({order.intent_id for order in fresh}),
+    }
+    return {(row.household, row.intent_id) for row in connection.execute(_AMONG, asked)}
