@@ -79,9 +79,9 @@ faults-deep: install-test
 # Needs uv. Locks name no index; hashes cover every platform.
 lock:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-	    --extra hub --extra bridge --extra sim --extra build pyproject.toml -o requirements/home.lock
+	    --extra hub --extra formats --extra bridge --extra sim --extra build pyproject.toml -o requirements/home.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-	    --extra hub --extra bridge --extra sim --extra train --extra build --extra dev -c requirements/home.lock \
+	    --extra hub --extra formats --extra bridge --extra sim --extra train --extra build --extra dev -c requirements/home.lock \
 	    pyproject.toml -o requirements/test.lock
 	printf 'asyncio-mqtt==0.16.2\npaho-mqtt>=1.6,<2\n' | uv pip compile --quiet --universal --python-version 3.11 \
 	    --generate-hashes --no-emit-index-url --no-header --no-annotate - -o requirements/legacy.lock

@@ -44,6 +44,8 @@ def _command(arguments: argparse.Namespace) -> int:
     if arguments.command == "profiles":
         return _profiles(arguments)
     config = load(arguments.config)
+    more_profiles = tuple(getattr(arguments, "profiles", None) or ())
+    config = config.model_copy(update={"profiles": (*config.profiles, *more_profiles)})
     if arguments.check_config:
         print(
             json.dumps(
@@ -57,6 +59,8 @@ def _command(arguments: argparse.Namespace) -> int:
         "report": lambda: _report(config, as_json=arguments.json),
         "people": lambda: _people(config, arguments),
         "store": lambda: _store(config, arguments),
+        "enroll": lambda: _enroll(config, arguments),
+        "devices": lambda: _devices(config, arguments),
     }
     return does[arguments.command]()
 
@@ -129,6 +133,27 @@ def _store(config: HubConfig, arguments: argparse.Namespace) -> int:
     return EXIT_DONE
 
 
+def _enroll(config: HubConfig, arguments: argparse.Namespace) -> int:
+    from edge_agent.enroll import Enrolment, check_together, overlap_of, wish_of  # noqa: PLC0415
+
+    check_together(arguments)
+    enrolment, device = Enrolment(config), arguments.revoke or arguments.device
+    if arguments.list:
+        for each in enrolment.listed():
+            print(json.dumps(each))
+        return EXIT_DONE
+    if arguments.revoke:
+        told = enrolment.revoke(device)
+    elif not device:
+        told = enrolment.write_again()
+    elif arguments.rotate:
+        told = enrolment.rotate(device, wish_of(arguments), overlap=overlap_of(arguments.overlap))
+    else:
+        told = enrolment.enroll(device, wish_of(arguments))
+    print(json.dumps(told, indent=2))
+    return EXIT_DONE if told["in_force"] else EXIT_FAILED
+
+
 def _report(config: HubConfig, *, as_json: bool) -> int:
     from edge_agent.commission import report  # noqa: PLC0415
 
@@ -141,20 +166,83 @@ def _report(config: HubConfig, *, as_json: bool) -> int:
     return EXIT_DONE if counted["audit_ok"] else EXIT_FAILED
 
 
-def _profiles(arguments: argparse.Namespace) -> int:
-    from edge_agent.adapters import profile_tools, profiles  # noqa: PLC0415
+def _devices(config: HubConfig, arguments: argparse.Namespace) -> int:
+    from edge_agent.adapters.devices_list import as_json  # noqa: PLC0415
+    from edge_agent.core.inventory_text import as_text  # noqa: PLC0415
+    from edge_agent.discover import heard_devices, known_devices  # noqa: PLC0415
 
+    if arguments.for_s is None and (arguments.topic or arguments.save):
+        raise ConfigurationError("--topic and --save go with --for SECONDS")
+    if arguments.for_s is None:
+        found = known_devices(config)
+    else:
+        listening = heard_devices(
+            config,
+            secrets_from(os.environ),
+            for_s=arguments.for_s,
+            filters=arguments.topic or ["#"],
+            save=arguments.save,
+        )
+        found = asyncio.run(listening)
+    print(as_json(found.inventory).decode() if arguments.json else as_text(found.inventory).rstrip("\n"))
+    for path, topic in found.saved:
+        print(f"saved {path} from {topic!r}", file=sys.stderr)
+    return EXIT_DONE
+
+
+def _profiles(arguments: argparse.Namespace) -> int:
+    from edge_agent.adapters import drafts, profile_tools, profiles  # noqa: PLC0415
+
+    if arguments.action == "new":
+        return _new_profile(arguments)
+    if arguments.action == "import":
+        return _import_profiles(arguments)
     if arguments.action == "check":
         folders = (arguments.folder,) if arguments.folder else profiles.profile_folders()
         checked = profile_tools.check_profiles(folders)
-        for problem in checked.problems:
+        problems = drafts.with_questions(checked.problems, folder=arguments.folder)
+        for problem in problems:
             print(problem, file=sys.stderr)
-        print(f"{len(checked.profiles)} profiles, {checked.samples} samples, {len(checked.problems)} problems")
-        return EXIT_FAILED if checked.problems else EXIT_DONE
-    loaded = profiles.load_profiles(profiles.profile_folders())
+        print(f"{len(checked.profiles)} profiles, {checked.samples} samples, {len(problems)} problems")
+        return EXIT_FAILED if problems else EXIT_DONE
+    loaded = profiles.load_profiles(profiles.profile_folders(arguments.profiles or ()))
+    for refused in loaded.refused:
+        print(refused, file=sys.stderr)
     decoded = profile_tools.decode_manifest(arguments.manifest, registry=loaded.registry, now=datetime.now(UTC))
     print(json.dumps(decoded))
     return EXIT_DONE
+
+
+def _new_profile(arguments: argparse.Namespace) -> int:
+    from edge_agent.adapters.drafts import new_profile, save  # noqa: PLC0415
+
+    drafted = new_profile(
+        arguments.from_payload, topic=arguments.topic, form=arguments.format, signals=arguments.signal or ()
+    )
+    if arguments.out is None:
+        print(drafted.text, end="")
+    else:
+        save(drafted, arguments.out)
+    for line in drafted.remarks:
+        print(line, file=sys.stderr)
+    return EXIT_DONE
+
+
+def _import_profiles(arguments: argparse.Namespace) -> int:
+    from edge_agent.adapters.import_tools import import_profiles  # noqa: PLC0415
+
+    told = import_profiles(
+        arguments.source,
+        arguments.file,
+        overlays=arguments.overlay or (),
+        out=arguments.out,
+        profiles=arguments.profiles or (),
+        prefix=arguments.prefix,
+    )
+    for refused in told.refused:
+        print(f"{refused.what}: {refused.reason}", file=sys.stderr)
+    print(json.dumps(told.found, ensure_ascii=False))
+    return EXIT_DONE if told.found["devices"] else EXIT_FAILED
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -164,6 +252,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
 
     run = commands.add_parser("run", help="run the hub until it is told to stop")
+    run.add_argument("--profiles", metavar="DIR", action="append", help="a folder of profiles of your own")
     set_up = commands.add_parser("setup", help="make the household's key, documents and owner account")
     set_up.add_argument("--household", type=Path, required=True, help="TOML file with items and preferences")
     set_up.add_argument("--owner", default="owner", help="name of the owner's account (its password: standard input)")
@@ -171,7 +260,11 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--json", action="store_true", help="one JSON object on standard output")
     people = commands.add_parser("people", help="who belongs to the home; the hub must be stopped")
     store = commands.add_parser("store", help="a store that was damaged and set aside; the hub must be stopped")
-    for command in (run, set_up, report, *_add_people(people), *_add_store(store)):
+    enroll = commands.add_parser("enroll", help="devices' logins at the broker, and the broker's configuration")
+    _add_enroll(enroll)
+    devices = commands.add_parser("devices", help="what is on the broker, what is understood, what could feed an item")
+    _add_devices(devices)
+    for command in (run, set_up, report, enroll, devices, *_add_people(people), *_add_store(store)):
         command.add_argument("--config", type=Path, help="TOML file; without it the defaults hold")
         command.add_argument("--check-config", action="store_true", help="print the effective values and stop")
 
@@ -180,8 +273,38 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("folder", type=Path, nargs="?", help="a folder of profiles; without it, those that ship")
     decode = actions.add_parser("decode", help="decode recorded payloads")
     decode.add_argument("--manifest", type=Path, required=True, help='JSON: [{"file": path, "topic": topic}, ...]')
+    decode.add_argument("--profiles", metavar="DIR", action="append", help="a folder of profiles of your own")
     decode.add_argument("--json", action="store_true", help="accepted for scripts; the output is JSON either way")
+    _add_new_profile(actions.add_parser("new", help="draft a profile from sample payloads"))
+    _add_import(actions.add_parser("import", help="make profiles of what devices announce about themselves"))
     return parser
+
+
+def _add_devices(devices: argparse.ArgumentParser) -> None:
+    devices.add_argument("--json", action="store_true", help="one JSON object on standard output")
+    devices.add_argument("--for", dest="for_s", type=float, metavar="SECONDS", help="listen to the broker for so long")
+    devices.add_argument("--topic", action="append", metavar="FILTER", help="with --for: listen to this only (all: #)")
+    devices.add_argument("--save", type=Path, metavar="DIR", help="with --for: keep a payload of each unknown topic")
+    devices.add_argument("--profiles", metavar="DIR", action="append", help="a folder of profiles of your own")
+
+
+def _add_new_profile(new: argparse.ArgumentParser) -> None:
+    new.add_argument(
+        "--from-payload", type=Path, nargs="+", required=True, metavar="FILE", help="payloads of one device, one a file"
+    )
+    new.add_argument("--topic", required=True, help="where they came from; {device} may stand for the device's level")
+    new.add_argument("--format", choices=["json", "text", "cbor", "msgpack"], help="where the payload does not tell")
+    new.add_argument("--signal", action="append", metavar="POINTER", help="a place that shall be a signal, as /a/b")
+    new.add_argument("--out", type=Path, metavar="FILE", help="write it there, if there is no such file yet")
+
+
+def _add_import(imports: argparse.ArgumentParser) -> None:
+    imports.add_argument("--from", dest="source", required=True, choices=["ha", "z2m", "sparkplug", "matter"])
+    imports.add_argument("file", type=Path, help="what was heard: a line of TOPIC PAYLOAD for each message")
+    imports.add_argument("--overlay", type=Path, action="append", metavar="FILE", help="what is used up, in YAML")
+    imports.add_argument("--out", type=Path, metavar="DIR", help="write profiles there, and overlays to fill in")
+    imports.add_argument("--profiles", metavar="DIR", action="append", help="a folder of profiles of your own")
+    imports.add_argument("--prefix", help="ha: the discovery prefix; z2m: the base topic of a list without its topic")
 
 
 def _add_people(people: argparse.ArgumentParser) -> list[argparse.ArgumentParser]:
@@ -196,6 +319,26 @@ def _add_people(people: argparse.ArgumentParser) -> list[argparse.ArgumentParser
     for action in (add, role):
         action.add_argument("role", choices=_ROLES, help="what the person may do")
     return [listed, add, role, disable, password]
+
+
+def _add_enroll(enroll: argparse.ArgumentParser) -> None:
+    enroll.add_argument("device", nargs="?", help="its name; without one, the broker's files are written once more")
+    enroll.add_argument("--certificate", action="store_true", help="a client certificate instead of a password")
+    enroll.add_argument("--csr", type=Path, metavar="FILE", help="a certificate for this signing request of the device")
+    enroll.add_argument("--out", type=Path, default=Path(), metavar="DIR", help="where certificate and key are put")
+    enroll.add_argument("--family", default="", metavar="PROFILE", help="it says what this profile reads")
+    enroll.add_argument("--name", default="", metavar="LEVEL[/LEVEL]", help="how the vendor's topics name it")
+    enroll.add_argument(
+        "--topics", nargs="+", default=[], metavar="TOPIC", help="what it publishes; + and # may be used"
+    )
+    enroll.add_argument("--reads", nargs="+", default=[], metavar="TOPIC", help="what it subscribes to, exactly")
+    does = enroll.add_mutually_exclusive_group()
+    does.add_argument("--rotate", action="store_true", help="give it another credential; the old one ends at once")
+    does.add_argument("--revoke", metavar="DEVICE", help="end every credential of this device")
+    does.add_argument("--list", action="store_true", help="who is enrolled, one JSON object a line")
+    enroll.add_argument(
+        "--overlap", default="0s", metavar="TIME", help="with --rotate: 30m, 12h, 7d until the old one ends"
+    )
 
 
 def _add_store(store: argparse.ArgumentParser) -> list[argparse.ArgumentParser]:

@@ -72,7 +72,7 @@ def change_people(config: HubConfig, action: str, *, name: str, role: str | None
 
 def store_kept_apart(config: HubConfig) -> Sequence[Mapping[str, str]]:
     """Which stores were set aside since an owner last decided."""
-    kept = kept_apart(_own_folder(config))
+    kept = kept_apart(own_folder(config))
     return [{"at": each.at.isoformat(), "name": each.name, "reason": each.reason} for each in kept]
 
 
@@ -91,7 +91,7 @@ def accept_store(config: HubConfig) -> Mapping[str, object]:
 
 def put_store_back(config: HubConfig, backup: Path, *, drop_orders: bool = False) -> Mapping[str, object]:
     """Let a backup take the place of the store, with the readings that came meanwhile; sends stay stopped."""
-    folder, now = _own_folder(config), MappedClock(config.clock).now()
+    folder, now = own_folder(config), MappedClock(config.clock).now()
     set_aside.keep_lost_apart(folder, at=now)
     return put_back(folder, backup, at=now, drop_orders=drop_orders)
 
@@ -99,13 +99,13 @@ def put_store_back(config: HubConfig, backup: Path, *, drop_orders: bool = False
 @contextmanager
 def _opened(config: HubConfig) -> Iterator[tuple[Path, OpenStore]]:
     """The store, and its folder. One that was lost is not made anew without a word."""
-    folder = _own_folder(config)
+    folder = own_folder(config)
     set_aside.keep_lost_apart(folder, at=MappedClock(config.clock).now())
     with open_store(folder, config, keep_time=False) as store:
         yield folder, store
 
 
-def _own_folder(config: HubConfig) -> Path:
+def own_folder(config: HubConfig) -> Path:
     """The data folder, if it is ours: what root writes there the hub could not open.
 
     Raises: ConfigurationError when it is another user's.

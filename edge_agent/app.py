@@ -11,7 +11,7 @@ import importlib
 import logging
 import signal
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from edge_agent.adapters.announce import MqttDevices
@@ -26,11 +26,14 @@ from edge_agent.adapters.store.room import Room, free_bytes_of
 from edge_agent.adapters.store.set_aside import condemn, open_for_service
 from edge_agent.config import HubConfig, Secrets
 from edge_agent.core.decode import Decoder, Limits, native_filters
+from edge_agent.core.pacing import Paces
 from edge_agent.core.registry import Registry
+from edge_agent.core.sparkplug.topics import EdgeNodes
 from edge_agent.errors import FailClosedError, StoreMalformedError
-from edge_agent.folder import data_folder
+from edge_agent.folder import PROFILE_CACHE, data_folder
 from edge_agent.pipeline.ingest import Ingest
 from edge_agent.pipeline.rejudge import Rejudge
+from edge_agent.ports import EdgeNodeSessions
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +53,7 @@ class IngestSide:
     devices: MqttDevices
     ingest: Ingest
     folder: Path
+    registry: Registry = field(default_factory=Registry)
     retry_s: float = _STORE_RETRY_S
 
     async def take_messages(self) -> None:
@@ -91,7 +95,13 @@ async def run(config: HubConfig, secret: Secrets) -> None:
             household_side = await asyncio.to_thread(importlib.import_module, "edge_agent.household_side")
             log.info("started home=%s page=http://%s:%d", config.home.id, config.web.host, config.web.port)
             await household_side.work(
-                config, side.store, side.readings, room=side.room, rejudge=side.rejudge, stop=stop
+                config,
+                side.store,
+                side.readings,
+                room=side.room,
+                rejudge=side.rejudge,
+                registry=side.registry,
+                stop=stop,
             )
             ingest.cancel()
     log.info("stopped")
@@ -109,14 +119,18 @@ def _wire_ingest(config: HubConfig, secret: Secrets, stack: AsyncExitStack) -> I
         free_bytes=free_bytes_of(folder),
     )
     readings = SqliteReadings(store.connection, room=room)
-    registry = _load_profiles(config)
+    registry = _load_profiles(config, cache=folder / PROFILE_CACHE)
+    nodes = EdgeNodes.of(registry.profiles())
     client_id = config.mqtt.client_id or session_name(folder)
-    user, password = secret.mqtt_user, secret.mqtt_password.get_secret_value()
-    devices = MqttDevices(config.mqtt, home=config.home.id, client_id=f"{client_id}-out", user=user, password=password)
+    user, password = secret.reading
+    out_user, out_password = secret.speaking
+    devices = MqttDevices(
+        config.mqtt, home=config.home.id, client_id=f"{client_id}-out", user=out_user, password=out_password
+    )
     intake = MqttIntake(
         config.mqtt,
         client_id=client_id,
-        filters=(*native_filters(config.home.id), *registry.topic_filters()),
+        filters=(*native_filters(config.home.id), *nodes.subscriptions(registry.topic_filters())),
         now=clock.now,
         user=user,
         password=password,
@@ -132,6 +146,8 @@ def _wire_ingest(config: HubConfig, secret: Secrets, stack: AsyncExitStack) -> I
         group_max=config.mqtt.group_max,
         wait_s=config.mqtt.group_wait_s,
         rejudge=rejudge,
+        sessions=_sessions(nodes, registry),
+        paces=Paces(per_min=config.mqtt.device_messages_per_min, burst_max=config.mqtt.device_burst_max),
     )
     return IngestSide(
         store=store,
@@ -142,14 +158,24 @@ def _wire_ingest(config: HubConfig, secret: Secrets, stack: AsyncExitStack) -> I
         devices=devices,
         ingest=ingest,
         folder=folder,
+        registry=registry,
     )
 
 
-def _load_profiles(config: HubConfig) -> Registry:
-    loaded = load_profiles(profile_folders(config.profiles))
+def _load_profiles(config: HubConfig, *, cache: Path) -> Registry:
+    loaded = load_profiles(profile_folders(config.profiles), cache=cache)
     for refused in loaded.refused:
         log.error("profile_refused error=%s", refused)
     return loaded.registry
+
+
+def _sessions(nodes: EdgeNodes, registry: Registry) -> EdgeNodeSessions | None:
+    """Loaded only where a profile reads Sparkplug: that needs an extra, and the profile was refused without it."""
+    if not nodes.names:
+        return None
+    from edge_agent.core.sparkplug.admission import SparkplugAdmission  # noqa: PLC0415
+
+    return SparkplugAdmission(nodes, is_read=lambda topic: bool(registry.candidates(topic)))
 
 
 def _limits(config: HubConfig) -> Limits:

@@ -62,17 +62,38 @@ class HomeConfig(Section):
 
 
 class MqttConfig(Section):
-    """The broker. User and password come from RESTOCK_MQTT_USER and RESTOCK_MQTT_PASSWORD."""
+    """The broker. User and password come from the environment: see `Secrets`. A certificate may stand for them."""
 
     url: Annotated[str, StringConstraints(pattern=r"^mqtts?://[^/@\s]+:\d{1,5}$")] = "mqtt://127.0.0.1:1883"
     protocol: Literal["3.1.1", "5"] = "3.1.1"
     client_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{0,64}$")] = ""
     keepalive_s: Annotated[int, Field(ge=5, le=600)] = 30
     ca_file: str = ""
+    cert_file: str = ""
+    key_file: str = ""
     queue_max: Annotated[int, Field(ge=16, le=10_000)] = 1_000
     group_max: Annotated[int, Field(ge=1, le=1_000)] = 64
     group_wait_s: Annotated[float, Field(ge=0, le=5)] = 0.05
     payload_bytes_max: Annotated[int, Field(ge=1_024, le=1_048_576)] = 65_536
+    device_messages_per_min: Annotated[int, Field(ge=1, le=60_000)] = 600
+    device_burst_max: Annotated[int, Field(ge=10, le=1_000_000)] = 3_000
+
+
+class BrokerConfig(Section):
+    """The broker that `restock-hub enroll` writes the configuration for. The hub itself connects to `mqtt.url`.
+
+    Beyond this machine it listens with TLS only; `names` are those by which devices call it.
+    """
+
+    kind: Literal["mosquitto", "nats"] = "mosquitto"
+    host: Annotated[str, StringConstraints(min_length=2, max_length=45)] = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65_535)] = 1883
+    tls_port: Annotated[int, Field(ge=1, le=65_535)] = 8883
+    certificates: bool = False
+    certificate_port: Annotated[int, Field(ge=1, le=65_535)] = 8884
+    names: Annotated[
+        tuple[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:-]{1,253}$")], ...], Field(max_length=16)
+    ] = ()
 
 
 class WebConfig(Section):
@@ -139,6 +160,7 @@ class HubConfig(Section):
 
     home: HomeConfig = HomeConfig()
     mqtt: MqttConfig = MqttConfig()
+    broker: BrokerConfig = BrokerConfig()
     web: WebConfig = WebConfig()
     store: StoreConfig = StoreConfig()
     bridge: BridgeConfig = BridgeConfig()
@@ -148,15 +170,42 @@ class HubConfig(Section):
     profiles: tuple[str, ...] = ()
 
 
-class Secrets(Section):
-    """What may not stand in a file: never printed."""
+_User = Annotated[str, StringConstraints(max_length=256)]
 
-    mqtt_user: Annotated[str, StringConstraints(max_length=256)] = ""
+
+class Secrets(Section):
+    """What may not stand in a file: never printed.
+
+    Where the broker takes a user's name for its client id, each connection of the hub needs a login of its own: one
+    that reads, one that speaks (`out`), and one for who looks at the broker meanwhile (`look`).
+    """
+
+    mqtt_user: _User = ""
     mqtt_password: SecretStr = SecretStr("")
+    mqtt_out_user: _User = ""
+    mqtt_out_password: SecretStr = SecretStr("")
+    mqtt_look_user: _User = ""
+    mqtt_look_password: SecretStr = SecretStr("")
+
+    @property
+    def reading(self) -> tuple[str, str]:
+        """User and password of the connection that receives readings."""
+        return self.mqtt_user, self.mqtt_password.get_secret_value()
+
+    @property
+    def speaking(self) -> tuple[str, str]:
+        """Those of the connection that speaks to devices; the first ones where it has none of its own."""
+        return (self.mqtt_out_user, self.mqtt_out_password.get_secret_value()) if self.mqtt_out_user else self.reading
+
+    @property
+    def looking(self) -> tuple[str, str]:
+        """Those of a passing look at the broker; the first ones where it has none of its own."""
+        has_own = bool(self.mqtt_look_user)
+        return (self.mqtt_look_user, self.mqtt_look_password.get_secret_value()) if has_own else self.reading
 
 
 def secrets_from(environment: Mapping[str, str]) -> Secrets:
-    """The secrets in RESTOCK_MQTT_USER and RESTOCK_MQTT_PASSWORD.
+    """The secrets: RESTOCK_MQTT_USER, RESTOCK_MQTT_PASSWORD and so on, one for each field.
 
     Raises: ConfigurationError.
     """

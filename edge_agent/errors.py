@@ -3,6 +3,7 @@
 HubError
 ├── ConfigurationError      fix the configuration: exit code 2, one line
 ├── ProfileError            fix a device profile: it is refused, the others load
+├── DraftError              a sample from which no profile can be drafted: give another
 ├── DecodeError             a device's fault: the message is kept in quarantine with the reason
 ├── RefusedError            the caller may not, or no longer, do this: say why, change nothing
 │   ├── StaleTermsError     the terms on the page are not the terms that stand now
@@ -12,6 +13,7 @@ HubError
 │   └── HandoverMovedError  another hand-over took this number: seal again
 ├── RetryLaterError         the outside is away: keep the work and try again
 │   ├── BridgeUnreachableError
+│   ├── BrokerUnreachableError
 │   └── StoreBusyError
 ├── FailClosedError         a check that guards money failed: sends stop, ingest and pages go on
 │   ├── StoreCorruptError
@@ -40,6 +42,10 @@ class ConfigurationError(HubError):
 
 class ProfileError(HubError):
     """A device profile is wrong; the message names the file and the field."""
+
+
+class DraftError(HubError):
+    """A sample payload or topic from which no profile can be drafted; the message says why and what to give instead."""
 
 
 class DecodeError(HubError):
@@ -84,6 +90,10 @@ class RetryLaterError(HubError):
 
 class BridgeUnreachableError(RetryLaterError):
     """The cloud bridge gave no usable answer."""
+
+
+class BrokerUnreachableError(RetryLaterError):
+    """The MQTT broker could not be reached, or ended the connection."""
 
 
 class StoreBusyError(RetryLaterError):

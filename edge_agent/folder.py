@@ -8,6 +8,7 @@ from edge_agent.config import HubConfig
 
 STORE_FILE = "hub.sqlite3"
 HOUSEHOLD_FILE = "household.json"
+PROFILE_CACHE = "profiles.cache"  # may be deleted at any time
 
 
 def data_folder(config: HubConfig) -> Path:

@@ -23,6 +23,7 @@ from hypercorn.config import Config as ServerConfig
 from hypercorn.typing import ASGIFramework
 from starlette.types import ASGIApp
 
+from edge_agent.adapters import devices_list
 from edge_agent.adapters.bridge import BridgeClient
 from edge_agent.adapters.clock import EffectiveClock
 from edge_agent.adapters.egress import Egress
@@ -33,6 +34,7 @@ from edge_agent.adapters.passwords import Argon2Passwords
 from edge_agent.adapters.store.connection import DISK_ERRORS
 from edge_agent.adapters.store.egress_ledger import EgressLedger
 from edge_agent.adapters.store.handover import SqliteHandovers
+from edge_agent.adapters.store.heard import SqliteHeard
 from edge_agent.adapters.store.inspection import SqliteInspection
 from edge_agent.adapters.store.mandates import Mandates
 from edge_agent.adapters.store.merchants import Merchants
@@ -44,9 +46,11 @@ from edge_agent.adapters.store.room import Room
 from edge_agent.adapters.store.set_aside import standing
 from edge_agent.adapters.store.upkeep import Upkeep
 from edge_agent.config import HubConfig, WebConfig
+from edge_agent.core.registry import Registry
 from edge_agent.errors import ConfigurationError, FailClosedError, RetryLaterError
 from edge_agent.folder import HOUSEHOLD_FILE, data_folder
 from edge_agent.leave_side import LeaveSide, wire_leave
+from edge_agent.pipeline.discovery import Discovery
 from edge_agent.pipeline.guard import Guard
 from edge_agent.pipeline.hand_over import Home
 from edge_agent.pipeline.overview import HomeOverview
@@ -63,11 +67,19 @@ log = logging.getLogger(__name__)
 
 _STOP_WITHIN_S = 3.0
 _UPKEEP_EVERY_S = 60.0  # real time
+_LIST_EVERY_S = 30.0  # real time
 _PRICE_AGE_MAX = 3  # times the schedule: an older price is no price to ask with
 
 
 async def work(
-    config: HubConfig, store: OpenStore, readings: SqliteReadings, *, room: Room, rejudge: Rejudge, stop: asyncio.Event
+    config: HubConfig,
+    store: OpenStore,
+    readings: SqliteReadings,
+    *,
+    room: Room,
+    rejudge: Rejudge,
+    registry: Registry,
+    stop: asyncio.Event,
 ) -> None:
     """Wire this half and run it until `stop`."""
     key = load_or_create(data_folder(config))
@@ -81,7 +93,17 @@ async def work(
     )
     with _listen(config.web) as listener:
         async with egress:
-            tasks = _wire(config, store, readings, room=room, rejudge=rejudge, key=key, egress=egress, ledger=ledger)
+            tasks = _wire(
+                config,
+                store,
+                readings,
+                room=room,
+                rejudge=rejudge,
+                registry=registry,
+                key=key,
+                egress=egress,
+                ledger=ledger,
+            )
             log.info("serving page=http://%s:%d", *listener.getsockname()[:2])
             await tasks.run(stop, listener)
 
@@ -102,6 +124,7 @@ class Tasks:
     restore: Restore
     guard: Guard
     upkeep: Upkeep
+    discovery: Discovery
     pages: ASGIApp
     wake: asyncio.Event
 
@@ -114,6 +137,7 @@ class Tasks:
                 group.create_task(self._every(self.config.bridge.poll_every_s, self._follow), name="status"),
                 group.create_task(self._every(self.config.review.every_s, self._ask_prices), name="prices"),
                 group.create_task(self._every(_UPKEEP_EVERY_S * self.clock.speed, self._tidy), name="upkeep"),
+                group.create_task(self._every(_LIST_EVERY_S * self.clock.speed, self._list_devices), name="devices"),
             ]
             await serve(cast("ASGIFramework", self.pages), _server_config(listener), shutdown_trigger=stop.wait)
             for task in tasks:
@@ -160,6 +184,10 @@ class Tasks:
     async def _tidy(self) -> None:
         self.upkeep.run_once()
 
+    async def _list_devices(self) -> None:
+        """For `restock-hub devices`, which cannot read the store while this hub holds it."""
+        devices_list.write(data_folder(self.config), self.discovery.inventory())
+
     async def _look(self) -> None:
         if self.rejudge is not None:
             self.rejudge.run_once()
@@ -189,6 +217,7 @@ def _wire(
     *,
     room: Room | None = None,
     rejudge: Rejudge | None = None,
+    registry: Registry | None = None,
     key: HouseholdKey,
     egress: Egress,
     ledger: EgressLedger,
@@ -260,6 +289,14 @@ def _wire(
         may_ask=lambda: restore.has_compared,
         crash_hook=crash_hook,
     )
+    discovery = Discovery(
+        heard=SqliteHeard(connection),
+        inspection=SqliteInspection(connection),
+        household=household,
+        profile_of=(registry or Registry()).by_id,
+        clock=clock,
+        stale_after_s=config.review.stale_after_s,
+    )
     parts = WebParts(
         clock=clock,
         accounts=leave.accounts,
@@ -279,6 +316,7 @@ def _wire(
         ledger=ledger,
         safety=guard,
         merchants=merchants,
+        inventory=discovery.inventory,
         no_room=room.notice if room is not None else lambda: None,
     )
     return Tasks(
@@ -296,6 +334,7 @@ def _wire(
         restore=restore,
         guard=guard,
         upkeep=Upkeep(connection, chain=store.chain, household=household),
+        discovery=discovery,
         pages=create_app(parts, web=config.web, home=config.home),
         wake=wake,
     )

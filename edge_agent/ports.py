@@ -39,6 +39,7 @@ from edge_agent.core.messages import (
 from edge_agent.core.overview import BridgeStatus, DeviceOverview
 from edge_agent.core.prompt import Endorsement, PromptChange, PromptRecord
 from edge_agent.core.safety import SafetyProblem
+from edge_agent.core.sparkplug.topics import Admitted, RebirthRequest
 from edge_agent.core.terms import Terms
 
 
@@ -107,6 +108,19 @@ class Devices(Protocol):
 
     async def ask_rebirth(self, device: DeviceId) -> None:
         """Ask a device for its birth certificate instead of guessing."""
+
+    async def ask_node(self, request: RebirthRequest) -> None:
+        """Ask a Sparkplug edge node for its births."""
+
+
+class EdgeNodeSessions(Protocol):
+    """What is known of Sparkplug edge nodes; without it an alias in a message means nothing."""
+
+    def admit(self, message: RawMessage) -> Admitted:
+        """One message before it is decoded, each once and in the order in which they came; never raises."""
+
+    def miss(self, message: RawMessage) -> RebirthRequest | None:
+        """A message that is not looked at: what its node said since its birth is no longer certain."""
 
 
 class ReadingStore(Protocol):

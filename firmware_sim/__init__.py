@@ -2,4 +2,7 @@
 
 `home.SimulatedHome` is the way in; its docstring is a tutorial. `world` holds what is true, `sensor` what an appliance
 can see of it, `appliances` how it says so, `publish` how that reaches a broker.
+
+`fleet` is apart from the home: any number of appliances in their vendors' dialects, from `physics` through `sensing`
+and `dialects` to messages, with faults on the way and a truth log; `fleet_run` plays it to a broker.
 """

@@ -13,6 +13,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
+from firmware_sim import tools
+
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
 
 T = TypeVar("T")
@@ -39,15 +41,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     parser = _parser()
     arguments = parser.parse_args(argv)
-    _check(parser, arguments)
+    if arguments.command == "demo":
+        _check(parser, arguments)
     logging.basicConfig(level=logging.ERROR, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("mqtt").setLevel(logging.CRITICAL)  # aiomqtt: a device that loses its power is no news here
     try:
+        if arguments.command != "demo":
+            return tools.run(arguments, guard=_until_signalled)
         return _count(arguments) if arguments.headless else _show(arguments)
     except (Interrupted, KeyboardInterrupt):
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is stopped; an impatient Ctrl-C must not look like a crash
         print("stopped", file=sys.stderr)
-        return EXIT_FAILED if arguments.headless else EXIT_DONE
+        undone = arguments.command == "conform" or getattr(arguments, "headless", False)
+        return EXIT_FAILED if undone else EXIT_DONE
 
 
 def _show(arguments: argparse.Namespace) -> int:
@@ -128,6 +134,7 @@ def _parser() -> _Parser:
     demo.add_argument("--days", type=_whole(1, _DAYS_MAX), help=f"virtual days of a headless run ({_DAYS})")
     demo.add_argument("--json", action="store_true", help="print the counts as one JSON object")
     demo.add_argument("--keep", type=Path, metavar="DIR", help="leave stores and logs in this folder")
+    tools.add_commands(commands)
     return parser
 
 

@@ -1,35 +1,35 @@
-"""A scenario: the numbers of one simulated home, read from TOML and checked field by field.
+"""A scenario: the numbers of a simulated home or fleet, read from TOML and checked field by field.
 
-Every field has a default, a unit in its name and bounds; an unknown field is an error. The demo's own file is
-`scenarios/demo.toml`.
+Every field has a default, a unit in its name and bounds; an unknown field is an error. `restock-sim demo` plays the
+home: `items`, `fridge`, `washer`, `vehicle` and `faults`; its own file is `scenarios/demo.toml`. `restock-sim run`
+plays the fleet: `run` and `appliances`. A file may hold both.
 """
 
 from __future__ import annotations
 
 import tomllib
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import Field, StringConstraints, ValidationError, model_validator
 
 from firmware_sim.faults import FaultKind
+from firmware_sim.scenario_fleet import APPLIANCES_MAX, ApplianceSection, RunSection
+from firmware_sim.scenario_form import Minutes, Section
 from firmware_sim.world import ITEMS, ItemSettings, WorldSettings
+
+_SHOWN_MAX = 120
+_FILE_BYTES_MAX = 1_000_000
 
 DEMO = Path(__file__).with_name("scenarios") / "demo.toml"
 
 Amount = Annotated[float, Field(gt=0, le=1e6)]
-Minutes = Annotated[float, Field(ge=1, le=1_440)]
 Count = Annotated[int, Field(ge=0, le=100)]
 
 
 class ScenarioError(ValueError):
     """The scenario is wrong; the message names the file, the field, the value and what is allowed."""
-
-
-class Section(BaseModel):
-    """Strict, closed and frozen."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class HomeSection(Section):
@@ -62,6 +62,15 @@ class ItemsSection(Section):
     milk: ItemSection
     detergent: ItemSection
     washer_fluid: ItemSection
+
+
+def _demo_items() -> ItemsSection:
+    """The home of a file that describes a fleet alone."""
+    return ItemsSection(
+        milk=ItemSection(unit="g", capacity=10_350, initial=4_140, pack_amount=1_035),
+        detergent=ItemSection(unit="mL", capacity=1_000, initial=500, pack_amount=500),
+        washer_fluid=ItemSection(unit="mL", capacity=5_000, initial=1_750, pack_amount=2_500),
+    )
 
 
 class FridgeSection(Section):
@@ -111,12 +120,25 @@ class FaultsSection(Section):
 class Scenario(Section):
     """The whole file."""
 
-    items: ItemsSection
+    items: ItemsSection = Field(default_factory=_demo_items)
     home: HomeSection = HomeSection()
     fridge: FridgeSection = FridgeSection()
     washer: WasherSection = WasherSection()
     vehicle: VehicleSection = VehicleSection()
     faults: FaultsSection = FaultsSection()
+    run: RunSection = RunSection()
+    appliances: Annotated[tuple[ApplianceSection, ...], Field(strict=False, max_length=APPLIANCES_MAX)] = ()
+
+    @model_validator(mode="after")
+    def _apart(self) -> Scenario:
+        """No two appliances may be taken for one."""
+        names = Counter(each.name for each in self.appliances)
+        places = Counter(f"{each.dialect_class.name} {each.place}" for each in self.appliances)
+        for what, counted in (("name", names), ("dialect and address", places)):
+            twice = [each for each, count in counted.items() if count > 1]
+            if twice:
+                raise ValueError(f"appliances: two have the same {what}, {twice[0]!r}")
+        return self
 
     def item(self, name: str) -> ItemSection:
         """One item by its name.
@@ -146,7 +168,11 @@ def load_scenario(path: Path = DEMO) -> Scenario:
     Raises: ScenarioError.
     """
     try:
-        return Scenario.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        with path.open("rb") as file:
+            text = file.read(_FILE_BYTES_MAX + 1)
+        if len(text) > _FILE_BYTES_MAX:
+            raise ScenarioError(f"{path}: more than {_FILE_BYTES_MAX} bytes")
+        return Scenario.model_validate(tomllib.loads(text.decode()))
     except OSError as exc:
         raise ScenarioError(f"{path}: cannot be read ({exc.strerror})") from exc
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
@@ -154,4 +180,10 @@ def load_scenario(path: Path = DEMO) -> Scenario:
     except ValidationError as exc:
         first = exc.errors(include_url=False)[0]
         field = ".".join(str(part) for part in first["loc"]) or "(whole file)"
-        raise ScenarioError(f"{path}: {field} = {first['input']!r}: {first['msg']}") from exc
+        raise ScenarioError(f"{path}: {field}{_shown(first['input'])}: {first['msg']}") from exc
+
+
+def _shown(value: object) -> str:
+    """A wrong value, where it is short enough to be read in an error."""
+    text = repr(value)
+    return f" = {text}" if len(text) <= _SHOWN_MAX else ""

@@ -1,7 +1,8 @@
 """Hub to devices: acknowledgements and requests for a birth certificate, over a connection of their own.
 
 Nothing here is durable, and nothing has to be: a device that hears no acknowledgement sends again, and the store knows
-the message. So what waits is bounded, and a newer cursor of the same boot replaces an older one.
+the message. So what waits is bounded, and a newer cursor of the same boot replaces an older one. A Sparkplug node that
+hears no request is asked again when it sends again; how often, its session decides.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import asyncio
 import json
 import logging
 import math
-import ssl
 from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any, Self
@@ -18,12 +18,15 @@ from urllib.parse import urlsplit
 
 import aiomqtt
 
+from edge_agent.adapters.broker_tls import broker_tls
 from edge_agent.config import MqttConfig
 from edge_agent.core.messages import DeviceId, StoredCursor
+from edge_agent.core.sparkplug.topics import RebirthRequest
 
 log = logging.getLogger(__name__)
 
 _QOS = 1
+_QOS_OF_NODES = 0  # Sparkplug 3.0, chapter 6: commands are sent with QoS 0 and are not retained
 _WAITING_MAX = 1_000
 _PUBLISH_WITHIN_S = 10.0
 _RECONNECT_MIN_S = 1.0
@@ -57,6 +60,7 @@ class MqttDevices:
         self._login = (user or None, password or None)
         self._rebirth_every_s = rebirth_every_s
         self._waiting: OrderedDict[_Key, int] = OrderedDict()
+        self._requests: OrderedDict[str, bytes] = OrderedDict()  # topic -> payload
         self._asked_at_s: OrderedDict[DeviceId, float] = OrderedDict()
         self._news = asyncio.Event()
         self._closing = False
@@ -74,7 +78,7 @@ class MqttDevices:
 
     def __len__(self) -> int:
         """How many words wait to be said."""
-        return len(self._waiting)
+        return len(self._waiting) + len(self._requests)
 
     async def acknowledge(self, cursors: Sequence[StoredCursor]) -> None:
         """Tell each Restock-native device up to which seq everything is stored without a gap."""
@@ -94,6 +98,13 @@ class MqttDevices:
             self._asked_at_s.popitem(last=False)
         self._note((device, ""), 0)
 
+    async def ask_node(self, request: RebirthRequest) -> None:
+        """Ask a Sparkplug edge node for its births; of several that wait for one node, the newest is sent."""
+        self._requests[request.topic] = request.payload
+        while len(self._requests) > _WAITING_MAX:
+            self._requests.popitem(last=False)
+        self._news.set()
+
     async def _speak(self) -> None:
         """Publish what waits; reconnect with growing pauses."""
         pause_s = _RECONNECT_MIN_S
@@ -110,21 +121,30 @@ class MqttDevices:
 
     async def _publish(self, client: aiomqtt.Client) -> None:
         while True:
-            while self._waiting:
-                key, seq = self._waiting.popitem(last=False)
-                try:
-                    await self._say(client, key, seq=seq)
-                except BaseException:
-                    self._waiting.setdefault(key, seq)  # not sure that it was heard; a newer one may have come
-                    raise
+            while self._waiting or self._requests:
+                if self._waiting:
+                    await self._say_next(client)
+                if self._requests:
+                    await self._ask_next(client)
             self._news.clear()
             await self._news.wait()
 
-    async def _say(self, client: aiomqtt.Client, key: _Key, *, seq: int) -> None:
-        topic, payload = self._words(key, seq)
-        # Without end, and under a timeout of our own: the library's timeout can swallow a cancellation (Python 3.11).
-        async with asyncio.timeout(_PUBLISH_WITHIN_S):
-            await client.publish(topic, payload, qos=_QOS, timeout=math.inf)
+    async def _say_next(self, client: aiomqtt.Client) -> None:
+        key, seq = self._waiting.popitem(last=False)
+        try:
+            await _publish(client, *self._words(key, seq), qos=_QOS)
+        except BaseException:
+            self._waiting.setdefault(key, seq)  # not sure that it was heard; a newer one may have come
+            raise
+
+    async def _ask_next(self, client: aiomqtt.Client) -> None:
+        topic, payload = self._requests.popitem(last=False)
+        try:
+            await _publish(client, topic, payload, qos=_QOS_OF_NODES)
+        except BaseException:
+            self._requests.setdefault(topic, payload)
+            raise
+        log.info("rebirth_asked topic=%s", topic)
 
     def _note(self, key: _Key, seq: int) -> None:
         self._waiting[key] = seq
@@ -151,16 +171,16 @@ class MqttDevices:
             password=password,
             keepalive=self._config.keepalive_s,
             protocol=aiomqtt.ProtocolVersion.V5 if self._config.protocol == "5" else aiomqtt.ProtocolVersion.V311,
-            tls_context=_tls(self._config),
+            tls_context=broker_tls(self._config) if self._config.url.startswith("mqtts:") else None,
         )
+
+
+async def _publish(client: aiomqtt.Client, topic: str, payload: bytes, *, qos: int) -> None:
+    # Without end, and under a timeout of our own: the library's timeout can swallow a cancellation (Python 3.11).
+    async with asyncio.timeout(_PUBLISH_WITHIN_S):
+        await client.publish(topic, payload, qos=qos, timeout=math.inf)
 
 
 async def _until_gone(client: aiomqtt.Client) -> None:
     async for _ in client.messages:
         pass  # nothing is subscribed; the iterator ends with an error when the connection does
-
-
-def _tls(config: MqttConfig) -> ssl.SSLContext | None:
-    if not config.url.startswith("mqtts:"):
-        return None
-    return ssl.create_default_context(cafile=config.ca_file or None)

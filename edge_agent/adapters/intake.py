@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import ssl
 import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -25,6 +24,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from edge_agent.adapters.broker_tls import broker_tls
 from edge_agent.adapters.handover import HandOver
 from edge_agent.config import MqttConfig
 from edge_agent.core.messages import RawMessage
@@ -144,7 +144,7 @@ class MqttIntake:
         if user:
             client.username_pw_set(user, password)
         if self._config.url.startswith("mqtts:"):
-            client.tls_set_context(_tls(self._config.ca_file))
+            client.tls_set_context(broker_tls(self._config))
         client.reconnect_delay_set(min_delay=_RECONNECT_MIN_S, max_delay=_RECONNECT_MAX_S)
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
@@ -237,10 +237,3 @@ def _session() -> Properties:
     properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
     properties.SessionExpiryInterval = _SESSION_EXPIRY_S
     return properties
-
-
-def _tls(ca_file: str) -> ssl.SSLContext:
-    try:
-        return ssl.create_default_context(cafile=ca_file or None)
-    except (OSError, ssl.SSLError) as exc:
-        raise ConfigurationError(f"mqtt.ca_file = {ca_file!r}: cannot be used: {exc}") from exc

@@ -12,6 +12,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, Any, assert_never
 
+import orjson
 from pydantic import BaseModel, ConfigDict, StringConstraints, TypeAdapter, ValidationError
 
 from edge_agent.adapters.profiles import load_profiles
@@ -26,14 +27,16 @@ from edge_agent.core.messages import (
     RawMessage,
     Reading,
 )
+from edge_agent.core.payload import TreeLimits, parse_json
 from edge_agent.core.profile import Expected, Message, Profile, Sample
 from edge_agent.core.registry import Registry
-from edge_agent.errors import ConfigurationError
+from edge_agent.errors import ConfigurationError, DecodeError
 
 _HOME = "sample"
 _DEVICE = DeviceId("sample")
 _NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)  # the instant of every native sample
 _FILE_BYTES_MAX = 1_048_576
+_RECORDED = TreeLimits(nodes_max=_FILE_BYTES_MAX)  # what is inside is held to the limits of a message later
 _OPEN = {"{device}": str(_DEVICE), "+": "any", "{key}": "key", "{key+}": "key"}
 
 
@@ -82,23 +85,26 @@ def sample_problems(profile: Profile) -> list[str]:
 def decode_manifest(manifest: Path, *, registry: Registry, now: datetime) -> list[dict[str, Any]]:
     """One object a file of the manifest, `[{"file", "topic"}, ...]`: its profile and signals.
 
+    A file is the payload as it came, or `{"topic", "payload"}` as recorders write it: the topic is then the manifest's.
+    Each file is taken for the first message of its device.
     Raises: ConfigurationError when the manifest or one of its files cannot be read.
     """
-    decoder = Decoder(registry, home=_HOME, limits=Limits(), birth_of=lambda _: None)
-    return [_decode_file(entry, decoder, registry=registry, now=now) for entry in _entries(manifest)]
+    return [_decode_file(entry, registry=registry, now=now) for entry in _entries(manifest)]
 
 
 def _sample_problem(profile: Profile, sample: Sample) -> str:
     birth = Birth(_DEVICE, profile.profile, "sample", "boot-1", _NOW)
     decoder = Decoder(Registry([profile]), home=_HOME, limits=Limits(), birth_of=lambda _: birth)
+    told = {name: Reading(name, Presence.UNKNOWN, None, each.canonical) for name, each in profile.signals.items()}
     for message in (sample, *sample.then):
         topic = message.topic or sample.topic or topic_of(profile)
         outcome = decoder.decode(_message(topic, body_of(message), at=_NOW), now=_NOW)
+        told |= {each.signal: each for each in outcome.readings} if isinstance(outcome, Decoded) else {}
     match outcome:
-        case Decoded(readings=readings, faults=faults):
+        case Decoded(faults=faults):
             if sample.quarantine is not None:
                 return f"should be kept apart as {sample.quarantine}, was understood"
-            wrong = _difference(sample.expect or {}, readings)
+            wrong = _difference(sample.expect or {}, [*told.values()])
             return f"{wrong} ({'; '.join(faults)})" if wrong and faults else wrong
         case Quarantined(reason=reason, detail=detail):
             return "" if reason is sample.quarantine else f"was kept apart: {reason}: {detail}"
@@ -155,13 +161,9 @@ def _entries(manifest: Path) -> list[_Entry]:
         raise ConfigurationError(f'{manifest}: a JSON array of {{"file", "topic"}} is needed') from exc
 
 
-def _decode_file(entry: _Entry, decoder: Decoder, *, registry: Registry, now: datetime) -> dict[str, Any]:
-    try:
-        with Path(entry.file).open("rb") as stream:
-            payload = stream.read(_FILE_BYTES_MAX)
-    except OSError as exc:
-        raise ConfigurationError(f"{entry.file}: cannot be read ({exc.strerror})") from exc
-    outcome = decoder.decode(_message(entry.topic, payload, at=now), now=now)
+def _decode_file(entry: _Entry, *, registry: Registry, now: datetime) -> dict[str, Any]:
+    decoder = Decoder(registry, home=_HOME, limits=Limits(), birth_of=lambda _: None)
+    outcome = decoder.decode(_message(entry.topic, _payload_in(Path(entry.file)), at=now), now=now)
     if not isinstance(outcome, Decoded):
         kept = f"{outcome.reason}: {outcome.detail}" if isinstance(outcome, Quarantined) else "no reading"
         return {"file": entry.file, "profile": None, "signals": [], "why": kept}
@@ -170,7 +172,25 @@ def _decode_file(entry: _Entry, decoder: Decoder, *, registry: Registry, now: da
         "file": entry.file,
         "profile": outcome.profile,
         "signals": [_signal(reading, profile) for reading in outcome.readings],
+        "suggestions": [each._asdict() for each in outcome.suggestions],
     }
+
+
+def _payload_in(file: Path) -> bytes:
+    """What was published: the whole file, or what a recorder put under `payload`."""
+    try:
+        with file.open("rb") as stream:
+            whole = stream.read(_FILE_BYTES_MAX)
+    except OSError as exc:
+        raise ConfigurationError(f"{file}: cannot be read ({exc.strerror})") from exc
+    try:
+        recorded = parse_json(whole, _RECORDED)
+    except DecodeError:
+        return whole
+    if not isinstance(recorded, dict) or recorded.keys() != {"topic", "payload"}:
+        return whole
+    payload = recorded["payload"]
+    return payload.encode() if isinstance(payload, str) else orjson.dumps(payload)
 
 
 def _signal(reading: Reading, profile: Profile | None) -> dict[str, Any]:

@@ -24,7 +24,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from edge_agent.adapters.strict_yaml import StrictYamlError, load_yaml, locate
+from edge_agent.adapters.profile_faults import first_fault
+from edge_agent.adapters.strict_yaml import StrictYamlError, load_yaml
 from edge_agent.core.profile import Compiled, Profile
 from edge_agent.core.registry import Registry
 from edge_agent.errors import ConfigurationError, ProfileError
@@ -156,14 +157,15 @@ def _checked(model: type[Profile], text: bytes, tree: Any, *, name: str) -> Prof
     try:
         return model.model_validate_json(json.dumps(tree))
     except ValidationError as exc:
-        raise ProfileError(f"{name}: {_first_error(exc, text)}") from exc
+        raise ProfileError(f"{name}: {first_fault(exc, text, tree)}") from exc
 
 
 def _files(folder: Traversable) -> list[tuple[str, Traversable]]:
-    """(path below the folder, file), sorted, so that every start loads in the same order."""
+    """(name, file), sorted, so that every start loads in the same order; a shipped file goes without its folder."""
     if not folder.is_dir():
         raise ConfigurationError(f"profiles: {folder} is not a folder")
-    found = sorted(_walk(folder, prefix="", depth=_DEPTH_MAX), key=lambda each: each[0])
+    prefix = "" if folder == shipped_profiles() else f"{folder}/"
+    found = sorted(_walk(folder, prefix=prefix, depth=_DEPTH_MAX), key=lambda each: each[0])
     if len(found) > _FILES_MAX:
         raise ConfigurationError(f"profiles: {folder} holds {len(found)} files; {_FILES_MAX} are allowed")
     return found
@@ -177,24 +179,3 @@ def _walk(folder: Traversable, *, prefix: str, depth: int) -> list[tuple[str, Tr
         elif depth and entry.is_dir() and not entry.name.startswith((".", "_")):
             found.extend(_walk(entry, prefix=f"{prefix}{entry.name}/", depth=depth - 1))
     return found
-
-
-def _first_error(exc: ValidationError, text: bytes) -> str:
-    """Where, what stands there, and what is allowed: of a choice of forms, the one that comes nearest."""
-    first = max(exc.errors(include_url=False, include_context=False), key=lambda each: len(each["loc"]))
-    at = locate(text, _in_the_file(first["loc"], text))
-    where = ".".join(str(part) for part in first["loc"]) or "(whole file)"
-    given = "" if first["type"] in {"missing", "value_error"} else f" = {str(first['input'])[:60]!r}"
-    return f"{f'{at}: ' if at else ''}{where}{given}: {first['msg'].removeprefix('Value error, ')}"
-
-
-def _in_the_file(loc: Sequence[str | int], text: bytes) -> tuple[str | int, ...]:
-    """The steps of a place that are in the file: a validator adds names of its own choices."""
-    here: Any = load_yaml(text)
-    steps: list[str | int] = []
-    for part in loc:
-        inside = isinstance(here, dict) and part in here
-        if inside or (isinstance(here, list) and isinstance(part, int) and part < len(here)):
-            here = here[part]
-            steps.append(part)
-    return tuple(steps)

@@ -1,4 +1,4 @@
-"""Small files that only the hub's own user may read: made once, whole or not at all."""
+"""Small files that only the hub's own user may read: written whole or not at all."""
 
 from __future__ import annotations
 
@@ -12,6 +12,12 @@ def load_or_make(path: Path, *, make: Callable[[], bytes]) -> bytes:
     if path.exists():
         return path.read_bytes()
     content = make()
+    write_whole(path, content)
+    return content
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Put `content` in the file's place, durably: a reader sees the old or the new, and nothing between."""
     temporary = path.with_name(f"{path.name}.new")
     temporary.unlink(missing_ok=True)
     with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:  # noqa: PTH123 - the mode
@@ -24,4 +30,3 @@ def load_or_make(path: Path, *, make: Callable[[], bytes]) -> bytes:
         os.fsync(folder)
     finally:
         os.close(folder)
-    return content

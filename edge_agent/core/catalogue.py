@@ -45,10 +45,11 @@ class Product(Document):
 class Binding(Document):
     """Which signal of which device tells the stock of an item.
 
+    `device` is the id of a Restock-native device, or `family.name` for one that is read through a profile.
     `full_amount` is what 100 % means, for a signal in percent; in the item's unit.
     """
 
-    device: Id
+    device: Annotated[str, StringConstraints(pattern=r"^([a-z0-9_]{1,62}\.)?[a-z0-9_-]{1,64}$")]
     signal: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+(\.[a-z0-9_]+)?$")]
     full_amount: Annotated[float, Field(gt=0, le=1e6)] | None = None
 

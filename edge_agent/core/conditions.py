@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import MappingProxyType
 
 from edge_agent.core.payload import MISSING, Found, Tree, selector
@@ -30,23 +30,46 @@ def checker(condition: Condition) -> Check:
     return lambda tree: test(find(tree))
 
 
-def tester(condition: Condition) -> Callable[[Found], bool]:
-    """The same for what stands at the condition's place."""
-    if condition.test == "present":
-        wanted = condition.present
-        return lambda found: (found is not MISSING) is wanted
-    words = _only_values(condition) or (condition.not_in if condition.test == "not_in" else ())
-    if words and all(type(each) is str for each in words):
-        return _words_test(frozenset(words), wanted=condition.test != "not_in")
-    test = _test(condition)
-    return lambda found: found is not MISSING and test(found)  # type: ignore[arg-type]
+def tester(condition: Condition) -> Callable[[Found], bool]:  # noqa: PLR0911 - one for each form of a test
+    """The same for what stands at the condition's place. The common forms are one call: every value pays for it."""
+    match condition.test:
+        case "present":
+            wanted = condition.present
+            return lambda found: (found is not MISSING) is wanted
+        case "eq":
+            return _equal(condition.eq)
+        case "ne":
+            is_refused = _equal(condition.ne)
+            return lambda found: found is not MISSING and not is_refused(found)
+        case "one_of" if _are_words(condition.one_of):
+            words = frozenset(condition.one_of)
+            return lambda found: type(found) is str and found in words
+        case "not_in" if _are_words(condition.not_in):
+            refused = frozenset(condition.not_in)
+            return lambda found: found is not MISSING and not (type(found) is str and found in refused)
+        case "gt" | "ge" | "lt" | "le":
+            return _compared(condition.test, getattr(condition, condition.test))
+        case _:
+            test = _test(condition)
+            return lambda found: found is not MISSING and test(found)  # type: ignore[arg-type]
 
 
-def _words_test(words: frozenset[Scalar], *, wanted: bool) -> Callable[[Found], bool]:
-    """The commonest tests: one of these texts, or none of them."""
-    if wanted:
-        return lambda found: type(found) is str and found in words
-    return lambda found: found is not MISSING and not (type(found) is str and found in words)
+def _equal(value: Scalar) -> Callable[[Found], bool]:
+    """Whether it is that value: `true` is not 1, and 1 is 1.0."""
+    if value is None or isinstance(value, bool):
+        return lambda found: found is value
+    if isinstance(value, str):
+        return lambda found: found == value
+    return lambda found: found == value and found is not True and found is not False
+
+
+def _compared(test: str, limit: float) -> Callable[[Found], bool]:
+    compare = _ORDER[test]
+    return lambda found: (type(found) is float or type(found) is int) and compare(found, limit)
+
+
+def _are_words(values: Sequence[Scalar]) -> bool:
+    return all(type(each) is str for each in values)
 
 
 def holds(condition: Condition, tree: Tree) -> bool:
@@ -95,8 +118,7 @@ def _test(condition: Condition) -> Callable[[Tree], bool]:  # noqa: PLR0911 - on
         case "present":
             return lambda _: condition.present
         case bound:
-            compare, limit = _ORDER[bound], getattr(condition, bound)
-            return lambda found: type(found) in {int, float} and bool(compare(found, limit))  # type: ignore[arg-type]
+            return _compared(bound, getattr(condition, bound))
 
 
 def _only_values(condition: Condition) -> tuple[Scalar, ...] | None:

@@ -12,30 +12,28 @@ Not here: whether a message was seen before (the store knows that).
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Annotated, Literal, TypeAlias, TypeVar
-from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from edge_agent.core.merging import Pictures
+from edge_agent.core.foreign import ForeignDevices
 from edge_agent.core.messages import (
     Birth,
     Decoded,
     DeviceId,
-    Presence,
     PresenceChange,
     Quarantined,
     QuarantineReason,
     RawMessage,
 )
-from edge_agent.core.payload import Tree, TreeLimits, parse_json, pointer_steps, select
+from edge_agent.core.payload import Tree, TreeLimits, parse_json
 from edge_agent.core.profile import NativeValue
-from edge_agent.core.registry import Candidate, Ready, Registry
-from edge_agent.core.topics import DEVICE_ID, device_id
+from edge_agent.core.raw import digest_of, refuse_retained, size_of, unknown_device
+from edge_agent.core.registry import Ready, Registry
+from edge_agent.core.topics import DEVICE_ID
 from edge_agent.errors import DecodeError
 
 SEQ_MAX = 2**53
@@ -104,7 +102,7 @@ class Decoder:
         self._home = home
         self._limits = limits
         self._birth_of = birth_of
-        self._pictures = Pictures()
+        self._foreign = ForeignDevices(registry)
 
     def decode(self, message: RawMessage, *, now: datetime, since: datetime | None = None) -> Outcome:
         """One message, understood or kept apart with the reason; never raises for what a device sends.
@@ -115,11 +113,12 @@ class Decoder:
         levels = message.topic.split("/", 5) if native else []
         device = DeviceId(levels[3]) if native and len(levels) == 5 and DEVICE_ID.fullmatch(levels[3]) else None
         try:
-            self._refuse_size(message)
+            if len(message.payload) > self._limits.payload_bytes_max or message.whole_bytes is not None:
+                self._refuse_size(message)
             if not native:
-                return self._foreign(message, now=now)
+                return self._foreign.understand(message, now=now)
             if device is None or levels[1:3] != ["v1", self._home]:
-                raise _unknown("not a topic of a device of this home")
+                raise unknown_device("not a topic of a device of this home")
             return self._native(message, device, kind=levels[4], window=(since or now, now))
         except DecodeError as exc:
             return self._apart(message, exc, device=device)
@@ -145,13 +144,14 @@ class Decoder:
                 raise _malformed("not a topic on which devices publish")
 
     def _reading(self, message: RawMessage, device: DeviceId, *, window: _Window) -> Decoded | Quarantined:
-        _refuse_retained(message)
-        envelope = self._envelope(_ReadingEnvelope, message, device=device)
+        refuse_retained(message)
+        tree = parse_json(message.payload, self._limits.tree)
+        envelope = _checked(_ReadingEnvelope, tree, device=device)
         ready = self._profile_of(device)
         try:
             event_at = self._event_time(envelope.at, window=window)
             _check_values(envelope, ready.profile.match.native or {})
-            told = ready.read(envelope.model_dump(), window[1])
+            told = ready.read(tree, window[1])
         except DecodeError as exc:
             # The envelope is sound, so this seq is accounted for: the device need not send it for ever.
             return self._apart(message, exc, device=device, boot=envelope.boot, seq=envelope.seq)
@@ -168,73 +168,16 @@ class Decoder:
             readings=told.readings,
         )
 
-    def _foreign(self, message: RawMessage, *, now: datetime) -> Decoded:
-        candidates = self._registry.candidates(message.topic)
-        if not candidates:
-            raise _unknown("no profile is for this topic")
-        _refuse_retained(message)
-        chosen, tree = self._fitting(candidates, message)
-        told = chosen.ready.read(tree, now)
-        if told.faults and not any(each.presence is Presence.VALUE for each in told.readings):
-            raise told.faults[0]
-        return Decoded(
-            device=_device_of(chosen, tree) if chosen.profile.match.identity else DeviceId(chosen.device),
-            profile=chosen.profile.profile,
-            topic=message.topic,
-            boot=None,
-            seq=None,
-            digest=digest_of(message),
-            event_at=message.received_at,
-            received_at=message.received_at,
-            duplicate=message.duplicate,
-            readings=told.readings,
-            faults=tuple([each.detail for each in told.faults]) if told.faults else (),
-        )
-
-    def _fitting(self, candidates: Sequence[Candidate], message: RawMessage) -> tuple[Candidate, Tree]:
-        """The first candidate whose conditions hold, with the tree that it reads; each decoding is done once."""
-        trees: dict[str, Tree] = {}
-        refused: DecodeError | None = None
-        for group in self._registry.groups(message.topic):
-            try:
-                tree = self._tree(candidates[group.first], message.payload, trees)
-            except DecodeError as exc:
-                refused = refused or exc
-                continue
-            number = group.pick(tree)
-            if number is not None:
-                return candidates[number], tree
-        raise refused or _unknown("no profile for this topic fits the content")
-
-    def _tree(self, candidate: Candidate, payload: bytes, trees: dict[str, Tree]) -> Tree:
-        ready = candidate.ready
-        if ready.shared not in trees:
-            trees[ready.shared] = ready.decode(payload)
-        tree, profile = trees[ready.shared], ready.profile
-        if profile.merge == "snapshot":
-            return tree
-        if profile.merge == "delta":
-            return self._pictures.delta(profile.profile, candidate.device, tree)
-        value = tree["text"] if profile.decode.format == "text" and isinstance(tree, dict) else tree
-        return self._pictures.one(profile.profile, candidate.device, key=candidate.key or "", value=value)
-
     def _envelope(self, model: type[_E], message: RawMessage, *, device: DeviceId) -> _E:
-        tree = parse_json(message.payload, self._limits.tree)
-        try:
-            envelope = model.model_validate(tree)
-        except ValidationError as exc:
-            raise _malformed(_first_error(exc)) from exc
-        if envelope.device != device:
-            raise DecodeError(QuarantineReason.DEVICE_MISMATCH, f"topic says {device!r}, payload {envelope.device!r}")
-        return envelope
+        return _checked(model, parse_json(message.payload, self._limits.tree), device=device)
 
     def _profile_of(self, device: DeviceId) -> Ready:
         birth = self._birth_of(device)
         if birth is None:
-            raise _unknown("no birth certificate yet")
+            raise unknown_device("no birth certificate yet")
         ready = self._registry.native(birth.profile)
         if ready is None:
-            raise _unknown(f"its birth names the profile {birth.profile!r}, which is not loaded")
+            raise unknown_device(f"its birth names the profile {birth.profile!r}, which is not loaded")
         return ready
 
     def _event_time(self, text: str, *, window: _Window) -> datetime:
@@ -271,29 +214,19 @@ class Decoder:
         )
 
 
-def _device_of(chosen: Candidate, tree: Tree) -> DeviceId:
-    """The device that the topic names together with the payload, by `match.identity`."""
-    places = chosen.profile.match.identity
-    told = [select(tree, pointer_steps(place)) for place in places]
-    words = [quote(str(each), safe=" ") for each in told if type(each) in {str, int} and each != ""]
-    if len(words) != len(places):
-        raise _unknown("the payload does not say which device it is of")
-    return DeviceId(device_id("/".join([chosen.device, *words])))
-
-
 def native_filters(home: str) -> tuple[str, ...]:
     """MQTT subscriptions for the Restock-native devices of a home; births first."""
     return tuple(f"restock/v1/{home}/+/{kind}" for kind in ("birth", "state", "reading"))
 
 
-def size_of(message: RawMessage) -> int:
-    """Bytes of the payload as it was published, also where the intake has cut it."""
-    return len(message.payload) if message.whole_bytes is None else message.whole_bytes
-
-
-def digest_of(message: RawMessage) -> str:
-    """SHA-256 of the payload in hex."""
-    return hashlib.sha256(message.payload).hexdigest()
+def _checked(model: type[_E], tree: Tree, *, device: DeviceId) -> _E:
+    try:
+        envelope = model.model_validate(tree)
+    except ValidationError as exc:
+        raise _malformed(_first_error(exc)) from exc
+    if envelope.device != device:
+        raise DecodeError(QuarantineReason.DEVICE_MISMATCH, f"topic says {device!r}, payload {envelope.device!r}")
+    return envelope
 
 
 def _check_values(envelope: _ReadingEnvelope, declared: dict[str, NativeValue]) -> None:
@@ -311,15 +244,6 @@ def _type_of(value: bool | float | str) -> str:  # noqa: FBT001 - one of the thr
     if isinstance(value, bool):
         return "flag"
     return "text" if isinstance(value, str) else "number"
-
-
-def _refuse_retained(message: RawMessage) -> None:
-    if message.retained:
-        raise DecodeError(QuarantineReason.RETAINED, "a retained copy is never fresh evidence")
-
-
-def _unknown(detail: str) -> DecodeError:
-    return DecodeError(QuarantineReason.UNKNOWN_DEVICE, detail)
 
 
 def _malformed(detail: str) -> DecodeError:

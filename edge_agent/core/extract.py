@@ -4,19 +4,19 @@ Nothing here guesses. What cannot be trusted is `unknown`, which is not zero. Wh
 of one signal, which is then unknown, where a foreign device tells of many parts; of the whole message, where a native
 device breaks the protocol that it says it speaks.
 
-A profile is made ready once (`reader`): every place that it names is found in one walk over the tree, every guard is
-tested once however many signals share it, and each signal is a function of what was found.
+A profile is made ready once (`reader`): every place that it names is found in one walk over the tree, and each signal
+is a function of what was found.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 from edge_agent.core.conditions import tester
+from edge_agent.core.measured import measured
 from edge_agent.core.messages import Presence, QuarantineReason, Reading
 from edge_agent.core.payload import MISSING, Found, Tree
 from edge_agent.core.places import Places
@@ -47,16 +47,21 @@ _INFINITE = float("inf")
 
 _Values = list[Found]  # what stands at each place of the profile
 _Step = Callable[[float, _Values], float]
-_Cell = Callable[[_Values, list[bool]], Reading]
 _ValueOf = Callable[[Tree, _Values], float | str | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Readings:
+class Fault(NamedTuple):
+    """What contradicts the profile in one signal; `error` names it too."""
+
+    signal: str
+    error: DecodeError
+
+
+class Readings(NamedTuple):
     """What a message told: every signal of its profile, in their order, and what was wrong with some of them."""
 
     readings: tuple[Reading, ...]
-    faults: tuple[DecodeError, ...]
+    faults: tuple[Fault, ...]
 
 
 Reader = Callable[[Tree, datetime], Readings]
@@ -66,99 +71,82 @@ class _UntoldError(Exception):
     """A second number that a step needs is not there, or a text is a sentinel in digits."""
 
 
-class _Guards:
-    """Guards of a profile, each once."""
-
-    def __init__(self, places: Places) -> None:
-        self._places = places
-        self._numbers: dict[str, int] = {}
-        self.tests: list[tuple[int, Callable[[Found], bool]]] = []
-
-    def number(self, guard: Guard) -> int:
-        """Where in a message's list of outcomes this guard stands."""
-        same = guard.model_dump_json(exclude={"otherwise"}, exclude_unset=True)
-        if same not in self._numbers:
-            self._numbers[same] = len(self.tests)
-            self.tests.append((self._places.number(guard.steps), _held(guard)))
-        return self._numbers[same]
-
-
 def reader(profile: Profile) -> Reader:
     """A function from (tree, the hub's time) to readings.
 
     Raises, when called, for a native device only: DecodeError MALFORMED, WRONG_UNIT or OUT_OF_RANGE, naming the signal.
     """
     places = Places()
-    guards = _Guards(places)
-    cells = [
-        (name, _cell(name, each, places=places, guards=guards, aliases=profile.units))
-        for name, each in profile.signals.items()
-    ]
+    cells = [_cell(name, each, places=places, aliases=profile.units) for name, each in profile.signals.items()]
     nothing = tuple(Reading(name, Presence.UNKNOWN, None, each.canonical) for name, each in profile.signals.items())
-    is_native, fresh, tests = profile.match.native is not None, profile.freshness, guards.tests
+    is_native, fresh = profile.match.native is not None, profile.freshness
     find = places.finder()
 
     def read(tree: Tree, now: datetime) -> Readings:
         if fresh is not None and age_s(tree, fresh, now=now) > fresh.max_age_s:
             return Readings(nothing, ())
         values = find(tree)
-        held = [test(values[place]) for place, test in tests]
         readings: list[Reading] = []
-        faults: list[DecodeError] = []
-        for name, cell in cells:
+        faults: list[Fault] = []
+        for place, missing, cell in cells:
+            raw = values[place]
+            if raw is MISSING:
+                readings.append(missing)
+                continue
             try:
-                readings.append(cell(values, held))
+                readings.append(cell(raw, values))  # type: ignore[arg-type]
             except _UntoldError:
                 readings.append(nothing[len(readings)])
             except DecodeError as exc:
-                fault = DecodeError(exc.reason, f"{name}: {exc.detail}")
+                unread = nothing[len(readings)]
+                fault = DecodeError(exc.reason, f"{unread.signal}: {exc.detail}")
                 if is_native:
                     raise fault from exc
-                faults.append(fault)
-                readings.append(nothing[len(readings)])
+                faults.append(Fault(unread.signal, fault))
+                readings.append(unread)
         return Readings(tuple(readings), tuple(faults))
 
     return read
 
 
-def _cell(name: str, signal: Signal, *, places: Places, guards: _Guards, aliases: Mapping[str, str]) -> _Cell:
-    place = places.at(signal.jsonpath or signal.select or "")
-    instead = tuple(places.at(each) for each in signal.instead)
+def _cell(
+    name: str, signal: Signal, *, places: Places, aliases: Mapping[str, str]
+) -> tuple[int, Reading, Callable[[Tree, _Values], Reading]]:
+    """Where it stands, what it says where nothing stands there, and what it says of what does."""
+    place = places.first([signal.jsonpath or signal.select or "", *signal.instead])
     unit = signal.canonical
-    checks = [(guards.number(each), Reading(name, Presence(each.otherwise), None, unit)) for each in signal.guard]
-    missing = Reading(name, Presence(signal.missing), None, unit)
+    checks = [
+        (places.number(each.steps), _held(each), Reading(name, Presence(each.otherwise), None, unit))
+        for each in signal.guard
+    ]
     unknown = Reading(name, Presence.UNKNOWN, None, unit)
-    sentinels = frozenset((type(each) is bool, each) for each in signal.sentinels)
+    flags = frozenset(each for each in signal.sentinels if type(each) is bool)
+    sentinels = frozenset(each for each in signal.sentinels if type(each) is not bool)
     value_of = _value(signal, places=places, aliases=aliases)
-    value, new = Presence.VALUE, tuple.__new__
-    direct = _direct(signal)
+    value, new, low, high = Presence.VALUE, tuple.__new__, *_direct(signal)
 
-    def read(values: _Values, held: list[bool]) -> Reading:
-        raw = values[place]
-        if raw is MISSING and instead:
-            raw = next((values[each] for each in instead if values[each] is not MISSING), MISSING)
-        if raw is MISSING:
-            return missing
-        for check, otherwise in checks:
-            if not held[check]:
+    def read(raw: Tree, values: _Values) -> Reading:
+        for there, test, otherwise in checks:
+            if not test(values[there]):
                 return otherwise
         kind = type(raw)
-        if raw is None or (sentinels and kind in _PLAIN and (kind is bool, raw) in sentinels):
+        if raw is None or (kind in _PLAIN and raw in (flags if kind is bool else sentinels)):
             return unknown
-        if direct is not None and kind is float and direct[0] <= raw <= direct[1]:  # type: ignore[operator]
-            return new(Reading, (name, value, raw, unit))
-        told = value_of(raw, values)  # type: ignore[arg-type]
+        if (kind is float or kind is int) and low <= raw <= high:  # type: ignore[operator]
+            return new(Reading, (name, value, float(raw), unit))  # type: ignore[arg-type]
+        told = value_of(raw, values)
         return unknown if told is None else new(Reading, (name, value, told, unit))  # as its class does, in one call
 
-    return read
+    return place, Reading(name, Presence(signal.missing), None, unit), read
 
 
-def _direct(signal: Signal) -> tuple[float, float] | None:
-    """The range of a signal whose numbers go out as they come in."""
-    changed = signal.transform or (
+def _direct(signal: Signal) -> tuple[float, float]:
+    """The range of a signal whose numbers go out as they come in; of any other, one that holds nothing."""
+    is_changed = signal.transform or (
         signal.unit and (signal.unit.path or signal.unit.source or signal.canonical) != signal.canonical
     )
-    return None if changed or signal.parse not in {"number", "digits"} else signal.range
+    numbers = None if is_changed or not signal.is_numeric else signal.range
+    return numbers or (_INFINITE, -_INFINITE)
 
 
 def _held(guard: Guard) -> Callable[[Found], bool]:
@@ -168,7 +156,10 @@ def _held(guard: Guard) -> Callable[[Found], bool]:
 
 def _value(signal: Signal, *, places: Places, aliases: Mapping[str, str]) -> _ValueOf:
     lookup = next((step for step in signal.transform if isinstance(step, Lookup)), None)
-    if lookup is None and signal.parse in {"number", "digits"}:
+    if signal.parse == "measured":
+        amount = measured(signal, aliases)
+        return lambda raw, _values: amount(raw)
+    if lookup is None and signal.is_numeric:
         return _number(signal, _digits_reader(signal), places=places, aliases=aliases)
     word_of = _word_reader(signal)
     if lookup is None:

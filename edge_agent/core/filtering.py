@@ -45,6 +45,11 @@ class _Query:
         return cls(_steps(parts["before"]), _steps(parts["inside"]), _mark(wanted), _steps(parts["after"]))
 
 
+def array_steps(text: str) -> tuple[str, ...]:
+    """The way to the array or object whose members the query filters."""
+    return tuple(str(step) for step in _Query.of(text).before)
+
+
 def finder(text: str) -> Callable[[Tree], Found]:
     """A function from a tree to the one value that the query finds; MISSING for none, and for more than one.
 

@@ -7,8 +7,9 @@ what such devices do when they are asked for a full status. Unknown is not zero.
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from edge_agent.core.messages import Presence
 from edge_agent.core.payload import Tree, TreeLimits, too_large
 
 
@@ -22,10 +23,14 @@ class MergeLimits:
 
 @dataclass(slots=True)
 class _Picture:
-    """A device's tree. It has at most `values`: what came is added up, and counted where that would be too much."""
+    """A device's tree. It has at most `values`: what came is added up, and counted where that would be too much.
+
+    `said` is what was said last of each signal that is read from it.
+    """
 
     tree: Tree
     values: int
+    said: dict[str, Presence] = field(default_factory=dict)
 
 
 class Pictures:
@@ -38,29 +43,33 @@ class Pictures:
     def delta(self, profile: str, device: str, change: Tree) -> Tree:
         """Objects are merged at every depth; everything else replaces what was there.
 
-        Raises: DecodeError TOO_LARGE, and the picture stays as it was.
+        A picture that would grow too large is begun anew with what came.
+        Raises: DecodeError TOO_LARGE where that alone is too much; the picture stays as it was.
         """
         before = self._pictures.get((profile, device))
         tree = change if before is None else _merged(before.tree, change)
-        return self._keep((profile, device), tree, more=change)
+        return self._keep((profile, device), tree, new=change)
 
     def one(self, profile: str, device: str, *, key: str, value: Tree) -> Tree:
-        """One value by its name.
-
-        Raises: DecodeError TOO_LARGE, and the picture stays as it was.
-        """
+        """One value by its name; otherwise as `delta`."""
         before = self._pictures.get((profile, device))
         known = before.tree if before is not None and isinstance(before.tree, dict) else {}
-        return self._keep((profile, device), {**known, key: value}, more=value)
+        return self._keep((profile, device), {**known, key: value}, new={key: value})
 
-    def _keep(self, name: tuple[str, str], tree: Tree, *, more: Tree) -> Tree:
+    def said(self, profile: str, device: str) -> dict[str, Presence]:
+        """What was said last of each signal; for the caller to change. The device has told something before."""
+        return self._pictures[profile, device].said
+
+    def _keep(self, name: tuple[str, str], tree: Tree, *, new: Tree) -> Tree:
         before = self._pictures.get(name)
-        values = (0 if before is None else before.values) + 1 + _count(more)
+        values = (0 if before is None else before.values) + 1 + _count(new)
         if values > self._limits.values_max:
             values = _count(tree)
         if values > self._limits.values_max:
+            tree, values = new, _count(new)
+        if values > self._limits.values_max:
             raise too_large(TreeLimits(nodes_max=self._limits.values_max))
-        self._pictures[name] = _Picture(tree, values)
+        self._pictures[name] = _Picture(tree, values) if before is None else _Picture(tree, values, before.said)
         self._pictures.move_to_end(name)
         if len(self._pictures) > self._limits.devices_max:
             self._pictures.popitem(last=False)

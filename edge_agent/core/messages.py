@@ -74,6 +74,7 @@ class QuarantineReason(StrEnum):
     HUB_CLOCK = "hub_clock"  # the same, while the hub doubts its own clock: judged again when it does not
     RETAINED = "retained"  # a retained reading is never fresh evidence
     DEVICE_MISMATCH = "device_mismatch"  # topic and payload name different devices
+    FLOODING = "flooding"  # more messages of one device than are taken; what follows at once is not kept either
     SEQUENCE_CONFLICT = "sequence_conflict"  # same device, boot and seq, another body; the first one stands
 
 
@@ -89,12 +90,24 @@ class Reading(NamedTuple):
     unit: str
 
 
+class Suggestion(NamedTuple):
+    """A product that a device names itself for a consumable of its profile; the code's GS1 check digit is right.
+
+    `kind` is `upc`, `gtin8`, `ean` or `gtin14`. For a person to look at; nothing is ever ordered by it alone.
+    """
+
+    consumable: str
+    kind: str
+    code: str
+
+
 @dataclass(frozen=True, slots=True)
 class Decoded:
     """A message that was understood. (`device`, `boot`, `seq`) is its identity; both None without a sequence.
 
     `digest` is the SHA-256 of the payload in hex. `event_at` is the device's own time where it gave one. `faults` says
-    what contradicted the profile in signals that are therefore unknown.
+    what contradicted the profile in signals that are therefore unknown. A device that sends changes only has readings
+    of what the message told; any other has all of its profile's.
     """
 
     device: DeviceId
@@ -108,6 +121,7 @@ class Decoded:
     duplicate: bool
     readings: tuple[Reading, ...]
     faults: tuple[str, ...] = ()
+    suggestions: tuple[Suggestion, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from edge_agent.core.conditions import Check, checker, contradict, tester
+from edge_agent.core.changes import context_keys, told_by
+from edge_agent.core.conditions import contradict, tester
 from edge_agent.core.extract import Reader, reader
 from edge_agent.core.formats.decoding import Decode, check_installed, decoder, outer_key
+from edge_agent.core.messages import DeviceId, Suggestion
 from edge_agent.core.payload import Tree, TreeLimits
 from edge_agent.core.places import Places
 from edge_agent.core.profile import Profile
-from edge_agent.core.topics import OPEN, Pattern, TopicIndex
+from edge_agent.core.suggestions import suggester
+from edge_agent.core.topics import OPEN, Pattern, TopicIndex, in_family
 from edge_agent.errors import ProfileError
 
 _TOPICS_KEPT = 10_000
@@ -46,23 +49,32 @@ class Ready:
         return reader(self.profile)
 
     @cached_property
-    def _checks(self) -> tuple[Check, ...]:
-        return tuple(checker(condition) for condition in self.profile.match.require)
+    def told_by(self) -> Callable[[Tree, Tree], list[bool]]:
+        """From (what came, the whole picture) to which signals are told."""
+        return told_by(self.profile)
 
-    def fits(self, tree: Tree) -> bool:
-        """Whether the tree meets every condition."""
-        for check in self._checks:  # noqa: SIM110 - a generator costs as much as two conditions
-            if not check(tree):
-                return False
-        return True
+    @cached_property
+    def context_keys(self) -> frozenset[str]:
+        """Values of a topic of their own that only help to understand others."""
+        return context_keys(self.profile)
+
+    @cached_property
+    def suggest(self) -> Callable[[Tree], tuple[Suggestion, ...]] | None:
+        """From a tree to the products that the device names itself, if it can."""
+        return suggester(self.profile)
+
+    @cached_property
+    def events(self) -> frozenset[str]:
+        """Signals that count each time they are sent."""
+        return frozenset(name for name, signal in self.profile.signals.items() if signal.event)
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A profile whose topic pattern fits, the device that the topic names, and the value that it names, if any."""
+    """A profile whose topic pattern fits, the id of the device that the topic names, and the value's name, if any."""
 
     ready: Ready
-    device: str
+    device: DeviceId
     key: str | None
 
     @property
@@ -131,7 +143,10 @@ class Registry:
         """Profiles of foreign devices whose topic pattern fits, most conditions first."""
         known = self._seen.get(topic)
         if known is None:
-            found = [Candidate(ready, told.device, told.key) for told, ready in self._index.find(topic)]
+            found = [
+                Candidate(ready, in_family(ready.profile.family, told.device), told.key)
+                for told, ready in self._index.find(topic)
+            ]
             known = sorted(found, key=lambda each: -each.ready.conditions)
             if len(self._seen) >= _TOPICS_KEPT:
                 self.forget_topics()

@@ -10,7 +10,9 @@ import re
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-DEVICE_ID = re.compile(r"^[a-z0-9_-]{1,64}$")
+from edge_agent.core.messages import DeviceId
+
+DEVICE_ID = re.compile(r"^[a-z0-9_-]{1,64}$")  # of a native device, and of a foreign one within its family
 
 OPEN = _ANY = "+"
 _DEVICE, _KEY, _REST = "{device}", "{key}", "{key+}"
@@ -88,6 +90,11 @@ def device_id(name: str) -> str:
     mark = hashlib.sha256(name.encode()).hexdigest()[:12]
     readable = _NOT_PLAIN.sub("-", name.lower()).strip("-")[:_SLUG_MAX]
     return f"{readable or 'device'}--{mark}"
+
+
+def in_family(family: str, name: str) -> DeviceId:
+    """The id of a foreign device: by its name within its family. No native device has a dot in its id."""
+    return DeviceId(f"{family}.{name}")
 
 
 @dataclass(slots=True)

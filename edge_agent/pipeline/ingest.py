@@ -1,4 +1,8 @@
-"""Ingest: a group of messages is decoded, committed, and only then acknowledged."""
+"""Ingest: a group of messages is decoded, committed, and only then acknowledged.
+
+Messages of Sparkplug nodes pass their sessions first, once each and as they came: a group that is tried again because
+the store failed was counted already.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +19,21 @@ from edge_agent.core.messages import (
     RawMessage,
     StoredCursor,
 )
+from edge_agent.core.pacing import Pace, Paces
+from edge_agent.core.raw import kept_apart
+from edge_agent.core.sparkplug.topics import Admitted
 from edge_agent.pipeline.rejudge import Rejudge
-from edge_agent.ports import Clock, CrashHook, CrashPoint, Decoder, Devices, Inbox, ReadingStore, no_crash
+from edge_agent.ports import (
+    Clock,
+    CrashHook,
+    CrashPoint,
+    Decoder,
+    Devices,
+    EdgeNodeSessions,
+    Inbox,
+    ReadingStore,
+    no_crash,
+)
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +52,8 @@ class Ingest:
         group_max: int,
         wait_s: float,
         rejudge: Rejudge | None = None,
+        sessions: EdgeNodeSessions | None = None,
+        paces: Paces | None = None,
         crash_hook: CrashHook = no_crash,
     ) -> None:
         self._inbox = inbox
@@ -45,8 +64,11 @@ class Ingest:
         self._group_max = group_max
         self._wait_s = wait_s
         self._rejudge = rejudge
+        self._sessions = sessions
+        self._paces = paces
         self._crash_hook = crash_hook
         self._in_hand: list[RawMessage] = []
+        self._admitted: list[Admitted] = []  # of what is in hand
 
     async def run_once(self) -> int:
         """Take one group through; returns its size.
@@ -55,23 +77,41 @@ class Ingest:
         """
         if not self._in_hand:
             self._in_hand = await self._inbox.receive(group_max=self._group_max, wait_s=self._wait_s)
-        messages = self._in_hand
+            self._admitted = [self._admit(message) for message in self._in_hand]
+        messages, admitted = self._in_hand, self._admitted
         self._crash_hook(CrashPoint.RECEIVED)
         if self._rejudge is not None:
             self._rejudge.run_once()
         accepted: list[Decoded] = []
-        quarantined: list[Quarantined] = []
-        for message in sorted(messages, key=_births_first):
+        quarantined = [each.apart for each in admitted if each.apart is not None]
+        for message in sorted((each.message for each in admitted if each.message is not None), key=_births_first):
             self._sort(message, accepted, quarantined)
         cursors = self._store.commit(accepted, quarantined)
-        self._in_hand = []
+        self._in_hand, self._admitted = [], []
         self._crash_hook(CrashPoint.STORED)
         self._inbox.acknowledge(messages)
         self._crash_hook(CrashPoint.ACKNOWLEDGED)
         await self._devices.acknowledge([cursor for cursor in cursors if cursor.seq > 0])
         await self._fill_gaps(cursors, accepted)
         await self._report(quarantined)
+        await self._ask_nodes(admitted)
         return len(messages)
+
+    def _admit(self, message: RawMessage) -> Admitted:
+        pace = Pace.TAKEN if self._paces is None else self._paces.take(message.topic, at_ms=_ms(message))
+        if pace is Pace.TAKEN:
+            return Admitted(message) if self._sessions is None else self._sessions.admit(message)
+        request = None if self._sessions is None else self._sessions.miss(message)
+        if pace is Pace.TOO_MANY:
+            return Admitted(request=request)
+        log.warning("device_flooding topic=%s", message.topic)
+        apart = kept_apart(message, QuarantineReason.FLOODING, "and all that followed at once")
+        return Admitted(apart=apart, request=request)
+
+    async def _ask_nodes(self, admitted: Sequence[Admitted]) -> None:
+        for each in admitted:
+            if each.request is not None:
+                await self._devices.ask_node(each.request)
 
     async def _fill_gaps(self, cursors: Sequence[StoredCursor], accepted: Sequence[Decoded]) -> None:
         """A device whose earlier readings are missing is asked for its birth: it then sends them again."""
@@ -106,6 +146,10 @@ def _behind(message: Decoded, reached: Mapping[tuple[DeviceId, str], int]) -> bo
     return message.seq > reached[message.device, message.boot]
 
 
+def _ms(message: RawMessage) -> int:
+    return int(message.received_at.timestamp() * 1_000)
+
+
 def _births_first(message: RawMessage) -> bool:
     """Brokers may deliver a reading before the birth that says how to read it; the order is kept otherwise."""
-    return not message.topic.endswith("/birth")
+    return not (message.topic.endswith("/birth") and message.topic.startswith("restock/"))

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Protocol
 
 from edge_agent.core.intent import IntentRecord
+from edge_agent.core.inventory import Inventory
 from edge_agent.core.mandate import MandateDraft, MandateRecord
 from edge_agent.core.messages import DeviceId, IntentId, ItemId, MandateId, PromptId, Quarantined, QuarantineReason
 from edge_agent.core.overview import BridgeStatus, CancelResult, DeviceOverview, EgressRow, ItemOverview, MandateView
@@ -193,6 +195,11 @@ class Accounts(AccountStore, Protocol):
         """Add an account, or replace its role and password hash."""
 
 
+def no_inventory() -> Inventory:
+    """Nothing was heard of yet."""
+    return Inventory(as_of=datetime.min.replace(tzinfo=UTC), source="")
+
+
 @dataclass(frozen=True, slots=True)
 class WebParts:
     """Everything that the pages need from the rest of the hub."""
@@ -208,4 +215,5 @@ class WebParts:
     ledger: Ledger
     safety: Safety
     merchants: MerchantClasses
+    inventory: Callable[[], Inventory] = no_inventory
     no_room: Callable[[], str | None] = lambda: None  # why no readings are stored; None: they are

@@ -181,6 +181,7 @@ QUARANTINE_REASONS = {
     QuarantineReason.HUB_CLOCK: "The hub's own clock was in doubt; it is looked at again when that is over",
     QuarantineReason.RETAINED: "An old reading that the broker had kept",
     QuarantineReason.DEVICE_MISMATCH: "The topic and the message name different devices",
+    QuarantineReason.FLOODING: "The device sent more than is taken; what it sent right after is not kept either",
     QuarantineReason.SEQUENCE_CONFLICT: "A different message came under a number already used",
 }
 

@@ -31,7 +31,7 @@ DETERGENT = Item(
     category="laundry_detergent",
     unit="mL",
     product=_product("detergent-liquid-500ml", pack_amount=500.0),
-    binding=Binding(device="washer", signal="detergent.remaining"),
+    binding=Binding(device="samsung.washer", signal="detergent.remaining"),
     room_packs=2,
     prior_use_per_day=75.0,
 )

@@ -115,10 +115,11 @@ def torment(profiles: Sequence[Profile], *, count: int, seed: int) -> Tally:
 def breaks_law(outcome: object, laws: dict[str, dict[str, Callable[[Reading], bool]]]) -> str:
     """How an outcome breaks the law; empty when it keeps it."""
     if not isinstance(outcome, Decoded):
-        return "" if isinstance(outcome, (Quarantined, Birth, PresenceChange)) else f"is a {type(outcome).__name__}"
+        return "" if isinstance(outcome, (Quarantined, Birth, PresenceChange)) else f"is {outcome!r}"
     laws_here = laws[outcome.profile]
-    if [each.signal for each in outcome.readings] != list(laws_here):
-        return "does not name every signal once"
+    names = [each.signal for each in outcome.readings]
+    if names != [name for name in laws_here if name in names]:
+        return "does not name its signals once, and in their order"
     wrong = [each for each in outcome.readings if not laws_here[each.signal](each)]
     return f"lets out {wrong}" if wrong else ""
 
@@ -145,10 +146,10 @@ def _judge(
     begun = time.thread_time()
     try:
         outcome: object = decoder.decode(message, now=NOW)
-        problem = breaks_law(outcome, laws)
     except Exception as exc:  # noqa: BLE001 - whatever it is, it is the finding
-        outcome, problem = None, f"raises {exc!r}"
+        outcome = exc
     took_s = time.thread_time() - begun
+    problem = breaks_law(outcome, laws)
     if took_s > SLOW_S / 10:  # the collector of garbage may have come by; a payload that is slow is so each time
         took_s = min(_again_s(message, decoder) for _ in range(3))
     tally.payloads += 1

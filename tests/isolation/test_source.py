@@ -25,6 +25,7 @@ ALLOWED = {
     ("adapters/intake.py", "Client"): "the home's own broker",
     ("adapters/intake.py", "connect_async"): "the home's own broker",
     ("adapters/announce.py", "Client"): "the home's own broker",
+    ("adapters/listening.py", "Client"): "the home's own broker, for who asks what is there",
     ("household_side.py", "socket"): "the page's listener",
     ("household_side.py", "getaddrinfo"): "the page's listener",
     ("adapters/forecaster.py", "import_module"): "onnxruntime, by a fixed name",

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from types import MappingProxyType
 
 from edge_agent.core.formats.layout import key_reader, row_reader
+from edge_agent.core.measured import unit_of_last
 from edge_agent.core.payload import Missing, Tree, TreeLimits, malformed, parse_json, selector
 from edge_agent.core.profile.decoding import Decoding, Encoding, Inner
 from edge_agent.errors import DecodeError, ProfileError
@@ -137,7 +138,7 @@ def _text_decoder(rule: Inner, limits: TreeLimits) -> Callable[[str], Tree]:
         case "json":
             return lambda text: parse_json(text.encode(), limits)
         case "list":
-            return _parts
+            return _measures if rule.unit == "last" else _parts
         case "text":
             return lambda text: text_tree(text.encode())
         case _:
@@ -145,11 +146,15 @@ def _text_decoder(rule: Inner, limits: TreeLimits) -> Callable[[str], Tree]:
             return lambda text: row(text.encode())
 
 
-def _parts(found: str) -> Tree:
+def _parts(found: str) -> list[Tree]:
     parts = found.split(",", _EACH_MAX)
     if len(parts) > _EACH_MAX:
         raise malformed(f"a list of at most {_EACH_MAX} texts is needed")
     return [part.strip() for part in parts]
+
+
+def _measures(found: str) -> list[Tree]:
+    return [*unit_of_last([str(part) for part in _parts(found)])]
 
 
 def _each(rule: Inner) -> Callable[[Tree], Tree]:

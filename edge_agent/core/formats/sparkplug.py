@@ -67,6 +67,7 @@ _TYPES = MappingProxyType(
     )
 )
 _TEXT_TYPES = frozenset({12, 14, 15})
+_LONG_TYPES, _FLOAT_TYPE, _FLOAT_MAX = frozenset({4, 8, 13}), 9, 3.4e38
 
 Value = int | float | bool | str | None
 
@@ -126,6 +127,17 @@ def read_frame(payload: bytes) -> Frame:
     return Frame(_sent(message, "timestamp"), seq, tuple(_metric(each) for each in message.metrics))
 
 
+def write_frame(frame: Frame) -> bytes:
+    """The payload that `read_frame` reads as this frame; each value in the field that its type has."""
+    message = _PAYLOAD()
+    for field, value in (("timestamp", frame.at_ms), ("seq", frame.seq)):
+        if value is not None:
+            setattr(message, field, value)
+    for metric in frame.metrics:
+        _write_metric(message.metrics.add(), metric)
+    return bytes(message.SerializeToString())
+
+
 def frame_tree(frame: Frame) -> Tree:
     """`{timestamp, seq, metrics: {name: {value, type, ...}}, unnamed: [alias, ...]}`.
 
@@ -175,6 +187,29 @@ def _metric(message: Any) -> Metric:  # noqa: ANN401 - the library makes the cla
         is_null=message.is_null,
         raw=_raw(message),
     )
+
+
+def _write_metric(message: Any, metric: Metric) -> None:  # noqa: ANN401
+    told: dict[str, Any] = {"alias": metric.alias, "timestamp": metric.at_ms, "datatype": metric.datatype or None}
+    told |= {"name": None if metric.name is None else metric.name.encode()}
+    told |= {key: getattr(metric, key) or None for key in ("is_historical", "is_transient", "is_null")}
+    raw = metric.raw
+    told[_value_field(metric)] = raw.encode() if isinstance(raw, str) else raw
+    for field, value in told.items():
+        if value is not None:
+            setattr(message, field, value)
+
+
+def _value_field(metric: Metric) -> str:
+    match metric.raw:
+        case bool():
+            return "boolean_value"
+        case int(number):
+            return "long_value" if metric.datatype in _LONG_TYPES or number >= 1 << 32 else "int_value"
+        case float(number):
+            fits = metric.datatype == _FLOAT_TYPE and not _FLOAT_MAX < abs(number) < math.inf
+            return "float_value" if fits else "double_value"
+    return "string_value"
 
 
 def _raw(message: Any) -> Value:  # noqa: ANN401

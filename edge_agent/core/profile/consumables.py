@@ -70,7 +70,10 @@ class Change(Part):
 
 
 class Consumable(Part):
-    """One thing that is used up. `degradation` is where its signal goes with use (for a flag: `none`)."""
+    """One thing that is used up. `degradation` is where its signal goes with use (for a flag: `none`).
+
+    `products_from` is a list in the payload by which the device names replacements, in Matter's form: suggestions.
+    """
 
     model: SignalClass
     signal: SignalName

@@ -101,10 +101,12 @@ class Inner(_Coded):
     """A text of the tree that is encoded once more; what comes out replaces it. A `list` is a text with commas.
 
     With `each`, the place holds a list of such texts, which becomes an object: `key` names each of them, the first of a
-    name stands, and one that is too short for its key is left out.
+    name stands, and one that is too short for its key is left out. With `unit: last`, a unit behind the last part of a
+    list is that of all its bare numbers.
     """
 
     path: Pointer
+    unit: Literal["last"] | None = None
     each: bool = False
     key: Key | None = None
 
@@ -114,6 +116,8 @@ class Inner(_Coded):
             raise ValueError("each, key and format: bytes go together")
         if self.format == "bytes" and self.encoding is None:
             raise ValueError("bytes inside a tree are hex or base64: encoding is needed")
+        if self.unit is not None and self.format != "list":
+            raise ValueError("unit goes with format: list")
         if self.format in {"cbor", "msgpack", "sparkplug_b"}:
             raise ValueError("inside a tree there is a list, json, text or bytes")
         return self

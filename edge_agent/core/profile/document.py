@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, JsonValue, StringConstraints, model_validator
@@ -78,6 +79,11 @@ class Profile(Part):
     commands: Annotated[dict[ValueName, Command], Field(max_length=16)] = {}  # noqa: RUF012 - a default of pydantic is copied
     samples: Annotated[tuple[Sample, ...], Field(min_length=1, max_length=64)]
 
+    @cached_property
+    def family(self) -> str:
+        """The first word of the profile's id. Devices have their names within a family: no two families share any."""
+        return self.profile.partition(".")[0]
+
     @model_validator(mode="after")
     def _names_say_what_they_hold(self) -> Self:
         for alias, unit in self.units.items():
@@ -143,7 +149,7 @@ def json_schema() -> dict[str, Any]:
 
 
 def _invertible(signal: Signal) -> bool:
-    if signal.parse == "flag" or (signal.unit is not None and signal.unit.path is not None):
+    if signal.parse in {"flag", "measured"} or (signal.unit is not None and signal.unit.path is not None):
         return False  # in which unit the device would take it is not known before it has told
     return all(isinstance(step, (Scale, Offset, Invert)) for step in signal.transform)
 

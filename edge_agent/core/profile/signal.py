@@ -62,9 +62,10 @@ class FlagWords(Part):
 class Signal(Part):
     """How one signal is found, trusted, read and understood.
 
-    `digits` reads a decimal number that may stand in a text. `event` marks what counts each time it is sent, so that a
-    second copy of a message is a second event. A setting may be a text that is passed on as it stands. `instead` are
-    places that are looked at in turn where `select` finds nothing, for a value that changed its name between versions.
+    `digits` reads a decimal number that may stand in a text, `measured` one that may have its unit behind it. `event`
+    marks what counts each time it is sent, so that a second copy of a message is a second event. A setting may be a
+    text that is passed on as it stands. `instead` are places that are looked at in turn where `select` finds nothing,
+    for a value that changed its name between versions.
     """
 
     select: Pointer | None = None
@@ -73,7 +74,7 @@ class Signal(Part):
     missing: Literal["unknown", "not_applicable"] = "unknown"
     guard: Annotated[tuple[Guard, ...], Field(max_length=16)] = ()
     sentinels: Annotated[tuple[Scalar, ...], Field(max_length=64)] = ()
-    parse: Literal["number", "digits", "text", "flag"]
+    parse: Literal["number", "digits", "measured", "text", "flag"]
     flags: FlagWords | None = None
     transform: Annotated[tuple[Transform, ...], Field(max_length=8)] = ()
     unit: UnitRule | None = None
@@ -93,14 +94,16 @@ class Signal(Part):
             raise ValueError("transform: one lookup at the most, and first")
         if self.flags is not None and self.parse != "flag":
             raise ValueError("flags go with parse: flag")
+        if self.parse == "measured" and (self.transform or (self.unit is not None and self.unit.path is not None)):
+            raise ValueError("parse: measured takes no transform and no unit.path: the text says its own unit")
         self._check_kind(lookups[0] if lookups else None)
         if (self.direction == "none") != (self.signal_class in {SignalClass.FLAG, "setting"}):
             raise ValueError("direction is none for flags and settings, and down or up for everything else")
         return self
 
     def _check_kind(self, lookup: Lookup | None) -> None:
-        is_number = self.parse in {"number", "digits"} if lookup is None else lookup.to_numbers
-        if self.parse in {"number", "digits"} and lookup is not None:
+        is_number = self.is_numeric if lookup is None else lookup.to_numbers
+        if self.is_numeric and lookup is not None:
             raise ValueError("a number takes no lookup; read a code as text")
         if is_number and (self.unit is None or self.range is None):
             raise ValueError("a number needs a unit and a range")
@@ -112,6 +115,11 @@ class Signal(Part):
             raise ValueError("range: the lower bound must be below the upper one")
         if self.signal_class != "setting" and is_number == (self.signal_class is SignalClass.FLAG):
             raise ValueError("class flag is for texts and flags, and they have no other")
+
+    @property
+    def is_numeric(self) -> bool:
+        """Whether a number is read, in one form or another."""
+        return self.parse in {"number", "digits", "measured"}
 
     @property
     def canonical(self) -> str:

@@ -1,30 +1,61 @@
-"""Devices: who speaks, when last, and every message that could not be believed, with the reason."""
+"""Devices: who speaks, what they told last, what nobody understands, what could feed an item, what was kept apart.
+
+Nothing is changed here: the household's file is for people to edit, and the page shows the lines that go into it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from starlette.responses import Response
 
-from edge_agent.core.messages import Quarantined
+from edge_agent.core.inventory import DeviceLine, OfferLine, SignalLine, Taker, household_lines
+from edge_agent.core.messages import Presence, Quarantined
 from edge_agent.core.overview import DeviceOverview, ItemOverview
 from edge_agent.web.visit import Visit
 from edge_agent.web.wording import QUARANTINE_REASONS
 
 _KEPT_APART_MAX = 50
+_SIGNALS_MAX = 12
+_FAMILIES_MAX = 30
+_OFFERS_MAX = 20
+_WAYS_MAX = 8
 _TEXT_MAX = 120  # fifty messages must not make a heavy page
 
 
 @dataclass(frozen=True, slots=True)
+class SignalRow:
+    """One signal of a device in words. `feeds` are names of items."""
+
+    name: str
+    value: str
+    at: datetime
+    is_stale: bool
+    feeds: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceRow:
-    """One device and what it feeds."""
+    """One device, what it told last, and what it feeds. `more` signals are not shown."""
 
     device: DeviceOverview
     presence: str
     tone: str
     feeds: tuple[str, ...]
+    signals: tuple[SignalRow, ...]
+    more: int
+
+
+@dataclass(frozen=True, slots=True)
+class BindRow:
+    """A level that feeds no item, and for each item that could take it the lines that bind them."""
+
+    device: str
+    signal: str
+    unit: str
+    ways: tuple[tuple[Taker, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +73,19 @@ class KeptApartRow:
 
 
 async def show(visit: Visit) -> Response:
-    """Devices and quarantine."""
+    """The page."""
     overview = visit.site.parts.overview
     items = overview.items()
     counts = overview.quarantine_counts()
+    inventory = visit.site.parts.inventory()
+    told = {line.device: line for line in inventory.devices}
     return visit.page(
         "devices.html",
-        devices=[_device(device, items=items) for device in overview.devices()],
+        devices=[_device(device, items=items, told=told.get(device.device)) for device in overview.devices()],
+        families=inventory.families[:_FAMILIES_MAX],
+        more_families=max(0, len(inventory.families) - _FAMILIES_MAX),
+        offers=[_bind_row(offer) for offer in inventory.offers[:_OFFERS_MAX]],
+        more_offers=max(0, len(inventory.offers) - _OFFERS_MAX),
         kept_apart=kept_apart(overview.quarantine(device=None, limit=_KEPT_APART_MAX)),
         counts=[(QUARANTINE_REASONS[reason], count) for reason, count in counts.items() if count],
         total=sum(counts.values()),
@@ -73,10 +110,35 @@ def kept_apart(messages: Sequence[Quarantined]) -> list[KeptApartRow]:
     ]
 
 
-def _device(device: DeviceOverview, *, items: Sequence[ItemOverview]) -> DeviceRow:
+def _device(device: DeviceOverview, *, items: Sequence[ItemOverview], told: DeviceLine | None) -> DeviceRow:
     presence, tone = {True: ("Online", "good"), False: ("Offline", "look"), None: ("Not said", "over")}[device.online]
-    feeds = tuple(known.item.name for known in items if known.item.binding.device == device.device)
-    return DeviceRow(device=device, presence=presence, tone=tone, feeds=feeds)
+    names = {known.item.id: known.item.name for known in items}
+    lines = () if told is None else told.signals
+    return DeviceRow(
+        device=device,
+        presence=presence,
+        tone=tone,
+        feeds=tuple(known.item.name for known in items if known.item.binding.device == device.device),
+        signals=tuple(_signal(line, names) for line in lines[:_SIGNALS_MAX]),
+        more=max(0, len(lines) - _SIGNALS_MAX),
+    )
+
+
+def _signal(line: SignalLine, names: Mapping[str, str]) -> SignalRow:
+    match line.value:
+        case None:
+            value = "not there" if line.presence == Presence.NOT_APPLICABLE else "not known"
+        case str(word):
+            value = _cut(word)
+        case number:
+            value = f"{number:.6g} {line.unit}"
+    feeds = tuple(names.get(item, item) for item in line.feeds)
+    return SignalRow(line.signal, value, line.at, is_stale=not line.is_fresh, feeds=feeds)
+
+
+def _bind_row(offer: OfferLine) -> BindRow:
+    ways = tuple((taker, household_lines(offer, taker)) for taker in offer.takers[:_WAYS_MAX])
+    return BindRow(offer.device, offer.signal, offer.unit, ways)
 
 
 def _cut(text: str) -> str:

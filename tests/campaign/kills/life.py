@@ -41,6 +41,7 @@ from edge_agent.core.intent import IntentRecord, IntentState
 from edge_agent.core.messages import DeviceId, RawMessage, StoredCursor
 from edge_agent.core.prompt import PromptState
 from edge_agent.core.registry import Registry
+from edge_agent.core.sparkplug.topics import RebirthRequest
 from edge_agent.errors import RetryLaterError
 from edge_agent.pipeline.ingest import Ingest
 from tests.campaign.kills.in_process import Browser, InProcess, call
@@ -275,3 +276,6 @@ class NoDevices:
 
     async def ask_rebirth(self, device: DeviceId) -> None:
         """The world gives a birth at each life anyway."""
+
+    async def ask_node(self, request: RebirthRequest) -> None:
+        """There is none."""

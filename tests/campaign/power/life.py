@@ -25,6 +25,7 @@ from edge_agent.core.messages import (
 )
 from edge_agent.core.people import Account, Role, Session
 from edge_agent.core.policy import Policy
+from edge_agent.core.sparkplug.topics import RebirthRequest
 from edge_agent.pipeline.ingest import Ingest
 from tests.campaign.power.leave_life import LeaveLife
 from tests.campaign.power.order_life import OrderLife
@@ -227,6 +228,9 @@ class _Devices:
 
     async def ask_rebirth(self, device: DeviceId) -> None:
         """The device was born."""
+
+    async def ask_node(self, request: RebirthRequest) -> None:
+        """There is none."""
 
 
 def _finish(work: Coroutine[Any, Any, object]) -> None:

@@ -14,6 +14,7 @@ import pytest
 from edge_agent.adapters.announce import MqttDevices
 from edge_agent.config import MqttConfig
 from edge_agent.core.messages import DeviceId, StoredCursor
+from edge_agent.core.sparkplug.topics import RebirthRequest
 
 if TYPE_CHECKING:
     from tests.conftest import Broker
@@ -121,4 +122,15 @@ async def test_what_waits_is_bounded() -> None:
     await voice.acknowledge([StoredCursor(FRIDGE, f"b-{number}", 1) for number in range(1_500)])
     for number in range(1_500):
         await voice.ask_rebirth(DeviceId(f"stranger-{number}"))
+    assert len(voice) == 1_000
+
+
+async def test_requests_to_nodes_are_bounded_and_each_waits_once() -> None:
+    """With no broker at all, a node that is asked often waits once, and many nodes push out the oldest."""
+    voice = MqttDevices(MqttConfig(), home="home", client_id="hub-voice")
+    for number in range(50):
+        await voice.ask_node(RebirthRequest("spBv1.0/g/NCMD/n", b"%d" % number))
+    assert len(voice) == 1
+    for number in range(1_500):
+        await voice.ask_node(RebirthRequest(f"spBv1.0/g/NCMD/{number}", b""))
     assert len(voice) == 1_000

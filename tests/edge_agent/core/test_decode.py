@@ -24,6 +24,7 @@ from edge_agent.core.messages import (
     RawMessage,
     Reading,
 )
+from edge_agent.core.topics import DEVICE_ID
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 REGISTRY = load_profiles(profile_folders()).registry
@@ -131,7 +132,7 @@ def test_a_vendor_status() -> None:
     """A foreign document has no sequence and no time of its own; its unit is translated."""
     outcome = decode(WASHER, status())
     assert isinstance(outcome, Decoded)
-    assert (outcome.device, outcome.boot, outcome.seq, outcome.event_at) == ("washer", None, None, NOW)
+    assert (outcome.device, outcome.boot, outcome.seq, outcome.event_at) == ("samsung.washer", None, None, NOW)
     assert outcome.readings[0] == Reading("detergent.remaining", Presence.VALUE, 350.0, "mL")
     assert outcome.readings[3].presence is Presence.NOT_APPLICABLE
 
@@ -141,8 +142,17 @@ def test_a_name_that_is_no_id_of_ours() -> None:
     named = [decode(f"bridge/smartthings/{name}/status", status()) for name in ("Two Words", "two words", "two words")]
     assert all(isinstance(each, Decoded) for each in named)
     first, second, again = [each.device for each in named if isinstance(each, Decoded)]
-    assert first.startswith("two-words-")
+    assert first.startswith("samsung.two-words-")
     assert first != second == again
+
+
+def test_one_name_in_two_families() -> None:
+    """A vendor's washer is not another vendor's, nor the native device of that name."""
+    level = {"attributes": {"WashCavity_OpStatusBulkDispense1Level": {"value": "3"}}}
+    named = [decode(WASHER, status()), decode("bridge/whirlpool/washer/status", level)]
+    devices = [each.device for each in named if isinstance(each, Decoded)]
+    assert devices == ["samsung.washer", "whirlpool.washer"]
+    assert not any(DEVICE_ID.fullmatch(device) for device in devices)
 
 
 def test_one_wrong_signal_of_a_foreign_device_is_unknown() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import json
+import re
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,11 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from edge_agent.adapters.profiles import load_profiles, profile_folders
+from edge_agent.adapters.profiles import load_profiles, profile_folders, shipped_profiles
+from edge_agent.adapters.strict_yaml import load_yaml
 from edge_agent.core.decode import Decoder, Limits, Outcome
 from edge_agent.core.messages import Birth, Decoded, DeviceId, Presence, Quarantined, RawMessage
 from edge_agent.core.payload import Tree
-from edge_agent.core.profile import Product, Profile
+from edge_agent.core.profile import Condition, Consumable, Decoding, Guard, Match, Product, Profile, Signal
 from edge_agent.core.registry import Registry
 from edge_agent.errors import ProfileError
 from tests.edge_agent.core.test_profile import SOUND
@@ -35,26 +38,32 @@ def profile(signal: dict[str, Any] | None = None, name: str = "oil.amount", **ch
     return Profile.model_validate_json(json.dumps(document))
 
 
-def decoded(read: Profile, *payloads: bytes | Tree, topics: tuple[str, ...] = ("acme/a/status",)) -> Outcome:
-    """The outcome of the last of these messages."""
+def outcomes(read: Profile, *payloads: bytes | Tree, topics: tuple[str, ...] = ("acme/a/status",)) -> Iterator[Outcome]:
+    """What comes of these messages, one after the other."""
     decoder = Decoder(Registry([read]), home="h", limits=Limits(), birth_of=lambda _: None)
     for number, payload in enumerate(payloads):
         body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
         message = RawMessage(
             topics[number % len(topics)], body, retained=False, duplicate=False, received_at=NOW, receipt=0
         )
-        outcome = decoder.decode(message, now=NOW)
-    return outcome
+        yield decoder.decode(message, now=NOW)
+
+
+def decoded(read: Profile, *payloads: bytes | Tree, topics: tuple[str, ...] = ("acme/a/status",)) -> Outcome:
+    """The outcome of the last of these messages."""
+    return [*outcomes(read, *payloads, topics=topics)][-1]
 
 
 def said(read: Profile, *payloads: bytes | Tree, topics: tuple[str, ...] = ("acme/a/status",)) -> Said:
-    """What the one signal says, or why it says nothing."""
-    outcome = decoded(read, *payloads, topics=topics)
-    if isinstance(outcome, Quarantined):
-        return str(outcome.reason)
-    assert isinstance(outcome, Decoded)
-    (reading,) = outcome.readings
-    return reading.value if reading.value is not None else str(reading.presence)
+    """What the one signal said last, or why the last message says nothing."""
+    for outcome in outcomes(read, *payloads, topics=topics):
+        if isinstance(outcome, Quarantined):
+            last: Said = str(outcome.reason)
+        else:
+            assert isinstance(outcome, Decoded)
+            for reading in outcome.readings:
+                last = reading.value if reading.value is not None else str(reading.presence)
+    return last
 
 
 FLAG = {"class": "flag", "direction": "none", "unit": ..., "range": ...}
@@ -264,7 +273,7 @@ def test_a_whole_picture_and_changes_on_one_topic() -> None:
         decoder = Decoder(Registry(order), home="h", limits=Limits(), birth_of=lambda _: None)
         for body, wanted in (
             ({"kind": "parts", "level": 5}, ("acme.parts", 5.0)),
-            ({"other": 1}, ("acme.parts", 5.0)),
+            ({"level": 6}, ("acme.parts", 6.0)),
             ({"kind": "whole", "other": 1}, ("acme.tank", None)),
         ):
             message = RawMessage("acme/a/status", json.dumps(body).encode(), False, False, NOW, 0)
@@ -282,7 +291,7 @@ def test_one_topic_one_value() -> None:
         decode={"format": "text"},
     )
     assert said(read, b"5", b"other", topics=("acme/a/v/level", "acme/a/v/name")) == 5.0
-    assert said(read, b"5", b"other", topics=("acme/a/v/level", "acme/b/v/name")) == UNKNOWN
+    assert said(read, b"5", b"other", topics=("acme/a/v/level", "acme/b/v/name")) == UNKNOWN  # of the other device
 
 
 @pytest.mark.parametrize(
@@ -392,3 +401,27 @@ def test_the_presence_of_a_stale_picture() -> None:
     outcome = decoded(profile(freshness=fresh), {"level": 5, "at": (NOW - timedelta(hours=1)).timestamp()})
     assert isinstance(outcome, Decoded)
     assert [(each.presence, each.value, each.unit) for each in outcome.readings] == [(Presence.UNKNOWN, None, "L")]
+
+
+def _examples() -> list[dict[str, Any]]:
+    text = shipped_profiles().joinpath("README.md").read_text(encoding="utf-8")
+    return [load_yaml(each.encode()) for each in re.findall(r"```yaml\n(.*?)```", text, flags=re.DOTALL)]
+
+
+@pytest.mark.parametrize("example", _examples(), ids="+".join)
+def test_the_readme_shows_what_the_language_takes(example: dict[str, Any]) -> None:
+    """Each example stands in a profile as it stands in the guide."""
+    if "decode" in example:
+        assert profile(**example).decode.inner
+    else:
+        place = {"select": ...} if "jsonpath" in example else {}
+        assert profile(example | place).signals
+
+
+def test_the_readme_names_every_word_of_the_language() -> None:
+    """A field that nobody tells of is found by nobody."""
+    text = shipped_profiles().joinpath("README.md").read_text(encoding="utf-8")
+    parts = (Profile, Signal, Match, Decoding, Condition, Guard, Consumable)
+    words = {field.alias or name for part in parts for name, field in part.model_fields.items()}
+    untold = {word for word in words if not re.search(rf"\b{word}\b", text)}
+    assert untold <= {"profile", "version", "title", "source", "encoding"}

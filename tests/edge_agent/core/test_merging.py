@@ -49,16 +49,17 @@ def test_values_by_name() -> None:
     assert pictures.one("p", "d", key="soc", value=None) == {"soc": None, "odometer": "5"}
 
 
-def test_a_picture_that_grows_too_large_is_refused() -> None:
-    """What is over the limit is not taken in, and what was there stays."""
+def test_a_picture_that_grows_too_large_is_begun_anew() -> None:
+    """A device that invents names is not locked out for ever; what alone is too much changes nothing."""
     pictures = Pictures(MergeLimits(values_max=5))
     for name in "abcd":
         pictures.one("p", "d", key=name, value=1)
     with pytest.raises(DecodeError, match="too_large"):
-        pictures.one("p", "d", key="e", value=1)
-    with pytest.raises(DecodeError, match="too_large"):
-        pictures.delta("p", "d", {"a": [1, 2, 3]})
+        pictures.delta("p", "d", {"a": [1, 2, 3, 4, 5]})
     assert pictures.one("p", "d", key="a", value=2) == {"a": 2, "b": 1, "c": 1, "d": 1}
+    assert pictures.one("p", "d", key="e", value=1) == {"e": 1}
+    assert pictures.delta("p", "d", {"a": [1, 2]}) == {"a": [1, 2], "e": 1}
+    assert pictures.delta("p", "d", {"b": [1, 2]}) == {"b": [1, 2]}
 
 
 def test_replacing_for_ever_is_not_growing() -> None:

@@ -109,3 +109,63 @@ def test_pointer(pointer: str, wanted: object) -> None:
     """RFC 6901, with null told apart from what is not there."""
     tree: Tree = {"a.b": {"c/d": 1}, "m~n": 2, "list": [3], "nothing": None, "text": "abc", "": 4}
     assert select(tree, pointer_steps(pointer)) is wanted or select(tree, pointer_steps(pointer)) == wanted
+
+
+TEXTS = st.text(st.sampled_from('a:"\\{}[], \n'), max_size=4)
+BLANKS = st.sampled_from(["", " ", "\n", "\t "])
+
+
+@st.composite
+def documents(draw: st.DrawFn, depth: int = 3) -> str:
+    """JSON as somebody else might write it: blanks anywhere, escapes for anything, and now and then a key twice."""
+    blank, kind = draw(BLANKS), draw(st.sampled_from(["text", "number", "list", "object"] if depth else ["text"]))
+    if kind == "number":
+        return blank + draw(st.sampled_from(["1", "-0.5", "true", "null"])) + blank
+    if kind == "list":
+        return f"[{','.join(draw(st.lists(documents(depth - 1), max_size=3))) or blank}]{blank}"
+    if kind == "object":
+        members = draw(st.lists(st.tuples(_texts(draw), documents(depth - 1)), max_size=3))
+        return f"{{{','.join(f'{blank}{key}{blank}:{value}' for key, value in members) or blank}}}{blank}"
+    return draw(_texts(draw))
+
+
+def _texts(draw: st.DrawFn) -> st.SearchStrategy[str]:
+    """A JSON string, with its colons and brackets escaped or not."""
+    hide = draw(st.sampled_from(["", ":", "[]", ":[]{}"]))
+    table = str.maketrans({each: f"\\u{ord(each):04x}" for each in hide})
+    return TEXTS.map(lambda text: json.dumps(text).translate(table))
+
+
+class Members(list[tuple[str, object]]):
+    """An object as it was written, with every member."""
+
+
+@given(documents())
+def test_a_key_that_stands_twice_is_found_however_it_is_written(text: str) -> None:
+    """The same verdict as that of a reader that keeps every member; and the same depth."""
+    written = json.loads(text, object_pairs_hook=Members)
+    depth, verdict = _depth(written), "twice" if _is_doubled(written) else ""
+    assert _refusal(text, TreeLimits(depth_max=depth)) == verdict
+    if depth:
+        assert _refusal(text, TreeLimits(depth_max=depth - 1)) == "deeper"
+
+
+def _refusal(text: str, limits: TreeLimits) -> str:
+    """The word by which the payload is refused; empty where it is taken."""
+    try:
+        assert parse_json(text.encode(), limits) == json.loads(text)
+    except DecodeError as exc:
+        return next(word for word in ("twice", "deeper") if word in exc.detail)
+    return ""
+
+
+def _inside(tree: object) -> list[object]:
+    return [each for _, each in tree] if isinstance(tree, Members) else tree if isinstance(tree, list) else []
+
+
+def _depth(tree: object) -> int:
+    return 1 + max(map(_depth, _inside(tree)), default=0) if isinstance(tree, list) else 0
+
+
+def _is_doubled(tree: object) -> bool:
+    return (isinstance(tree, Members) and len(dict(tree)) < len(tree)) or any(map(_is_doubled, _inside(tree)))

@@ -219,8 +219,11 @@ def test_the_most_specific_profile_wins() -> None:
         ({}, "x.any"),
     ]
     for tree, wanted in cases:
-        found = next(each for each in registry.candidates("x/tank-1/s") if each.ready.fits(tree))
-        assert (found.profile.profile, found.device) == (wanted, "tank-1")
+        (group,) = registry.groups("x/tank-1/s")
+        number = group.pick(tree)
+        assert number is not None
+        found = registry.candidates("x/tank-1/s")[number]
+        assert (found.profile.profile, found.device) == (wanted, "x.tank-1")
     assert registry.candidates("x/tank-1/t") == []
     assert registry.candidates("x/s") == []
     assert registry.topic_filters() == ("x/+/s",)

@@ -69,7 +69,7 @@ def test_the_receipt_says_what_was_on_the_page(desk: Desk) -> None:
     receipt = json.loads(leave.receipt)
     assert (receipt["item_name"], receipt["title"], receipt["pack_amount"]) == ("Milk", "Whole milk 1 L", 1035.0)
     assert (receipt["by"], receipt["kind"], receipt["prompt"]) == (["anna"], "approval", "p1")
-    for word in ("Milk", "Whole", "anna", "p1", receipt["salt"]):
+    for word in ("Milk", "Whole", "anna", '"p1"', receipt["salt"]):  # p1 alone may stand in a signature
         assert word.encode() not in leave.body
     assert verify_authority(leave, verify=desk.key.verify) is None
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
@@ -14,7 +16,9 @@ from edge_agent.adapters.store.connection import Connection
 from edge_agent.adapters.store.inspection import SqliteInspection
 from edge_agent.adapters.store.readings import SqliteReadings
 from edge_agent.core.decode import Decoder, Limits
-from edge_agent.core.messages import DeviceId, RawMessage, StoredCursor
+from edge_agent.core.messages import DeviceId, QuarantineReason, RawMessage, StoredCursor
+from edge_agent.core.pacing import Paces
+from edge_agent.core.sparkplug.topics import RebirthRequest
 from edge_agent.errors import StoreFailedError
 from edge_agent.pipeline.ingest import Ingest
 from edge_agent.ports import CrashPoint
@@ -49,6 +53,7 @@ class NotingDevices:
 
     cursors: list[StoredCursor] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
+    requests: list[RebirthRequest] = field(default_factory=list)
 
     async def acknowledge(self, cursors: Sequence[StoredCursor]) -> None:
         """Note it."""
@@ -57,6 +62,10 @@ class NotingDevices:
     async def ask_rebirth(self, device: DeviceId) -> None:
         """Note it."""
         self.asked.append(device)
+
+    async def ask_node(self, request: RebirthRequest) -> None:
+        """Note it."""
+        self.requests.append(request)
 
 
 @dataclass
@@ -179,3 +188,34 @@ async def test_the_steps_between_which_a_hub_may_die(bench: Bench) -> None:
         CrashPoint.STORED,
         CrashPoint.ACKNOWLEDGED,
     ]
+
+
+async def test_a_device_that_floods_is_slowed_down_alone(bench: Bench) -> None:
+    """It gets no `ack` beyond what is taken, the first too many is kept with the reason, and its neighbour is heard."""
+    bench.ingest._paces = Paces(per_min=60, burst_max=4)
+    stranger = RawMessage("tele/x/SENSOR", b"{}", retained=False, duplicate=False, received_at=NOW, receipt=2)
+    await bench.take([birth(), *(reading(seq) for seq in range(1, 9)), stranger])
+    assert len(bench.inbox.acknowledged) == 10  # the broker may forget them all: the device has not
+    assert bench.devices.cursors[-1].seq == 3
+    kept = [row.reason for row in bench.inspection.quarantine(limit=10)]
+    assert sorted(kept) == [QuarantineReason.FLOODING, QuarantineReason.UNKNOWN_DEVICE]
+
+
+async def test_what_was_too_many_is_stored_when_it_comes_again(bench: Bench) -> None:
+    """A native device sends what was not acknowledged; by then its bucket has filled."""
+    bench.ingest._paces = Paces(per_min=60, burst_max=4)
+    again = [replace(reading(seq), received_at=NOW + timedelta(minutes=1)) for seq in (4, 5, 6)]
+    await bench.take([birth(), *(reading(seq) for seq in range(1, 7))], again)
+    assert bench.devices.cursors[-1].seq == 6
+
+
+async def test_a_group_that_is_tried_again_is_counted_once(bench: Bench) -> None:
+    """A disk that is full for days must not look like a flood."""
+    bench.ingest._paces = Paces(per_min=60, burst_max=3)
+    bench.inbox.groups.append([birth(), reading(1), reading(2)])
+    with patch.object(SqliteReadings, "commit", side_effect=StoreFailedError("full")):
+        for _ in range(5):
+            with pytest.raises(StoreFailedError):
+                await bench.ingest.run_once()
+    await bench.ingest.run_once()
+    assert bench.devices.cursors[-1].seq == 2

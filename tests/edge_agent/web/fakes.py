@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from edge_agent.core import intent as intents
 from edge_agent.core.intent import LIVE as LIVE_INTENTS
 from edge_agent.core.intent import IntentRecord, IntentState
+from edge_agent.core.inventory import Inventory
 from edge_agent.core.messages import DeviceId, IntentId, ItemId, PromptId, Quarantined, QuarantineReason
 from edge_agent.core.overview import BridgeStatus, CancelResult, DeviceOverview, ItemOverview
 from edge_agent.core.policy import Ruling, rule
@@ -17,6 +18,7 @@ from edge_agent.core.prompt import LIVE, DeclineReason, Endorsement, PromptEvent
 from edge_agent.errors import HubError, NotAllowedError, PinNeededError, RefusedError, StaleTermsError
 from edge_agent.leave_ports import AccountStore
 from edge_agent.ports import Clock
+from edge_agent.web.parts import no_inventory
 from tests.edge_agent.web.fake_household import PoliciesInMemory
 from tests.edge_agent.web.samples import sample_intent
 
@@ -30,6 +32,7 @@ class HomeInMemory:
     all_prompts: dict[str, PromptRecord] = field(default_factory=dict)
     all_intents: dict[str, IntentRecord] = field(default_factory=dict)
     all_devices: list[DeviceOverview] = field(default_factory=list)
+    inventory: Inventory = field(default_factory=no_inventory)
     kept_apart: list[Quarantined] = field(default_factory=list)
     bridge_status: BridgeStatus = field(default_factory=lambda: BridgeStatus(reachable=True))
     all_endorsements: dict[str, list[Endorsement]] = field(default_factory=dict)

@@ -117,6 +117,7 @@ def _furnished(connection: Connection, clock: Clock, *, web: WebConfig) -> House
         ledger=(ledger := LedgerInMemory(sample_sent())),
         safety=(safety := SafetyInMemory()),
         merchants=(merchants := MerchantsInMemory()),
+        inventory=lambda: home.inventory,
     )
     return House(
         parts=parts,

@@ -23,6 +23,7 @@ from edge_agent.core.prompt import PromptRecord, PromptState
 from edge_agent.ports import Clock
 from tests.edge_agent.samples import NOW
 from tests.edge_agent.web.fakes import HomeInMemory
+from tests.edge_agent.web.sample_inventory import sample_inventory
 from tests.edge_agent.web.samples import (
     sample_estimate,
     sample_forecast,
@@ -45,6 +46,7 @@ def sample_home(clock: Clock) -> HomeInMemory:
         home.all_intents[intent.id] = intent
     home.all_devices = _devices()
     home.kept_apart = _kept_apart()
+    home.inventory = sample_inventory([known.item for known in home.known.values()])
     return home
 
 

@@ -1,0 +1,96 @@
+"""What is wrong with a profile file, for the person who wrote it: the line, the field, what stands there, what may."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from edge_agent.adapters.strict_yaml import locate
+from edge_agent.core.profile import json_schema
+
+_CHOICES = frozenset({"literal_error", "enum"})
+_UNTELLING = frozenset({"missing", "value_error", "extra_forbidden"})
+_VALUE_MAX, _FORMS_MAX = 60, 3
+
+_Steps = tuple[str | int, ...]
+_Schema = dict[str, Any]
+
+
+def first_fault(error: ValidationError, text: bytes, tree: object) -> str:
+    """One fault of a file that holds `tree`. Of a choice of forms, the one that comes nearest."""
+    faults = [(each, _in_the_file(each["loc"], tree)) for each in error.errors(include_url=False)]
+    first, steps = max(faults, key=lambda each: (len(each[1]), each[0]["type"] == "extra_forbidden"))
+    says = _says(first, steps, [each for each, other in faults if other == steps])
+    if first["type"] == "value_error":
+        steps = _named_first(says, tree) or steps
+    at = locate(text, steps)
+    name = (first["loc"][-1],) if first["type"] == "missing" else ()
+    where = ".".join(str(step) for step in (*_in_the_file(first["loc"], tree), *name))
+    given = "" if first["type"] in _UNTELLING else f" = {str(first['input'])[:_VALUE_MAX]!r}"
+    return ": ".join(each for each in (at, f"{where}{given}", says) if each)
+
+
+def _says(first: ErrorDetails, steps: _Steps, there: Sequence[ErrorDetails]) -> str:
+    """What may stand there; `there` are all faults of that place, one or more for each form that it may have."""
+    if first["type"] == "extra_forbidden":
+        return f"no such field; allowed here: {', '.join(sorted(_fields_at(steps[:-1])))}"
+    choices = [each["ctx"]["expected"] for each in there if each["type"] in _CHOICES]
+    if first["type"] in _CHOICES and len(choices) > 1:
+        return f"Input should be {' or '.join(dict.fromkeys(choices))}"
+    forms = dict.fromkeys(each["msg"] for each in there if each["type"] == first["type"])
+    return "; or ".join([*forms][:_FORMS_MAX]).removeprefix("Value error, ")
+
+
+def _in_the_file(loc: Sequence[str | int], tree: object) -> _Steps:
+    """The steps of a place that are in the file: a validator adds names of its own choices."""
+    here: Any = tree
+    steps: list[str | int] = []
+    for part in loc:
+        inside = isinstance(here, dict) and part in here
+        if inside or (isinstance(here, list) and isinstance(part, int) and part < len(here)):
+            here = here[part]
+            steps.append(part)
+    return tuple(steps)
+
+
+def _named_first(says: str, tree: object) -> _Steps:
+    """The place that a rule between fields names before its colon; names may hold dots."""
+    here, steps, left = tree, [], says.partition(":")[0]
+    while isinstance(here, dict) and left:
+        step = next((key for key in here if left == key or left.startswith(f"{key}.")), None)
+        if step is None:
+            break
+        here, left = here[step], left[len(step) + 1 :]
+        steps.append(step)
+    return tuple(steps)
+
+
+def _fields_at(steps: _Steps) -> set[str]:
+    """The fields that the language has at a place of a file."""
+    schema = json_schema()
+    here = [schema]
+    for step in steps:
+        here = [below for each in _forms(here, schema) for below in _below(each, step)]
+    return {name for each in _forms(here, schema) for name in each.get("properties", {})}
+
+
+def _forms(nodes: Iterable[_Schema], schema: _Schema) -> Iterator[_Schema]:
+    """What each node of the schema may be, references followed."""
+    for node in nodes:
+        if "$ref" in node:
+            yield from _forms([schema["$defs"][node["$ref"].rpartition("/")[2]]], schema)
+        elif "anyOf" in node:
+            yield from _forms(node["anyOf"], schema)
+        else:
+            yield node
+
+
+def _below(node: _Schema, step: str | int) -> list[_Schema]:
+    if isinstance(step, int):
+        return [each for each in (node.get("items"),) if isinstance(each, dict)]
+    named = node.get("properties", {}).get(step)
+    free = [*node.get("patternProperties", {}).values(), node.get("additionalProperties")]
+    return [each for each in ([named] if named else free) if isinstance(each, dict)]

@@ -1,0 +1,66 @@
+"""What each device told last, and what was kept apart of each topic: what the list of devices reads of the store.
+
+The last reading of a signal is found by its index, one step a signal, so that the cost grows with the number of signals
+and not with the number of readings.
+"""
+
+from __future__ import annotations
+
+from edge_agent.adapters.store.connection import Connection, from_ms
+from edge_agent.core.inventory import Apart, Heard
+from edge_agent.core.messages import Presence, QuarantineReason, Reading
+
+_NEXT = (
+    "SELECT device, signal FROM reading WHERE (device, signal) > (?, ?) ORDER BY device, signal LIMIT 1"  # by the index
+)
+_LAST = (
+    "SELECT r.presence, r.number, r.text, r.unit, r.event_ms, m.profile, m.topic FROM reading r "
+    "JOIN message m ON m.id = r.message_id WHERE r.device = ? AND r.signal = ? ORDER BY r.id DESC LIMIT 1"
+)
+_APART = (
+    "SELECT q.topic, q.device, q.reason, q.detail, q.payload, q.size_bytes, q.received_ms, g.messages FROM "
+    "(SELECT max(id) AS newest, count(*) AS messages FROM quarantine GROUP BY topic, reason "
+    "ORDER BY newest DESC LIMIT ?) g JOIN quarantine q ON q.id = g.newest ORDER BY q.id DESC"
+)
+
+
+class SqliteHeard:
+    """Fulfils `pipeline.discovery.HeardStore`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def latest(self, *, limit: int) -> list[Heard]:
+        """The last reading of every signal of every device, by name; at most `limit`."""
+        found: list[Heard] = []
+        with self._connection.reading() as db:
+            here = ("", "")
+            while len(found) < limit and (pair := db.execute(_NEXT, here).fetchone()) is not None:
+                here = pair
+                last = db.execute(_LAST, here).fetchone()
+                if last is not None:
+                    found.append(_heard(*here, *last))
+        return found
+
+    def apart(self, *, limit: int) -> list[Apart]:
+        """What was kept apart, by topic and reason, the newest first; at most `limit` of them."""
+        with self._connection.reading() as db:
+            return [
+                Apart(topic, device, QuarantineReason(reason), detail, payload, size_bytes, from_ms(at_ms), count)
+                for topic, device, reason, detail, payload, size_bytes, at_ms, count in db.execute(_APART, (limit,))
+            ]
+
+
+def _heard(  # noqa: PLR0917 - one row
+    device: str,
+    signal: str,
+    presence: str,
+    number: float | None,
+    text: str | None,
+    unit: str,
+    event_ms: int,
+    profile: str,
+    topic: str,
+) -> Heard:
+    reading = Reading(signal, Presence(presence), number if text is None else text, unit)
+    return Heard(device=device, profile=profile, topic=topic, reading=reading, at=from_ms(event_ms))

@@ -1,0 +1,221 @@
+"""What is on the broker, as far as the hub knows: understood, kept apart, not understood, and what could feed an item.
+
+Records and rules only. Of a payload that nobody understands only the shape is kept: the names of its places and the
+kind of what stands there, never a value. Everything is bounded, and what was left out is counted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from edge_agent.core.catalogue import Item
+from edge_agent.core.messages import Direction, Presence, QuarantineReason, Reading, SignalClass
+from edge_agent.core.profile import Profile
+
+_PERCENT = "%"
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """One signal as a device last told it, and when that was true.
+
+    `is_retained`: only a copy that the broker keeps was heard, and nobody knows how old it is. `fault` is what
+    contradicts the profile, where that is known.
+    """
+
+    device: str
+    profile: str
+    topic: str
+    reading: Reading
+    at: datetime
+    is_retained: bool = False
+    fault: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """Messages of one topic that were kept apart for one reason; the rest is of the newest of them.
+
+    `payload` may be cut; `size_bytes` is that of the whole.
+    """
+
+    topic: str
+    device: str | None
+    reason: QuarantineReason
+    detail: str
+    payload: bytes
+    size_bytes: int
+    newest_at: datetime
+    messages: int
+
+
+@dataclass(frozen=True, slots=True)
+class SignalLine:
+    """A signal of a device. `kind` and `direction` come from its profile, "" where that is not loaded any more.
+
+    `feeds` are the items that are bound to it. What is retained is never fresh.
+    """
+
+    signal: str
+    presence: str
+    value: float | str | None
+    unit: str
+    at: datetime
+    is_fresh: bool
+    kind: str
+    direction: str
+    feeds: tuple[str, ...]
+    is_retained: bool = False
+    fault: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceLine:
+    """A device that is understood, or was heard of. `online` is None where it never said; `seen_at`: last message."""
+
+    device: str
+    profile: str | None
+    title: str
+    topic: str
+    firmware: str | None
+    online: bool | None
+    seen_at: datetime | None
+    signals: tuple[SignalLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ApartLine:
+    """Messages of one source that were kept apart for one reason; `detail` is what was said of the newest."""
+
+    topic: str
+    device: str | None
+    reason: str
+    detail: str
+    messages: int
+    newest_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class FamilyLine:
+    """Topics that look alike and that no profile is for. `pattern` has `+` where they differ.
+
+    `topic` is one of them, which may name a device; `shape` is the example without its values.
+    """
+
+    pattern: str
+    topic: str
+    topics: int
+    messages: int
+    shape: str
+    why: str
+    newest_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Taker:
+    """An item that a signal could tell the stock of. `needs_full_amount`: what 100 % are must be said, in its unit."""
+
+    item: str
+    name: str
+    unit: str
+    needs_full_amount: bool
+    bound_to: str
+
+
+@dataclass(frozen=True, slots=True)
+class OfferLine:
+    """A level that no item is bound to, and the items whose unit fits."""
+
+    device: str
+    signal: str
+    unit: str
+    takers: tuple[Taker, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """The whole list. `source` says where it comes from; `left_out` what was not looked at or did not fit, in words."""
+
+    as_of: datetime
+    source: str
+    devices: tuple[DeviceLine, ...] = ()
+    apart: tuple[ApartLine, ...] = ()
+    families: tuple[FamilyLine, ...] = ()
+    offers: tuple[OfferLine, ...] = ()
+    left_out: tuple[str, ...] = ()
+
+
+def signal_line(
+    heard: Heard, profile: Profile | None, *, items: Sequence[Item], now: datetime, stale_after_s: float
+) -> SignalLine:
+    """One signal with what its profile says of it."""
+    declared = None if profile is None else profile.signals.get(heard.reading.signal)
+    return SignalLine(
+        signal=heard.reading.signal,
+        presence=str(heard.reading.presence),
+        value=heard.reading.value,
+        unit=heard.reading.unit,
+        at=heard.at,
+        is_fresh=not heard.is_retained and (now - heard.at).total_seconds() <= stale_after_s,
+        kind="" if declared is None else str(declared.signal_class),
+        direction="" if declared is None or declared.direction == "none" else str(declared.direction),
+        feeds=tuple(item.id for item in items if _is_bound(item, heard.device, heard.reading.signal)),
+        is_retained=heard.is_retained,
+        fault=heard.fault,
+    )
+
+
+def offers(devices: Iterable[DeviceLine], *, items: Sequence[Item]) -> tuple[OfferLine, ...]:
+    """Levels that fall with use and feed nothing, with the items that could take them.
+
+    Only such signals become stock: what rises, counts or only warns cannot be bound. Of the items, those come first
+    whose name has a word of the signal's, then those that nothing tells of now.
+    """
+    told = {(each.device, line.signal) for each in devices for line in each.signals if _has_value(line)}
+    found = []
+    for device in devices:
+        for line in device.signals:
+            if line.kind == SignalClass.LEVEL and line.direction == Direction.DOWN and not line.feeds:
+                takers = [_taker(item, line, told) for item in items if _fits(item, line)]
+                takers.sort(key=lambda taker: (not _alike(taker, line.signal), taker.bound_to != ""))
+                found.append(OfferLine(device.device, line.signal, line.unit, tuple(takers)))
+    return tuple(found)
+
+
+def household_lines(offer: OfferLine, taker: Taker) -> str:
+    """The lines for the item in `household.json`. A `full_amount` of 0 is refused: only a person knows the number."""
+    full = "0" if taker.needs_full_amount else "null"
+    return f'"binding": {{"device": "{offer.device}", "signal": "{offer.signal}", "full_amount": {full}}}'
+
+
+def _is_bound(item: Item, device: str, signal: str) -> bool:
+    return (item.binding.device, item.binding.signal) == (device, signal)
+
+
+def _alike(taker: Taker, signal: str) -> bool:
+    subject = signal.partition(".")[0]
+    words = {word for word in re.split(r"[^a-z]+", f"{taker.item} {taker.name}".lower()) if len(word) > 2}
+    return any(word in words for word in re.split(r"[^a-z]+", subject) if word)
+
+
+def _has_value(line: SignalLine) -> bool:
+    return line.presence == Presence.VALUE
+
+
+def _fits(item: Item, line: SignalLine) -> bool:
+    """A level counts in the item's own unit or in percent (`core.estimate`)."""
+    return line.unit in {item.unit, _PERCENT}
+
+
+def _taker(item: Item, line: SignalLine, told: set[tuple[str, str]]) -> Taker:
+    bound = (item.binding.device, item.binding.signal)
+    return Taker(
+        item=item.id,
+        name=item.name,
+        unit=item.unit,
+        needs_full_amount=line.unit == _PERCENT,
+        bound_to="/".join(bound) if bound in told else "",
+    )

@@ -1,0 +1,143 @@
+"""What `restock-hub devices` does: the list from the store, as the running hub wrote it, or from the broker itself."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from edge_agent.adapters import devices_list
+from edge_agent.adapters.household import HouseholdFile
+from edge_agent.adapters.listening import listen
+from edge_agent.adapters.profiles import load_profiles, profile_folders
+from edge_agent.adapters.store.heard import SqliteHeard
+from edge_agent.adapters.store.inspection import SqliteInspection
+from edge_agent.adapters.store.opening import open_store
+from edge_agent.config import HubConfig, Secrets
+from edge_agent.core.catalogue import Item
+from edge_agent.core.decode import Decoder, Limits
+from edge_agent.core.inventory import Inventory
+from edge_agent.core.messages import Birth, DeviceId
+from edge_agent.core.registry import Registry
+from edge_agent.errors import ConfigurationError, StoreBusyError
+from edge_agent.folder import HOUSEHOLD_FILE, PROFILE_CACHE, STORE_FILE
+from edge_agent.pipeline.discovery import Discovery, Survey
+
+FOR_MAX_S = 3_600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The list, and the files that payloads were kept in, each with its topic."""
+
+    inventory: Inventory
+    saved: tuple[tuple[Path, str], ...] = ()
+
+
+def known_devices(config: HubConfig) -> Found:
+    """What the hub knows: from its store while it is stopped, else as it wrote it down itself a moment ago.
+
+    Raises: ConfigurationError where there is no store yet, or the running hub has written nothing yet.
+    """
+    folder = Path(config.home.data_dir)
+    if not (folder / STORE_FILE).exists():
+        raise ConfigurationError(
+            f"home.data_dir = {str(folder)!r}: no store there yet; start the hub with `restock-hub run`, "
+            "or listen to the broker with --for 30"
+        )
+    try:
+        with open_store(folder, config, keep_time=False) as store:
+            discovery = Discovery(
+                heard=SqliteHeard(store.connection),
+                inspection=SqliteInspection(store.connection),
+                household=HouseholdFile(folder / HOUSEHOLD_FILE),
+                profile_of=_registry(config).by_id,
+                clock=store.clock,
+                stale_after_s=config.review.stale_after_s,
+            )
+            return Found(discovery.inventory())
+    except StoreBusyError as exc:
+        written = devices_list.read(folder)
+        if written is None:
+            raise ConfigurationError(
+                f"home.data_dir = {str(folder)!r}: a hub runs on it and has not written its list yet; "
+                "try again in half a minute"
+            ) from exc
+        return Found(replace(written, source="the running hub, which writes it every half a minute"))
+
+
+async def heard_devices(
+    config: HubConfig, secret: Secrets, *, for_s: float, filters: Sequence[str], save: Path | None
+) -> Found:
+    """What is on the broker: whatever comes within so many seconds, retained copies included.
+
+    `save` is a folder that gets one whole payload of each topic that no profile is for.
+    Raises: BrokerUnreachableError; ConfigurationError.
+    """
+    if not 0 < for_s <= FOR_MAX_S:
+        raise ConfigurationError(f"--for {for_s:g}: more than 0 and at most {FOR_MAX_S:g} seconds")
+    registry = _registry(config)
+    survey = Survey(lambda births: _decoder(config, registry, births))
+    ticks_s = asyncio.get_running_loop().time
+    began_s = ticks_s()
+    with suppress(asyncio.CancelledError):  # Ctrl+C: what was heard so far is worth showing
+        await listen(
+            config.mqtt,
+            login=secret.looking,
+            filters=filters,
+            for_s=for_s,
+            take=lambda message: survey.take(message, now=message.received_at),
+            now=_now,
+        )
+    inventory = survey.inventory(
+        items=_items(config),
+        profile_of=registry.by_id,
+        now=_now(),
+        stale_after_s=config.review.stale_after_s,
+        source=f"{ticks_s() - began_s:.0f} s at {config.mqtt.url}, {survey.messages} messages",
+    )
+    return Found(inventory, _saved(survey.examples(), save) if save is not None else ())
+
+
+def _decoder(config: HubConfig, registry: Registry, births: Callable[[str], Birth | None]) -> Decoder:
+    def birth_of(device: DeviceId) -> Birth | None:
+        return births(device)
+
+    limits = Limits(payload_bytes_max=config.mqtt.payload_bytes_max, clock_skew_max_s=config.review.clock_skew_max_s)
+    return Decoder(registry, home=config.home.id, limits=limits, birth_of=birth_of)
+
+
+def _registry(config: HubConfig) -> Registry:
+    cache = Path(config.home.data_dir) / PROFILE_CACHE
+    return load_profiles(profile_folders(config.profiles), cache=cache).registry
+
+
+def _items(config: HubConfig) -> tuple[Item, ...]:
+    """The household's items; none where no household is set up yet."""
+    path = Path(config.home.data_dir) / HOUSEHOLD_FILE
+    return HouseholdFile(path).load().items if path.exists() else ()
+
+
+def _saved(examples: dict[str, bytes], folder: Path) -> tuple[tuple[Path, str], ...]:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return tuple((_save(folder, topic, payload), topic) for topic, payload in sorted(examples.items()))
+    except OSError as exc:
+        raise ConfigurationError(f"--save {folder}: cannot be written ({exc.strerror})") from exc
+
+
+def _save(folder: Path, topic: str, payload: bytes) -> Path:
+    """Under a name that no topic can choose: its words, and a mark that keeps two topics apart."""
+    words = "".join(char if char.isascii() and char.isalnum() else "-" for char in topic)[:60].strip("-")
+    path = folder / f"{words}-{hashlib.sha256(topic.encode()).hexdigest()[:8]}.payload"
+    path.write_bytes(payload)
+    path.chmod(0o600)
+    return path
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

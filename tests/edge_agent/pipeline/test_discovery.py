@@ -1,0 +1,305 @@
+"""The list of devices, from a real store and from what was heard at a broker."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from edge_agent.adapters.store.connection import Connection
+from edge_agent.adapters.store.heard import SqliteHeard
+from edge_agent.adapters.store.inspection import SqliteInspection
+from edge_agent.adapters.store.readings import SqliteReadings
+from edge_agent.core.catalogue import Binding, Household, Item
+from edge_agent.core.decode import Decoder, Limits
+from edge_agent.core.inventory import Inventory
+from edge_agent.core.messages import Birth, Decoded, DeviceId, PresenceChange, Quarantined, RawMessage
+from edge_agent.core.profile import Profile
+from edge_agent.core.registry import Registry
+from edge_agent.pipeline import discovery
+from edge_agent.pipeline.discovery import Discovery, Survey
+from tests.edge_agent.clock import ManualClock
+from tests.edge_agent.samples import MILK, NOW
+
+TANK = Profile.model_validate_json(
+    json.dumps(
+        {
+            "profile": "own.tank",
+            "version": 1,
+            "title": "A tank",
+            "source": "made up for this test",
+            "match": {"topic": "garden/{device}/level", "require": [{"path": "/kind", "eq": "tank"}]},
+            "decode": {"format": "json"},
+            "signals": {
+                "liquid.remaining": {
+                    "select": "/level", "parse": "number", "unit": {"canonical": "%"}, "range": [0, 100],
+                    "class": "level", "direction": "down",
+                },
+                "liquid.state": {
+                    "select": "/state", "parse": "text", "transform": [{"lookup": {"fine": "ok", "low": "low"}}],
+                    "class": "flag", "direction": "none",
+                },
+            },
+            "samples": [{"name": "x", "payload": {"kind": "tank"}, "expect": {}}],
+        }
+    )
+)  # fmt: skip
+SOAP = MILK.model_copy(
+    update={"id": "soap", "name": "Soap", "unit": "mL", "binding": Binding(device="x", signal="liquid.remaining")}
+)
+REGISTRY = Registry([TANK])
+
+
+class Home:
+    """The household's documents."""
+
+    def __init__(self, *items: Item) -> None:
+        self.household = Household(items=items)
+
+    def load(self) -> Household:
+        """As they stand."""
+        return self.household
+
+
+@pytest.fixture
+def connection(tmp_path: Path) -> Iterator[Connection]:
+    """A store on disk, as in the hub."""
+    with Connection(tmp_path / "hub.sqlite3") as opened:
+        yield opened
+
+
+def raw(topic: str, payload: object, *, at: datetime = NOW, retained: bool = False) -> RawMessage:
+    """A message in JSON, or in bytes."""
+    body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
+    return RawMessage(topic, body, retained=retained, duplicate=False, received_at=at, receipt=0)
+
+
+def ingest(connection: Connection, *messages: RawMessage) -> None:
+    """Decode and store, as the hub does."""
+    store = SqliteReadings(connection)
+    decoder = Decoder(REGISTRY, home="home", limits=Limits(), birth_of=store.birth_of)
+    for message in messages:
+        match decoder.decode(message, now=message.received_at):
+            case Decoded() as told:
+                store.commit([told], [])
+            case Quarantined() as strange:
+                store.commit([], [strange])
+            case Birth() as birth:
+                store.record_birth(birth)
+            case PresenceChange() as change:
+                store.record_presence(change)
+
+
+def known(connection: Connection, *items: Item, now: datetime = NOW) -> Inventory:
+    """The list of that store."""
+    return Discovery(
+        heard=SqliteHeard(connection),
+        inspection=SqliteInspection(connection),
+        household=Home(*items),
+        profile_of=REGISTRY.by_id,
+        clock=ManualClock(now),
+        stale_after_s=3_600,
+    ).inventory()
+
+
+def tank(level: float, *, minutes: int = 0, **more: object) -> RawMessage:
+    """A message of the tank, so many minutes ago."""
+    payload = {"kind": "tank", "level": level, "state": "fine", **more}
+    return raw("garden/rain/level", payload, at=NOW - timedelta(minutes=minutes))
+
+
+def test_the_last_reading_of_each_signal_is_listed(connection: Connection) -> None:
+    """With what its profile says of it, and whether it is fresh."""
+    ingest(connection, tank(70, minutes=90), tank(62, minutes=5))
+    (device,) = known(connection).devices
+    assert (device.device, device.profile, device.topic) == ("own.rain", "own.tank", "garden/rain/level")
+    assert [
+        (line.signal, line.value, line.unit, line.kind, line.direction, line.is_fresh) for line in device.signals
+    ] == [
+        ("liquid.remaining", 62.0, "%", "level", "down", True),
+        ("liquid.state", "ok", "", "flag", "", True),
+    ]
+    (later,) = known(connection, now=NOW + timedelta(hours=2)).devices
+    assert not any(line.is_fresh for line in later.signals)
+
+
+def test_an_unknown_value_is_not_zero(connection: Connection) -> None:
+    """The presence says so, and the value is none."""
+    ingest(connection, raw("garden/rain/level", {"kind": "tank", "state": "low"}))
+    (device,) = known(connection).devices
+    assert [(line.presence, line.value) for line in device.signals] == [("unknown", None), ("value", "low")]
+
+
+def test_a_level_is_offered_until_an_item_is_bound_to_it(connection: Connection) -> None:
+    """And its line then says what it feeds."""
+    ingest(connection, tank(62))
+    (offer,) = known(connection, SOAP).offers
+    assert (offer.device, offer.signal, [taker.item for taker in offer.takers]) == (
+        "own.rain",
+        "liquid.remaining",
+        ["soap"],
+    )
+    bound = SOAP.model_copy(update={"binding": Binding(device="own.rain", signal="liquid.remaining", full_amount=500)})
+    inventory = known(connection, bound)
+    assert inventory.offers == ()
+    assert inventory.devices[0].signals[0].feeds == ("soap",)
+
+
+def test_what_was_kept_apart_is_counted_by_topic_and_reason(connection: Connection) -> None:
+    """The newest detail stands for it; what no profile is for is a family, with no value in it."""
+    ingest(connection, tank(162, minutes=9, state=5), tank(163, minutes=8, state=5), raw("garden/rain/level", b"{"))
+    ingest(connection, raw("pool/PS-88123/t", {"ph": 7.25}), raw("pool/PS-88124/t", {"ph": 7.5}))
+    inventory = known(connection)
+    assert [(line.reason, line.messages) for line in inventory.apart] == [("malformed", 1), ("out_of_range", 2)]
+    assert "163 % is outside 0 to 100" in inventory.apart[1].detail
+    (family,) = inventory.families
+    assert (family.pattern, family.topics, family.shape) == ("pool/+/t", 2, "{ph: <number>}")
+
+
+def test_a_device_without_its_birth_is_kept_apart_by_name(connection: Connection) -> None:
+    """It is no stranger: it has to announce itself."""
+    reading = {"device": "fridge", "boot": "b", "seq": 1, "at": "2026-03-02T08:00:00Z", "values": {}}
+    ingest(connection, raw("restock/v1/home/fridge/reading", reading | {"values": {"milk": {"value": 1, "unit": "g"}}}))
+    inventory = known(connection)
+    assert [(line.device, line.reason) for line in inventory.apart] == [("fridge", "unknown_device")]
+    assert inventory.families == ()
+
+
+def test_a_topic_that_is_understood_since_is_no_stranger(connection: Connection) -> None:
+    """A profile may have been added after the first messages."""
+    ingest(connection, raw("garden/rain/level", {"level": 5}, at=NOW - timedelta(hours=1)))
+    assert len(known(connection).families) == 1
+    ingest(connection, tank(62))
+    assert known(connection).families == ()
+
+
+def test_a_device_that_was_only_born_is_listed(connection: Connection) -> None:
+    """Without signals, with what it said of itself."""
+    birth = {
+        "device": "fridge",
+        "profile": "restock.fridge",
+        "firmware": "1.4",
+        "boot": "b",
+        "at": "2026-03-02T08:00:00Z",
+    }
+    state = {"device": "fridge", "boot": "b", "state": "offline"}
+    ingest(connection, raw("restock/v1/home/fridge/birth", birth), raw("restock/v1/home/fridge/state", state))
+    (device,) = known(connection).devices
+    assert (device.device, device.profile, device.firmware, device.online, device.signals) == (
+        "fridge",
+        "restock.fridge",
+        "1.4",
+        False,
+        (),
+    )
+
+
+def test_limits_are_said(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is left out without a word."""
+    monkeypatch.setattr(discovery, "SIGNALS_MAX", 1)
+    monkeypatch.setattr(discovery, "TOPICS_MAX", 2)
+    monkeypatch.setattr(discovery, "_FAMILIES_MAX", 1)
+    ingest(connection, tank(62), *(raw(f"x/{name}", {name: 1}) for name in "abc"))
+    inventory = known(connection)
+    assert len(inventory.devices[0].signals) == 1
+    assert len(inventory.families) == 1
+    assert inventory.left_out == (
+        "signals after the first 1",
+        "topics after the newest 2",
+        "1 more families of topics",
+    )
+
+
+def test_the_cost_of_the_list_does_not_grow_with_the_readings(connection: Connection) -> None:
+    """No table is scanned for the last readings: every step is a search by an index."""
+    from edge_agent.adapters.store import heard  # noqa: PLC0415
+
+    for query in (heard._NEXT, heard._LAST):
+        plan = [row[3] for row in connection.db.execute(f"EXPLAIN QUERY PLAN {query}", ("a", "b"))]
+        assert all(step.startswith("SEARCH") for step in plan), plan
+
+
+# --- what was heard at a broker ---
+
+
+def survey() -> Survey:
+    """One that knows the tank."""
+    return Survey(lambda births: Decoder(REGISTRY, home="home", limits=Limits(), birth_of=births))
+
+
+def heard(found: Survey, *items: Item) -> Inventory:
+    """The list so far."""
+    return found.inventory(items=items, profile_of=REGISTRY.by_id, now=NOW, stale_after_s=3_600, source="a test")
+
+
+def test_a_survey_lists_what_it_hears() -> None:
+    """Understood, with the fault of a signal; kept apart; strangers with an example that is kept whole for a draft."""
+    found = survey()
+    for message in (
+        tank(162),
+        raw("garden/other/level", b"{"),
+        raw("pool/a/t", {"ph": 7.25}),
+        raw("restock/v1/home/fridge/ack", {"device": "fridge", "boot": "b", "seq": 4}),
+    ):
+        found.take(message, now=NOW)
+    inventory = heard(found, SOAP)
+    assert [(line.signal, line.value, line.fault) for line in inventory.devices[0].signals] == [
+        ("liquid.remaining", None, "162 % is outside 0 to 100"),
+        ("liquid.state", "ok", ""),
+    ]
+    assert [(line.topic, line.reason) for line in inventory.apart] == [("garden/other/level", "malformed")]
+    assert [line.pattern for line in inventory.families] == ["pool/a/t"]
+    assert found.examples() == {"pool/a/t": b'{"ph": 7.25}'}
+    assert len(inventory.offers) == 1
+    assert found.messages == 4
+
+
+def test_a_retained_copy_is_shown_and_never_fresh() -> None:
+    """It tells what there is; a live message takes its place."""
+    found = survey()
+    found.take(replace(tank(62), retained=True), now=NOW)
+    assert [(line.value, line.is_fresh, line.is_retained) for line in heard(found).devices[0].signals][:1] == [
+        (62.0, False, True)
+    ]
+    found.take(tank(61), now=NOW)
+    assert [(line.value, line.is_fresh, line.is_retained) for line in heard(found).devices[0].signals][:1] == [
+        (61.0, True, False)
+    ]
+
+
+def test_a_native_device_is_read_by_its_retained_birth() -> None:
+    """Its birth names the profile; before it, its readings are kept apart."""
+    found = survey()
+    state = {"device": "fridge", "boot": "b", "state": "online"}
+    found.take(raw("restock/v1/home/fridge/state", state, retained=True), now=NOW)
+    birth = {"device": "fridge", "profile": "no.such", "firmware": "1", "boot": "b", "at": "2026-03-02T08:00:00Z"}
+    found.take(raw("restock/v1/home/fridge/birth", birth, retained=True), now=NOW)
+    (device,) = heard(found).devices
+    assert (device.profile, device.online, device.seen_at) == ("no.such", True, None)
+
+
+def test_a_flood_of_topics_is_bounded_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Topics, signals and examples have limits; the messages beyond them are counted."""
+    monkeypatch.setattr(discovery, "TOPICS_MAX", 3)
+    monkeypatch.setattr(discovery, "EXAMPLES_MAX", 2)
+    monkeypatch.setattr(discovery, "SIGNALS_MAX", 2)
+    found = survey()
+    for number in range(9):
+        found.take(raw(f"x/y{number}/{number}", {"a": number}), now=NOW)
+        found.take(raw(f"garden/t{number}/level", {"kind": "tank", "level": number}), now=NOW)
+    inventory = heard(found)
+    assert sum(line.topics for line in inventory.families) == 3
+    assert len(found.examples()) == 2
+    assert sum(len(device.signals) for device in inventory.devices) == 2
+    assert inventory.left_out[-1] == "14 messages of topics or signals over the limit"
+
+
+def test_an_announced_device_has_its_id() -> None:
+    """The same id as in the hub's store, so that a binding fits."""
+    found = survey()
+    found.take(tank(5), now=NOW)
+    assert heard(found).devices[0].device == DeviceId("own.rain")

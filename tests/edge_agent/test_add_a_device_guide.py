@@ -1,0 +1,66 @@
+"""The guide for adding a device says what the commands do: its payloads, draft, profile and commands are tried."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from edge_agent.__main__ import _parser
+from edge_agent.adapters.drafts import unfinished, with_questions
+from edge_agent.adapters.profile_tools import check_profiles
+from edge_agent.adapters.strict_yaml import load_yaml
+from edge_agent.core.drafting import draft
+
+GUIDE = (Path(__file__).parents[2] / "docs" / "add-a-device.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```(\w*)\n(.*?)```", GUIDE, flags=re.DOTALL)
+FINISHED = next(body for kind, body in BLOCKS if kind == "yaml" and body.startswith("profile:"))
+EXCERPT = next(body for kind, body in BLOCKS if kind == "yaml" and "TODO_1" in body)
+COMMANDS = [
+    line[2:] for kind, body in BLOCKS if not kind for line in body.splitlines() if line.startswith("$ restock-hub")
+]
+
+
+def drafted() -> str:
+    """The draft that the guide's payloads give, with the serial numbers that they had."""
+    samples = [
+        each["payload"] | {"sn": f"SD200-007712{number}"}
+        for number, each in enumerate(load_yaml(FINISHED.encode())["samples"])
+    ]
+    payloads = [json.dumps(each).encode() for each in samples]
+    return draft(payloads, topic="soapy/kitchen/state", encode=lambda _form, _tree: b"").text
+
+
+def test_the_finished_profile_is_sound(tmp_path: Path) -> None:
+    """Beside all that ship."""
+    (tmp_path / "soapy.yaml").write_text(FINISHED)
+    checked = check_profiles([tmp_path])
+    assert with_questions(checked.problems, folder=tmp_path) == ()
+    assert f"{len(checked.profiles)} profiles, {checked.samples} samples, 0 problems" in GUIDE
+
+
+def test_the_draft_is_the_one_that_is_shown() -> None:
+    """Line by line; and as many signals and questions as the guide says."""
+    assert EXCERPT in drafted()
+    assert "3 signals, 18 TODOs." in GUIDE
+    assert len(load_yaml(drafted().encode())["signals"]) == 3
+
+
+def test_the_check_says_what_is_shown(tmp_path: Path) -> None:
+    """With only the samples unanswered, what comes out is proposed in the words of the guide."""
+    waiting = re.sub(r"    expect:\n(      .*\n)+", "    expect: TODO\n", FINISHED)
+    (tmp_path / "soapy.yaml").write_text(waiting)
+    (found,) = unfinished(tmp_path)
+    assert len(found.lines) == 2
+    for line in found.lines:
+        said = re.sub(r"^.*?: line \d+: ", "", line)
+        assert said in GUIDE
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_is_one(command: str) -> None:
+    """The parser takes it as it stands."""
+    assert _parser().parse_args(shlex.split(command)[1:]).command
