@@ -61,11 +61,14 @@ class Intake:
         self._bell = bell
         self._crash = crash
 
-    async def accept(self, intent: Intent, *, caller: str) -> Receipt:
+    async def accept(self, intent: Intent, *, caller: str, head: int | None = None) -> Receipt:
         """Take the intent; when this returns it is durable.
 
+        `head` is the highest number of its own that the hub knows to be here. One that knows too little has not heard
+        of its own orders, and what it sends may have been settled by another with its identity.
+
         Raises: NotAuthenticError, ConflictError, TermsRefusedError, OfferExpiredError, MandateRefusedError;
-        ForkedError, HouseholdFrozenError, WithdrawnError.
+        ForkedError, BehindError, HouseholdFrozenError, WithdrawnError.
         """
         terms = intent.terms
         if terms.household != caller:
@@ -79,7 +82,7 @@ class Intake:
             if known is None:
                 raise
         else:
-            known = await self._store.accept(order)
+            known = await self._store.accept(order, head=head)
             self._bell.set()
         if known.body_sha256 != order.body_sha256:
             raise ConflictError(f"intent {terms.intent_id} is taken by another body")

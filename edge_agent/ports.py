@@ -268,7 +268,7 @@ class OrderStore(Protocol):
         """Append to the price history."""
 
     def prices(self, item: ItemId, *, limit: int) -> list[Price]:
-        """Price history of one item, newest first."""
+        """Price history of one item, newest first: the last `limit` of each product."""
 
     def newest_price(self, item: ItemId, *, merchant: str, sku: str) -> Price | None:
         """The newest price of one of an item's products."""
@@ -307,6 +307,9 @@ class HandoverStore(Protocol):
 
         `taken` is in the order of the numbers: what is older than another order of its item was closed before that.
         """
+
+    def acknowledge(self, handover: int) -> None:
+        """This hub knows of every order up to this number that the bridge has of it."""
 
     def accept_bridge(self, *, handover: int, event_seq: int, by: str) -> None:
         """Go on from a bridge that knows less; what it has forgotten stays here as it is."""

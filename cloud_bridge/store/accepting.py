@@ -16,6 +16,7 @@ from sqlalchemy import (
     BigInteger,
     CompoundSelect,
     Connection,
+    FromClause,
     Insert,
     Select,
     String,
@@ -53,15 +54,25 @@ Key = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """An order that is to be taken, and the highest number of its own that its hub knows to be here, if it says so."""
+
+    order: OrderRecord
+    head: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class _Standing:
-    """What the store has already: orders by their ids, and which intent has which number."""
+    """What the store has already: orders by their ids, which intent has which number, and each hub's highest."""
 
     known: dict[Key, OrderRecord]
     taken: dict[Number, str]
 
 
-def take(connection: Connection, wanted: Sequence[OrderRecord]) -> list[OrderRecord | Exception]:
+def take(connection: Connection, asked: Sequence[Asked]) -> list[OrderRecord | Exception]:
     """Write what is new, tell each household of its own, and answer each with what stands under its id, or why not."""
+    wanted = [each.order for each in asked]
+    heads = {_key(each.order): each.head for each in reversed(asked) if each.head is not None}
     locked = _lock_households(connection, {order.household for order in wanted})
     standing = _read_standing(connection, wanted)
     fresh = {_key(order): order for order in reversed(wanted) if _key(order) not in standing.known}
@@ -69,7 +80,7 @@ def take(connection: Connection, wanted: Sequence[OrderRecord]) -> list[OrderRec
     gone = withdrawn(connection, fresh.values())
     wanted_still = [order for key, order in reversed(fresh.items()) if key not in gone]
     refused: dict[Key, Exception] = {key: _withdrawn_error(key) for key in gone & fresh.keys()}
-    refused |= refuse(connection, wanted_still, frozen=frozen, taken=standing.taken)
+    refused |= refuse(connection, wanted_still, heads=heads, frozen=frozen, taken=standing.taken)
     added = [fresh[key] for key in sorted(fresh) if key not in refused]
     if added:
         _write(connection, added, last_seqs={row.id: row.last_seq for row in locked})
@@ -106,19 +117,30 @@ def _key(order: OrderRecord) -> Key:
     return order.household, order.intent_id
 
 
-def _looks(household: Any, intent_id: Any, hub: Any, handover: Any) -> list[Select[Any]]:  # noqa: ANN401  expressions
-    """By id, and by number: two looks, each by an index of its own."""
+def _looks(
+    asked: FromClause,
+    household: Any,  # noqa: ANN401  these are expressions
+    intent_id: Any,  # noqa: ANN401
+    hub: Any,  # noqa: ANN401
+    handover: Any,  # noqa: ANN401
+) -> list[Select[Any]]:
+    """By id, by number, and the hub's highest number: three looks, each by an index of its own."""
     of_it = orders.c.household == household
+    others = orders.alias()
+    last = (
+        select(func.max(others.c.handover)).where(others.c.household == household, others.c.hub == hub).correlate(asked)
+    )
     return [
         select(orders).where(of_it, orders.c.intent_id == intent_id),
         select(orders).where(of_it, orders.c.hub == hub, orders.c.handover == handover),
+        select(orders).where(of_it, orders.c.hub == hub, orders.c.handover == last.scalar_subquery()),
     ]
 
 
 def _standing_in_sqlite() -> CompoundSelect[Any]:
     """A join with what is asked for: for a list of pairs SQLite would read the whole table."""
     asked = func.json_each(bindparam("asked")).table_valued("value")
-    return union_all(*_looks(*(func.json_extract(asked.c.value, f"$[{n}]") for n in range(4))))
+    return union_all(*_looks(asked, *(func.json_extract(asked.c.value, f"$[{n}]") for n in range(4))))
 
 
 def _standing_in_postgresql() -> CompoundSelect[Any]:
@@ -126,7 +148,7 @@ def _standing_in_postgresql() -> CompoundSelect[Any]:
     text = cast(bindparam("asked", type_=String), postgresql.JSONB)
     asked = func.jsonb_array_elements(text).table_valued("value").render_derived()
     household, intent_id, hub, handover = (asked.c.value.op("->>")(n) for n in range(4))
-    looks = _looks(household, intent_id, hub, cast(handover, BigInteger))
+    looks = _looks(asked, household, intent_id, hub, cast(handover, BigInteger))
     found = [look.correlate(asked).limit(1).lateral() for look in looks]
     return union_all(*(select(each).select_from(asked.join(each, true())) for each in found))
 

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, select, update
 
 from cloud_bridge.core.order import OrderRecord
-from cloud_bridge.errors import ForkedError, HouseholdFrozenError, RefusedError, UnknownOrderError
+from cloud_bridge.errors import BehindError, ForkedError, HouseholdFrozenError, RefusedError, UnknownOrderError
 from cloud_bridge.store.tables import households, orders
 from cloud_bridge.wire import Head, KnownIntent, OrderState, Terms
 
@@ -26,26 +26,38 @@ Number = tuple[str, str, int]
 
 
 def refuse(
-    connection: Connection, fresh: Sequence[OrderRecord], *, frozen: Collection[str], taken: Mapping[Number, str]
+    connection: Connection,
+    fresh: Sequence[OrderRecord],
+    *,
+    heads: Mapping[Key, int],
+    frozen: Collection[str],
+    taken: Mapping[Number, str],
 ) -> Mapping[Key, RefusedError]:
     """Which of these new orders are refused, by household and intent; a fork freezes its household.
 
     The rows of their households must be locked. `frozen` and `taken` are what they say: the households that are frozen
-    already, and the intents that have numbers already.
+    already, and the intents that have numbers already, with the highest of each hub among them. `heads` are the highest
+    numbers that the hubs know of.
     """
     still, numbers = set(frozen), dict(taken)
     refused: dict[Key, RefusedError] = {}
     for order in fresh:
+        key = (order.household, order.intent_id)
         number = (order.household, order.terms.hub, order.terms.handover)
+        last = max((each[2] for each in numbers if each[:2] == number[:2]), default=0)
         if order.household in still:
-            refused[order.household, order.intent_id] = _frozen_error(order.household)
-        elif numbers.setdefault(number, order.intent_id) != order.intent_id:
+            refused[key] = _frozen_error(order.household)
+        elif numbers.get(number, order.intent_id) != order.intent_id:
             _freeze(connection, order.household, at=order.accepted_at)
             still.add(order.household)
-            refused[order.household, order.intent_id] = ForkedError(
+            refused[key] = ForkedError(
                 f"number {order.terms.handover} of hub {order.terms.hub} stands for another intent: "
                 f"household {order.household} is frozen until the operator has looked"
             )
+        elif last > heads.get(key, last):
+            refused[key] = BehindError(f"hub {order.terms.hub} knows of orders up to {heads[key]}, here is {last}")
+        else:
+            numbers[number] = order.intent_id
     return refused
 
 

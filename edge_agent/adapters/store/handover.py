@@ -45,7 +45,7 @@ class SqliteHandovers:
         unsent = "SELECT intent FROM outbox WHERE claimed_ms IS NULL"
         busy = db.execute(f"SELECT item FROM intent WHERE {LIVE_INTENT} AND id NOT IN ({unsent})")  # noqa: S608 - constants
         return HubKnowledge(
-            acknowledged=_acknowledged(db),
+            acknowledged=acknowledged(db),
             waiting={number: IntentId(intent) for number, intent in waiting},
             known={row[0] for row in known},
             busy={ItemId(row[0]) for row in busy},
@@ -75,6 +75,12 @@ class SqliteHandovers:
                 db.execute("DELETE FROM cursor WHERE source = 'bridge'")
             _acknowledge(db, handover)
 
+    def acknowledge(self, handover: int) -> None:
+        """This hub knows of every order up to this number that the bridge has of it."""
+        if handover > acknowledged(self._connection.db):
+            with self._connection.transaction() as db:
+                _acknowledge(db, handover)
+
     def accept_bridge(self, *, handover: int, event_seq: int, by: str) -> None:
         """Go on from a bridge that knows less; what it has forgotten stays here as it is."""
         with self._connection.transaction() as db:
@@ -91,15 +97,16 @@ def next_number(db: apsw.Connection) -> int:
     return cast("int", last) + 1
 
 
+def acknowledged(db: apsw.Connection) -> int:
+    """The highest number that the bridge is known to have."""
+    return cast("int | None", db.execute("SELECT acknowledged FROM handover").get) or 0
+
+
 def acknowledge_intent(db: apsw.Connection, intent: IntentId) -> None:
     """The bridge has this intent under its number: part of the transaction that records its answer."""
     number = db.execute("SELECT handover FROM authority WHERE intent = ?", (intent,)).get
     if number is not None:
         _acknowledge(db, cast("int", number))
-
-
-def _acknowledged(db: apsw.Connection) -> int:
-    return cast("int | None", db.execute("SELECT acknowledged FROM handover").get) or 0
 
 
 def _acknowledge(db: apsw.Connection, number: int) -> None:

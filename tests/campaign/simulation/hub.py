@@ -238,6 +238,10 @@ class Tables:
         """What waits to be taken by the bridge, oldest first."""
         return list(self.disk.rows.values())[:limit]
 
+    def acknowledged(self) -> int:
+        """The highest number that the bridge is known to have."""
+        return self.disk.acknowledged
+
     def claim(self, row: OutboxRow, *, at: datetime) -> bool:
         """Mark that this body is about to leave; False where the order is wanted back or has ended."""
         self.gate()

@@ -187,6 +187,11 @@ class HandoverTables:
         busy = cast("Any", {item for item, intent in disk.live.items() if intent not in unsent})
         return HubKnowledge(acknowledged=disk.acknowledged, waiting=waiting, known=disk.records.keys(), busy=busy)
 
+    def acknowledge(self, handover: int) -> None:
+        """This hub knows of every order up to this number that the bridge has of it."""
+        self.gate()
+        self.disk.acknowledge(handover)
+
     def reconcile(
         self, taken: Sequence[TakenOver], *, overtaken: Sequence[IntentId], handover: int, at: datetime
     ) -> None:

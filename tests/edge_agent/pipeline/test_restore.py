@@ -450,6 +450,38 @@ async def test_a_copied_hub_stops_when_the_bridge_says_so(tmp_path: Path) -> Non
         assert home.guard.problems() == ()
 
 
+async def test_a_copy_that_was_compared_too_early_does_not_send_what_was_settled(tmp_path: Path) -> None:
+    """Nothing was due yet when it compared; then the other one ordered, and what waits here is that same need."""
+    async with outgoing_home(tmp_path) as home:
+        await home.restore.run_once()
+        waiting = home.approve()
+        home.bridge.known = [known("the-others", number=4)]
+        with pytest.raises(BridgeUnreachableError, match="behind"):
+            await home.turn()
+        home.restore.doubt()  # as the drain does after every failure
+        await home.turn()
+        assert home.intent("the-others").state is IntentState.HELD
+        assert home.orders.cancel_wishes(limit=5) == [waiting]  # it may have left once: the bridge is told, too
+        assert [each.intent_id for each in home.bridge.known] == ["the-others"]
+        assert home.orders.acknowledged() == 4
+
+
+async def test_a_hub_that_missed_an_answer_goes_on_after_it_has_compared(tmp_path: Path) -> None:
+    """The bridge has an order of this hub whose receipt never came: it is no stranger's, and nothing is dropped."""
+    async with outgoing_home(tmp_path) as home:
+        await home.restore.run_once()
+        first = home.approve()
+        home.store.connection.db.execute("DELETE FROM outbox")
+        home.bridge.known = [known(first, number=1)]
+        home.approve("oats")
+        with pytest.raises(BridgeUnreachableError, match="behind"):
+            await home.turn()
+        home.restore.doubt()
+        assert await home.turn() == 1
+        assert home.guard.problems() == ()
+        assert [request.url.query for request in home.bridge.asked][-1] == b"head=1"
+
+
 async def test_what_was_not_taken_over_whole_is_not_compared(tmp_path: Path) -> None:
     """The need of an order that is still to be taken over must not be asked about meanwhile."""
     async with outgoing_home(tmp_path, pages_max=1) as home:
