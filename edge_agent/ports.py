@@ -228,12 +228,6 @@ class OrderStore(Protocol):
     def cancel_wishes(self, *, limit: int) -> list[IntentId]:
         """Orders that a person wants back and the bridge has not answered for, oldest first."""
 
-    def cancel_unheard(self, intent: IntentId, *, sent_before: datetime, at: datetime) -> IntentRecord:
-        """The bridge does not have an order that is wanted back: cancelled where its body can no longer arrive there.
-
-        That is where it last left before `sent_before`; otherwise the wish stays.
-        """
-
     def answer_cancel(self, intent: IntentId, change: IntentChange | None) -> None:
         """The bridge has answered: the wish goes, and the intent follows."""
 

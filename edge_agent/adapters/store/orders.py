@@ -35,7 +35,6 @@ from edge_agent.adapters.store.outbox import (
     select_outbox,
     select_wishes,
     take_back,
-    take_back_unheard,
 )
 from edge_agent.adapters.store.prompts import (
     LIVE_PROMPT,
@@ -304,18 +303,6 @@ class Orders:
                 if change.after.state is IntentState.CANCELLED:
                     delete_body(db, intent)
             end_wish(db, intent)
-
-    def cancel_unheard(self, intent: IntentId, *, sent_before: datetime, at: datetime) -> IntentRecord:
-        """The bridge does not have an order that is wanted back: cancelled where its body can no longer arrive there.
-
-        That is where it last left before `sent_before`; otherwise the wish stays.
-        """
-        with self._connection.transaction() as db:
-            [record] = select_intents(db, "WHERE id = ?", (intent,))
-            if not take_back_unheard(db, record, sent_before=sent_before, at=at):
-                return record
-            [after] = select_intents(db, "WHERE id = ?", (intent,))
-            return after
 
     # --- prices ---
 

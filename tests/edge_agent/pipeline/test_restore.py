@@ -19,7 +19,7 @@ from edge_agent.commission import report
 from edge_agent.config import HomeConfig, HubConfig
 from edge_agent.core.catalogue import Household
 from edge_agent.core.handover import CLOSED_SINCE_BACKUP, OVERTAKEN, TAKEN_OVER, TakenOver, taken_over
-from edge_agent.core.intent import IntentState, arrived
+from edge_agent.core.intent import IntentState, arrived, step
 from edge_agent.core.mandate import canonical_mandate
 from edge_agent.core.messages import IntentId, ItemId
 from edge_agent.core.safety import SafetyCode
@@ -180,7 +180,7 @@ async def test_an_order_that_left_and_was_not_answered_for_is_wanted_back(tmp_pa
         assert home.intent("theirs").item == "milk"
         assert home.orders.cancel_wishes(limit=5) == [mine]
         assert home.sent() == [other, mine]
-        home.orders.cancel_unheard(mine, sent_before=NOW + timedelta(hours=1), at=NOW + timedelta(hours=3))
+        home.orders.answer_cancel(mine, step(home.intent(mine), IntentState.CANCELLED, at=NOW))
         assert home.state(mine) is IntentState.CANCELLED
         under_way = home.orders.live_intent(ItemId("milk"))
         assert under_way is not None
