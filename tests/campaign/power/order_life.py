@@ -39,7 +39,8 @@ def hand_over(scene: Scene, asked: PromptRecord, *, by: str, draw: DrawRequest |
     change = prompts.step(asked, PromptEvent.APPROVE, now=now, by=by)
     number = scene.stores.orders.next_handover()
     # A home of the first schema has orders without numbers, so a number alone names neither an order nor its leave.
-    ident = f"i{number}-{scene.rng.randbytes(4).hex()}"
+    mark = scene.rng.randbytes(4).hex()
+    ident = f"i{number}-{mark}"
     record = replace(intent(ident, of=asked.id, item=asked.item), created_at=now, changed_at=now)
     body = scene.rng.randbytes(24).hex().encode()
     scene.stores.orders.approve(
@@ -48,7 +49,7 @@ def hand_over(scene: Scene, asked: PromptRecord, *, by: str, draw: DrawRequest |
         terms=terms(
             record.id,
             number=number,
-            nonce=scene.rng.randbytes(16).hex(),
+            nonce=f"{number:024x}{mark}",
             leave="approval" if draw is None else "draw",
         ),
         signature=b"s" * 64,
