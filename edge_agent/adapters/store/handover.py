@@ -57,12 +57,15 @@ class SqliteHandovers:
         """Drop what may never be sent, keep what only the bridge knew, and go on after its last number: all or none.
 
         `taken` is in the order of the numbers. Draws that have not left are dropped too: what they were drawn from had
-        been drawn on, and nobody knew. News of what is taken over may have come before it was known, so all news are
+        been drawn on, and nobody knew. So is what waits under a number below the last one: a hub looks for others only
+        above what it knows of, so whoever made the newer ones would not hear of it. News of what is taken over may have come before it was known, so all news are
         asked for again: old ones change nothing.
         """
         with self._connection.transaction() as db:
             for ident in (*overtaken, *_unsent_draws(db)):
                 _drop(db, ident, at=at)
+            for record in _below(db, handover) if taken else ():
+                _take_back(db, record, at=at)
             for each in taken:
                 kept = _with_room(db, each.record, number=each.handover, at=at)
                 insert_intent(db, kept)
@@ -124,6 +127,15 @@ def _unsent_draws(db: apsw.Connection) -> list[IntentId]:
         (_UNHEARD,),
     )
     return [IntentId(str(row[0])) for row in rows]
+
+
+def _below(db: apsw.Connection, handover: int) -> list[IntentRecord]:
+    """What waits under a smaller number, and was not heard of."""
+    where = (
+        "WHERE state = ? AND id IN "
+        "(SELECT o.intent FROM outbox o JOIN authority a ON a.intent = o.intent WHERE a.handover < ?)"
+    )
+    return select_intents(db, where, (_UNHEARD, handover))
 
 
 def _drop(db: apsw.Connection, ident: IntentId, *, at: datetime) -> None:

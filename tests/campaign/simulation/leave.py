@@ -200,6 +200,8 @@ class HandoverTables:
         disk = self.disk
         for ident in (*overtaken, *self._unsent_draws()):
             self._drop(ident, at=at)
+        for record in self._below(handover) if taken else ():
+            self._take_back(record, at=at)
         for each in taken:
             kept = self._with_room(each.record, number=each.handover, at=at)
             disk.ledger[kept.id] = LedgerRow(
@@ -229,6 +231,12 @@ class HandoverTables:
             for ident in self.disk.rows
             if authorities[ident].leave == "draw" and self._has_not_left(ident)
         ]
+
+    def _below(self, handover: int) -> list[IntentRecord]:
+        """What waits under a smaller number, and was not heard of."""
+        disk = self.disk
+        waiting = [disk.records[each] for each in disk.rows if disk.authorities[each].handover < handover]
+        return [record for record in waiting if record.state is IntentState.APPROVED]
 
     def _drop(self, ident: str, *, at: datetime) -> None:
         self.disk.cancel(self.disk.records[ident], detail=OVERTAKEN, at=at)

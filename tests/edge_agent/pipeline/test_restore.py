@@ -252,14 +252,31 @@ async def test_an_answer_to_a_question_that_another_order_has_met_never_leaves(
 async def test_an_answer_to_a_question_of_after_the_delivery_is_sent(tmp_path: Path) -> None:
     """The goods came, and then it was asked: that need is another one."""
     async with outgoing_home(tmp_path) as home:
+        home.approve("oats")
+        home.store.connection.db.execute("DELETE FROM outbox")
         mine = home.approve()
-        met = known("theirs", number=7).model_copy(
+        met = known("theirs", number=1).model_copy(
             update={"state": OrderState.DELIVERED, "accepted_at": NOW - timedelta(days=9)}
         )
         home.bridge.known = [met]
         await home.restore.run_once()
         await home.turn()
-        assert home.state(mine) is not IntentState.CANCELLED
+        assert home.state(mine) is IntentState.HELD
+
+
+async def test_what_waits_below_the_number_of_a_forgotten_order_is_not_sent(tmp_path: Path) -> None:
+    """Whoever made the newer order looks for others above it only, and would not hear of this one."""
+    async with outgoing_home(tmp_path) as home:
+        mine = home.approve("oats")
+        left = home.approve("bread")
+        [_, row] = home.orders.outbox(limit=5)
+        assert home.orders.claim(row, at=NOW)
+        home.bridge.known = [known("theirs", number=7)]
+        await home.restore.run_once()
+        assert (home.state(mine), home.intent(mine).detail) == (IntentState.CANCELLED, OVERTAKEN)
+        assert home.orders.cancel_wishes(limit=5) == [left]
+        await home.turn()
+        assert home.sent() == []
 
 
 @pytest.mark.parametrize(
