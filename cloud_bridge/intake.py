@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 
 from cloud_bridge.core import leave
 from cloud_bridge.core.capability import MerchantClass
@@ -40,8 +40,15 @@ from cloud_bridge.wire import CancelReceipt, Intent, OrderState, Receipt, Settle
 log = logging.getLogger(__name__)
 
 
+def _never() -> datetime:
+    return datetime.max.replace(tzinfo=UTC)
+
+
 class Intake:
-    """The door for intents, cancels and settlements. `bell` wakes the worker."""
+    """The door for intents, cancels and settlements.
+
+    `bell` wakes the worker, and `next_look` says when it looks without: nothing that is due later than that wakes it.
+    """
 
     def __init__(
         self,
@@ -51,6 +58,7 @@ class Intake:
         merchants: Merchants,
         clock: Clock,
         bell: asyncio.Event,
+        next_look: Callable[[], datetime] = _never,
         crash: CrashHook = no_crash,
     ) -> None:
         self._store = store
@@ -59,6 +67,7 @@ class Intake:
         self._merchants = merchants
         self._clock = clock
         self._bell = bell
+        self._next_look = next_look
         self._crash = crash
 
     async def accept(self, intent: Intent, *, caller: str, head: int | None = None) -> Receipt:
@@ -83,7 +92,8 @@ class Intake:
                 raise
         else:
             known = await self._store.accept(order, head=head)
-            self._bell.set()
+            if order.hold_until <= self._next_look():
+                self._bell.set()
         if known.body_sha256 != order.body_sha256:
             raise ConflictError(f"intent {terms.intent_id} is taken by another body")
         log.info("intent_accepted household=%s intent=%s merchant=%s", caller, terms.intent_id, terms.merchant)

@@ -7,7 +7,8 @@ not raised: the freeze has to be committed.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -22,32 +23,41 @@ _INTENTS_MAX = 100
 _TIES_MAX = 100  # hubs of one household that could use one number
 
 Key = tuple[str, str]
+Hub = tuple[str, str]
 Number = tuple[str, str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """Which intent has which number already, of those that are asked for, and each of their hubs' highest."""
+
+    taken: Mapping[Number, str]
+    highest: Mapping[Hub, int]
 
 
 def refuse(
     connection: Connection,
-    fresh: Sequence[OrderRecord],
+    fresh: Iterable[OrderRecord],
     *,
     heads: Mapping[Key, int],
     frozen: Collection[str],
-    taken: Mapping[Number, str],
+    numbers: Numbers,
 ) -> Mapping[Key, RefusedError]:
     """Which of these new orders are refused, by household and intent; a fork freezes its household.
 
-    The rows of their households must be locked. `frozen` and `taken` are what they say: the households that are frozen
-    already, and the intents that have numbers already, with the highest of each hub among them. `heads` are the highest
-    numbers that the hubs know of.
+    The rows of their households must be locked. `frozen` are the households that are frozen already, `heads` the
+    highest numbers that the hubs know of.
     """
-    still, numbers = set(frozen), dict(taken)
+    still, taken, highest = set(frozen), dict(numbers.taken), dict(numbers.highest)
     refused: dict[Key, RefusedError] = {}
     for order in fresh:
         key = (order.household, order.intent_id)
-        number = (order.household, order.terms.hub, order.terms.handover)
-        last = max((each[2] for each in numbers if each[:2] == number[:2]), default=0)
+        hub = (order.household, order.terms.hub)
+        number = (*hub, order.terms.handover)
+        last = highest.get(hub, 0)
         if order.household in still:
             refused[key] = _frozen_error(order.household)
-        elif numbers.get(number, order.intent_id) != order.intent_id:
+        elif taken.get(number, order.intent_id) != order.intent_id:
             _freeze(connection, order.household, at=order.accepted_at)
             still.add(order.household)
             refused[key] = ForkedError(
@@ -57,7 +67,8 @@ def refuse(
         elif last > heads.get(key, last):
             refused[key] = BehindError(f"hub {order.terms.hub} knows of orders up to {heads[key]}, here is {last}")
         else:
-            numbers[number] = order.intent_id
+            taken[number] = order.intent_id
+            highest[hub] = max(last, order.terms.handover)
     return refused
 
 

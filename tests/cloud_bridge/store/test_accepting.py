@@ -29,6 +29,7 @@ async def test_what_is_known_is_found_by_an_index(database: Database, signer: Si
 
         event.listen(connection, "before_cursor_execute", note)
         take(connection, wanted)
+        take(connection, wanted)  # these are known
         event.remove(connection, "before_cursor_execute", note)
         explain = _EXPLAIN[connection.dialect.name]
         looks = [each for each in said if "FROM orders" in each[0] or "JOIN orders" in each[0] or ", orders" in each[0]]
@@ -85,3 +86,11 @@ async def test_within_one_group_the_highest_number_moves_on(database: Database, 
     first, second = (new_order(signer.intent(handover=number), now=START) for number in (4, 5))
     answers = await database.transact(lambda connection: take(connection, [Asked(first, 3), Asked(second, 3)]))
     assert [type(answer) for answer in answers] == [type(first), BehindError]
+
+
+async def test_a_repeat_within_one_group_does_not_put_the_first_one_back(database: Database, signer: Signer) -> None:
+    """Each has its turn when it came first: one that came before another has a lower number, and knows of less."""
+    first, second = (new_order(signer.intent(handover=number), now=START) for number in (4, 5))
+    asked = [Asked(first, 3), Asked(second, 4), Asked(first, 3)]
+    answers = await database.transact(lambda connection: take(connection, asked))
+    assert answers == [first, second, first]
