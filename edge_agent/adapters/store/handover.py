@@ -58,8 +58,8 @@ class SqliteHandovers:
 
         `taken` is in the order of the numbers. Draws that have not left are dropped too: what they were drawn from had
         been drawn on, and nobody knew. So is what waits under a number below the last one: a hub looks for others only
-        above what it knows of, so whoever made the newer ones would not hear of it. News of what is taken over may have come before it was known, so all news are
-        asked for again: old ones change nothing.
+        above what it knows of, so whoever made the newer ones would not hear of it. News of what is taken over may have
+        come before it was known, so all news are asked for again: old ones change nothing.
         """
         with self._connection.transaction() as db:
             for ident in (*overtaken, *_unsent_draws(db)):
