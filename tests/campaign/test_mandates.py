@@ -78,12 +78,13 @@ def raced(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pytest.fail(f"none of {_RACES_MAX} races had a sale, and a draw on a mandate that was then revoked")
 
 
-def sql(statement: str) -> Callable[[Path], None]:
-    """A change to the rows."""
+def sql(*statements: str) -> Callable[[Path], None]:
+    """Changes to the rows."""
 
     def change(folder: Path) -> None:
         db = sqlite3.connect(folder / "rivals.sqlite3")
-        db.execute(statement)
+        for statement in statements:
+            db.execute(statement)
         db.commit()
         db.close()
 
@@ -110,6 +111,11 @@ _LATE = (
     )
 )
 
+_WAITS = "INSERT OR IGNORE INTO outbox (intent, body, body_sha256, created_ms) SELECT IT, x'', '', 0".replace(
+    "IT", _OF_REVOKED
+)
+_NOT_WANTED_BACK = "DELETE FROM cancel_wish WHERE intent = IT".replace("IT", _OF_REVOKED)
+
 
 @pytest.mark.parametrize(
     ("falsify", "words"),
@@ -121,7 +127,7 @@ _LATE = (
             sql(_LATE),
             "a mandate that had ended",
         ),
-        (sql(f"INSERT INTO outbox (intent, body, body_sha256, created_ms) SELECT {_OF_REVOKED}, x'', '', 0"), "waits"),
+        (sql(_WAITS, _NOT_WANTED_BACK), "waits"),
         (
             lambda folder: note("deliver", lambda sent: sent.extend([[_a_revoked(folder), 2**62]] * 2))(folder),
             "left the home after",
