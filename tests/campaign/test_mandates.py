@@ -121,7 +121,7 @@ _NOT_WANTED_BACK = "DELETE FROM cancel_wish WHERE intent = IT".replace("IT", _OF
     ("falsify", "words"),
     [
         (sql("UPDATE ledger SET amount_minor = 4000, state = 'reserved' WHERE mandate IS NOT NULL"), "the rows hold"),
-        (note("sell", lambda sold: sold["book"].update(dict.fromkeys(sold["book"], 4_000))), "may charge 4000"),
+        (note("sell", lambda sold: sold["book"].update(dict.fromkeys(sold["book"], 4_000))), "may charge"),
         (note("sell", lambda sold: sold["book"].update(another=100)), "which nobody drew"),
         (
             sql(_LATE),
