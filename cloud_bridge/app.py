@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import assert_never
 from uuid import uuid4
 
@@ -42,7 +43,7 @@ from cloud_bridge.merchants.ucp_versions import DIALECTS, OLDEST
 from cloud_bridge.merchants.webhook_verifiers import PublishedKeys, SharedSecret, UnsignedHints
 from cloud_bridge.ports import Clock, CrashHook, HouseholdKeys, Merchant, WebhookVerifier, no_crash
 from cloud_bridge.prices import PriceDesk
-from cloud_bridge.rounds import Beat, Rounds
+from cloud_bridge.rounds import Beat, Rounds, next_look
 from cloud_bridge.signing_key import SigningKey, load_or_create
 from cloud_bridge.store.database import Database
 from cloud_bridge.store.orders import SqlOrderStore
@@ -166,7 +167,15 @@ def _assemble(
     )
     desk = Desk(
         gatekeeper=Gatekeeper(keys, public_url=public_url, age_max_s=config.server.signature_age_max_s),
-        intake=Intake(store, keys=keys, merchants=merchants, clock=clock, bell=placing, crash=crash),
+        intake=Intake(
+            store,
+            keys=keys,
+            merchants=merchants,
+            clock=clock,
+            bell=placing,
+            next_look=partial(next_look, clock, config.worker),
+            crash=crash,
+        ),
         prices=PriceDesk(merchants, clock=clock, new_key=_new_key),
         store=store,
         clock=clock,

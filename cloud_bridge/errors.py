@@ -7,6 +7,7 @@ BridgeError
 │   ├── UnknownOrderError    no such order for this household (404)
 │   ├── ConflictError        the same id with another body (409)
 │   ├── ForkedError          two intents of one hub have one number: the household is frozen (409)
+│   ├── BehindError          the hub does not know of an order that its own hub made: it must ask for the head (409)
 │   ├── HouseholdFrozenError nothing is sent for this household until the operator thaws it (409)
 │   ├── TooLargeError        the body is over the limit (413)
 │   ├── MalformedError       a value is not in the form of `wire` (422)
@@ -53,6 +54,10 @@ class ConflictError(RefusedError):
 
 class ForkedError(RefusedError):
     """Two intents of one hub have the same number: the hub was copied, or restored from a backup."""
+
+
+class BehindError(RefusedError):
+    """There is an order of this hub with a higher number than it knows of: it is a copy, or missed an answer."""
 
 
 class HouseholdFrozenError(RefusedError):

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 
 from cloud_bridge.core import leave
 from cloud_bridge.core.capability import MerchantClass
@@ -40,8 +40,15 @@ from cloud_bridge.wire import CancelReceipt, Intent, OrderState, Receipt, Settle
 log = logging.getLogger(__name__)
 
 
+def _never() -> datetime:
+    return datetime.max.replace(tzinfo=UTC)
+
+
 class Intake:
-    """The door for intents, cancels and settlements. `bell` wakes the worker."""
+    """The door for intents, cancels and settlements.
+
+    `bell` wakes the worker, and `next_look` says when it looks without: nothing that is due later than that wakes it.
+    """
 
     def __init__(
         self,
@@ -51,6 +58,7 @@ class Intake:
         merchants: Merchants,
         clock: Clock,
         bell: asyncio.Event,
+        next_look: Callable[[], datetime] = _never,
         crash: CrashHook = no_crash,
     ) -> None:
         self._store = store
@@ -59,13 +67,17 @@ class Intake:
         self._merchants = merchants
         self._clock = clock
         self._bell = bell
+        self._next_look = next_look
         self._crash = crash
 
-    async def accept(self, intent: Intent, *, caller: str) -> Receipt:
+    async def accept(self, intent: Intent, *, caller: str, head: int | None = None) -> Receipt:
         """Take the intent; when this returns it is durable.
 
+        `head` is the highest number of its own that the hub knows to be here. One that knows too little has not heard
+        of its own orders, and what it sends may have been settled by another with its identity.
+
         Raises: NotAuthenticError, ConflictError, TermsRefusedError, OfferExpiredError, MandateRefusedError;
-        ForkedError, HouseholdFrozenError, WithdrawnError.
+        ForkedError, BehindError, HouseholdFrozenError, WithdrawnError.
         """
         terms = intent.terms
         if terms.household != caller:
@@ -79,8 +91,9 @@ class Intake:
             if known is None:
                 raise
         else:
-            known = await self._store.accept(order)
-            self._bell.set()
+            known = await self._store.accept(order, head=head)
+            if order.hold_until <= self._next_look():
+                self._bell.set()
         if known.body_sha256 != order.body_sha256:
             raise ConflictError(f"intent {terms.intent_id} is taken by another body")
         log.info("intent_accepted household=%s intent=%s merchant=%s", caller, terms.intent_id, terms.merchant)

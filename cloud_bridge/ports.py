@@ -135,11 +135,13 @@ class OrderStore(Protocol):
     Raises: StoreError from every call when the database fails.
     """
 
-    async def accept(self, order: OrderRecord) -> OrderRecord:
+    async def accept(self, order: OrderRecord, *, head: int | None = None) -> OrderRecord:
         """Take a new order and tell its household, or answer with the one that has this id already.
 
-        Raises: ForkedError when another intent of this hub has its number, which freezes the household;
-        HouseholdFrozenError; WithdrawnError.
+        `head` is the highest number of its own that the hub knows to be here; None: it does not say.
+
+        Raises: ForkedError when another intent of this hub has its number, which freezes the household; BehindError
+        when this hub has an order above `head`; HouseholdFrozenError; WithdrawnError.
         """
 
     async def find(self, household: str, intent_id: str) -> OrderRecord | None:

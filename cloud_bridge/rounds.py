@@ -16,7 +16,7 @@ import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from cloud_bridge.config import WorkerConfig
 from cloud_bridge.core import backoff
@@ -43,6 +43,11 @@ class Beat:
     states: Collection[OrderState]
     step: Step
     bell: asyncio.Event
+
+
+def next_look(clock: Clock, config: WorkerConfig) -> datetime:
+    """When an idle worker looks at the latest, if nobody wakes it: what is due after that need not ring."""
+    return max(clock.now() + timedelta(seconds=config.poll_s), clock.after_real(_POLL_REAL_MIN_S))
 
 
 class Rounds:
@@ -88,7 +93,7 @@ class Rounds:
         return len(orders)
 
     async def _rest(self) -> None:
-        poll = max(self._clock.now() + timedelta(seconds=self._config.poll_s), self._clock.after_real(_POLL_REAL_MIN_S))
+        poll = next_look(self._clock, self._config)
         full = [merchant for merchant, count in self._busy.items() if count >= self._config.parallel]
         due = await self._store.next_due(self._beat.states, full=full)
         await self._clock.wait(self._beat.bell, until=poll if due is None else min(due, poll))

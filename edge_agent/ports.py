@@ -242,12 +242,6 @@ class OrderStore(Protocol):
     def cancel_wishes(self, *, limit: int) -> list[IntentId]:
         """Orders that a person wants back and the bridge has not answered for, oldest first."""
 
-    def cancel_unheard(self, intent: IntentId, *, sent_before: datetime, at: datetime) -> IntentRecord:
-        """The bridge does not have an order that is wanted back: cancelled where its body can no longer arrive there.
-
-        That is where it last left before `sent_before`; otherwise the wish stays.
-        """
-
     def answer_cancel(self, intent: IntentId, change: IntentChange | None) -> None:
         """The bridge has answered: the wish goes, and the intent follows."""
 
@@ -282,7 +276,7 @@ class OrderStore(Protocol):
         """Append to the price history."""
 
     def prices(self, item: ItemId, *, limit: int) -> list[Price]:
-        """Price history of one item, newest first."""
+        """Price history of one item, newest first: the last `limit` of each product."""
 
     def newest_price(self, item: ItemId, *, merchant: str, sku: str) -> Price | None:
         """The newest price of one of an item's products."""
@@ -321,6 +315,9 @@ class HandoverStore(Protocol):
 
         `taken` is in the order of the numbers: what is older than another order of its item was closed before that.
         """
+
+    def acknowledge(self, handover: int) -> None:
+        """This hub knows of every order up to this number that the bridge has of it."""
 
     def accept_bridge(self, *, handover: int, event_seq: int, by: str) -> None:
         """Go on from a bridge that knows less; what it has forgotten stays here as it is."""

@@ -142,10 +142,11 @@ class Gatekeeper:
     def _base(self, host: str) -> str:
         if host == self._own_name:
             return self._public_url
-        own, called = urlsplit(self._public_url), urlsplit(f"//{host}")
+        own = urlsplit(self._public_url)
         try:
+            called = urlsplit(f"//{host}")
             same_port = called.port == own.port
-        except ValueError:
+        except ValueError:  # no name at all, so not one of ours
             return self._public_url
         if same_port and is_loopback(own.hostname or "") and is_loopback(called.hostname or ""):
             return f"{own.scheme}://{host}"

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from cloud_bridge.errors import (
+    BehindError,
     BridgeError,
     ConflictError,
     ForkedError,
@@ -39,6 +40,7 @@ _KNOWN: MappingProxyType[type[Exception], tuple[int, str]] = MappingProxyType(
         UnknownOrderError: (404, "unknown_order"),
         ConflictError: (409, "conflict"),
         ForkedError: (409, "forked"),
+        BehindError: (409, "behind"),
         HouseholdFrozenError: (409, "frozen"),
         TooLargeError: (413, "too_large"),
         MalformedError: (422, "malformed"),

@@ -71,6 +71,10 @@ class _HeadQuery(_Named):
     after: Annotated[int, Field(ge=0, le=_SEQ_MAX)] = 0
 
 
+class _IntentQuery(_Named):
+    head: Annotated[int, Field(ge=0, le=_SEQ_MAX)] | None = None
+
+
 class _EventsQuery(_Named):
     after: Annotated[int, Field(ge=0, le=_SEQ_MAX)] = 0
     limit: Annotated[int, Field(ge=1, le=_EVENTS_MAX)] = 100
@@ -87,7 +91,9 @@ def create_app(desk: Desk) -> Starlette:
 def _hub_routes(desk: Desk) -> list[Route]:
     async def accept_intent(request: Request) -> Response:
         caller = await desk.gatekeeper(request)
-        return _json(await desk.intake.accept(_body(Intent, caller.body), caller=caller.household))
+        asked = _named(_IntentQuery, request.query_params, where="query")
+        intent = _body(Intent, caller.body)
+        return _json(await desk.intake.accept(intent, caller=caller.household, head=asked.head))
 
     async def cancel_intent(request: Request) -> Response:
         caller = await desk.gatekeeper(request)

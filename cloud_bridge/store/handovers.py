@@ -7,14 +7,15 @@ not raised: the freeze has to be committed.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, select, update
 
 from cloud_bridge.core.order import OrderRecord
-from cloud_bridge.errors import ForkedError, HouseholdFrozenError, RefusedError, UnknownOrderError
+from cloud_bridge.errors import BehindError, ForkedError, HouseholdFrozenError, RefusedError, UnknownOrderError
 from cloud_bridge.store.tables import households, orders
 from cloud_bridge.wire import Head, KnownIntent, OrderState, Terms
 
@@ -22,30 +23,52 @@ _INTENTS_MAX = 100
 _TIES_MAX = 100  # hubs of one household that could use one number
 
 Key = tuple[str, str]
+Hub = tuple[str, str]
 Number = tuple[str, str, int]
 
 
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """Which intent has which number already, of those that are asked for, and each of their hubs' highest."""
+
+    taken: Mapping[Number, str]
+    highest: Mapping[Hub, int]
+
+
 def refuse(
-    connection: Connection, fresh: Sequence[OrderRecord], *, frozen: Collection[str], taken: Mapping[Number, str]
+    connection: Connection,
+    fresh: Iterable[OrderRecord],
+    *,
+    heads: Mapping[Key, int],
+    frozen: Collection[str],
+    numbers: Numbers,
 ) -> Mapping[Key, RefusedError]:
     """Which of these new orders are refused, by household and intent; a fork freezes its household.
 
-    The rows of their households must be locked. `frozen` and `taken` are what they say: the households that are frozen
-    already, and the intents that have numbers already.
+    The rows of their households must be locked. `frozen` are the households that are frozen already, `heads` the
+    highest numbers that the hubs know of.
     """
-    still, numbers = set(frozen), dict(taken)
+    still, taken, highest = set(frozen), dict(numbers.taken), dict(numbers.highest)
     refused: dict[Key, RefusedError] = {}
     for order in fresh:
-        number = (order.household, order.terms.hub, order.terms.handover)
+        key = (order.household, order.intent_id)
+        hub = (order.household, order.terms.hub)
+        number = (*hub, order.terms.handover)
+        last = highest.get(hub, 0)
         if order.household in still:
-            refused[order.household, order.intent_id] = _frozen_error(order.household)
-        elif numbers.setdefault(number, order.intent_id) != order.intent_id:
+            refused[key] = _frozen_error(order.household)
+        elif taken.get(number, order.intent_id) != order.intent_id:
             _freeze(connection, order.household, at=order.accepted_at)
             still.add(order.household)
-            refused[order.household, order.intent_id] = ForkedError(
+            refused[key] = ForkedError(
                 f"number {order.terms.handover} of hub {order.terms.hub} stands for another intent: "
                 f"household {order.household} is frozen until the operator has looked"
             )
+        elif last > heads.get(key, last):
+            refused[key] = BehindError(f"hub {order.terms.hub} knows of orders up to {heads[key]}, here is {last}")
+        else:
+            taken[number] = order.intent_id
+            highest[hub] = max(last, order.terms.handover)
     return refused
 
 

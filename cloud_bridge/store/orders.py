@@ -24,7 +24,7 @@ from cloud_bridge.core.outcome import Hint
 from cloud_bridge.errors import MerchantOrderTakenError, StaleClaimError
 from cloud_bridge.ports import NOBODY, Report, ReportLine
 from cloud_bridge.store import claiming, handovers, hints, withdrawals
-from cloud_bridge.store.accepting import lock_household, take
+from cloud_bridge.store.accepting import Asked, lock_household, take
 from cloud_bridge.store.claiming import WOKEN_AT_ONCE, Lease
 from cloud_bridge.store.database import Database
 from cloud_bridge.store.grouping import Grouped
@@ -69,14 +69,14 @@ class SqlOrderStore:
         self._transact = database.transact
         self._shared = database.shared
         self._shown = shown
-        self._accept: Grouped[OrderRecord, OrderRecord] = Grouped(self._take)
+        self._accept: Grouped[Asked, OrderRecord] = Grouped(self._take)
 
-    async def accept(self, order: OrderRecord) -> OrderRecord:
+    async def accept(self, order: OrderRecord, *, head: int | None = None) -> OrderRecord:
         """Take a new order and tell its household, or answer with the one that has this id already.
 
-        Raises: ForkedError; HouseholdFrozenError.
+        Raises: ForkedError; BehindError; HouseholdFrozenError; WithdrawnError.
         """
-        return await self._accept(order)
+        return await self._accept(Asked(order, head))
 
     async def find(self, household: str, intent_id: str) -> OrderRecord | None:
         """One order."""
@@ -216,7 +216,7 @@ class SqlOrderStore:
         while await self._transact(lambda connection: claiming.wake_followed(connection, now=now)) == WOKEN_AT_ONCE:
             pass
 
-    async def _take(self, wanted: Sequence[OrderRecord]) -> Sequence[OrderRecord | Exception]:
+    async def _take(self, wanted: Sequence[Asked]) -> Sequence[OrderRecord | Exception]:
         return await self._transact(lambda connection: take(connection, wanted))
 
     def _lease_time(self, connection: Connection, *, own: datetime) -> datetime:

@@ -77,6 +77,7 @@ class PostgresServer:
             "lock_timeout": _LOCK_MS,
             "idle_in_transaction_session_timeout": _IDLE_MS,
             "default_transaction_read_only": "on" if read_only else "off",
+            "plan_cache_mode": "force_custom_plan",  # one from when the tables were small picks the wrong index
         }
         arguments: dict[str, object] = {
             "connect_timeout": _CONNECT_WITHIN_S,

@@ -6,22 +6,14 @@ locked row tells the other one.
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select
+from sqlalchemy import Connection, delete, func, insert, select
 
-from cloud_bridge.core.order import OrderRecord
 from cloud_bridge.store.tables import orders, withdrawals
-
-Key = tuple[str, str]
 
 NOTED_MAX = 10_000
 _KEPT = timedelta(days=365)  # no offer lives nearly so long
-_AMONG = select(withdrawals.c.household, withdrawals.c.intent_id).where(
-    withdrawals.c.household.in_(bindparam("households", expanding=True)),
-    withdrawals.c.intent_id.in_(bindparam("intents", expanding=True)),
-)
 
 
 def withdraw(connection: Connection, household: str, intent_id: str, *, now: datetime) -> bool:
@@ -41,14 +33,3 @@ def withdraw(connection: Connection, household: str, intent_id: str, *, now: dat
         return False
     connection.execute(insert(withdrawals), {"household": household, "intent_id": intent_id, "at": now})
     return True
-
-
-def withdrawn(connection: Connection, fresh: Collection[OrderRecord]) -> set[Key]:
-    """Which of these were taken back, by household and intent."""
-    if not fresh:
-        return set()
-    asked = {
-        "households": sorted({order.household for order in fresh}),
-        "intents": sorted({order.intent_id for order in fresh}),
-    }
-    return {(row.household, row.intent_id) for row in connection.execute(_AMONG, asked)}

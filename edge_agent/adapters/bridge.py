@@ -52,6 +52,7 @@ _REFUSED_STATUS = frozenset({400, 404, 409, 410, 422})
 _FINAL_CODES = frozenset({"terms_refused", "offer_expired", "mandate_refused"})
 _WITHDRAWN_CODE = "withdrawn"  # taken back before it came there: by this hub, or by what this hub was before a restore
 _FORKED_CODES = frozenset({"forked", "frozen"})
+_BEHIND_CODE = "behind"  # it has orders of this hub that are not known here: they are asked for before the next try
 _NO_PROBLEM = "no_problem_document"
 _CONFLICT_STATUS = 409  # the bridge holds another body under this id: what became of that one, nobody here knows
 
@@ -157,7 +158,8 @@ class BridgeClient:
 
     async def _offer(self, row: OutboxRow) -> Answer:
         try:
-            answer = await self._send(Purpose.ORDER, PATH_INTENTS, body=row.body)
+            head = self._orders.acknowledged()
+            answer = await self._send(Purpose.ORDER, f"{PATH_INTENTS}?head={head}", body=row.body)
         except BridgeUnreachableError as exc:
             self._orders.record_attempt(row, error=str(exc))
             raise
@@ -188,6 +190,8 @@ class BridgeClient:
         record, now, code = self._orders.intent(row.intent), self._clock.now(), _problem_code(answer)
         if answer.status_code == _CONFLICT_STATUS and code in _FORKED_CODES:
             raise HubForkedError(f"the order service answered {code!r} to intent {row.intent}")
+        if answer.status_code == _CONFLICT_STATUS and code == _BEHIND_CODE:
+            raise BridgeUnreachableError(f"the bridge answered {answer.status_code} ({code})")
         is_withdrawn = answer.status_code in _REFUSED_STATUS and code == _WITHDRAWN_CODE
         if record is None or record.state is not IntentState.APPROVED:
             return None, not is_withdrawn  # its events came before this answer

@@ -70,7 +70,7 @@ class Passage:
 _ID = "[a-z0-9_-]{1,64}"
 _NUMBER = "[0-9]{1,16}"
 PASSAGES: Mapping[Purpose, Passage] = {
-    Purpose.ORDER: Passage(Recipient.BRIDGE, "POST", re.compile("/v1/intents"), Intent, Receipt),
+    Purpose.ORDER: Passage(Recipient.BRIDGE, "POST", re.compile(rf"/v1/intents\?head={_NUMBER}"), Intent, Receipt),
     Purpose.CANCEL: Passage(Recipient.BRIDGE, "POST", re.compile(f"/v1/intents/{_ID}/cancel"), None, CancelReceipt),
     Purpose.SETTLE: Passage(
         Recipient.BRIDGE, "POST", re.compile(f"/v1/intents/{_ID}/settle"), Settlement, SettleReceipt

@@ -21,8 +21,8 @@ from edge_agent.core.prompt import PromptRecord
 class ItemOverview:
     """Everything known about one item now.
 
-    `prompt` and `intent` are the live ones. `prices` is newest first, in minor units, of the bound product and of its
-    substitutes; a hundred are plenty.
+    `prompt` and `intent` are the live ones. `prices` are in minor units. In a list of all items they are the newest one
+    of each product; of an item by itself they are the history of each product, newest first.
     """
 
     item: Item
@@ -58,7 +58,7 @@ class BridgeStatus:
 class CancelResult:
     """What became of the wish to take an approval back, and where the order stands.
 
-    `cancelled` False: it was too late; or, at `approved` or `held`, the bridge has not answered for it yet.
+    `cancelled` False: it was too late; or, at `approved` or `held`, the bridge has not confirmed it yet.
     """
 
     cancelled: bool

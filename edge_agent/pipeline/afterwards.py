@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import logging
 from collections.abc import Callable
-from datetime import timedelta
 
 from cloud_bridge.wire import CancelReceipt, Settlement, SettleReceipt, Verdict
 from edge_agent.core import intent as intents
@@ -26,9 +25,6 @@ log = logging.getLogger(__name__)
 
 _WISHES_A_TURN = 20
 _WISHES_MAX = 10_000  # one live order an item, so never as many
-# A bridge takes no request that was signed longer ago than an hour, whatever its configuration: what it does not have
-# by then, it will not get from a copy that was on its way.
-_ARRIVES_WITHIN = timedelta(hours=2)
 
 
 class Afterwards:
@@ -127,11 +123,10 @@ class Afterwards:
 
     async def _ask_back(self, intent: IntentId) -> CancelResult:
         receipt = await self._bridge.cancel(intent)
-        if receipt is None:
-            now = self._clock.now()
-            state = self._orders.cancel_unheard(intent, sent_before=now - _ARRIVES_WITHIN, at=now).state
-            return CancelResult(cancelled=state is IntentState.CANCELLED, state=state)
         record = self._find(intent)  # it may have moved on while the bridge was asked
+        if receipt is None:  # a copy may still arrive there, so only the bridge can end it: the wish stays
+            log.info("cancel_unconfirmed intent=%s state=%s", intent, record.state)
+            return CancelResult(cancelled=record.state is IntentState.CANCELLED, state=record.state)
         change = self._cancelled(record, receipt)
         self._orders.answer_cancel(intent, change)
         state = record.state if change is None else change.after.state

@@ -128,7 +128,8 @@ class Ingest:
                 await self._devices.ask_rebirth(strange.device)
 
     def _sort(self, message: RawMessage, accepted: list[Decoded], quarantined: list[Quarantined]) -> None:
-        match self._decoder.decode(message, now=self._clock.now()):
+        # It may have been in hand for days, while there was no room: it came between its stamp and now.
+        match self._decoder.decode(message, now=self._clock.now(), since=message.received_at):
             case Decoded() as understood:
                 accepted.append(understood)
             case Quarantined() as strange:

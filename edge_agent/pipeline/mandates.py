@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 
 _SHOWN_MAX = 200
 _DRAWS_SHOWN = 50
+_MAY_PROPOSE = frozenset({Role.OWNER})
 _TIME = "time"  # who ends a mandate whose last day has passed
 
 
@@ -73,7 +74,7 @@ class MandateDesk:
         Raises: NotAllowedError when `by` is no owner or their limit is lower; PinNeededError; RefusedError when its
         last day has passed.
         """
-        account = self._person(by, roles=frozenset({Role.OWNER}))
+        account = self._person(by, roles=_MAY_PROPOSE)
         now = self._clock.now()
         terms = MandateTerms(
             **{name: getattr(draft, name) for name in MandateDraft.model_fields},
@@ -107,7 +108,7 @@ class MandateDesk:
         PinNeededError; RefusedError.
         """
         account, record = self._person(by, roles=MAY_APPROVE), self._find(mandate)
-        self._check_proposer(record)
+        self._check_word(record.proposed_by, roles=_MAY_PROPOSE, terms=record.terms)
         self._rule(record.terms, account, endorsed_by=(record.proposed_by,), pin_checked=pin_checked)
         return self._step(record, MandateEvent.CONFIRM, by=by, signature=self._sign(record.terms))
 
@@ -127,11 +128,12 @@ class MandateDesk:
         Raises: NotAllowedError when `by` is no owner, their limit is lower, or two people are needed today and one gave
         leave; PinNeededError; RefusedError.
         """
-        account, record = self._person(by, roles=frozenset({Role.OWNER})), self._find(mandate)
+        account, record = self._person(by, roles=_MAY_PROPOSE), self._find(mandate)
+        words = ((record.proposed_by, _MAY_PROPOSE), (record.confirmed_by, MAY_APPROVE))
         others = tuple(
             name
-            for name in (record.proposed_by, record.confirmed_by)
-            if name is not None and name != by and self._counts(name)
+            for name, roles in words
+            if name is not None and name != by and self._still_may(name, roles=roles, terms=record.terms)
         )
         if self._rule(record.terms, account, endorsed_by=others, pin_checked=pin_checked) is Ruling.NEEDS_SECOND:
             raise NotAllowedError("so large a budget needs two people today: revoke it, and propose another")
@@ -181,16 +183,22 @@ class MandateDesk:
             raise PinNeededError(f"{account.name} has a PIN: it is needed to give leave")
         return ruling
 
-    def _counts(self, name: str) -> bool:
-        """Whether a word that was given before is still somebody's: not of an account that is gone or disabled."""
-        account = self._accounts.account(name)
-        return account is not None and not account.is_disabled
+    def _still_may(self, name: str, *, roles: frozenset[Role], terms: MandateTerms) -> bool:
+        """Whether somebody who gave their word for a mandate could give it today."""
+        try:
+            self._check_word(name, roles=roles, terms=terms)
+        except NotAllowedError:
+            return False
+        return True
 
-    def _check_proposer(self, record: MandateRecord) -> None:
-        """The first word counts only while who gave it may still give it."""
-        account, budget = self._accounts.account(record.proposed_by), record.terms.budget
-        if account is None or account.is_disabled or account.role is not Role.OWNER:
-            raise NotAllowedError(f"{record.proposed_by}, who proposed it, is no active owner any more: decline it")
+    def _check_word(self, name: str, *, roles: frozenset[Role], terms: MandateTerms) -> None:
+        """A word that was given counts only while who gave it may still give it.
+
+        Raises: NotAllowedError.
+        """
+        account, budget = self._accounts.account(name), terms.budget
+        if account is None or account.is_disabled or account.role not in roles:
+            raise NotAllowedError(f"{name}, who agreed to it, may no longer give such leave: decline it")
         check_limit(
             self._policies.policy(), account=account, total_max_minor=budget.max_minor, currency=budget.currency
         )

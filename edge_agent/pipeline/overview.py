@@ -6,15 +6,15 @@ from collections.abc import Callable, Mapping, Sequence
 
 from edge_agent.core.catalogue import Item
 from edge_agent.core.intent import IntentRecord
-from edge_agent.core.messages import DeviceId, IntentId, ItemId, PromptId, Quarantined, QuarantineReason
+from edge_agent.core.messages import DeviceId, IntentId, ItemId, Price, PromptId, Quarantined, QuarantineReason
 from edge_agent.core.overview import BridgeStatus, DeviceOverview, ItemOverview
 from edge_agent.core.prompt import Endorsement, PromptRecord
 from edge_agent.errors import ConfigurationError
 from edge_agent.pipeline.review import Review
 from edge_agent.ports import Bridge, HouseholdStore, Inspection, OrderStore
 
-_PRICES_SHOWN = 100  # of the bound product and its substitutes
-_WISHES_SHOWN = 200
+_PRICES_SHOWN = 100  # of each product, where one item is looked at
+_WISHES_MAX = 10_000  # one live order an item, so never as many
 
 
 class HomeOverview:
@@ -39,12 +39,12 @@ class HomeOverview:
 
     def items(self) -> Sequence[ItemOverview]:
         """Every item of the household, in its own order."""
-        return [self._overview(item) for item in self._household.load().items]
+        return [self._overview(item, prices=self._newest_prices(item)) for item in self._household.load().items]
 
     def item(self, item: ItemId) -> ItemOverview | None:
         """One item."""
         found = self._household.load().item(item)
-        return None if found is None else self._overview(found)
+        return None if found is None else self._overview(found, prices=self._orders.prices(item, limit=_PRICES_SHOWN))
 
     def prompt(self, prompt: PromptId) -> PromptRecord | None:
         """One prompt, whatever its state."""
@@ -68,7 +68,7 @@ class HomeOverview:
 
     def wanted_back(self) -> frozenset[IntentId]:
         """Orders that a person wants to cancel, for which the bridge has not answered yet."""
-        return frozenset(self._orders.cancel_wishes(limit=_WISHES_SHOWN))
+        return frozenset(self._orders.cancel_wishes(limit=_WISHES_MAX))
 
     def devices(self) -> Sequence[DeviceOverview]:
         """Every device that was ever heard of, by name."""
@@ -93,7 +93,12 @@ class HomeOverview:
         except ConfigurationError as exc:
             return str(exc)
 
-    def _overview(self, item: Item) -> ItemOverview:
+    def _newest_prices(self, item: Item) -> list[Price]:
+        ident = ItemId(item.id)
+        asked = (self._orders.newest_price(ident, merchant=one.merchant, sku=one.sku) for one in item.products)
+        return [price for price in asked if price is not None]
+
+    def _overview(self, item: Item, *, prices: Sequence[Price]) -> ItemOverview:
         ident = ItemId(item.id)
         seen = self._review.latest.get(ident)
         return ItemOverview(
@@ -103,5 +108,5 @@ class HomeOverview:
             decision=seen.decision if seen else None,
             prompt=self._orders.live_prompt(ident),
             intent=self._orders.live_intent(ident),
-            prices=tuple(self._orders.prices(ident, limit=_PRICES_SHOWN)),
+            prices=tuple(prices),
         )

@@ -4,6 +4,8 @@
   that no need is asked about twice, and never sends what carries a number that stands for another intent there. What
   its mandates may still draw it does not know any more, so they are paused.
 - The hub knows more: the bridge was restored. Nothing is sent until an owner has looked; what was handed over stays.
+  An order says how far its hub knows the bridge to be, and one that knows too little is refused: so a copy that was
+  compared before the other one ordered compares again.
 - The bridge has frozen the household: two hubs used one number. Its operator ends that.
 """
 
@@ -130,6 +132,8 @@ class Restore:
         if found.unknown or found.overtaken:
             self._pause_mandates()
             self._reconcile(found, busy=ours.busy)
+        if is_whole and not found.bridge_forgot:
+            self._handovers.acknowledge(max((each.handover for each in listed if each.hub == self._hub), default=0))
         self._problem = _problem(head, ours, found, is_whole=is_whole)
         self._head, self._is_sure = head, self._doubts == doubts
         self._has_compared = self._has_compared or is_whole

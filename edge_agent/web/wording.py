@@ -168,6 +168,7 @@ INTENT_DETAILS = {
     "other_currency": "the merchant charged in another currency than you agreed to: look at your bank",
     "mandate_refused": "this merchant takes no orders by mandate",
     "forked": "two hubs use this household's number: the order service has stopped",
+    "behind": "this hub did not know all that the order service has of it: it compares, and sends again",
     "frozen": "the order service has stopped orders of this household until its operator has looked",
 }
 

@@ -13,10 +13,12 @@ from typing import Any
 import pytest
 
 from tests.campaign.bugs import Bug
+from tests.campaign.faults import BUGS
 from tests.campaign.mandates import rivals
 from tests.campaign.mandates.almanac import began_on
 from tests.campaign.mandates.campaign import run
 from tests.campaign.mandates.judging import judge
+from tests.campaign.tiers import Done
 
 
 def test_no_budget_is_overdrawn_and_a_revocation_holds(tmp_path: Path) -> None:
@@ -28,9 +30,16 @@ def test_no_budget_is_overdrawn_and_a_revocation_holds(tmp_path: Path) -> None:
 
 
 def test_a_budget_that_is_checked_too_early_is_caught(tmp_path: Path) -> None:
-    """The harness can fail."""
-    figures = run(1_000, seed=3, folder=tmp_path, bug=Bug.BUDGET_OUTSIDE_TRANSACTION)
+    """The harness can fail, by the piece and by the rule of the campaign.
+
+    What the race between processes adds is the machine's choice. The draws before it come of the seed alone: these go
+    over a budget and over a number of orders.
+    """
+    [piece] = [piece for piece in BUGS if piece.bug is Bug.BUDGET_OUTSIDE_TRANSACTION]
+    figures = run(piece.size, seed=piece.seed, folder=tmp_path, bug=piece.bug)
+    assert Done(piece, figures).holds
     assert figures.overcharged > 0
+    assert figures.unauthorised > 0
 
 
 @pytest.mark.parametrize(
@@ -69,12 +78,13 @@ def raced(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pytest.fail(f"none of {_RACES_MAX} races had a sale, and a draw on a mandate that was then revoked")
 
 
-def sql(statement: str) -> Callable[[Path], None]:
-    """A change to the rows."""
+def sql(*statements: str) -> Callable[[Path], None]:
+    """Changes to the rows."""
 
     def change(folder: Path) -> None:
         db = sqlite3.connect(folder / "rivals.sqlite3")
-        db.execute(statement)
+        for statement in statements:
+            db.execute(statement)
         db.commit()
         db.close()
 
@@ -101,18 +111,23 @@ _LATE = (
     )
 )
 
+_WAITS = "INSERT OR IGNORE INTO outbox (intent, body, body_sha256, created_ms) SELECT IT, x'', '', 0".replace(
+    "IT", _OF_REVOKED
+)
+_NOT_WANTED_BACK = "DELETE FROM cancel_wish WHERE intent = IT".replace("IT", _OF_REVOKED)
+
 
 @pytest.mark.parametrize(
     ("falsify", "words"),
     [
         (sql("UPDATE ledger SET amount_minor = 4000, state = 'reserved' WHERE mandate IS NOT NULL"), "the rows hold"),
-        (note("sell", lambda sold: sold["book"].update(dict.fromkeys(sold["book"], 4_000))), "may charge 4000"),
+        (note("sell", lambda sold: sold["book"].update(dict.fromkeys(sold["book"], 4_000))), "may charge"),
         (note("sell", lambda sold: sold["book"].update(another=100)), "which nobody drew"),
         (
             sql(_LATE),
             "a mandate that had ended",
         ),
-        (sql(f"INSERT INTO outbox (intent, body, body_sha256, created_ms) SELECT {_OF_REVOKED}, x'', '', 0"), "waits"),
+        (sql(_WAITS, _NOT_WANTED_BACK), "waits"),
         (
             lambda folder: note("deliver", lambda sent: sent.extend([[_a_revoked(folder), 2**62]] * 2))(folder),
             "left the home after",

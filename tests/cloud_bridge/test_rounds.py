@@ -6,13 +6,15 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 
 import pytest
 
 from cloud_bridge.config import WorkerConfig
 from cloud_bridge.core.order import PLACING, Detail, OrderRecord
+from cloud_bridge.intake import Intake
 from cloud_bridge.merchants.simulated import SimulatedMerchant
-from cloud_bridge.rounds import Beat, Rounds
+from cloud_bridge.rounds import Beat, Rounds, next_look
 from tests.cloud_bridge.rig import HOUSEHOLD, MERCHANT, HandClock, Rig, accept
 
 SHORT = WorkerConfig().model_copy(update={"lease_s": 0.02})  # real: too short for a configuration, and for a merchant
@@ -120,3 +122,51 @@ async def test_a_merchant_that_does_not_answer_holds_up_nobody_elses_orders(rig:
     stop.set()
     bell.set()
     await running
+
+
+@pytest.mark.parametrize(("hold_s", "rings"), [(0, True), (60, True), (61, False)])
+async def test_an_order_wakes_the_worker_only_when_it_is_due_before_the_next_look(
+    rig: Rig, *, hold_s: int, rings: bool
+) -> None:
+    """Each look is two transactions, so a hundred orders with a pause of minutes must not be a hundred looks."""
+    bell, config = asyncio.Event(), WorkerConfig(poll_s=60)
+    intake = Intake(
+        rig.store,
+        keys={HOUSEHOLD: rig.signer.public_key},
+        merchants={MERCHANT: rig.merchant},
+        clock=rig.clock,
+        bell=bell,
+        next_look=partial(next_look, rig.clock, config),
+    )
+    await intake.accept(rig.signer.intent(hold_s=hold_s), caller=HOUSEHOLD)
+    assert bell.is_set() == rings
+
+
+class RestingClock(HandClock):
+    """An order comes while the worker rests, and does not ring."""
+
+    def __init__(self, rig: Rig) -> None:
+        super().__init__(rig.clock.at)
+        self._rig = rig
+        self._came = False
+
+    async def wait(self, bell: asyncio.Event, *, until: datetime) -> None:
+        """Jump to the end of the wait; in the first one the order comes."""
+        if not self._came:
+            self._came = True
+            await accept(self._rig, self._rig.signer.intent(hold_s=61))
+        await super().wait(bell, until=until)
+
+
+async def test_an_order_that_did_not_ring_is_found_in_time(rig: Rig) -> None:
+    """The worker looks once more before it is due, and then sleeps no longer than until it is."""
+    clock, stop = RestingClock(rig), asyncio.Event()
+    late: list[timedelta] = []
+
+    async def step(order: OrderRecord) -> None:
+        late.append(clock.at - order.hold_until)
+        stop.set()
+
+    beat = Beat("place", PLACING, step, asyncio.Event())
+    await asyncio.wait_for(Rounds(beat, store=rig.store, clock=clock, config=WorkerConfig(poll_s=60)).run(stop), 20)
+    assert timedelta(0) <= late[0] < timedelta(seconds=1)

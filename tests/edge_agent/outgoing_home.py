@@ -127,6 +127,8 @@ class FakeBridge:
         if self.frozen:
             return refused(409, "forked")(request)
         if all(each.intent_id != terms.intent_id for each in self.known):
+            if max((each.handover for each in self.known), default=0) > int(request.url.params["head"]):
+                return refused(409, "behind")(request)
             self.known.append(known(terms.intent_id, number=terms.handover, sku=terms.sku))
         receipt = Receipt(intent_id=terms.intent_id, state=OrderState.HELD, accepted_at=NOW)
         return httpx.Response(200, content=receipt.model_dump_json())

@@ -8,7 +8,7 @@ from tests.kill.home import BRIDGE, HUB, PROMPT
 from tests.kill.wiretap import Moment
 
 APPROVE = f"POST /prompts/{PROMPT}/approve"
-INTENT = "POST /v1/intents"
+INTENT = r"POST /v1/intents\?head=[0-9]+"
 EVENTS = r"GET /v1/events\?after=[1-9].*"  # the hub knows that the bridge holds the intent
 PROFILE = r"GET /\.well-known/ucp"
 CREATE = "POST /checkout-sessions"

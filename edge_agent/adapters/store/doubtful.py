@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from edge_agent.adapters.store.connection import Connection, from_ms
-from edge_agent.adapters.store.readings import QUARANTINE_BYTES_MAX, insert_message
+from edge_agent.adapters.store.quarantine import QUARANTINE_BYTES_MAX
+from edge_agent.adapters.store.readings import insert_message
 from edge_agent.core.messages import Decoded, Quarantined, QuarantineReason, RawMessage
 
 

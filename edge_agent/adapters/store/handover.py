@@ -45,7 +45,7 @@ class SqliteHandovers:
         unsent = "SELECT intent FROM outbox WHERE claimed_ms IS NULL"
         busy = db.execute(f"SELECT item FROM intent WHERE {LIVE_INTENT} AND id NOT IN ({unsent})")  # noqa: S608 - constants
         return HubKnowledge(
-            acknowledged=_acknowledged(db),
+            acknowledged=acknowledged(db),
             waiting={number: IntentId(intent) for number, intent in waiting},
             known={row[0] for row in known},
             busy={ItemId(row[0]) for row in busy},
@@ -57,12 +57,15 @@ class SqliteHandovers:
         """Drop what may never be sent, keep what only the bridge knew, and go on after its last number: all or none.
 
         `taken` is in the order of the numbers. Draws that have not left are dropped too: what they were drawn from had
-        been drawn on, and nobody knew. News of what is taken over may have come before it was known, so all news are
-        asked for again: old ones change nothing.
+        been drawn on, and nobody knew. So is what waits under a number below the last one: a hub looks for others only
+        above what it knows of, so whoever made the newer ones would not hear of it. News of what is taken over may have
+        come before it was known, so all news are asked for again: old ones change nothing.
         """
         with self._connection.transaction() as db:
             for ident in (*overtaken, *_unsent_draws(db)):
                 _drop(db, ident, at=at)
+            for record in _below(db, handover) if taken else ():
+                _take_back(db, record, at=at)
             for each in taken:
                 kept = _with_room(db, each.record, number=each.handover, at=at)
                 insert_intent(db, kept)
@@ -74,6 +77,12 @@ class SqliteHandovers:
             if taken:
                 db.execute("DELETE FROM cursor WHERE source = 'bridge'")
             _acknowledge(db, handover)
+
+    def acknowledge(self, handover: int) -> None:
+        """This hub knows of every order up to this number that the bridge has of it."""
+        if handover > acknowledged(self._connection.db):
+            with self._connection.transaction() as db:
+                _acknowledge(db, handover)
 
     def accept_bridge(self, *, handover: int, event_seq: int, by: str) -> None:
         """Go on from a bridge that knows less; what it has forgotten stays here as it is."""
@@ -91,15 +100,16 @@ def next_number(db: apsw.Connection) -> int:
     return cast("int", last) + 1
 
 
+def acknowledged(db: apsw.Connection) -> int:
+    """The highest number that the bridge is known to have."""
+    return cast("int | None", db.execute("SELECT acknowledged FROM handover").get) or 0
+
+
 def acknowledge_intent(db: apsw.Connection, intent: IntentId) -> None:
     """The bridge has this intent under its number: part of the transaction that records its answer."""
     number = db.execute("SELECT handover FROM authority WHERE intent = ?", (intent,)).get
     if number is not None:
         _acknowledge(db, cast("int", number))
-
-
-def _acknowledged(db: apsw.Connection) -> int:
-    return cast("int | None", db.execute("SELECT acknowledged FROM handover").get) or 0
 
 
 def _acknowledge(db: apsw.Connection, number: int) -> None:
@@ -117,6 +127,15 @@ def _unsent_draws(db: apsw.Connection) -> list[IntentId]:
         (_UNHEARD,),
     )
     return [IntentId(str(row[0])) for row in rows]
+
+
+def _below(db: apsw.Connection, handover: int) -> list[IntentRecord]:
+    """What waits under a smaller number, and was not heard of."""
+    where = (
+        "WHERE state = ? AND id IN "
+        "(SELECT o.intent FROM outbox o JOIN authority a ON a.intent = o.intent WHERE a.handover < ?)"
+    )
+    return select_intents(db, where, (_UNHEARD, handover))
 
 
 def _drop(db: apsw.Connection, ident: IntentId, *, at: datetime) -> None:

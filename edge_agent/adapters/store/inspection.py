@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from edge_agent.adapters.store.connection import Connection, from_ms
+from edge_agent.adapters.store.quarantine import select_quarantine
 from edge_agent.core.messages import DeviceId, Quarantined, QuarantineReason
 from edge_agent.core.overview import DeviceOverview
 
@@ -37,25 +38,8 @@ class SqliteInspection:
 
     def quarantine(self, *, device: DeviceId | None = None, limit: int) -> list[Quarantined]:
         """What was kept apart, newest first; of one device where one is named."""
-        rows = self._connection.db.execute(
-            "SELECT topic, device, reason, detail, payload, size_bytes, digest, received_ms FROM quarantine "
-            "WHERE ?1 IS NULL OR device = ?1 ORDER BY id DESC LIMIT ?2",
-            (device, limit),
-        )
-        return [
-            Quarantined(
-                topic=topic,
-                device=None if named is None else DeviceId(named),
-                reason=QuarantineReason(reason),
-                detail=detail,
-                payload=payload,
-                size_bytes=size_bytes,
-                digest=digest,
-                received_at=from_ms(received_ms),
-                duplicate=False,
-            )
-            for topic, named, reason, detail, payload, size_bytes, digest, received_ms in rows
-        ]
+        where = "WHERE ?1 IS NULL OR device = ?1 ORDER BY id DESC LIMIT ?2"
+        return list(select_quarantine(self._connection.db, where, (device, limit)))
 
     def quarantine_counts(self) -> dict[QuarantineReason, int]:
         """How many messages are kept apart, by reason."""

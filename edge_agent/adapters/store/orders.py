@@ -22,7 +22,7 @@ from edge_agent.adapters.store.authorities import (
     select_signers,
 )
 from edge_agent.adapters.store.connection import Connection, from_ms, to_ms
-from edge_agent.adapters.store.handover import acknowledge_intent, next_number
+from edge_agent.adapters.store.handover import acknowledge_intent, acknowledged, next_number
 from edge_agent.adapters.store.intents import LIVE_INTENT, apply_intent, insert_intent, select_intents
 from edge_agent.adapters.store.mandates import select_mandate
 from edge_agent.adapters.store.outbox import (
@@ -35,7 +35,6 @@ from edge_agent.adapters.store.outbox import (
     select_outbox,
     select_wishes,
     take_back,
-    take_back_unheard,
 )
 from edge_agent.adapters.store.prompts import (
     LIVE_PROMPT,
@@ -135,6 +134,10 @@ class Orders:
         return cast("int", self._connection.db.execute(sql, (to_ms(at),)).get)
 
     # --- the hand-over ---
+
+    def acknowledged(self) -> int:
+        """The highest number that the bridge is known to have."""
+        return acknowledged(self._connection.db)
 
     def next_handover(self) -> int:
         """The number that the next intent's terms must carry; given away by `approve` only."""
@@ -301,18 +304,6 @@ class Orders:
                     delete_body(db, intent)
             end_wish(db, intent)
 
-    def cancel_unheard(self, intent: IntentId, *, sent_before: datetime, at: datetime) -> IntentRecord:
-        """The bridge does not have an order that is wanted back: cancelled where its body can no longer arrive there.
-
-        That is where it last left before `sent_before`; otherwise the wish stays.
-        """
-        with self._connection.transaction() as db:
-            [record] = select_intents(db, "WHERE id = ?", (intent,))
-            if not take_back_unheard(db, record, sent_before=sent_before, at=at):
-                return record
-            [after] = select_intents(db, "WHERE id = ?", (intent,))
-            return after
-
     # --- prices ---
 
     def save_prices(self, prices: Sequence[Price]) -> None:
@@ -329,8 +320,10 @@ class Orders:
             )  # fmt: skip
 
     def prices(self, item: ItemId, *, limit: int) -> list[Price]:
-        """Price history of one item, newest first."""
-        return _prices(self._connection.db, "WHERE item = ? ORDER BY id DESC LIMIT ?", (item, limit))
+        """Price history of one item, newest first: the last `limit` of each product."""
+        of_item = "SELECT id, row_number() OVER (PARTITION BY merchant, sku ORDER BY id DESC) AS place FROM price"
+        where = f"WHERE id IN (SELECT id FROM ({of_item} WHERE item = ?) WHERE place <= ?) ORDER BY id DESC"  # noqa: S608
+        return _prices(self._connection.db, where, (item, limit))
 
     def newest_price(self, item: ItemId, *, merchant: str, sku: str) -> Price | None:
         """The newest price of one of an item's products."""

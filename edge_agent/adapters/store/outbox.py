@@ -110,22 +110,6 @@ def take_back(db: apsw.Connection, record: IntentRecord, *, by: str, at: datetim
     return record
 
 
-def take_back_unheard(db: apsw.Connection, record: IntentRecord, *, sent_before: datetime, at: datetime) -> bool:
-    """Cancel an order that is wanted back and that the bridge does not have; whether that was possible.
-
-    Only where its body waits still and last left before `sent_before`: what left later may yet arrive there. An order
-    that the bridge was once heard to have is none of these.
-    """
-    if record.state is not IntentState.APPROVED:
-        return False
-    db.execute("DELETE FROM outbox WHERE intent = ? AND claimed_ms <= ?", (record.id, to_ms(sent_before)))
-    if db.changes() == 0:
-        return False
-    _cancel(db, record, at=at)
-    end_wish(db, record.id)
-    return True
-
-
 def select_wishes(db: apsw.Connection, *, limit: int) -> list[IntentId]:
     """Orders that are wanted back and not answered for, oldest first."""
     rows = db.execute("SELECT intent FROM cancel_wish ORDER BY wished_ms, intent LIMIT ?", (limit,))

@@ -25,18 +25,11 @@ from edge_agent.adapters.sealing import load_secret
 from edge_agent.adapters.store.chain import Chain, ChainSeal
 from edge_agent.adapters.store.connection import Connection, from_ms, to_ms
 from edge_agent.adapters.store.intents import LIVE_INTENT
+from edge_agent.adapters.store.quarantine import select_quarantine
 from edge_agent.adapters.store.readings import HELD_ROWS_MAX, SqliteReadings
 from edge_agent.adapters.store.set_aside import condemn, swap
 from edge_agent.core.intent import IntentState
-from edge_agent.core.messages import (
-    Birth,
-    Decoded,
-    DeviceId,
-    Presence,
-    Quarantined,
-    QuarantineReason,
-    Reading,
-)
+from edge_agent.core.messages import Birth, Decoded, DeviceId, Presence, Quarantined, Reading
 from edge_agent.errors import ConfigurationError, RefusedError, StoreFailedError, StoreMalformedError
 from edge_agent.folder import STORE_FILE
 
@@ -80,7 +73,7 @@ def carry_over(source: apsw.Connection, target: Connection) -> tuple[int, int]:
     for accepted in _groups(_messages(source)):
         readings.commit([each for each in accepted if not _is_there(target, "message", each)], ())
         messages += len(accepted)
-    for kept in _groups(_kept_apart(source)):
+    for kept in _groups(select_quarantine(source, "ORDER BY id")):
         readings.commit((), [each for each in kept if not _is_there(target, "quarantine", each)])
         strange += len(kept)
     return messages, strange
@@ -202,24 +195,3 @@ def _decoded(rows: Sequence[Sequence[Any]]) -> Decoded:
             if signal is not None
         ),
     )
-
-
-def _kept_apart(db: apsw.Connection) -> Iterator[Quarantined]:
-    rows = db.execute(
-        "SELECT topic, device, reason, detail, payload, size_bytes, digest, received_ms, boot, seq "
-        "FROM quarantine ORDER BY id"
-    )
-    for topic, device, reason, detail, payload, size_bytes, digest, received_ms, boot, seq in rows:
-        yield Quarantined(
-            topic=topic,
-            device=None if device is None else DeviceId(device),
-            reason=QuarantineReason(reason),
-            detail=detail,
-            payload=payload,
-            size_bytes=size_bytes,
-            digest=digest,
-            received_at=from_ms(received_ms),
-            duplicate=False,
-            boot=boot,
-            seq=seq,
-        )

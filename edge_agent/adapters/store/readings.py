@@ -18,6 +18,7 @@ from datetime import datetime
 import apsw
 
 from edge_agent.adapters.store.connection import Connection, from_ms, to_ms
+from edge_agent.adapters.store.quarantine import keep_apart
 from edge_agent.adapters.store.room import Room
 from edge_agent.adapters.store.summaries import was_summed_up
 from edge_agent.core.estimate import StockState
@@ -39,7 +40,6 @@ from edge_agent.ports import CrashHook, CrashPoint, no_crash
 log = logging.getLogger(__name__)
 
 _QUARANTINE_ROWS_MAX = 10_000
-QUARANTINE_BYTES_MAX = 4_096
 HELD_ROWS_MAX = 10_000
 _HELD = QuarantineReason.HUB_CLOCK.value
 
@@ -81,7 +81,7 @@ class SqliteReadings:
                 insert_message(db, message)
                 _note(seen, message.device, message.boot, seq=message.seq)
             for strange in quarantined:
-                _keep_apart(db, strange)
+                keep_apart(db, strange)
                 _note(seen, strange.device, strange.boot, seq=strange.seq)
             db.execute(
                 "DELETE FROM quarantine WHERE id <= (SELECT max(id) FROM quarantine) - ? AND reason <> ?",
@@ -202,17 +202,14 @@ def insert_message(db: apsw.Connection, message: Decoded) -> None:
 def _is_known(db: apsw.Connection, message: Decoded) -> bool:
     """Whether it was stored before; another body under a known identity is kept apart and counts as known."""
     if message.seq is None:
-        return message.duplicate and _exists(
-            db,
-            "SELECT 1 FROM message WHERE topic = ? AND digest = ? AND seq IS NULL",
-            (message.topic, message.digest),
-        )
+        known = "SELECT 1 FROM message WHERE topic = ? AND digest = ? AND seq IS NULL"
+        return message.duplicate and db.execute(known, (message.topic, message.digest)).get is not None
     identity = (message.device, message.boot, message.seq)
     stored = db.execute("SELECT digest FROM message WHERE device = ? AND boot = ? AND seq = ?", identity).get
     if stored is None:
         return was_summed_up(db, message.device, message.boot, seq=message.seq)
     if stored != message.digest:
-        _keep_apart(db, _conflict(message))
+        keep_apart(db, _conflict(message))
     return True
 
 
@@ -231,36 +228,6 @@ def _conflict(message: Decoded) -> Quarantined:
         duplicate=True,  # the same second body is counted once, however often it comes
         boot=message.boot,
         seq=message.seq,
-    )
-
-
-def _keep_apart(db: apsw.Connection, strange: Quarantined) -> None:
-    """Insert into the quarantine, unless this very message is there."""
-    known = strange.duplicate and _exists(
-        db, "SELECT 1 FROM quarantine WHERE topic = ? AND digest = ?", (strange.topic, strange.digest)
-    )
-    resent = strange.seq is not None and _exists(
-        db,
-        "SELECT 1 FROM quarantine WHERE device = ? AND boot = ? AND seq = ? AND digest = ?",
-        (strange.device, strange.boot, strange.seq, strange.digest),
-    )
-    if known or resent:
-        return
-    db.execute(
-        "INSERT INTO quarantine (topic, device, boot, seq, reason, detail, payload, size_bytes, digest, received_ms) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            strange.topic,
-            strange.device,
-            strange.boot,
-            strange.seq,
-            strange.reason.value,
-            strange.detail,
-            strange.payload if strange.reason is QuarantineReason.HUB_CLOCK else strange.payload[:QUARANTINE_BYTES_MAX],
-            strange.size_bytes,
-            strange.digest,
-            to_ms(strange.received_at),
-        ),
     )
 
 
@@ -295,7 +262,3 @@ def _columns(reading: Reading) -> tuple[str, str, float | None, str | None, str]
     text = reading.value if isinstance(reading.value, str) else None
     number = None if isinstance(reading.value, str) else reading.value
     return reading.signal, reading.presence.value, number, text, reading.unit
-
-
-def _exists(db: apsw.Connection, query: str, values: tuple[str | int | None, ...]) -> bool:
-    return db.execute(query, values).get is not None

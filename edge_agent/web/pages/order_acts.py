@@ -1,7 +1,7 @@
 """What a person says of an order: take it back, I looked, it came, it never came.
 
-The outcome is told as it is: a cancellation that came too late says so, one that the order service has not answered is
-shown as asked for, and a word that may not have arrived there is told as not known.
+The outcome is told as it is: a cancellation that came too late says so, one that the order service has not confirmed
+is shown as asked for, and a word that may not have arrived there is told as not known.
 """
 
 from __future__ import annotations

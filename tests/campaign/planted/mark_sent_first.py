@@ -25,7 +25,7 @@ def planted() -> Iterator[None]:
             change = None if record is None else intents.step(record, IntentState.HELD, at=self._clock.now())
             self._orders.record_answer(row, change, taken=True)
         for row in rows:
-            await self._send(Purpose.ORDER, PATH_INTENTS, body=row.body)
+            await self._send(Purpose.ORDER, f"{PATH_INTENTS}?head={self._orders.acknowledged()}", body=row.body)
         return len(rows)
 
     with patch.object(BridgeClient, "drain", drain):

@@ -216,7 +216,7 @@ class _Group:
     def acknowledge(self, messages: Sequence[RawMessage]) -> None:
         self._acknowledged()
 
-    def decode(self, message: RawMessage, *, now: object) -> Decoded | Quarantined:
+    def decode(self, message: RawMessage, *, now: object, since: object = None) -> Decoded | Quarantined:
         return self._messages[message.receipt]
 
 

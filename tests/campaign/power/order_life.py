@@ -38,14 +38,20 @@ def hand_over(scene: Scene, asked: PromptRecord, *, by: str, draw: DrawRequest |
     now = scene.stores.clock.now()
     change = prompts.step(asked, PromptEvent.APPROVE, now=now, by=by)
     number = scene.stores.orders.next_handover()
-    # A home of the first schema has orders without numbers, so a number alone is no name for a new one.
-    ident = f"i{number}-{scene.rng.randbytes(4).hex()}"
+    # A home of the first schema has orders without numbers, so a number alone names neither an order nor its leave.
+    mark = scene.rng.randbytes(4).hex()
+    ident = f"i{number}-{mark}"
     record = replace(intent(ident, of=asked.id, item=asked.item), created_at=now, changed_at=now)
     body = scene.rng.randbytes(24).hex().encode()
     scene.stores.orders.approve(
         change,
         intent=record,
-        terms=terms(record.id, number=number, leave="approval" if draw is None else "draw"),
+        terms=terms(
+            record.id,
+            number=number,
+            nonce=f"{number:024x}{mark}",
+            leave="approval" if draw is None else "draw",
+        ),
         signature=b"s" * 64,
         body=body,
         receipt=RECEIPT,

@@ -238,6 +238,10 @@ class Tables:
         """What waits to be taken by the bridge, oldest first."""
         return list(self.disk.rows.values())[:limit]
 
+    def acknowledged(self) -> int:
+        """The highest number that the bridge is known to have."""
+        return self.disk.acknowledged
+
     def claim(self, row: OutboxRow, *, at: datetime) -> bool:
         """Mark that this body is about to leave; False where the order is wanted back or has ended."""
         self.gate()
@@ -302,16 +306,6 @@ class Tables:
                 self.disk.drop_body(intent)
         self.disk.wishes.pop(intent, None)
         self.gate()
-
-    def cancel_unheard(self, intent: IntentId, *, sent_before: datetime, at: datetime) -> IntentRecord:
-        """The bridge does not have it: cancelled where its body last left before `sent_before`."""
-        self.gate()
-        record, left_at = self.disk.records[intent], self.disk.claimed.get(intent)
-        if record.state is IntentState.APPROVED and left_at is not None and left_at <= sent_before:
-            record = self.disk.cancel(record, detail=intents.CANCELLED_BY_HOUSEHOLD, at=at)
-            self.disk.wishes.pop(intent, None)
-        self.gate()
-        return record
 
     def _check_prompt(self, change: PromptChange) -> None:
         known = self.disk.prompts.get(change.after.id)

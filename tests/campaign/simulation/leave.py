@@ -187,6 +187,11 @@ class HandoverTables:
         busy = cast("Any", {item for item, intent in disk.live.items() if intent not in unsent})
         return HubKnowledge(acknowledged=disk.acknowledged, waiting=waiting, known=disk.records.keys(), busy=busy)
 
+    def acknowledge(self, handover: int) -> None:
+        """This hub knows of every order up to this number that the bridge has of it."""
+        self.gate()
+        self.disk.acknowledge(handover)
+
     def reconcile(
         self, taken: Sequence[TakenOver], *, overtaken: Sequence[IntentId], handover: int, at: datetime
     ) -> None:
@@ -195,6 +200,8 @@ class HandoverTables:
         disk = self.disk
         for ident in (*overtaken, *self._unsent_draws()):
             self._drop(ident, at=at)
+        for record in self._below(handover) if taken else ():
+            self._take_back(record, at=at)
         for each in taken:
             kept = self._with_room(each.record, number=each.handover, at=at)
             disk.ledger[kept.id] = LedgerRow(
@@ -224,6 +231,12 @@ class HandoverTables:
             for ident in self.disk.rows
             if authorities[ident].leave == "draw" and self._has_not_left(ident)
         ]
+
+    def _below(self, handover: int) -> list[IntentRecord]:
+        """What waits under a smaller number, and was not heard of."""
+        disk = self.disk
+        waiting = [disk.records[each] for each in disk.rows if disk.authorities[each].handover < handover]
+        return [record for record in waiting if record.state is IntentState.APPROVED]
 
     def _drop(self, ident: str, *, at: datetime) -> None:
         self.disk.cancel(self.disk.records[ident], detail=OVERTAKEN, at=at)

@@ -14,6 +14,7 @@ from datetime import datetime
 from cloud_bridge.core.order import FOLLOWING, PLACING, Attempt, Change, OrderRecord, Said
 from cloud_bridge.core.outcome import Hint
 from cloud_bridge.errors import (
+    BehindError,
     ForkedError,
     HouseholdFrozenError,
     MerchantOrderTakenError,
@@ -64,6 +65,7 @@ class Books:
     taken: dict[tuple[str, str], Key] = field(default_factory=dict)
     hints: set[tuple[str, str]] = field(default_factory=set)
     numbers: dict[tuple[str, str, int], str] = field(default_factory=dict)
+    last: dict[tuple[str, str], int] = field(default_factory=dict)  # the highest number of each hub
     frozen: set[str] = field(default_factory=set)
     withdrawn: set[tuple[str, str]] = field(default_factory=set)
     watch: Watch = _unwatched
@@ -105,10 +107,10 @@ class Books:
         self.put(after if after.lease_until in {None, stored.lease_until} else _leased(after, stored.lease_until))
         self.tell(after, change.said)
 
-    def take(self, order: OrderRecord) -> OrderRecord:
+    def take(self, order: OrderRecord, *, head: int | None = None) -> OrderRecord:
         """Take a new order, or give back the one that has this id.
 
-        Raises: ForkedError, which freezes the household; HouseholdFrozenError; WithdrawnError.
+        Raises: ForkedError, which freezes the household; BehindError; HouseholdFrozenError; WithdrawnError.
         """
         known = self.orders.get((order.household, order.intent_id))
         if known is not None:
@@ -118,9 +120,14 @@ class Books:
         if order.household in self.frozen:
             raise HouseholdFrozenError(order.household)
         number = (order.household, order.terms.hub, order.terms.handover)
-        if self.numbers.setdefault(number, order.intent_id) != order.intent_id:
+        if self.numbers.get(number, order.intent_id) != order.intent_id:
             self.frozen.add(order.household)
             raise ForkedError(f"number {order.terms.handover} stands for another intent")
+        last = self.last.get(number[:2], 0)
+        if head is not None and last > head:
+            raise BehindError(f"number {last} is above {head}")
+        self.numbers[number] = order.intent_id
+        self.last[number[:2]] = max(last, order.terms.handover)
         self.accepts(order)
         self.put(order)
         self.handovers.setdefault(order.household, {}).setdefault(order.terms.handover, []).append(order.intent_id)
@@ -199,10 +206,10 @@ class MemoryOrders:
         self._books = books
         self._give_way = give_way
 
-    async def accept(self, order: OrderRecord) -> OrderRecord:
+    async def accept(self, order: OrderRecord, *, head: int | None = None) -> OrderRecord:
         """Take a new order and tell its household, or answer with the one that has this id already."""
         await self._give_way()
-        taken = self._books.take(order)
+        taken = self._books.take(order, head=head)
         await self._give_way()
         return taken
 

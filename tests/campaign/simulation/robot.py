@@ -155,10 +155,10 @@ class Robot:
 
     async def meddle(self, mandate: str) -> None:
         """Pause and resume a mandate, or revoke it, whatever is under way."""
-        purse, desk = self.home.judge.purses.purses[mandate], self.home.desk
+        purse = self.home.judge.purses.purses[mandate]
         ident, tally = MandateId(mandate), self.home.weather.tally
         if self.home.weather.rng.random() < 0.4:
-            if await self._patiently(lambda: desk.pause(ident, by=OWNER)) is None:
+            if await self._patiently(lambda: self.home.desk.pause(ident, by=OWNER)) is None:
                 return
             purse.is_active = False
             tally["mandate_paused"] += 1

@@ -28,6 +28,7 @@ from tests.campaign.simulation.weather import Weather
 TIMEOUT_S = 10.0
 LATE_MAX_S = 7_200.0  # a request that a network held back
 SIGNED_WITHIN_S = 3_600.0  # the bridge takes no request that was signed longer ago
+_ORDER = f"{PATH_INTENTS}?"
 _NAMES_INTENT = b'"intent_id":"'
 
 Door = Callable[[str, str, bytes, str], Awaitable[Answer]]
@@ -56,8 +57,10 @@ class Desk:
             return _problem(status, code, str(exc))
 
     async def _ask(self, method: str, path: str, body: bytes, household: str) -> str:
-        if (method, path) == ("POST", PATH_INTENTS):
-            return (await self.intake.accept(Intent.model_validate_json(body), caller=household)).model_dump_json()
+        if method == "POST" and path.startswith(_ORDER):
+            [head] = _numbers(path)
+            intent = Intent.model_validate_json(body)
+            return (await self.intake.accept(intent, caller=household, head=head)).model_dump_json()
         if path.startswith(PATH_EVENTS):
             after, limit = _numbers(path)
             events = await self.store.events_after(household, after=after, limit=limit)
@@ -98,7 +101,7 @@ class Wire:
         """
         weather, method = self.weather, PASSAGES[purpose].method
         self.life.check()
-        if path == PATH_INTENTS:
+        if path.startswith(_ORDER):
             self.leaves(_intent_of(body), body)
         if not weather.is_rough():
             answer = await self._ask(purpose, path, body)

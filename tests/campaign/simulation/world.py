@@ -217,9 +217,6 @@ class World:
         """I6, I26, I27: the hub still has it, it has come to an end or is shown, and that end is the true one."""
         [robot, *_] = self.hubs[household]
         record = robot.home.disk.records.get(intent)
-        if record is None and self._is_unnoticed(robot.home, intent):
-            self.judge.forgiven["clone_unnoticed"] += 1
-            return 0
         if record is None:
             self.judge.fault(f"I6: approved intent {intent} is gone")
             return 1
@@ -238,15 +235,6 @@ class World:
         if sale is not None and record.detail != CLOSED_SINCE_BACKUP:
             self._check_progress(household, record.state, sale, intent=intent)
         return 0
-
-    def _is_unnoticed(self, home: Home, intent: str) -> bool:
-        """Whether a clone had it taken under a number that its hub had given to an order which never left.
-
-        No number came twice then, so nobody could see that there were two hubs, and the hub does not look so far back.
-        """
-        order = self.books.orders.get((home.name, intent))
-        is_behind = order is not None and order.terms.handover <= home.disk.acknowledged
-        return self.judge.leaves[intent].is_cloned and is_behind
 
     def _check_progress(self, household: str, state: IntentState, sale: Sale, *, intent: str) -> None:
         """However its webhooks fared, an order is known to be as far as its merchant says, and no further."""

@@ -18,13 +18,13 @@ _FORGERIES = [each for each in FORGERIES if each.name != "key_missing"]
 _HONEST = Forgery("honest", lambda key, message: (key.public_key().public_bytes_raw(), key.sign(message)))
 
 
-def _request(make: Make) -> tuple[bytes, Request]:
+def _request(make: Make, *, host: str = _URL.removeprefix("http://")) -> tuple[bytes, Request]:
     """A key, and GET /v1/head with a signature that was made with it."""
     parameters = f'("@method" "@target-uri");created={int(datetime.now(UTC).timestamp())};keyid="home-1";alg="ed25519"'
     base = f'"@method": GET\n"@target-uri": {_URL}/v1/head\n"@signature-params": {parameters}'
     public_key, signature = make(Ed25519PrivateKey.generate(), base.encode())
     headers = {
-        "host": _URL.removeprefix("http://"),
+        "host": host,
         "signature-input": f"restock={parameters}",
         "signature": f"restock=:{base64.b64encode(signature).decode()}:",
     }
@@ -58,3 +58,13 @@ async def test_a_forged_signature_is_refused(forgery: Forgery) -> None:
     key, request = _request(forgery.make)
     with pytest.raises(NotAuthenticError):
         await Gatekeeper({"home-1": key}, public_url=_URL, age_max_s=300)(request)
+
+
+@pytest.mark.parametrize("host", ["[", "]", "[::1", "::1]", "[v1.x]", "[127.0.0.1]", "a:b", ":99999", ""])
+async def test_a_host_that_is_no_name_changes_nothing(host: str) -> None:
+    """The signature is checked against the bridge's own address then, as for any other name that is not its own."""
+    key, request = _request(_HONEST.make, host=host)
+    assert (await Gatekeeper({"home-1": key}, public_url=_URL, age_max_s=300)(request)).household == "home-1"
+    _, forged = _request(_HONEST.make, host=host)
+    with pytest.raises(NotAuthenticError):
+        await Gatekeeper({"home-1": key}, public_url=_URL, age_max_s=300)(forged)

@@ -240,6 +240,17 @@ async def test_events_get_their_seq_in_the_order_of_their_commits(
     assert [event.seq for event in await other.events_after(HOUSEHOLD, after=0, limit=10)] == [1, 3]
 
 
+async def test_no_plan_is_kept_from_when_the_tables_were_small(
+    rig: Rig, store: SqlOrderStore, database: Database
+) -> None:
+    """A plan that was made over few orders reads all of a household's orders for each new one, once they are many."""
+    for _ in range(12):  # the server would keep a plan after five
+        await accept(rig, rig.signer.intent())
+    kept = text("SELECT sum(generic_plans), sum(custom_plans) FROM pg_prepared_statements")
+    [(generic, custom)] = await database.transact(lambda connection: connection.execute(kept).all())
+    assert (generic, custom > 12) == (0, True)
+
+
 async def test_a_cancel_waits_for_a_change_under_way_and_sees_it(
     rig: Rig, store: SqlOrderStore, other: SqlOrderStore, database: Database
 ) -> None:

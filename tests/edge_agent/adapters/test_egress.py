@@ -98,7 +98,7 @@ async def home(tmp_path: Path) -> AsyncIterator[OutgoingHome]:
 
 
 PASSES = [
-    (Purpose.ORDER, "/v1/intents", INTENT),
+    (Purpose.ORDER, "/v1/intents?head=3", INTENT),
     (Purpose.CANCEL, "/v1/intents/i1/cancel", b""),
     (Purpose.PRICES, "/v1/prices", QUERY),
     (Purpose.ORDER_STATUS, "/v1/events?after=3&limit=100", b""),
@@ -123,12 +123,12 @@ async def test_what_leaves_is_in_the_ledger_byte_by_byte(
 
 REFUSED = {
     "another path": (Purpose.ORDER, "/v1/elsewhere", INTENT),
-    "another purpose's body": (Purpose.ORDER, "/v1/intents", QUERY),
+    "another purpose's body": (Purpose.ORDER, "/v1/intents?head=3", QUERY),
     "a field too many": (Purpose.PRICES, "/v1/prices", QUERY[:-1] + b',"stock_g":4}'),
     "a field twice": (Purpose.PRICES, "/v1/prices", QUERY[:-1] + b',"merchant":"grocer"}'),
     "a blank": (Purpose.PRICES, "/v1/prices", QUERY + b" "),
     "a body where none belongs": (Purpose.HEAD, "/v1/head?after=3", b"{}"),
-    "no body where one belongs": (Purpose.ORDER, "/v1/intents", b""),
+    "no body where one belongs": (Purpose.ORDER, "/v1/intents?head=3", b""),
     "something in the target": (Purpose.HEAD, "/v1/head?after=3&note=milk", b""),
     "another host": (Purpose.HEAD, "http://elsewhere.example/v1/head?after=3", b""),
     "a line break": (Purpose.CANCEL, "/v1/intents/i1/cancel\n", b""),
@@ -151,7 +151,7 @@ async def test_nothing_leaves_that_cannot_be_written_down(home: OutgoingHome) ->
     db.execute(f"PRAGMA max_page_count = {db.execute('PRAGMA page_count').get}")
     with suppress(StoreFailedError):
         for _ in range(50):
-            await home.client._egress.send(Purpose.ORDER, "/v1/intents", body=INTENT)
+            await home.client._egress.send(Purpose.ORDER, "/v1/intents?head=3", body=INTENT)
     assert len(home.bridge.asked) < 50
     assert len(home.bridge.asked) == len(home.ledger.rows(limit=100, before_id=None))
 
@@ -169,7 +169,7 @@ def test_the_ledger_is_bounded_and_linked(tmp_path: Path) -> None:
         ledger = EgressLedger(store.connection, clock=store.clock, rows_max=10, bodies_max=3)
         for number in range(25):
             body = str(number).encode()
-            ledger.write_down(purpose="order", recipient="bridge", method="POST", path="/v1/intents", body=body)
+            ledger.write_down(purpose="order", recipient="bridge", method="POST", path="/v1/intents?head=3", body=body)
         rows = ledger.rows(limit=100, before_id=None)
         assert [row.id for row in rows] == list(range(25, 15, -1))
         assert [row.id for row in ledger.rows(limit=2, before_id=20)] == [19, 18]
@@ -198,5 +198,5 @@ async def test_redirects_lead_nowhere(tmp_path: Path) -> None:
             transport=httpx.MockTransport(answer),
         )
         async with egress:
-            assert (await egress.send(Purpose.ORDER, "/v1/intents", body=INTENT)).status_code == 307
-    assert asked == [f"{URL}/v1/intents"]
+            assert (await egress.send(Purpose.ORDER, "/v1/intents?head=3", body=INTENT)).status_code == 307
+    assert asked == [f"{URL}/v1/intents?head=3"]

@@ -95,21 +95,40 @@ async def test_a_wish_outlives_a_bridge_that_is_away(desk: Desk) -> None:
 
 
 async def test_what_is_wanted_back_does_not_leave_again(desk: Desk) -> None:
-    """Its body may or may not have arrived: while the bridge does not have it, it is kept here, and then cancelled."""
+    """Its body may or may not have arrived: the bridge's word ends it, and nothing else does."""
     [row] = desk.orders.outbox(limit=5)
     assert desk.orders.claim(row, at=desk.clock.now())
     desk.orders.record_attempt(row, error="away")
     with pytest.raises(BridgeUnreachableError):
         await desk.leave.answering.cancel(row.intent, by="anna")
     assert not desk.orders.claim(row, at=desk.clock.now()), "a person wants it back"
-    desk.bridge.cancels[row.intent] = None
-    assert await desk.leave.afterwards.run_once() == 0
-    assert order(desk).state is IntentState.APPROVED, "a copy of it may still be on its way"
-    desk.clock.advance(hours=3)
+    answer(desk, OrderState.CANCELLED, cancelled=True)
     assert await desk.leave.afterwards.run_once() == 1
     assert (order(desk).state, order(desk).detail) == (IntentState.CANCELLED, "cancelled_by_household")
     assert desk.orders.outbox(limit=5) == []
     assert desk.connection.db.execute("SELECT state FROM ledger").get == "released"
+
+
+@pytest.mark.parametrize("state", [IntentState.APPROVED, IntentState.HELD])
+async def test_what_the_bridge_cannot_confirm_is_never_called_cancelled(desk: Desk, state: IntentState) -> None:
+    """It has forgotten the order, or cannot note that it is wanted back: no clock says that it will not be bought."""
+    [row] = desk.orders.outbox(limit=5)
+    assert desk.orders.claim(row, at=desk.clock.now())
+    if state is IntentState.HELD:
+        held = intents.step(order(desk), state, at=desk.clock.now())
+        assert held is not None
+        desk.orders.change_intents([held], cursor=1)
+    desk.bridge.cancels[row.intent] = None
+    result = await desk.leave.answering.cancel(row.intent, by="anna")
+    assert (result.cancelled, result.state) == (False, state)
+    desk.clock.advance(hours=24 * 400)
+    assert await desk.leave.afterwards.run_once() == 0
+    assert (order(desk).state, desk.orders.cancel_wishes(limit=5)) == (state, [row.intent])
+    assert not desk.orders.claim(row, at=desk.clock.now())
+    assert desk.connection.db.execute("SELECT state FROM ledger").get == "reserved"
+    answer(desk, OrderState.CANCELLED, cancelled=True)
+    assert await desk.leave.afterwards.run_once() == 1
+    assert order(desk).state is IntentState.CANCELLED
 
 
 async def test_a_wish_without_an_answer_does_not_hold_the_others_up(desk: Desk) -> None:
@@ -127,21 +146,6 @@ async def test_a_wish_without_an_answer_does_not_hold_the_others_up(desk: Desk) 
     with pytest.raises(BridgeUnreachableError):
         await desk.leave.afterwards.run_once()
     assert desk.orders.cancel_wishes(limit=5) == [first.intent]
-
-
-async def test_an_order_that_the_bridge_once_had_is_not_called_cancelled(desk: Desk) -> None:
-    """A bridge that has forgotten it may have bought it before."""
-    [row] = desk.orders.outbox(limit=5)
-    assert desk.orders.claim(row, at=desk.clock.now())
-    held = intents.step(order(desk), IntentState.HELD, at=desk.clock.now())
-    assert held is not None
-    desk.orders.change_intents([held], cursor=1)
-    with pytest.raises(BridgeUnreachableError):
-        await desk.leave.answering.cancel(row.intent, by="anna")
-    desk.bridge.cancels[row.intent] = None
-    desk.clock.advance(hours=3)
-    assert await desk.leave.afterwards.run_once() == 0
-    assert order(desk).state is IntentState.HELD
 
 
 @pytest.mark.parametrize(

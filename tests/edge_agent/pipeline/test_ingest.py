@@ -15,17 +15,19 @@ from edge_agent.adapters.profiles import load_profiles, profile_folders
 from edge_agent.adapters.store.connection import Connection
 from edge_agent.adapters.store.inspection import SqliteInspection
 from edge_agent.adapters.store.readings import SqliteReadings
+from edge_agent.adapters.store.room import Room
 from edge_agent.core.decode import Decoder, Limits
 from edge_agent.core.messages import DeviceId, QuarantineReason, RawMessage, StoredCursor
 from edge_agent.core.pacing import Paces
 from edge_agent.core.sparkplug.topics import RebirthRequest
-from edge_agent.errors import StoreFailedError
+from edge_agent.errors import RoomReservedError, StoreFailedError
 from edge_agent.pipeline.ingest import Ingest
 from edge_agent.ports import CrashPoint
 from tests.edge_agent.clock import ManualClock
 from tests.edge_agent.samples import NOW
 
 BASE = "restock/v1/home/fridge"
+_PLENTY_BYTES = 1 << 30
 
 
 @dataclass
@@ -78,6 +80,8 @@ class Bench:
     inspection: SqliteInspection
     connection: Connection
     reached: list[CrashPoint]
+    clock: ManualClock
+    free_bytes: list[int]
 
     async def take(self, *groups: list[RawMessage]) -> None:
         """Run the stage once for each group."""
@@ -91,7 +95,9 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     """A hub's ingest with the profiles that ship."""
     with Connection(tmp_path / "hub.sqlite3") as connection:
         reached: list[CrashPoint] = []
-        readings = SqliteReadings(connection, crash_hook=reached.append)
+        clock, free_bytes = ManualClock(), [_PLENTY_BYTES]
+        room = Room(connection, reserve_mib=1, size_max_mib=100, free_bytes=lambda: free_bytes[-1])
+        readings = SqliteReadings(connection, room=room, crash_hook=reached.append)
         inspection, devices = SqliteInspection(connection), NotingDevices()
         inbox = ScriptedInbox([], inspection)
         registry = load_profiles(profile_folders()).registry
@@ -100,12 +106,12 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
             decoder=Decoder(registry, home="home", limits=Limits(), birth_of=readings.birth_of),
             store=readings,
             devices=devices,
-            clock=ManualClock(),
+            clock=clock,
             group_max=64,
             wait_s=0.0,
             crash_hook=reached.append,
         )
-        yield Bench(inbox, devices, ingest, inspection, connection, reached)
+        yield Bench(inbox, devices, ingest, inspection, connection, reached, clock, free_bytes)
 
 
 def said(kind: str, words: dict[str, object], *, retained: bool = False) -> RawMessage:
@@ -120,14 +126,14 @@ def birth() -> RawMessage:
     return said("birth", words, retained=True)
 
 
-def reading(seq: int) -> RawMessage:
+def reading(seq: int, *, at: str = "2026-03-02T08:00:00Z") -> RawMessage:
     """A sound reading."""
     values = {
         "milk": {"value": 900.0 + seq, "unit": "g"},
         "door": {"value": "closed", "unit": ""},
         "temperature": {"value": 4.0, "unit": "Cel"},
     }
-    return said("reading", {"seq": seq, "at": "2026-03-02T08:00:00Z", "values": values})
+    return said("reading", {"seq": seq, "at": at, "values": values})
 
 
 async def test_acknowledged_only_after_the_commit(bench: Bench) -> None:
@@ -177,6 +183,38 @@ async def test_what_the_disk_cannot_take_is_kept_in_hand(bench: Bench) -> None:
     await bench.ingest.run_once()
     assert len(bench.inbox.acknowledged) == 400
     assert bench.inspection.readings_count() == 399
+
+
+async def test_what_waited_for_room_is_judged_by_when_it_came(bench: Bench) -> None:
+    """Three days without room make no clock wrong: what was right when it came is stored, with that time."""
+    await bench.take([birth()])
+    bench.free_bytes.append(0)
+    bench.inbox.groups.append(
+        [reading(1), reading(2, at="2026-02-27T08:00:00Z"), reading(3, at="2026-03-09T08:00:00Z")]
+    )
+    with pytest.raises(RoomReservedError):
+        await bench.ingest.run_once()
+    bench.clock.advance(hours=72)
+    with pytest.raises(RoomReservedError):
+        await bench.ingest.run_once()
+    bench.free_bytes.append(_PLENTY_BYTES)
+    await bench.ingest.run_once()
+    assert bench.inspection.message_ranges() == {"fridge": {"b-1": [(1, 3)]}}
+    assert bench.inspection.quarantine_counts() == {QuarantineReason.WRONG_TIME: 2}, "the device was wrong then as now"
+    assert bench.inspection.first_received_at() == NOW
+
+
+async def test_a_stored_reading_that_comes_again_days_later_is_not_kept_apart(bench: Bench) -> None:
+    """It looks too old by then, and is known; another body under its number is kept apart as ever."""
+    await bench.take([birth()], [reading(1)])
+    bench.clock.advance(hours=72)
+    again = replace(reading(1), duplicate=True, received_at=bench.clock.now())
+    other = replace(reading(1, at="2026-03-02T08:00:01Z"), received_at=bench.clock.now())
+    await bench.take([again])
+    assert bench.inspection.quarantine_counts() == {}
+    await bench.take([other])
+    assert bench.inspection.quarantine_counts() == {QuarantineReason.WRONG_TIME: 1}
+    assert len(bench.inbox.acknowledged) == 4
 
 
 async def test_the_steps_between_which_a_hub_may_die(bench: Bench) -> None:

@@ -133,18 +133,41 @@ def test_to_resume_is_to_give_leave(desk: Desk) -> None:
     assert desk.leave.mandates.resume(made.id, by="olga").state is MandateState.ACTIVE
 
 
-@pytest.mark.parametrize("gone", ["removed", "disabled"])
-def test_a_resume_does_not_count_who_is_gone(desk: Desk, gone: str) -> None:
-    """The second word of a large budget was ben's; when he can no longer sign in, one owner alone does not resume."""
+@pytest.mark.parametrize("gone", ["removed", "disabled", "demoted", "limited"])
+def test_a_resume_does_not_count_who_may_no_longer_say_so(desk: Desk, gone: str) -> None:
+    """The second word of a large budget was ben's; when he could not give it today, one owner alone does not resume."""
     desk.leave.policies.set(Policy(two_people_above_minor=2_999), by="anna")
     made = desk.leave.mandates.propose(draft(), by="anna", pin_checked=False)
     desk.leave.mandates.confirm(made.id, by="ben", pin_checked=False)
     desk.leave.mandates.pause(made.id, by="anna")
-    people = desk.leave.people
-    (people.remove if gone == "removed" else people.disable)("ben", by="anna")
+    limits = Policy().limit_minor
+    if gone == "removed":
+        desk.leave.people.remove("ben", by="anna")
+    elif gone == "disabled":
+        desk.leave.people.disable("ben", by="anna")
+    elif gone == "demoted":  # a guest confirms nothing, however much a guest may approve
+        limits = {**limits, Role.GUEST: None}
+        desk.leave.people.set_role("ben", role=Role.GUEST, by="anna")
+    else:
+        limits = {**limits, Role.MEMBER: 100}
+    desk.leave.policies.set(Policy(two_people_above_minor=2_999, limit_minor=limits), by="anna")
     with pytest.raises(NotAllowedError, match="two people"):
         desk.leave.mandates.resume(made.id, by="anna")
     assert desk.leave.mandates.resume(made.id, by="olga").state is MandateState.ACTIVE
+
+
+def test_a_resume_does_not_count_a_proposer_who_is_no_owner(desk: Desk) -> None:
+    """A proposal is an owner's word; what ben said as a member stands."""
+    desk.leave.policies.set(Policy(two_people_above_minor=2_999), by="anna")
+    made = desk.leave.mandates.propose(draft(), by="olga", pin_checked=False)
+    desk.leave.mandates.confirm(made.id, by="ben", pin_checked=False)
+    desk.leave.mandates.pause(made.id, by="anna")
+    desk.leave.people.set_role("olga", role=Role.MEMBER, by="anna")
+    assert desk.leave.mandates.resume(made.id, by="anna").state is MandateState.ACTIVE
+    desk.leave.mandates.pause(made.id, by="anna")
+    desk.leave.people.remove("ben", by="anna")
+    with pytest.raises(NotAllowedError, match="two people"):
+        desk.leave.mandates.resume(made.id, by="anna")
 
 
 def test_a_mandate_ends_with_its_last_day(desk: Desk) -> None:

@@ -19,7 +19,7 @@ from edge_agent.commission import report
 from edge_agent.config import HomeConfig, HubConfig
 from edge_agent.core.catalogue import Household
 from edge_agent.core.handover import CLOSED_SINCE_BACKUP, OVERTAKEN, TAKEN_OVER, TakenOver, taken_over
-from edge_agent.core.intent import IntentState, arrived
+from edge_agent.core.intent import IntentState, arrived, step
 from edge_agent.core.mandate import canonical_mandate
 from edge_agent.core.messages import IntentId, ItemId
 from edge_agent.core.safety import SafetyCode
@@ -180,7 +180,7 @@ async def test_an_order_that_left_and_was_not_answered_for_is_wanted_back(tmp_pa
         assert home.intent("theirs").item == "milk"
         assert home.orders.cancel_wishes(limit=5) == [mine]
         assert home.sent() == [other, mine]
-        home.orders.cancel_unheard(mine, sent_before=NOW + timedelta(hours=1), at=NOW + timedelta(hours=3))
+        home.orders.answer_cancel(mine, step(home.intent(mine), IntentState.CANCELLED, at=NOW))
         assert home.state(mine) is IntentState.CANCELLED
         under_way = home.orders.live_intent(ItemId("milk"))
         assert under_way is not None
@@ -252,14 +252,31 @@ async def test_an_answer_to_a_question_that_another_order_has_met_never_leaves(
 async def test_an_answer_to_a_question_of_after_the_delivery_is_sent(tmp_path: Path) -> None:
     """The goods came, and then it was asked: that need is another one."""
     async with outgoing_home(tmp_path) as home:
+        home.approve("oats")
+        home.store.connection.db.execute("DELETE FROM outbox")
         mine = home.approve()
-        met = known("theirs", number=7).model_copy(
+        met = known("theirs", number=1).model_copy(
             update={"state": OrderState.DELIVERED, "accepted_at": NOW - timedelta(days=9)}
         )
         home.bridge.known = [met]
         await home.restore.run_once()
         await home.turn()
-        assert home.state(mine) is not IntentState.CANCELLED
+        assert home.state(mine) is IntentState.HELD
+
+
+async def test_what_waits_below_the_number_of_a_forgotten_order_is_not_sent(tmp_path: Path) -> None:
+    """Whoever made the newer order looks for others above it only, and would not hear of this one."""
+    async with outgoing_home(tmp_path) as home:
+        mine = home.approve("oats")
+        left = home.approve("bread")
+        [_, row] = home.orders.outbox(limit=5)
+        assert home.orders.claim(row, at=NOW)
+        home.bridge.known = [known("theirs", number=7)]
+        await home.restore.run_once()
+        assert (home.state(mine), home.intent(mine).detail) == (IntentState.CANCELLED, OVERTAKEN)
+        assert home.orders.cancel_wishes(limit=5) == [left]
+        await home.turn()
+        assert home.sent() == []
 
 
 @pytest.mark.parametrize(
@@ -448,6 +465,38 @@ async def test_a_copied_hub_stops_when_the_bridge_says_so(tmp_path: Path) -> Non
         home.bridge.frozen = False
         assert await home.turn() == 1
         assert home.guard.problems() == ()
+
+
+async def test_a_copy_that_was_compared_too_early_does_not_send_what_was_settled(tmp_path: Path) -> None:
+    """Nothing was due yet when it compared; then the other one ordered, and what waits here is that same need."""
+    async with outgoing_home(tmp_path) as home:
+        await home.restore.run_once()
+        waiting = home.approve()
+        home.bridge.known = [known("the-others", number=4)]
+        with pytest.raises(BridgeUnreachableError, match="behind"):
+            await home.turn()
+        home.restore.doubt()  # as the drain does after every failure
+        await home.turn()
+        assert home.intent("the-others").state is IntentState.HELD
+        assert home.orders.cancel_wishes(limit=5) == [waiting]  # it may have left once: the bridge is told, too
+        assert [each.intent_id for each in home.bridge.known] == ["the-others"]
+        assert home.orders.acknowledged() == 4
+
+
+async def test_a_hub_that_missed_an_answer_goes_on_after_it_has_compared(tmp_path: Path) -> None:
+    """The bridge has an order of this hub whose receipt never came: it is no stranger's, and nothing is dropped."""
+    async with outgoing_home(tmp_path) as home:
+        await home.restore.run_once()
+        first = home.approve()
+        home.store.connection.db.execute("DELETE FROM outbox")
+        home.bridge.known = [known(first, number=1)]
+        home.approve("oats")
+        with pytest.raises(BridgeUnreachableError, match="behind"):
+            await home.turn()
+        home.restore.doubt()
+        assert await home.turn() == 1
+        assert home.guard.problems() == ()
+        assert [request.url.query for request in home.bridge.asked][-1] == b"head=1"
 
 
 async def test_what_was_not_taken_over_whole_is_not_compared(tmp_path: Path) -> None:

@@ -93,7 +93,7 @@ async def test_cancelling_too_late_says_so(owner: httpx.AsyncClient, house: Hous
 async def test_a_cancellation_without_an_answer_is_shown_as_asked_for(
     owner: httpx.AsyncClient, house: House, away: bool
 ) -> None:
-    """The order service is away, or does not know the order yet: neither cancelled nor too late."""
+    """The order service is away, or cannot say that it will never take the order: neither cancelled nor too late."""
     stand(house, S.HELD)
     house.answers.refusal = BridgeUnreachableError("no route") if away else None
     house.answers.too_late = None if away else S.APPROVED
@@ -102,6 +102,7 @@ async def test_a_cancellation_without_an_answer_is_shown_as_asked_for(
     house.home.wishes.add(house.home.all_intents["i-p-fluid"].id)
     page = (await owner.get(PAGE)).text
     assert "You asked to cancel this order." in page
+    assert "has not confirmed" in page
     assert "the order may still be sent" in page
     assert f'action="{ORDER}/cancel"' not in page
 
