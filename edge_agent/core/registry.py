@@ -1,7 +1,8 @@
 """All profiles that are loaded, and the one that fits a message.
 
-Where several fit, the one with the most conditions wins; two that fit equally well are refused at load, so that no race
-decides. Each profile is made ready once, when it is first needed.
+Where several fit, the one whose pattern has the most literal levels wins, and of those the one with the most
+conditions; two that fit equally well are refused at load, so that no race decides. Each profile is made ready once,
+when it is first needed.
 """
 
 from __future__ import annotations
@@ -100,9 +101,9 @@ class Registry:
     def __init__(self, profiles: Iterable[Profile] = (), *, limits: TreeLimits | None = None) -> None:
         self._limits = limits or TreeLimits()
         self._by_id: dict[str, Ready] = {}
-        self._index: TopicIndex[Ready] = TopicIndex()
+        self._index: TopicIndex[tuple[Ready, int]] = TopicIndex()
         self._patterns: dict[str, tuple[Pattern, ...]] = {}
-        self._near: dict[tuple[str, int], dict[str, None]] = {}  # profiles that may tie, in the order of loading
+        self._near: dict[tuple[str, int, int], dict[str, None]] = {}  # profiles that may tie, in the order of loading
         self._seen: dict[str, list[Candidate]] = {}
         self._seen_groups: dict[str, tuple[Group, ...]] = {}
         self._groups: dict[tuple[str, ...], tuple[Group, ...]] = {}
@@ -120,7 +121,7 @@ class Registry:
         self._by_id[profile.profile] = ready
         self._patterns[profile.profile] = patterns
         for pattern in patterns:
-            self._index.add(pattern, ready)
+            self._index.add(pattern, (ready, pattern.literals))
             self._groups.clear()
             self._near.setdefault(_nearness(pattern, ready.conditions), {})[profile.profile] = None
         self.forget_topics()
@@ -140,14 +141,13 @@ class Registry:
         return tuple(each.profile for each in self._by_id.values())
 
     def candidates(self, topic: str) -> list[Candidate]:
-        """Profiles of foreign devices whose topic pattern fits, most conditions first."""
+        """Profiles of foreign devices whose topic pattern fits: most literal levels first, then most conditions."""
         known = self._seen.get(topic)
         if known is None:
-            found = [
-                Candidate(ready, in_family(ready.profile.family, told.device), told.key)
-                for told, ready in self._index.find(topic)
+            found = sorted(self._index.find(topic), key=lambda each: (-each[1][1], -each[1][0].conditions))
+            known = [
+                Candidate(ready, in_family(ready.profile.family, told.device), told.key) for told, (ready, _) in found
             ]
-            known = sorted(found, key=lambda each: -each.ready.conditions)
             if len(self._seen) >= _TOPICS_KEPT:
                 self.forget_topics()
             self._seen[topic] = known
@@ -178,7 +178,7 @@ class Registry:
     def _refuse_tie(self, profile: Profile, patterns: tuple[Pattern, ...]) -> None:
         for name in self._neighbours(patterns, len(profile.match.require)):
             other, others = self._by_id[name].profile, self._patterns[name]
-            if not any(one.meets(two) for one in patterns for two in others):
+            if not any(one.literals == two.literals and one.meets(two) for one in patterns for two in others):
                 continue
             if any(contradict(a, b) for a in profile.match.require for b in other.match.require):
                 continue
@@ -188,12 +188,13 @@ class Registry:
             )
 
     def _neighbours(self, patterns: tuple[Pattern, ...], conditions: int) -> list[str]:
-        """Profiles with as many conditions whose first level may be the same: no other can tie."""
-        starts = {_nearness(pattern, conditions)[0] for pattern in patterns}
-        if OPEN in starts:
-            near = [self._near[key] for key in self._near if key[1] == conditions]
+        """Profiles as close and with as many conditions, whose first level may be the same: no other can tie."""
+        keys = {_nearness(pattern, conditions) for pattern in patterns}
+        rest = {key[1:] for key in keys}
+        if any(start == OPEN for start, *_ in keys):
+            near = [self._near[key] for key in self._near if key[1:] in rest]
         else:
-            near = [self._near.get((start, conditions), {}) for start in sorted(starts | {OPEN})]
+            near = [self._near.get(key, {}) for key in sorted(keys | {(OPEN, *each) for each in rest})]
         return list(dict.fromkeys(name for names in near for name in names))
 
 
@@ -230,6 +231,6 @@ def _picker(readies: Sequence[Ready], first: int) -> Callable[[Tree], int | None
     return pick
 
 
-def _nearness(pattern: Pattern, conditions: int) -> tuple[str, int]:
-    """The first level, and how many conditions."""
-    return pattern.shape[0], conditions
+def _nearness(pattern: Pattern, conditions: int) -> tuple[str, int, int]:
+    """The first level, how many literal ones, and how many conditions."""
+    return pattern.shape[0], pattern.literals, conditions

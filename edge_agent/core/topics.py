@@ -37,7 +37,10 @@ class Topic:
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """A topic pattern, taken apart. `filter` is the MQTT subscription that brings its messages in."""
+    """A topic pattern, taken apart. `filter` is the MQTT subscription that brings its messages in.
+
+    A level with a space is open in the filter: nats-server takes none that has one, and the hub's own look-up decides.
+    """
 
     levels: tuple[str, ...]
     device: str | None
@@ -50,12 +53,19 @@ class Pattern:
     @property
     def filter(self) -> str:
         """As MQTT writes it."""
-        return "/".join("#" if each == _REST else _ANY if _is_open(each) else each for each in self.levels)
+        return "/".join(
+            "#" if each == _REST else _ANY if _is_open(each) or " " in each else each for each in self.levels
+        )
 
     @property
     def shape(self) -> tuple[str, ...]:
         """Levels with every open one alike: two patterns of one shape are for the same topics."""
         return tuple("#" if each == _REST else _ANY if _is_open(each) else each for each in self.levels)
+
+    @property
+    def literals(self) -> int:
+        """How many levels must stand in the topic as they stand here: the more, the closer it names its topics."""
+        return sum(not _is_open(each) and each != _REST for each in self.levels)
 
     def read(self, levels: list[str]) -> Topic | None:
         """What this topic tells, which the pattern fits; None where the level that should name the device is empty."""

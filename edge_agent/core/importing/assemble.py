@@ -138,16 +138,16 @@ def _document(
 
 
 def _ahead(topics: tuple[str, ...], require: list[Part], *, rivals: Sequence[Profile]) -> list[Part]:
-    """Conditions enough to be tried before every other profile for the same topic.
+    """Conditions enough to be tried before every other profile that names the same topic as closely.
 
-    Of the profiles that fit a topic, the one with the most conditions goes first. This one is for a single device, so
-    it is to go before those for a whole family; what is added to that end holds for every message.
+    One for a whole family leaves a level open, and goes behind by itself. Another import of the same device does not;
+    what is added to go before that one holds for every message.
     """
     own = [Pattern.of(each, device="x") for each in topics]
     most = -1
     for rival in rivals:
         patterns = [Pattern.of(each, device="x") for each in rival.match.patterns]
-        if any(one.meets(two) for one in own for two in patterns):
+        if any(one.literals <= two.literals and one.meets(two) for one in own for two in patterns):
             most = max(most, len(rival.match.require))
     if most >= _REQUIRE_MAX:
         raise ProfileError("match: another profile for this topic has as many conditions as there may be")

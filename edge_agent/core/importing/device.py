@@ -6,6 +6,7 @@ value means for a household (what is used up, which way it goes) is not in any a
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -21,6 +22,7 @@ CHANNELS_MAX = 500  # of one device
 REFUSALS_MAX = 2_000
 TREE = TreeLimits(depth_max=32, nodes_max=500_000)
 _TOPIC_MAX = 200  # as long as a profile's pattern may be
+_SPACED = re.compile(r"(?:\S+(?: \S+)*)?")  # no level begins or ends with a space, and there are no two in a row
 _TOPIC_BAD = frozenset("+#{}\0")
 
 
@@ -178,9 +180,9 @@ def topic_problem(topic: str, *, any_level: bool = False) -> str:
         return "its topic has an empty first level, which a profile cannot name"
     if len(topic) > _TOPIC_MAX:
         return f"its topic is longer than {_TOPIC_MAX} characters"
-    if any(each.isspace() for each in topic):
-        return "its topic has a space, which a profile cannot name: rename the device"
     levels = topic.split("/")
+    if any(each.isspace() for each in levels[0]) or not all(_SPACED.fullmatch(each) for each in levels):
+        return "its topic has a space in the first level, at the end of one, or two in a row: rename the device"
     plain = [each for number, each in enumerate(levels) if not (any_level and number and each == "+")]
     if _TOPIC_BAD & set("".join(plain)):
         return "its topic has a wildcard or a brace, which a profile cannot name"

@@ -18,7 +18,10 @@ from edge_agent.core.profile.parts import Part, Pointer, SignalName, UnitCode, V
 
 _DIGITS = {"upc": 12, "gtin8": 8, "ean": 13, "gtin14": 14}
 _CommandTopic = Annotated[
-    str, StringConstraints(pattern=r"^[^\s+#{}]*(\{device\})?[^\s+#{}]*$", min_length=1, max_length=200)
+    str,
+    StringConstraints(
+        pattern=r"^([^\s+#{}]+( [^\s+#{}]+)*)?(\{device\})?([^\s+#{}]+( [^\s+#{}]+)*)?$", min_length=1, max_length=200
+    ),
 ]
 
 

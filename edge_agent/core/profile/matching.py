@@ -14,10 +14,13 @@ from edge_agent.core.profile.parts import Part, Pointer, ValueName
 from edge_agent.core.quantity import unit_of
 
 # Levels are literal, `{device}`, `+` for any one, or at the end `{key}` (one level) or `{key+}` (all that follow).
+# A literal one may have spaces inside, one at a time, but for the first: a friendly name has some, a bridge has none.
+_LITERAL = r"[^\s+#{}/]+( [^\s+#{}/]+)*"
 TopicPattern = Annotated[
     str,
     StringConstraints(
-        pattern=r"^[^\s+#{}/]+(/([^\s+#{}/]*|\{device\}|\+))*(/\{key\+?\})?$|^\{device\}(/([^\s+#{}/]*|\{device\}|\+))+$",
+        pattern=rf"^[^\s+#{{}}/]+(/({_LITERAL}|\{{device\}}|\+)?)*(/\{{key\+?\}})?$"
+        rf"|^\{{device\}}(/({_LITERAL}|\{{device\}}|\+)?)+$",
         max_length=200,
     ),
 ]

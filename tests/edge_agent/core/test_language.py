@@ -387,7 +387,7 @@ def test_two_profiles_that_tie_across_patterns() -> None:
     """A tie is found whichever of several topics makes it, and an open first level is looked at too."""
     one = profile().model_dump(mode="json", by_alias=True, exclude_unset=True)
     first = Profile.model_validate_json(json.dumps(one | {"match": {"topics": ["a/{device}", "b/{device}/x"]}}))
-    for topics in (["c/{device}", "b/{device}/+"], ["{device}/+"], ["a/z"]):
+    for topics in (["c/{device}", "b/y/{device}"], ["{device}/z"], ["a/+"]):
         match = {"topics": topics, "device": "z"}
         second = Profile.model_validate_json(json.dumps(one | {"profile": "acme.other", "match": match}))
         for pair in ((first, second), (second, first)):

@@ -86,6 +86,12 @@ SIGNAL = "signals|oil.amount"
         ("match|topic", "acme/#", "pattern"),
         ("match|topic", "restock/v1/home/{device}", "native devices"),
         ("match|topic", "a b/{device}", "pattern"),
+        ("match|topic", "acme/ b/{device}", "pattern"),
+        ("match|topic", "acme/b /{device}", "pattern"),
+        ("match|topic", "acme/b  c/{device}", "pattern"),
+        ("match|topic", "acme/b\tc/{device}", "pattern"),
+        ("match|topic", "acme/b\u00a0c/{device}", "pattern"),
+        ("match|topic", "acme/a {device}", "pattern"),
         ("match|require", [{"path": "/kind"}], "exactly one"),
         ("match|require", [{"path": "/kind", "eq": 1, "gt": 2}], "exactly one"),
         ("match|require", [{"path": "kind", "eq": 1}], "pattern"),
@@ -253,8 +259,29 @@ def test_a_tie_is_refused(one: Profile, other: Profile) -> None:
         (profile("x.one", "x/{device}/s"), profile("x.two", "x/{device}")),
         (profile("x.one", "x/{device}/s", IS_A), profile("x.two", "x/{device}/s", IS_B)),
         (profile("x.one", "x/{device}/s"), profile("x.two", "x/{device}/s", IS_B)),
+        (profile("x.one", "x/{device}/s"), profile("x.two", "x/{device}/{device}")),
+        (profile("x.one", "x/{device}/s", IS_A), profile("x.two", "x/+/{device}", HAS_C)),
     ],
 )
 def test_no_tie(one: Profile, other: Profile) -> None:
     """Profiles that no message fits equally well stand side by side."""
     assert len(Registry([one, other]).profiles()) == 2
+
+
+def test_the_closest_topic_goes_first() -> None:
+    """A pattern that names more levels is tried before one for a whole family, whatever that requires."""
+    closest = parsed(SOUND | {"profile": "y.one", "match": {"topic": "x/my tank/s", "device": "tank", "require": []}})
+    registry = Registry(
+        [profile("x.any", "x/{device}/s", IS_A, HAS_C), closest, profile("z.all", "{device}/+/s", IS_A, IS_A, HAS_C)]
+    )
+    assert [each.profile.profile for each in registry.candidates("x/my tank/s")] == ["y.one", "x.any", "z.all"]
+    assert [each.profile.profile for each in registry.candidates("x/other/s")] == ["x.any", "z.all"]
+
+
+def test_a_level_with_a_space() -> None:
+    """It is heard by an open filter, since a broker may take none with a space, and fits no other topic."""
+    one = parsed(SOUND | {"profile": "y.one", "match": {"topic": "x/my tank/s", "device": "tank"}})
+    registry = Registry([one])
+    assert registry.topic_filters() == ("x/+/s",)
+    assert [each.device for each in registry.candidates("x/my tank/s")] == ["y.tank"]
+    assert [registry.candidates(each) for each in ("x/mytank/s", "x/my/s", "x/my  tank/s", "x/ my tank/s")] == [[]] * 4

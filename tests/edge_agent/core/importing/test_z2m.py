@@ -181,7 +181,8 @@ def test_an_overlay_for_a_model(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("entry", "why"),
     [
-        ({"friendly_name": "my feeder"}, "space"),
+        ({"friendly_name": "my  feeder"}, "space"),
+        ({"friendly_name": "my feeder "}, "space"),
         ({"friendly_name": ""}, "friendly_name"),
         ({"friendly_name": "a/{device}"}, "brace"),
         ({"definition": None}, "no definition"),
