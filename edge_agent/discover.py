@@ -28,6 +28,7 @@ from edge_agent.folder import HOUSEHOLD_FILE, PROFILE_CACHE, STORE_FILE
 from edge_agent.pipeline.discovery import Discovery, Survey
 
 FOR_MAX_S = 3_600.0
+_OLD_AFTER_S = 120.0  # the running hub writes every 30 s
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ def known_devices(config: HubConfig) -> Found:
                 f"home.data_dir = {str(folder)!r}: a hub runs on it and has not written its list yet; "
                 "try again in half a minute"
             ) from exc
-        return Found(replace(written, source="the running hub, which writes it every half a minute"))
+        return Found(replace(written, source=_source(devices_list.age_s(folder))))
 
 
 async def heard_devices(
@@ -120,6 +121,13 @@ def _items(config: HubConfig) -> tuple[Item, ...]:
     """The household's items; none where no household is set up yet."""
     path = Path(config.home.data_dir) / HOUSEHOLD_FILE
     return HouseholdFile(path).load().items if path.exists() else ()
+
+
+def _source(age_s: float) -> str:
+    """Where the list beside a running hub comes from: a hub that starts has not written its own yet."""
+    if age_s <= _OLD_AFTER_S:
+        return "the running hub, which writes it every half a minute"
+    return f"a list that is {age_s / 60:.0f} min old: the hub that runs now has written none since"
 
 
 def _saved(examples: dict[str, bytes], folder: Path) -> tuple[tuple[Path, str], ...]:

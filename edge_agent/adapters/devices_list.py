@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -32,6 +33,14 @@ def read(folder: Path) -> Inventory | None:
         return _adapter().validate_json(text)
     except (OSError, ValidationError):
         return None
+
+
+def age_s(folder: Path) -> float:
+    """How long ago the list was written, by the system's own time; 0 where there is none."""
+    try:
+        return max(0.0, time.time() - (folder / _FILE).stat().st_mtime)
+    except OSError:
+        return 0.0
 
 
 def as_json(inventory: Inventory) -> bytes:

@@ -13,16 +13,23 @@ from edge_agent.core.profile import json_schema
 
 _CHOICES = frozenset({"literal_error", "enum"})
 _UNTELLING = frozenset({"missing", "value_error", "extra_forbidden"})
+_RANK = {"extra_forbidden": 2, "value_error": 1}  # of faults at one place
+_EXAMPLES = (  # by how the pattern begins
+    ("^(/(", "should be a place of the payload, such as /salt/max"),
+    (r"^\$(", "a filter, such as $.parts[?@.kind == 'OIL'].level"),
+)
 _VALUE_MAX, _FORMS_MAX = 60, 3
 
 _Steps = tuple[str | int, ...]
+_Fault = tuple[ErrorDetails, _Steps]
 _Schema = dict[str, Any]
 
 
 def first_fault(error: ValidationError, text: bytes, tree: object) -> str:
     """One fault of a file that holds `tree`. Of a choice of forms, the one that comes nearest."""
-    faults = [(each, _in_the_file(each["loc"], tree)) for each in error.errors(include_url=False)]
-    first, steps = max(faults, key=lambda each: (len(each[1]), each[0]["type"] == "extra_forbidden"))
+    every = [(each, _in_the_file(each["loc"], tree)) for each in error.errors(include_url=False)]
+    faults = [each for each in every if not _is_of_another_form(each, every)]
+    first, steps = max(faults, key=lambda each: (len(each[1]), _RANK.get(each[0]["type"], 0)))
     says = _says(first, steps, [each for each, other in faults if other == steps])
     if first["type"] == "value_error":
         steps = _named_first(says, tree) or steps
@@ -30,18 +37,53 @@ def first_fault(error: ValidationError, text: bytes, tree: object) -> str:
     name = (first["loc"][-1],) if first["type"] == "missing" else ()
     where = ".".join(str(step) for step in (*_in_the_file(first["loc"], tree), *name))
     given = "" if first["type"] in _UNTELLING else f" = {str(first['input'])[:_VALUE_MAX]!r}"
-    return ": ".join(each for each in (at, f"{where}{given}", says) if each)
+    meant = "" if len(faults) == len(every) else _meaning(_in_the_file(first["loc"], tree), tree)
+    return ": ".join(each for each in (at, f"{where}{given}", says + meant) if each)
+
+
+def _is_of_another_form(fault: _Fault, every: Sequence[_Fault]) -> bool:
+    """Whether the field is known and one form of a choice knows better what is wrong with it than those without it."""
+    (each, steps) = fault
+    if each["type"] != "extra_forbidden" or str(steps[-1]) not in _fields_at(steps[:-1]):
+        return False
+    return any(
+        (other["type"] != "extra_forbidden" and there[: len(steps)] == steps)
+        or (other["type"] == "value_error" and there == steps[:-1])
+        for other, there in every
+    )
+
+
+def _meaning(steps: _Steps, tree: object) -> str:
+    """What the form is for, of a choice of forms, that stands at this place or around it, with its first field."""
+    schema = json_schema()
+    for end in range(len(steps), 0, -1):
+        here: Any = tree
+        for step in steps[:end]:
+            here = here[step]
+        for node in _nodes_at(steps[:end], schema):
+            named = [*node.get("properties", {})]
+            if isinstance(here, dict) and [*here] == named and "description" in node:
+                return f" ({named[0]}: {' '.join(node['description'].split())})"
+    return ""
 
 
 def _says(first: ErrorDetails, steps: _Steps, there: Sequence[ErrorDetails]) -> str:
     """What may stand there; `there` are all faults of that place, one or more for each form that it may have."""
     if first["type"] == "extra_forbidden":
+        if str(steps[-1]) in _fields_at(steps[:-1]):
+            return "does not go together with what stands beside it"
         return f"no such field; allowed here: {', '.join(sorted(_fields_at(steps[:-1])))}"
     choices = [each["ctx"]["expected"] for each in there if each["type"] in _CHOICES]
     if first["type"] in _CHOICES and len(choices) > 1:
         return f"Input should be {' or '.join(dict.fromkeys(choices))}"
-    forms = dict.fromkeys(each["msg"] for each in there if each["type"] == first["type"])
+    forms = dict.fromkeys(_in_words(each) for each in there if each["type"] == first["type"])
     return "; or ".join([*forms][:_FORMS_MAX]).removeprefix("Value error, ")
+
+
+def _in_words(fault: ErrorDetails) -> str:
+    """A pattern that people need not read is shown by an example."""
+    pattern = fault.get("ctx", {}).get("pattern", "")
+    return next((words for start, words in _EXAMPLES if pattern.startswith(start)), fault["msg"])
 
 
 def _in_the_file(loc: Sequence[str | int], tree: object) -> _Steps:
@@ -70,11 +112,15 @@ def _named_first(says: str, tree: object) -> _Steps:
 
 def _fields_at(steps: _Steps) -> set[str]:
     """The fields that the language has at a place of a file."""
-    schema = json_schema()
+    return {name for each in _nodes_at(steps, json_schema()) for name in each.get("properties", {})}
+
+
+def _nodes_at(steps: _Steps, schema: _Schema) -> list[_Schema]:
+    """The forms that a place of a file may have."""
     here = [schema]
     for step in steps:
         here = [below for each in _forms(here, schema) for below in _below(each, step)]
-    return {name for each in _forms(here, schema) for name in each.get("properties", {})}
+    return [*_forms(here, schema)]
 
 
 def _forms(nodes: Iterable[_Schema], schema: _Schema) -> Iterator[_Schema]:

@@ -170,7 +170,8 @@ def _signal(leaf: Leaf, number: int, *, taken: set[str], samples: int) -> list[s
 def _name_note(names: Sequence[str], hint: Hint) -> str:
     """What the name may be; two of a kind are told apart by a number."""
     if names:
-        return f"likely {' or '.join(names)}"
+        turned = ", or turned: .remaining" if names[0].endswith((".distance", ".depth", ".used")) else ""
+        return f"likely {' or '.join(names)}{turned}"
     if hint.names:
         subject, _, quantity = hint.names[0].partition(".")
         return (
@@ -222,7 +223,7 @@ def _unit_note(leaf: Leaf) -> str:
 
 def _direction_note(leaf: Leaf) -> str:
     likely = f"likely {leaf.hint.direction}, by the name; " if leaf.hint.direction else ""
-    return f"{likely}down: falls as stock is used. up: rises. none: for a setting"
+    return f"{likely}down: falls as stock is used. up: rises; to feed an item, `transform` it. none: for a setting"
 
 
 def _others(found: Findings) -> list[str]:

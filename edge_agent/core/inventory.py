@@ -116,12 +116,11 @@ class FamilyLine:
 
 @dataclass(frozen=True, slots=True)
 class Taker:
-    """An item that a signal could tell the stock of. `needs_full_amount`: what 100 % are must be said, in its unit."""
+    """An item that a signal could tell the stock of, by its unit. `bound_to` tells it now; "" where nothing does."""
 
     item: str
     name: str
     unit: str
-    needs_full_amount: bool
     bound_to: str
 
 
@@ -134,6 +133,21 @@ class OfferLine:
     unit: str
     takers: tuple[Taker, ...]
 
+    @property
+    def needs_full_amount(self) -> bool:
+        """Whether what 100 % are must be said, in the item's unit."""
+        return self.unit == _PERCENT
+
+
+@dataclass(frozen=True, slots=True)
+class RisingLine:
+    """A level that rises as stock is used, which cannot be counted. `feeds`: items that are bound to it anyway."""
+
+    device: str
+    signal: str
+    unit: str
+    feeds: tuple[str, ...]
+
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
@@ -145,6 +159,7 @@ class Inventory:
     apart: tuple[ApartLine, ...] = ()
     families: tuple[FamilyLine, ...] = ()
     offers: tuple[OfferLine, ...] = ()
+    rising: tuple[RisingLine, ...] = ()
     left_out: tuple[str, ...] = ()
 
 
@@ -171,23 +186,38 @@ def signal_line(
 def offers(devices: Iterable[DeviceLine], *, items: Sequence[Item]) -> tuple[OfferLine, ...]:
     """Levels that fall with use and feed nothing, with the items that could take them.
 
-    Only such signals become stock: what rises, counts or only warns cannot be bound. Of the items, those come first
-    whose name has a word of the signal's, then those that nothing tells of now.
+    Only such signals become stock. Of the items, those come first whose name has a word of the signal's, then those
+    that nothing tells of now. That a unit fits does not mean that the item is of that product.
     """
     told = {(each.device, line.signal) for each in devices for line in each.signals if _has_value(line)}
     found = []
     for device in devices:
         for line in device.signals:
             if line.kind == SignalClass.LEVEL and line.direction == Direction.DOWN and not line.feeds:
-                takers = [_taker(item, line, told) for item in items if _fits(item, line)]
+                takers = [_taker(item, told) for item in items if _fits(item, line)]
                 takers.sort(key=lambda taker: (not _alike(taker, line.signal), taker.bound_to != ""))
                 found.append(OfferLine(device.device, line.signal, line.unit, tuple(takers)))
     return tuple(found)
 
 
-def household_lines(offer: OfferLine, taker: Taker) -> str:
+def rising(devices: Iterable[DeviceLine]) -> tuple[RisingLine, ...]:
+    """Levels that rise with use: an estimate would take what is used for what is left."""
+    return tuple(
+        RisingLine(device.device, line.signal, line.unit, line.feeds)
+        for device in devices
+        for line in device.signals
+        if line.kind == SignalClass.LEVEL and line.direction == Direction.UP
+    )
+
+
+def hears_a_level(devices: Iterable[DeviceLine]) -> bool:
+    """Whether any level was heard, of whatever direction."""
+    return any(line.kind == SignalClass.LEVEL for device in devices for line in device.signals)
+
+
+def household_lines(offer: OfferLine) -> str:
     """The lines for the item in `household.json`. A `full_amount` of 0 is refused: only a person knows the number."""
-    full = "0" if taker.needs_full_amount else "null"
+    full = "0" if offer.needs_full_amount else "null"
     return f'"binding": {{"device": "{offer.device}", "signal": "{offer.signal}", "full_amount": {full}}}'
 
 
@@ -210,12 +240,11 @@ def _fits(item: Item, line: SignalLine) -> bool:
     return line.unit in {item.unit, _PERCENT}
 
 
-def _taker(item: Item, line: SignalLine, told: set[tuple[str, str]]) -> Taker:
+def _taker(item: Item, told: set[tuple[str, str]]) -> Taker:
     bound = (item.binding.device, item.binding.signal)
     return Taker(
         item=item.id,
         name=item.name,
         unit=item.unit,
-        needs_full_amount=line.unit == _PERCENT,
         bound_to="/".join(bound) if bound in told else "",
     )

@@ -11,7 +11,10 @@ from edge_agent.core.inventory import (
     FamilyLine,
     Inventory,
     OfferLine,
+    RisingLine,
     SignalLine,
+    Taker,
+    hears_a_level,
     household_lines,
 )
 
@@ -35,9 +38,13 @@ def _lines(inventory: Inventory) -> Iterator[str]:
     yield from _section("Understood by no profile", len(inventory.families), "nothing that was heard")
     for family in inventory.families:
         yield from _family(family, now)
-    yield from _section("Could be bound to an item", len(inventory.offers), "no level is left over")
+    yield from _section("Could be bound to an item", len(inventory.offers), _no_offer(inventory))
     for offer in inventory.offers:
         yield from _offer(offer)
+    if inventory.rising:
+        yield from _section("Cannot feed an item as it is", len(inventory.rising), "")
+    for rising in inventory.rising:
+        yield from _rising(rising)
     for words in inventory.left_out:
         yield f"Left out: {words}."
 
@@ -85,13 +92,29 @@ def _family(line: FamilyLine, now: datetime) -> Iterator[str]:
 
 def _offer(offer: OfferLine) -> Iterator[str]:
     yield f"  {offer.device}  {offer.signal} ({offer.unit})"
-    if not offer.takers:
-        yield f"    no item of the household is in {offer.unit}; add one to household.json"
-    for taker in offer.takers:
-        beside = f" instead of {taker.bound_to}, which tells it now" if taker.bound_to else ""
-        full = f", with full_amount = what 100 % are, in {taker.unit}" if taker.needs_full_amount else ""
-        yield f"    {taker.item}{beside}: in household.json{full}:"
-        yield f"      {household_lines(offer, taker)}"
+    full = "with full_amount = what 100 % are, in its unit" if offer.needs_full_amount else f"counted in {offer.unit}"
+    yield f"    for a new item in household.json, {full}:"
+    yield f"      {household_lines(offer)}"
+    if offer.takers:
+        yield "    or for one that is there, in place of its binding, only if it is of this very product:"
+        yield f"      {'; '.join(map(_taker, offer.takers))}"
+
+
+def _taker(taker: Taker) -> str:
+    return f"{taker.item} ({taker.unit}{f', told by {taker.bound_to} now' if taker.bound_to else ''})"
+
+
+def _no_offer(inventory: Inventory) -> str:
+    if inventory.rising:
+        return "none of the levels as it is"
+    return "every level that was heard feeds one" if hears_a_level(inventory.devices) else "no level was heard"
+
+
+def _rising(line: RisingLine) -> Iterator[str]:
+    yield f"  {line.device}  {line.signal} ({line.unit}): rises as stock is used"
+    if line.feeds:
+        yield f"    WRONG: {', '.join(line.feeds)} is bound to it and takes what is used for what is left"
+    yield '    turn it into what is left, in its profile: docs/add-a-device.md, "When the number rises"'
 
 
 def _ago(at: datetime, now: datetime) -> str:

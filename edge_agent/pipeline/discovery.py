@@ -13,7 +13,7 @@ from typing import Protocol
 
 from edge_agent.core.catalogue import Item
 from edge_agent.core.decode import Decoder
-from edge_agent.core.inventory import Apart, ApartLine, DeviceLine, Heard, Inventory, offers, signal_line
+from edge_agent.core.inventory import Apart, ApartLine, DeviceLine, Heard, Inventory, offers, rising, signal_line
 from edge_agent.core.inventory_families import Strange, families
 from edge_agent.core.messages import (
     Birth,
@@ -214,6 +214,7 @@ def assembled(
         apart=lines[:_APART_MAX],
         families=strange[:_FAMILIES_MAX],
         offers=offers(devices, items=items),
+        rising=rising(devices),
         left_out=tuple(_left_out(heard, apart, lines, strange)),
     )
 

@@ -64,3 +64,16 @@ def test_the_check_says_what_is_shown(tmp_path: Path) -> None:
 def test_every_command_is_one(command: str) -> None:
     """The parser takes it as it stands."""
     assert _parser().parse_args(shlex.split(command)[1:]).command
+
+
+def test_a_number_that_rises_is_turned_as_shown(tmp_path: Path) -> None:
+    """Measured from the lid, with the depth in another field: 14 of 40 cm are 65 % left."""
+    turned = next(body for kind, body in BLOCKS if kind == "yaml" and body.startswith("  salt.remaining:"))
+    head = FINISHED.partition("signals:\n")[0].replace("soapy", "softee")
+    samples = """samples:
+  - name: half
+    payload: {model: "SD-200", ts: 1767268740, salt: {cm: 14, max: 40}}
+    expect: {salt.remaining: {value: 65, unit: "%"}}
+"""
+    (tmp_path / "softee.yaml").write_text(f"{head}signals:\n{turned}{samples}")
+    assert with_questions(check_profiles([tmp_path]).problems, folder=tmp_path) == ()

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from starlette.responses import Response
 
-from edge_agent.core.inventory import DeviceLine, OfferLine, SignalLine, Taker, household_lines
+from edge_agent.core.inventory import DeviceLine, OfferLine, SignalLine, Taker, hears_a_level, household_lines
 from edge_agent.core.messages import Presence, Quarantined
 from edge_agent.core.overview import DeviceOverview, ItemOverview
 from edge_agent.web.visit import Visit
@@ -50,12 +50,14 @@ class DeviceRow:
 
 @dataclass(frozen=True, slots=True)
 class BindRow:
-    """A level that feeds no item, and for each item that could take it the lines that bind them."""
+    """A level that feeds no item, the line that binds it, and the items whose unit fits."""
 
     device: str
     signal: str
     unit: str
-    ways: tuple[tuple[Taker, str], ...]
+    line: str
+    needs_full_amount: bool
+    takers: tuple[Taker, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,9 @@ async def show(visit: Visit) -> Response:
         more_families=max(0, len(inventory.families) - _FAMILIES_MAX),
         offers=[_bind_row(offer) for offer in inventory.offers[:_OFFERS_MAX]],
         more_offers=max(0, len(inventory.offers) - _OFFERS_MAX),
+        rising=inventory.rising[:_OFFERS_MAX],
+        more_rising=max(0, len(inventory.rising) - _OFFERS_MAX),
+        hears_a_level=hears_a_level(inventory.devices),
         kept_apart=kept_apart(overview.quarantine(device=None, limit=_KEPT_APART_MAX)),
         counts=[(QUARANTINE_REASONS[reason], count) for reason, count in counts.items() if count],
         total=sum(counts.values()),
@@ -137,8 +142,14 @@ def _signal(line: SignalLine, names: Mapping[str, str]) -> SignalRow:
 
 
 def _bind_row(offer: OfferLine) -> BindRow:
-    ways = tuple((taker, household_lines(offer, taker)) for taker in offer.takers[:_WAYS_MAX])
-    return BindRow(offer.device, offer.signal, offer.unit, ways)
+    return BindRow(
+        offer.device,
+        offer.signal,
+        offer.unit,
+        line=household_lines(offer),
+        needs_full_amount=offer.needs_full_amount,
+        takers=offer.takers[:_WAYS_MAX],
+    )
 
 
 def _cut(text: str) -> str:

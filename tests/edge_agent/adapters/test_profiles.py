@@ -81,6 +81,31 @@ def folder(tmp_path: Path) -> Path:
             "transform: [{scal: 2}]",
             "transform.0.scal: no such field; allowed here: calibrate, clamp, ",
         ),
+        (
+            "parse: number",
+            'parse: number\n    transform: [{invert: "100"}]',
+            "transform.0.invert = '100': Input should be a valid number (invert: Take the value from a whole: `invert:",
+        ),
+        (
+            "parse: number",
+            "parse: number\n    transform: [{divide_by: 40}]",
+            "transform.0.divide_by = '40': Input should be a valid string (divide_by: Divide by the number at that",
+        ),
+        (
+            "parse: number",
+            "parse: number\n    transform: [{divide_by: salt/max}]",
+            "divide_by = 'salt/max': should be a place of the payload, such as /salt/max; or a filter, such as $.",
+        ),
+        (
+            "parse: number",
+            "parse: number\n    transform: [{scale: 0}]",
+            "transform.0: scale: 0 would make everything empty (scale: Multiply by a factor.)",
+        ),
+        (
+            "parse: number",
+            "parse: number\n    transform: [{scale: 2, offset: 3}]",
+            "transform.0.offset: does not go together with what stands beside it",
+        ),
         ("title: ", "titel: ", "line 4, column 8: titel: no such field; allowed here: commands, "),
         ("    parse: number\n", "", ": signals.milk.amount.parse: Field required"),
         ("canonical: g", "canonical: gram", "unit: 'gram' is not a UCUM unit"),

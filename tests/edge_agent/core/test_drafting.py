@@ -349,3 +349,10 @@ def _shape(tree: Tree) -> object:
     if isinstance(tree, list):
         return [_shape(each) for each in tree]
     return type(tree)
+
+
+def test_a_distance_may_be_turned_into_what_is_left() -> None:
+    """What rises as stock is used feeds no item, and its own name alone would not tell."""
+    text = draft([b'{"salt": {"cm": 14, "max": 40}}'], topic="softee/kitchen/state", encode=lambda *_: b"").text
+    assert "likely salt.distance or salt.depth, or turned: .remaining" in text
+    assert "up: rises; to feed an item, `transform` it" in text

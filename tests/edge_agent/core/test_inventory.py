@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_agent.core.catalogue import Binding
-from edge_agent.core.inventory import ApartLine, Inventory, OfferLine, Taker, household_lines, offers
+from edge_agent.core.inventory import ApartLine, Inventory, OfferLine, household_lines, offers, rising
 from edge_agent.core.inventory_families import Strange, families, shape_of
 from edge_agent.core.inventory_text import as_text
 from tests.edge_agent.samples import MILK, NOW
@@ -151,11 +151,10 @@ def test_items_that_fit_by_name_come_first_then_those_that_nothing_tells_of() ->
     ]
 
 
-@pytest.mark.parametrize(("needs", "full"), [(True, 0), (False, None)])
-def test_the_lines_for_the_household_are_json_and_guess_nothing(needs: bool, full: int | None) -> None:
+@pytest.mark.parametrize(("unit", "full"), [("%", 0), ("mL", None)])
+def test_the_lines_for_the_household_are_json_and_guess_nothing(unit: str, full: int | None) -> None:
     """What 100 % are is a 0, which the household refuses until a person has said it."""
-    offer = OfferLine("own.tank", "liquid.remaining", "%", ())
-    line = household_lines(offer, Taker("soap", "Soap", "mL", needs, ""))
+    line = household_lines(OfferLine("own.tank", "liquid.remaining", unit, ()))
     assert json.loads("{" + line + "}") == {
         "binding": {"device": "own.tank", "signal": "liquid.remaining", "full_amount": full}
     }
@@ -179,7 +178,10 @@ def test_the_text_tells_all_four_lists() -> None:
         "home/fridge/state  out_of_range, 2 messages, newest 2 h ago",
         "soapy/+/state  2 topics, 8 messages, newest 3 min ago",
         "restock-hub profiles new --from-payload FILE --topic 'soapy/kitchen/state'",
-        "soap: in household.json, with full_amount = what 100 % are, in mL:",
+        "for a new item in household.json, with full_amount = what 100 % are, in its unit:",
+        "in place of its binding, only if it is of this very product:\n      soap (mL)",
+        "Cannot feed an item as it is: 1",
+        "  washer  dust_filter.used (%): rises as stock is used",
         "Left out: 3 more families of topics.",
     ):
         assert words in text
@@ -192,6 +194,26 @@ def test_nothing_at_all_is_said_too() -> None:
     text = as_text(Inventory(as_of=NOW, source="the hub's store"))
     assert "Understood: no device yet" in text
     assert "Kept apart: nothing" in text
+    assert "Could be bound to an item: no level was heard" in text
+    assert "Cannot feed" not in text
+
+
+def test_a_level_that_rises_is_told_and_not_offered() -> None:
+    """With the way out; and an item that is bound to it is said to count wrongly."""
+    salt = signal("salt.distance", 14.0, "cm", direction="up")
+    devices = (device("softener", "own.salt", salt),)
+    text = as_text(Inventory(NOW, "x", devices=devices, offers=offers(devices, items=[SOAP]), rising=rising(devices)))
+    assert "Could be bound to an item: none of the levels as it is" in text
+    assert "  softener  salt.distance (cm): rises as stock is used\n    turn it into what is left" in text
+    bound = (device("softener", "own.salt", replace(salt, feeds=("salt",))),)
+    assert "WRONG: salt is bound to it" in as_text(Inventory(NOW, "x", devices=bound, rising=rising(bound)))
+
+
+def test_that_every_level_feeds_an_item_is_said_only_where_it_does() -> None:
+    """Of levels that are there."""
+    devices = (device("tank", "own.tank", signal("liquid.amount", 5.0, "mL", feeds=("soap",))),)
+    text = as_text(Inventory(NOW, "x", devices=devices, offers=offers(devices, items=[SOAP])))
+    assert "Could be bound to an item: every level that was heard feeds one" in text
 
 
 def test_control_characters_do_not_reach_the_terminal() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from edge_agent.core.catalogue import Item
-from edge_agent.core.inventory import DeviceLine, Inventory, SignalLine, offers
+from edge_agent.core.inventory import DeviceLine, Inventory, SignalLine, offers, rising
 from edge_agent.core.inventory_families import Strange, families
 from tests.edge_agent.samples import NOW
 
@@ -37,6 +37,7 @@ def sample_inventory(items: Sequence[Item]) -> Inventory:
         devices=devices,
         families=families(sample_strangers()),
         offers=offers(devices, items=items),
+        rising=rising(devices),
     )
 
 

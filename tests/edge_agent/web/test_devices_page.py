@@ -10,7 +10,7 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from edge_agent.core.inventory import Inventory, offers
+from edge_agent.core.inventory import Inventory, offers, rising
 from edge_agent.core.inventory_families import Strange, families
 from edge_agent.core.people import Role
 from edge_agent.web.parts import no_inventory
@@ -38,15 +38,27 @@ async def test_each_device_shows_what_it_told_last(owner: httpx.AsyncClient) -> 
 
 
 async def test_a_level_that_feeds_nothing_comes_with_the_line_that_binds_it(owner: httpx.AsyncClient) -> None:
-    """Items whose name fits stand first; the line is JSON, and what 100 % are is left to a person."""
+    """A new item is named first, then items by name; the line is JSON, and what 100 % are is left to a person."""
     page = (await owner.get("/devices")).text
     offer = page.split('data-offer="washer/softener.remaining"')[1].split("</li>")[0]
-    lines = [html.unescape(found) for found in re.findall(r'<code class="line"><bdi>(.*?)</bdi>', offer)]
-    assert len(lines) == 4
-    assert {json.loads("{" + line + "}")["binding"]["full_amount"] for line in lines} == {0}
-    first = page.split('data-offer="car/washer_fluid.remaining"')[1]
-    assert first.index("For <bdi>Washer fluid</bdi>") < first.index("For <bdi>Milk</bdi>")
-    assert "Now <bdi>fridge/milk.amount</bdi> tells it; that would end." in first
+    (line,) = [html.unescape(found) for found in re.findall(r'<code class="line"><bdi>(.*?)</bdi>', offer)]
+    assert json.loads("{" + line + "}")["binding"]["full_amount"] == 0
+    assert "put its line into a new item" in words(page)
+    first = page.split('data-offer="car/washer_fluid.remaining"')[1].split("</li>")[0]
+    assert first.index("<bdi>Washer fluid</bdi>") < first.index("<bdi>Milk</bdi>")
+    assert "<bdi>Milk</bdi> (now <bdi>fridge/milk.amount</bdi> tells it; that would end)" in first
+
+
+async def test_a_level_that_rises_is_told_with_the_way_out(owner: httpx.AsyncClient, house: House) -> None:
+    """Not offered, not passed over; an item that is bound to it is named."""
+    page = words((await owner.get("/devices")).text)
+    assert "washer dust_filter.used in %" in page
+    assert "When the number rises" in page
+    devices = (device("softener", "own.salt", signal("salt.distance", 14.0, "cm", direction="up", feeds=("salt",))),)
+    house.home.inventory = Inventory(NOW, "x", devices=devices, rising=rising(devices))
+    page = words((await owner.get("/devices")).text)
+    assert "None of the levels as it is." in page
+    assert "Wrong: salt is bound to it" in page
 
 
 async def test_strangers_show_their_form_and_no_value(owner: httpx.AsyncClient) -> None:
@@ -75,7 +87,8 @@ async def test_nothing_to_bind_and_no_strangers(owner: httpx.AsyncClient, house:
     """Is said, and how to hear more."""
     house.home.inventory = no_inventory()
     page = words((await owner.get("/devices")).text)
-    assert "Every level that was heard feeds an item, or none was heard." in page
+    assert "No level was heard." in page
+    assert "Cannot feed" not in page
     assert "restock-hub devices --for 30 hears all there is" in page
 
 
