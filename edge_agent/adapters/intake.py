@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Self
@@ -47,8 +48,8 @@ class MqttIntake:
     """The hub's inbox. An async context manager: it connects in the background, and reconnects for as long as it lives.
 
     `client_id` must stay the same over restarts (the session hangs on it) and be hard to guess (whoever connects with
-    it takes the session over). `filters` are the subscriptions. `receive` raises ConfigurationError when the broker
-    refuses the log-in or a subscription.
+    it takes the session over). `filters` are the subscriptions, the first of them for births. `receive` raises
+    ConfigurationError when the broker refuses the log-in or a subscription.
     """
 
     def __init__(
@@ -63,7 +64,8 @@ class MqttIntake:
     ) -> None:
         self._config = config
         self._client_id = client_id
-        self._filters = tuple(filters)
+        self._steps = tuple(step for step in (tuple(filters[:1]), tuple(filters[1:])) if step)
+        self._steps_left: deque[tuple[str, ...]] = deque()
         self._now = now
         self._login = (user, password)
         self._handover = HandOver(messages_max=config.queue_max, bytes_max=_WAITING_BYTES_MAX)
@@ -160,29 +162,39 @@ class MqttIntake:
         del properties
         if not code.is_failure:
             log.info("mqtt_connected url=%s session_present=%s", self._config.url, flags.session_present)
+            self._steps_left = deque(self._steps)
             self._subscribe(client)
         elif code.value not in _TRY_AGAIN:
             self._refuse(client, f"the broker refuses the hub: {code}; check user, password, client id and protocol")
 
     def _subscribe(self, client: Client) -> None:
-        """Anew on every connection: the filters may have changed since the session began."""
+        """Anew on every connection: the filters may have changed since the session began.
+
+        The first filter goes alone, and is answered for before the others go: what the broker has retained for it, the
+        births, comes before what they announce.
+        """
+        filters = self._steps_left[0]
         if self._config.protocol == "5":
-            client.subscribe([(each, SubscribeOptions(qos=_QOS)) for each in self._filters])
+            client.subscribe([(each, SubscribeOptions(qos=_QOS)) for each in filters])
         else:
-            client.subscribe([(each, _QOS) for each in self._filters])
+            client.subscribe([(each, _QOS) for each in filters])
 
     def _on_subscribe(
         self, client: Client, _: object, packet_id: int, codes: list[ReasonCode], properties: Properties | None
     ) -> None:
         del packet_id, properties
-        for each, code in zip(self._filters, codes, strict=False):
+        filters = self._steps_left.popleft() if self._steps_left else ()
+        for each, code in zip(filters, codes, strict=False):
             if code.is_failure or code.value < _QOS:
                 self._refuse(
                     client,
                     f"the broker refuses the subscription {each!r} with QoS 1: {code}; allow the hub's user to read it",
                 )
                 return
-        self._tell_loop(self._ready.set)
+        if self._steps_left:
+            self._subscribe(client)
+        else:
+            self._tell_loop(self._ready.set)
 
     def _on_disconnect(
         self, client: Client, _: object, flags: DisconnectFlags, code: ReasonCode, properties: Properties | None

@@ -67,6 +67,7 @@ def test_what_a_command_says_is_kept(pipe: Path) -> None:
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_a_tier_that_is_ended_by_a_signal_leaves_nothing_running(tmp_path: Path, how: signal.Signals) -> None:
     """The pieces under way, end with it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # where it is ignored, what is started ignores it, too
     record = tmp_path / "deep.jsonl"
     command = [sys.executable, "-m", "tests.campaign", "deep", "--record", str(record), "--lanes", "2"]
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as tier:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import ClassVar, TypeVar
@@ -378,12 +379,17 @@ def _settings(examples: int) -> settings:
 
 def test_the_laws_hold_in_any_order() -> None:
     """A short tier; the campaign runs the same machine for longer."""
-    tally = machine(3_000, seed=11)
-    assert tally.steps >= 3_000
-    for wanted in ("approve", "drawn", "revoke", "crash", "send answered", "send crash after send", "merchant placed",
-                   "take back"):  # fmt: skip
-        assert tally.happened[wanted] > 0, f"{wanted} never happened: {tally.happened}"
-    assert any("crashed at" in name for name in tally.happened)
+    wanted = {"approve", "drawn", "revoke", "crash", "send answered", "send crash after send", "merchant placed",
+              "take back"}  # fmt: skip
+    happened: Counter[str] = Counter()
+    for seed in (11, 12, 13):  # what a seed leads to depends on the modules that are loaded, too
+        tally = machine(3_000, seed=seed)
+        assert tally.steps >= 3_000
+        happened.update(tally.happened)
+        if wanted <= happened.keys():
+            break
+    assert wanted <= happened.keys(), happened
+    assert any("crashed at" in name for name in happened)
 
 
 def test_an_order_that_nobody_sends_or_follows_breaks_a_law(tmp_path: Path) -> None:
