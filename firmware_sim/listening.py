@@ -110,6 +110,11 @@ class Messages:
             if code >= _REFUSED:
                 raise LinkError(f"the broker refuses the subscription {each!r}; let this user read it")
 
+    async def here(self) -> AsyncIterator[aiomqtt.Message]:
+        """What has come already; does not wait for more."""
+        for _ in range(len(self._client.messages)):
+            yield await anext(aiter(self))
+
     async def __aiter__(self) -> AsyncIterator[aiomqtt.Message]:
         try:
             async for message in self._client.messages:

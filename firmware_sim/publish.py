@@ -131,15 +131,18 @@ class Device:
     async def stop(self, *, within_s: float) -> bool:
         """Wait until the hub has acknowledged everything, `within_s` (real) at the most, then leave the broker.
 
-        What stays unacknowledged is sent again a few times meanwhile, since an `ack` may have been lost.
+        Where nothing more is acknowledged for a while, what is left is sent again: an `ack` may have been lost.
+        A hub that is slow is not given more to do.
         """
         done = False
         for _ in range(_DRAIN_TRIES):
+            left = self._ledger.pending
             done = await _within(self._settled, within_s / _DRAIN_TRIES)
             if done:
                 break
-            self._ledger.send_again()
-            self._work.set()
+            if self._ledger.pending >= left:
+                self._ledger.send_again()
+                self._work.set()
         self._stopping.set()
         return done
 

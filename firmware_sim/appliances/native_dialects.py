@@ -1,7 +1,7 @@
 """All eleven kinds in the Restock-native protocol, version 1: birth, state, reading, with boot and seq.
 
-Such a device publishes and does not listen: it keeps nothing for the hub's `ack` and answers no `rebirth`. A device
-that does both is `publish.Device`.
+A dialect only speaks. What is held for the hub's `ack`, and sent again after a `rebirth`, is the business of the
+connection: `held` in a fleet, `publish.Device` in the demo's home.
 """
 
 from __future__ import annotations

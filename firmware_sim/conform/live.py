@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,7 +11,7 @@ import aiomqtt
 
 from firmware_sim.conform.book import Heard, Result
 from firmware_sim.conform.watch import ProfileOf, Watch
-from firmware_sim.listening import Broker, LinkError, connected, listening, new_client
+from firmware_sim.listening import Broker, LinkError, Messages, connected, listening, new_client
 
 _KEPT = ("birth", "state", "reading")
 
@@ -33,12 +33,15 @@ class Subject:
 class Span:
     """How long to listen, in real seconds; at most so many of the device's messages, where that is given.
 
-    `settle_s` is how long the last look takes at what the broker keeps; `ask_rebirth` says rebirth once, as a hub does.
+    `settle_s` is how long a look takes at what the broker keeps. A look and what was heard come over two connections,
+    and the device goes on meanwhile: `agree_s` is how long the two may take to agree. `ask_rebirth` says rebirth once,
+    as a hub does.
     """
 
     for_s: float
     messages_max: int | None = None
     settle_s: float = 1.0
+    agree_s: float = 10.0
     ask_rebirth: bool = False
 
 
@@ -59,9 +62,11 @@ async def observe(
     profile_of: ProfileOf,
     now: Callable[[], datetime],
     on_ready: Callable[[], None] = lambda: None,
+    is_enough: Callable[[Watch], bool] = lambda _: False,
 ) -> Outcome:
     """Listen and judge. `on_ready` is called once the broker has taken the subscription.
 
+    `is_enough` is asked after each message, and ends the listening early.
     Raises: LinkError.
     """
     watch = Watch(home=subject.home, device=subject.device, profile_of=profile_of)
@@ -73,11 +78,11 @@ async def observe(
             async with asyncio.timeout(span.for_s):
                 async for message in messages:
                     watch.hear(_heard(message, at=now()))
-                    if span.messages_max is not None and watch.messages >= span.messages_max:
+                    if is_enough(watch) or (span.messages_max is not None and watch.messages >= span.messages_max):
                         break
         except TimeoutError:
             pass  # the time to listen is over
-    retained = await _retained(subject, broker, settle_s=span.settle_s, now=now)
+        retained = await _look(watch, messages, subject=subject, broker=broker, span=span, now=now)
     return Outcome(subject, watch.messages, watch.close(now(), retained=retained))
 
 
@@ -89,20 +94,43 @@ async def _ask_rebirth(subject: Subject, broker: Broker) -> None:
             raise LinkError(f"the broker does not let us say rebirth: {exc}; let this user write cmd") from exc
 
 
-async def _retained(
-    subject: Subject, broker: Broker, *, settle_s: float, now: Callable[[], datetime]
-) -> dict[str, Heard]:
+async def _look(
+    watch: Watch,
+    messages: Messages,
+    *,
+    subject: Subject,
+    broker: Broker,
+    span: Span,
+    now: Callable[[], datetime],
+) -> Mapping[str, Heard]:
+    """What the broker keeps, once that is what was heard last, or `agree_s` is over.
+
+    Births and states are heard on meanwhile; the readings that still come are not judged.
+    """
+    clock = asyncio.get_running_loop().time
+    until = clock() + span.agree_s
+    announced = {f"{subject.base}/{leaf}" for leaf in ("birth", "state")}
+    async with listening(broker, [f"{subject.base}/{leaf}" for leaf in _KEPT]) as kept_messages:
+        while True:
+            kept = await _retained(kept_messages, settle_s=span.settle_s, now=now)
+            async for message in messages.here():
+                if message.topic.value in announced:
+                    watch.hear(_heard(message, at=now()))
+            if watch.agrees(kept) or clock() >= until:
+                return kept
+
+
+async def _retained(messages: Messages, *, settle_s: float, now: Callable[[], datetime]) -> Mapping[str, Heard]:
     """What the broker keeps, by leaf: a new subscription gets it first."""
     kept: dict[str, Heard] = {}
-    async with listening(broker, [f"{subject.base}/{leaf}" for leaf in _KEPT]) as messages:
-        await messages.subscribe()
-        try:
-            async with asyncio.timeout(settle_s):
-                async for message in messages:
-                    if message.retain:
-                        kept[message.topic.value.rpartition("/")[2]] = _heard(message, at=now())
-        except TimeoutError:
-            pass  # what is retained comes first; the rest of the time only live messages came
+    await messages.subscribe()
+    try:
+        async with asyncio.timeout(settle_s):
+            async for message in messages:
+                if message.retain:
+                    kept[message.topic.value.rpartition("/")[2]] = _heard(message, at=now())
+    except TimeoutError:
+        pass  # what is retained comes first; the rest of the time only live messages came
     return kept
 
 

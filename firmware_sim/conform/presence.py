@@ -93,14 +93,18 @@ class Presence:
         if due is not None and due.is_late(now, within_s=ONLINE_WITHIN_S):
             self._book.fault("state.online", f"no online came for boot {due.boot}", due.heard)
 
+    def is_kept(self, leaf: str, retained: Heard | None) -> bool:
+        """Whether the last `birth` or `state` that was heard is what the broker keeps; so too where none was heard."""
+        latest = self._latest.get(leaf)
+        return latest is None or (retained is not None and retained.payload == latest.payload)
+
     def kept(self, leaf: str, retained: Heard | None) -> None:
         """What the broker keeps of `birth` or `state` when listening is over."""
         latest = self._latest.get(leaf)
         if latest is None:
             return
         said = "nothing is retained" if retained is None else "an older one is retained"
-        same = retained is not None and retained.payload == latest.payload
-        self._book.judge(f"{leaf}.retained", None if same else said, latest)
+        self._book.judge(f"{leaf}.retained", None if self.is_kept(leaf, retained) else said, latest)
 
     def _online(self, state: State, before: State | None, heard: Heard) -> None:
         if state.boot not in self._born:

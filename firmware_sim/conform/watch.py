@@ -62,6 +62,14 @@ class Watch:
         else:
             self._book.keep("payload.json", "payload.size")
 
+    def agrees(self, retained: Mapping[str, Heard]) -> bool:
+        """Whether the broker keeps, by leaf, the birth and the state that were heard last."""
+        return all(self._presence.is_kept(leaf, retained.get(leaf)) for leaf in ("birth", "state"))
+
+    def results(self) -> tuple[Result, ...]:
+        """Every rule as it stands so far."""
+        return self._book.results()
+
     def close(self, now: datetime, *, retained: Mapping[str, Heard]) -> tuple[Result, ...]:
         """The end: `retained` is what the broker keeps now, by leaf."""
         self._presence.kept("birth", retained.get("birth"))

@@ -52,6 +52,11 @@ def lines(outcome: Outcome, *, strict: bool) -> list[str]:
     return [*said, f"{verdict(outcome, strict=strict)}: {tally}"]
 
 
+def broken(outcome: Outcome) -> str:
+    """Only the rules that are broken, each with the first message that broke it; empty where none is."""
+    return "\n".join(line for each in outcome.results if each.status is Status.BROKEN for line in _lines(each))
+
+
 def _lines(result: Result) -> list[str]:
     said = [f"{_MARKS[result.status]:>4}  {result.rule.id:<18}{result.rule.text}"]
     if result.status is Status.BROKEN:

@@ -16,10 +16,14 @@ from firmware_sim.link import send
 
 @dataclass
 class FakeHub:
-    """What arrived. `readings` is by (device, boot) and seq; `others` is everything else, in order."""
+    """What arrived. `readings` is by (device, boot) and seq; `others` is everything else, in order.
+
+    A gap is counted from the first_seq of the boot's first birth; without a birth from the first reading that came.
+    """
 
     client: aiomqtt.Client
     readings: dict[tuple[str, str], dict[int, bytes]] = field(default_factory=lambda: defaultdict(dict))
+    first_seqs: dict[tuple[str, str], int] = field(default_factory=dict)
     others: list[tuple[str, bytes, bool]] = field(default_factory=list)
     silent: bool = False
     changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -51,13 +55,20 @@ class FakeHub:
     async def _keep(self, topic: str, payload: bytes, *, retained: bool) -> None:
         document = _document(payload)
         if not topic.endswith("/reading") or str(document.get("boot", "fault")).startswith("fault"):
+            self._note_birth(topic, document)
             self.others.append((topic, payload, retained))
             return
         device, boot, seq = str(document["device"]), str(document["boot"]), int(str(document["seq"]))
         kept = self.readings[device, boot]
         assert kept.setdefault(seq, payload) == payload, "one seq, two bodies"
-        if not self.silent:
-            await self.acknowledge(device, boot, _without_gap(kept))
+        seq = _without_gap(kept, first_seq=self.first_seqs.get((device, boot), min(kept)))
+        if not self.silent and seq is not None:
+            await self.acknowledge(device, boot, seq)
+
+    def _note_birth(self, topic: str, document: dict[str, object]) -> None:
+        if topic.endswith("/birth") and {"device", "boot"} <= document.keys():
+            first_seq = int(str(document.get("first_seq", 1)))
+            self.first_seqs.setdefault((str(document["device"]), str(document["boot"])), first_seq)
 
 
 def _document(payload: bytes) -> dict[str, object]:
@@ -68,11 +79,12 @@ def _document(payload: bytes) -> dict[str, object]:
     return document if isinstance(document, dict) else {}
 
 
-def _without_gap(kept: dict[int, bytes]) -> int:
-    seq = min(kept)
+def _without_gap(kept: dict[int, bytes], *, first_seq: int) -> int | None:
+    """The last reading up to which none is missing; None while the first one is."""
+    seq = first_seq - 1
     while seq + 1 in kept:
         seq += 1
-    return seq
+    return seq if seq >= first_seq else None
 
 
 @asynccontextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import random
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -14,6 +15,7 @@ from typing import Any
 
 import aiomqtt
 import pytest
+from paho.mqtt import publish
 
 from firmware_sim.__main__ import main
 from firmware_sim.appliances import native
@@ -35,7 +37,7 @@ pytestmark = pytest.mark.broker
 ROOT = Path(__file__).parents[2]
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 WITHIN_S = 60.0
-SETTLE_S = 0.25
+SETTLE_S, AGREE_S = 0.25, 20.0
 
 
 @pytest.fixture(scope="module")
@@ -125,6 +127,12 @@ def _changed(words: dict[str, Any], changes: Mapping[str, object]) -> dict[str, 
     return {name: value for name, value in {**words, **changes}.items() if value is not None}
 
 
+def as_words(said: Said) -> dict[str, Any]:
+    """What is said, where that is an object."""
+    assert isinstance(said.words, dict)
+    return said.words
+
+
 class Clock:
     """The observer's clock: it moves when a message is heard, by what the story says, and tells who waits for that."""
 
@@ -152,7 +160,7 @@ class Clock:
             await self.changed.wait()
 
 
-async def checked(story: Story, port: int, *, kept: int = 0) -> Outcome:
+async def checked(story: Story, port: int, *, kept: int = 0, agree_s: float = AGREE_S) -> Outcome:
     """The outcome of a check while the story is told on a real broker; it keeps the first `kept` messages already."""
     clock, listening = Clock(story), asyncio.Event()
     own = sum(each.leaf not in {"ack", "cmd"} for each in story.said[kept:])
@@ -160,7 +168,7 @@ async def checked(story: Story, port: int, *, kept: int = 0) -> Outcome:
         observe(
             Subject("home", story.device),
             Address("127.0.0.1", port),
-            span=Span(WITHIN_S, own, settle_s=SETTLE_S),
+            span=Span(WITHIN_S, own, settle_s=SETTLE_S, agree_s=agree_s),
             profile_of=shipped_profile,
             now=clock.now,
             on_ready=listening.set,
@@ -240,7 +248,8 @@ def test_every_rule_has_a_device_that_breaks_it() -> None:
 async def test_a_device_that_breaks_a_rule_is_caught(rule: str, one_broker: Broker) -> None:
     """That rule fails and no other one; what is said names the message and what to do."""
     story = BAD[rule](Story(f"bad-{rule.replace('.', '-')}"))
-    outcome = await checked(story, one_broker.port)
+    never_agrees = rule in {"birth.retained", "state.retained"}
+    outcome = await checked(story, one_broker.port, agree_s=SETTLE_S if never_agrees else AGREE_S)
     assert broken(outcome) == {rule} | _ALSO.get(rule, set())
     [result] = [each for each in outcome.results if each.rule.id == rule]
     assert result.problem
@@ -269,6 +278,42 @@ async def test_a_story_without_a_fault_passes(one_broker: Broker) -> None:
     assert words.verdict(outcome, strict=True) is words.Verdict.INCOMPLETE
     assert seen["seq.same"] is Status.KEPT
     assert seen["cmd.rebirth"] is Status.NOT_SEEN
+
+
+async def test_a_birth_while_the_check_looks_at_what_is_retained_is_no_fault(one_broker: Broker) -> None:
+    """The broker keeps a newer birth than the last of the messages that end the listening: it is heard, and agrees."""
+    story, calls = Story("goes-on").hello(), itertools.count(1)
+    ready = asyncio.Event()
+
+    def now() -> datetime:
+        if next(calls) == len(story.said):  # the last one is heard, and the look has not begun
+            publish.single(
+                "restock/v1/home/goes-on/birth",
+                json.dumps({**as_words(story.said[0]), "at": _time(60)}),
+                qos=1,
+                retain=True,
+                port=one_broker.port,
+            )
+        return NOW
+
+    check = asyncio.create_task(
+        observe(
+            Subject("home", "goes-on"),
+            Address("127.0.0.1", one_broker.port),
+            span=Span(WITHIN_S, len(story.said), settle_s=SETTLE_S, agree_s=AGREE_S),
+            profile_of=shipped_profile,
+            now=now,
+            on_ready=ready.set,
+        )
+    )
+    await ready.wait()
+    async with aiomqtt.Client("127.0.0.1", one_broker.port) as client:
+        for said in story.said:
+            topic = f"restock/v1/home/goes-on/{said.leaf}"
+            await client.publish(topic, json.dumps(as_words(said)), qos=1, retain=True)
+        outcome = await check
+    assert words.broken(outcome) == ""
+    assert outcome.messages == len(story.said) + 1
 
 
 async def test_a_reading_held_over_a_restart_is_no_fault(one_broker: Broker) -> None:

@@ -10,7 +10,7 @@ import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -26,11 +26,13 @@ from firmware_sim.dialects import Message
 from firmware_sim.faults_settings import FAULTS, Flood, fault_name
 from firmware_sim.fleet import Event, play, truth_line
 from firmware_sim.fleet_run import run
+from firmware_sim.held import Held
 from firmware_sim.physics_kinds import KINDS
 from firmware_sim.scenario import DEMO, ScenarioError, load_scenario
 from firmware_sim.scenario_fleet import ApplianceSection
 from firmware_sim.sensing import Note, Observation
 from tests.conftest import Broker
+from tests.firmware_sim.fake_hub import fake_hub
 from tests.firmware_sim.fleet_reader import HOME, Hub, appliance
 
 START = datetime(2025, 3, 1, tzinfo=UTC)
@@ -297,6 +299,22 @@ def fast() -> MappedClock:
     return MappedClock(speed=36_000.0, real_epoch=utc_now() - timedelta(days=1), virtual_epoch=START)
 
 
+class Halting:
+    """As fast as it goes, but for what is due from `at` on: that waits for `go_on`."""
+
+    def __init__(self, *, at: datetime, go_on: asyncio.Event) -> None:
+        self._at = at - timedelta(microseconds=1)
+        self._go_on = go_on
+
+    def now(self) -> datetime:
+        """Just before the halt, then after everything."""
+        return self._at + timedelta(days=9 if self._go_on.is_set() else 0)
+
+    async def sleep(self, _: float, /) -> None:
+        """Until it may go on."""
+        await self._go_on.wait()
+
+
 @pytest.mark.broker
 async def test_a_fleet_on_a_real_broker_says_what_was_played(broker: Broker, tmp_path: Path) -> None:
     """Every message arrives with its bytes, in order for each topic, and the truth log is on the disk."""
@@ -360,6 +378,62 @@ async def test_a_broker_that_goes_away_gets_the_rest_when_it_is_back(broker: Bro
         names = [each.name for each in fleet]
         sent = await run(telling(), names, connect=lambda: client(broker.port), clock=fast())
     assert sent.total() == count
+
+
+@pytest.mark.broker
+async def test_a_native_appliance_sends_again_what_no_hub_has_acknowledged(broker: Broker) -> None:
+    """A deaf hub asks for a birth: it says what is held, and all of it follows; after the ack nothing is held."""
+    one = appliance("tank", "native", report_every_min=5.0)
+    events = list(play([one], start=START, lasts=timedelta(hours=2), seed=7))
+    go_on = asyncio.Event()
+    async with fake_hub(broker.port) as hub:
+        hub.silent = True
+        last = next(event for event in reversed(events) if isinstance(event[1], Message))
+        clock = Halting(at=last[1].at, go_on=go_on)
+        task = asyncio.create_task(run(events, [one.name], connect=lambda: client(broker.port), clock=clock))
+        readings = sum(isinstance(sent, Message) and sent.topic.endswith("/reading") for _, sent in events) - 1
+        await hub.until(lambda: [len(each) for each in hub.readings.values()] == [readings])
+        [(device, boot)] = hub.readings
+        hub.readings.clear()
+        hub.others.clear()
+        await hub.rebirth(device)
+        await hub.until(lambda: [len(each) for each in hub.readings.values()] == [readings])
+        [birth] = [json.loads(payload) for topic, payload, _ in hub.others if topic.endswith("/birth")]
+        assert (birth["boot"], birth["first_seq"]) == (boot, 1)
+        await hub.acknowledge(device, boot, readings)
+        await hub.rebirth(device)
+        await hub.until(lambda: sum(topic.endswith("/state") for topic, _, _ in hub.others) == 2)
+        birth = [json.loads(payload) for topic, payload, _ in hub.others if topic.endswith("/birth")][-1]
+        assert birth["first_seq"] == readings + 1
+        hub.silent = False
+        go_on.set()
+        await task
+        assert list(hub.readings[device, boot]) == list(range(1, readings + 2))
+
+
+def test_held_readings_go_with_their_boot_and_their_acks() -> None:
+    """Until a hub is heard nothing is changed; an ack takes what it names; a new boot, and being off, hold nothing."""
+    one = appliance("tank", "native", report_every_min=5.0)
+    played = [sent for _, sent in play([one], start=START, lasts=timedelta(hours=1), seed=7)]
+    messages = [sent for sent in played if isinstance(sent, Message)]
+    held = Held(held_max=4)
+    *said, off = messages
+    assert [held.note(each) for each in said] == said
+    assert (held.count, list(held.again())) == (4, [])
+    boot = json.loads(said[0].payload)["boot"]
+    seqs = [json.loads(each.payload)["seq"] for each in held.readings()]
+    assert not held.hear("x/ack", json.dumps({"boot": "another", "seq": 99}).encode())
+    assert not held.hear("x/ack", b"no words")
+    assert held.hear("x/cmd", b'{"cmd":"rebirth"}')
+    held.hear("x/ack", json.dumps({"boot": boot, "seq": seqs[1]}).encode())
+    birth, _, *again = held.again()
+    assert json.loads(birth.payload)["first_seq"] == seqs[2]
+    assert [json.loads(each.payload)["seq"] for each in again] == seqs[2:]
+    held.note(off)
+    assert list(held.again()) == []
+    other = {**json.loads(said[0].payload), "boot": "boot9"}
+    held.note(replace(said[0], payload=json.dumps(other).encode()))
+    assert held.count == 0
 
 
 # --- the commands ----------------------------------------------------------------------------------------

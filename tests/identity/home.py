@@ -28,6 +28,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from edge_agent.adapters.broker_config import Told
 from edge_agent.config import BrokerConfig, HomeConfig, HubConfig
 from edge_agent.enroll import Enrolment, Wish
+from tests.conftest import answers
 
 WITHIN_S = 20.0
 HUB = "hub"
@@ -256,7 +257,7 @@ class Home:
         return caller
 
     def start(self) -> None:
-        """Start the broker on what was written; it is up when its own log says so.
+        """Start the broker on what was written; it is up when its own log says so and, with a plain port, it answers.
 
         Raises: ChildProcessError when it ends instead.
         """
@@ -267,6 +268,8 @@ class Home:
         wait_until(lambda: self.said(mark) > before or started.poll() is not None, f"{self.kind} starts")
         if started.poll() is not None:
             raise ChildProcessError(f"{self.kind} ended: {self.log.read_text(errors='replace')[-2_000:]}")
+        if self.kind == "mosquitto":
+            wait_until(lambda: answers(self.port), "mosquitto answers")
 
     def try_other_ports(self) -> None:
         """Somebody took those that were free."""
