@@ -13,7 +13,7 @@ from pathlib import Path
 from edge_agent.adapters import devices_list
 from edge_agent.adapters.household import HouseholdFile
 from edge_agent.adapters.listening import listen
-from edge_agent.adapters.profiles import load_profiles, profile_folders
+from edge_agent.adapters.profiles import LoadedProfiles, load_profiles, profile_folders
 from edge_agent.adapters.store.heard import SqliteHeard
 from edge_agent.adapters.store.inspection import SqliteInspection
 from edge_agent.adapters.store.opening import open_store
@@ -23,11 +23,12 @@ from edge_agent.core.decode import Decoder, Limits
 from edge_agent.core.inventory import Inventory
 from edge_agent.core.messages import Birth, DeviceId
 from edge_agent.core.registry import Registry
-from edge_agent.errors import ConfigurationError, StoreBusyError
+from edge_agent.errors import ConfigurationError, ProfileError, StoreBusyError
 from edge_agent.folder import HOUSEHOLD_FILE, PROFILE_CACHE, STORE_FILE
 from edge_agent.pipeline.discovery import Discovery, Survey
 
 FOR_MAX_S = 3_600.0
+_REFUSED_SHOWN_MAX = 10
 _OLD_AFTER_S = 120.0  # the running hub writes every 30 s
 
 
@@ -50,17 +51,18 @@ def known_devices(config: HubConfig) -> Found:
             f"home.data_dir = {str(folder)!r}: no store there yet; start the hub with `restock-hub run`, "
             "or listen to the broker with --for 30"
         )
+    loaded = _profiles(config)
     try:
         with open_store(folder, config, keep_time=False) as store:
             discovery = Discovery(
                 heard=SqliteHeard(store.connection),
                 inspection=SqliteInspection(store.connection),
                 household=HouseholdFile(folder / HOUSEHOLD_FILE),
-                profile_of=_registry(config).by_id,
+                profile_of=loaded.registry.by_id,
                 clock=store.clock,
                 stale_after_s=config.review.stale_after_s,
             )
-            return Found(discovery.inventory())
+            return Found(_with_refused(discovery.inventory(), loaded.refused))
     except StoreBusyError as exc:
         written = devices_list.read(folder)
         if written is None:
@@ -68,7 +70,8 @@ def known_devices(config: HubConfig) -> Found:
                 f"home.data_dir = {str(folder)!r}: a hub runs on it and has not written its list yet; "
                 "try again in half a minute"
             ) from exc
-        return Found(replace(written, source=_source(devices_list.age_s(folder))))
+        written = replace(written, source=_source(devices_list.age_s(folder)))
+        return Found(_with_refused(written, loaded.refused))
 
 
 async def heard_devices(
@@ -81,7 +84,8 @@ async def heard_devices(
     """
     if not 0 < for_s <= FOR_MAX_S:
         raise ConfigurationError(f"--for {for_s:g}: more than 0 and at most {FOR_MAX_S:g} seconds")
-    registry = _registry(config)
+    loaded = _profiles(config)
+    registry = loaded.registry
     survey = Survey(lambda births: _decoder(config, registry, births))
     ticks_s = asyncio.get_running_loop().time
     began_s = ticks_s()
@@ -101,6 +105,7 @@ async def heard_devices(
         stale_after_s=config.review.stale_after_s,
         source=f"{ticks_s() - began_s:.0f} s at {config.mqtt.url}, {survey.messages} messages",
     )
+    inventory = _with_refused(inventory, loaded.refused)
     return Found(inventory, _saved(survey.examples(), save) if save is not None else ())
 
 
@@ -109,12 +114,18 @@ def _decoder(config: HubConfig, registry: Registry, births: Callable[[str], Birt
         return births(device)
 
     limits = Limits(payload_bytes_max=config.mqtt.payload_bytes_max, clock_skew_max_s=config.review.clock_skew_max_s)
-    return Decoder(registry, home=config.home.id, limits=limits, birth_of=birth_of)
+    return Decoder(registry, home=config.home.id, limits=limits, birth_of=birth_of, explains=True)
 
 
-def _registry(config: HubConfig) -> Registry:
+def _profiles(config: HubConfig) -> LoadedProfiles:
     cache = Path(config.home.data_dir) / PROFILE_CACHE
-    return load_profiles(profile_folders(config.profiles), cache=cache).registry
+    return load_profiles(profile_folders(config.profiles), cache=cache)
+
+
+def _with_refused(inventory: Inventory, refused: Sequence[ProfileError]) -> Inventory:
+    """The list, with the profiles that are not read: what they are for is understood by no profile then."""
+    said = (f"a profile that was refused: {each}" for each in refused[:_REFUSED_SHOWN_MAX])
+    return replace(inventory, left_out=(*inventory.left_out, *said))
 
 
 def _items(config: HubConfig) -> tuple[Item, ...]:

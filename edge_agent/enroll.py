@@ -30,7 +30,15 @@ from edge_agent.administer import own_folder
 from edge_agent.broker_side import BrokerSide
 from edge_agent.config import HubConfig
 from edge_agent.core.broker_settings import FILE_NAMES
-from edge_agent.core.grants import Grant, check_apart, checked, checked_device, family_grant, native_grant
+from edge_agent.core.grants import (
+    Grant,
+    check_apart,
+    checked,
+    checked_device,
+    family_grant,
+    native_grant,
+    observer_grant,
+)
 from edge_agent.errors import ConfigurationError, RefusedError
 
 BROKER_FOLDER = "broker"
@@ -44,7 +52,7 @@ class Wish:
     """What to issue: a password, or a certificate whose files go to `out`; `request` is a device's own signing request.
 
     Of the topics, `family` names a profile and `named` the levels by which the vendor names the device; `topics` and
-    `reads` come on top. Without any of them the device is a Restock-native one.
+    `reads` come on top. Without any of them the device is a Restock-native one. `observes` names one to listen to.
     """
 
     certificate: bool = False
@@ -54,6 +62,7 @@ class Wish:
     named: tuple[str, ...] = ()
     topics: tuple[str, ...] = ()
     reads: tuple[str, ...] = ()
+    observes: str = ""
 
 
 class Enrolment:
@@ -80,10 +89,12 @@ class Enrolment:
                 raise RefusedError(
                     f"{device} is enrolled: --rotate gives it another credential, --revoke ends this one"
                 )
-            check_apart(device, grant, others=[(each.device, each.grant) for each in register.live])
+            if not wish.observes:
+                check_apart(device, grant, others=[(each.device, each.grant) for each in register.speaking])
             fresh = Enrolled(
                 device=device,
                 family=wish.family,
+                observes=wish.observes,
                 writes=grant.writes,
                 reads=grant.reads,
                 issued=known.issued if known else 0,
@@ -135,6 +146,8 @@ class Enrolment:
             yield load_register(self._folder, home=self._home).without_ended(self._now())
 
     def _grant(self, device: str, wish: Wish) -> Grant:
+        if wish.observes:
+            return observer_grant(self._home, wish.observes)
         if not wish.family and not wish.topics:
             if wish.named or wish.reads:
                 raise ConfigurationError("--name and --reads go with --family or --topics: a native device has neither")
@@ -207,13 +220,15 @@ def check_together(arguments: argparse.Namespace) -> None:
 
     Raises: ConfigurationError.
     """
-    device, topics = arguments.device, arguments.family or arguments.name or arguments.topics or arguments.reads
+    device, own = arguments.device, arguments.family or arguments.name or arguments.topics or arguments.reads
+    topics = own or arguments.observes
     issues = arguments.certificate or arguments.csr
     problems = {
         "--rotate needs the name of a device": arguments.rotate and not device,
         "--revoke takes one device, and another was named too": arguments.revoke and device,
         "--list takes no device": arguments.list and device,
         "--overlap goes with --rotate": arguments.overlap != "0s" and not arguments.rotate,
+        "--observes stands alone: who listens to a device has no topics of its own": arguments.observes and own,
         "topics are given when a device is enrolled: revoke it, and enrol it again": topics and arguments.rotate,
         "a device to enrol is missing": (topics or issues) and not device,
     }
@@ -241,6 +256,7 @@ def wish_of(arguments: argparse.Namespace) -> Wish:
         named=tuple(arguments.name.split("/")) if arguments.name else (),
         topics=tuple(arguments.topics),
         reads=tuple(arguments.reads),
+        observes=arguments.observes,
     )
 
 
@@ -284,6 +300,7 @@ def _told(device: Enrolled) -> Mapping[str, object]:
     return {
         "device": device.device,
         "family": device.family,
+        **({"observes": device.observes} if device.observes else {}),
         "may_publish": device.writes,
         "may_read": device.reads,
         "revoked_at": device.revoked_at.isoformat() if device.revoked_at else None,

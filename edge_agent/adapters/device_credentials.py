@@ -59,10 +59,14 @@ class Credential(_Document):
 
 
 class Enrolled(_Document):
-    """A device, what it may do, and its logins: none once it is revoked. `issued` counts all it ever had."""
+    """A device, what it may do, and its logins: none once it is revoked. `issued` counts all it ever had.
+
+    One that `observes` a device is none itself: it only listens to that one.
+    """
 
     device: _Name
     family: Annotated[str, StringConstraints(max_length=128)] = ""
+    observes: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{0,64}$")] = ""
     writes: Annotated[tuple[_Topic, ...], Field(max_length=64)]
     reads: Annotated[tuple[_Topic, ...], Field(max_length=64)]
     issued: Annotated[int, Field(ge=0, le=999_999)] = 0
@@ -101,6 +105,11 @@ class Register(_Document):
     def live(self) -> tuple[Enrolled, ...]:
         """The devices that have a login."""
         return tuple(each for each in self.devices if each.credentials)
+
+    @property
+    def speaking(self) -> tuple[Enrolled, ...]:
+        """Those of them that are devices: an observer says nothing, and hears what is said to another."""
+        return tuple(each for each in self.live if not each.observes)
 
     def find(self, device: str) -> Enrolled | None:
         """The device of this name, also one that is revoked."""

@@ -150,6 +150,19 @@ class HouseholdFile:
             log.warning("household_good_not_kept error=%s", exc)
 
 
+class Edits:
+    """Whether the household's file has changed since this was last asked: by its entry, without reading it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._seen = _stamp(path)
+
+    def __call__(self) -> bool:
+        """Once for each change."""
+        seen, self._seen = self._seen, _stamp(self._path)
+        return seen != self._seen
+
+
 def _document(household: Household) -> dict[str, dict[str, Any]]:
     return {
         _ITEMS: _numbered([item.model_dump(mode="json") for item in household.items]),

@@ -161,7 +161,8 @@ class MqttIntake:
     ) -> None:
         del properties
         if not code.is_failure:
-            log.info("mqtt_connected url=%s session_present=%s", self._config.url, flags.session_present)
+            session = flags.session_present
+            log.info("mqtt_connected url=%s client=%s session_present=%s", self._config.url, self._client_id, session)
             self._steps_left = deque(self._steps)
             self._subscribe(client)
         elif code.value not in _TRY_AGAIN:
@@ -203,7 +204,7 @@ class MqttIntake:
         with self._owed_lock:
             self._owed.clear()
         if self._refused is None:
-            log.info("mqtt_disconnected url=%s reason=%s", self._config.url, code)
+            log.info("mqtt_disconnected url=%s client=%s reason=%s", self._config.url, self._client_id, code)
             self._tell_loop(self._ready.clear)
 
     def _on_message(self, client: Client, _: object, message: MQTTMessage) -> None:

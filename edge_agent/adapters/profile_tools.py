@@ -16,7 +16,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, StringConstraints, TypeAdapter, ValidationError
 
 from edge_agent.adapters.profiles import load_profiles
-from edge_agent.core.decode import Decoder, Limits
+from edge_agent.core.decode import Decoder, Limits, Outcome
 from edge_agent.core.messages import (
     Birth,
     Decoded,
@@ -24,19 +24,21 @@ from edge_agent.core.messages import (
     Presence,
     PresenceChange,
     Quarantined,
+    QuarantineReason,
     RawMessage,
     Reading,
 )
 from edge_agent.core.payload import TreeLimits, parse_json
 from edge_agent.core.profile import Expected, Message, Profile, Sample
 from edge_agent.core.registry import Registry
-from edge_agent.errors import ConfigurationError, DecodeError
+from edge_agent.errors import ConfigurationError, DecodeError, ProfileError
 
 _HOME = "sample"
 _DEVICE = DeviceId("sample")
 _NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)  # the instant of every native sample
 _FILE_BYTES_MAX = 1_048_576
 _RECORDED = TreeLimits(nodes_max=_FILE_BYTES_MAX)  # what is inside is held to the limits of a message later
+_REFUSED_SHOWN_MAX = 3
 _OPEN = {"{device}": str(_DEVICE), "+": "any", "{key}": "key", "{key+}": "key"}
 
 
@@ -82,14 +84,31 @@ def sample_problems(profile: Profile) -> list[str]:
     ]
 
 
-def decode_manifest(manifest: Path, *, registry: Registry, now: datetime) -> list[dict[str, Any]]:
-    """One object a file of the manifest, `[{"file", "topic"}, ...]`: its profile and signals.
+def decode_manifest(
+    manifest: Path, *, registry: Registry, now: datetime, refused: Sequence[ProfileError] = ()
+) -> list[dict[str, Any]]:
+    """One object a file of the manifest, `[{"file", "topic"}, ...]`: its profile, the reading's time and signals.
 
     A file is the payload as it came, or `{"topic", "payload"}` as recorders write it: the topic is then the manifest's.
-    Each file is taken for the first message of its device.
+    Each file is taken for the first message of its device, which comes `now`. What has no value says why, and
+    what no profile is for names those that were `refused`.
     Raises: ConfigurationError when the manifest or one of its files cannot be read.
     """
-    return [_decode_file(entry, registry=registry, now=now) for entry in _entries(manifest)]
+    return [_decode_file(entry, registry=registry, now=now, refused=refused) for entry in _entries(manifest)]
+
+
+def instant(text: str) -> datetime:
+    """A time that a person gives.
+
+    Raises: ConfigurationError for one that cannot be read, or has no zone.
+    """
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise ConfigurationError(f"--at {text[:40]!r}: a time with its zone is needed, such as 2026-01-01T12:00:00Z")
+    return at.astimezone(UTC)
 
 
 def _sample_problem(profile: Profile, sample: Sample) -> str:
@@ -140,7 +159,16 @@ def _difference(expected: dict[str, Expected | Any], readings: Sequence[Reading]
     }
     wanted = {name: (each.value, each.unit) if isinstance(each, Expected) else each for name, each in expected.items()}
     wrong = sorted(name for name in got.keys() | wanted.keys() if not _alike(got.get(name), wanted.get(name)))
-    return "; ".join(f"{name} wants {wanted.get(name)}, got {got.get(name)}" for name in wrong)
+    return "; ".join(f"{name} wants {_read_out(wanted.get(name))}, got {_read_out(got.get(name))}" for name in wrong)
+
+
+def _read_out(told: tuple[float | str | None, str] | str | None) -> str:
+    """As a person reads it: `63 %`, `open`, `unknown`; two floats that differ late are told in full."""
+    if not isinstance(told, tuple):
+        return told or "nothing"
+    value, unit = told
+    number = f"{value:.15g}" if isinstance(value, float) else str(value)
+    return f"{number} {unit}".strip()
 
 
 def _alike(got: tuple[float | str | None, str] | str | None, wanted: tuple[float | str, str] | str | None) -> bool:
@@ -161,19 +189,32 @@ def _entries(manifest: Path) -> list[_Entry]:
         raise ConfigurationError(f'{manifest}: a JSON array of {{"file", "topic"}} is needed') from exc
 
 
-def _decode_file(entry: _Entry, *, registry: Registry, now: datetime) -> dict[str, Any]:
-    decoder = Decoder(registry, home=_HOME, limits=Limits(), birth_of=lambda _: None)
+def _decode_file(
+    entry: _Entry, *, registry: Registry, now: datetime, refused: Sequence[ProfileError]
+) -> dict[str, Any]:
+    decoder = Decoder(registry, home=_HOME, limits=Limits(), birth_of=lambda _: None, explains=True)
     outcome = decoder.decode(_message(entry.topic, _payload_in(Path(entry.file)), at=now), now=now)
     if not isinstance(outcome, Decoded):
         kept = f"{outcome.reason}: {outcome.detail}" if isinstance(outcome, Quarantined) else "no reading"
-        return {"file": entry.file, "profile": None, "signals": [], "why": kept}
+        return {"file": entry.file, "profile": None, "signals": [], "why": kept + _not_loaded(outcome, refused)}
     profile = registry.by_id(outcome.profile)
+    why = dict(each.split(": ", 1) for each in (*outcome.faults, *outcome.untold))
     return {
         "file": entry.file,
         "profile": outcome.profile,
-        "signals": [_signal(reading, profile) for reading in outcome.readings],
+        "at": outcome.event_at.isoformat(),
+        "signals": [_signal(reading, profile, why=why.get(reading.signal)) for reading in outcome.readings],
         "suggestions": [each._asdict() for each in outcome.suggestions],
     }
+
+
+def _not_loaded(outcome: Outcome, refused: Sequence[ProfileError]) -> str:
+    """That the profile for it may be among those that were refused."""
+    if not refused or not isinstance(outcome, Quarantined):
+        return ""
+    if outcome.reason is not QuarantineReason.UNKNOWN_DEVICE:
+        return ""
+    return f"; these profiles were refused and not used: {'; '.join(map(str, refused[:_REFUSED_SHOWN_MAX]))}"
 
 
 def _payload_in(file: Path) -> bytes:
@@ -193,10 +234,10 @@ def _payload_in(file: Path) -> bytes:
     return payload.encode() if isinstance(payload, str) else orjson.dumps(payload)
 
 
-def _signal(reading: Reading, profile: Profile | None) -> dict[str, Any]:
+def _signal(reading: Reading, profile: Profile | None, *, why: str | None) -> dict[str, Any]:
     said = {"signal": reading.signal, "status": str(reading.presence)}
     if reading.presence is not Presence.VALUE or profile is None:
-        return said
+        return said if why is None else said | {"why": why}
     direction = profile.signals[reading.signal].direction
     return said | {
         "value": reading.value,

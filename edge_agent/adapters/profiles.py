@@ -22,6 +22,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
+import orjson
 from pydantic import ValidationError
 
 from edge_agent.adapters.profile_faults import first_fault
@@ -117,7 +118,7 @@ class _Compiled:
                 return profile
         tree = _tree(text, name=name)
         _checked(Profile, text, tree, name=name)
-        self.used[mark] = json.dumps({key: each for key, each in tree.items() if key != "samples"}).encode()
+        self.used[mark] = _json({key: each for key, each in tree.items() if key != "samples"})
         return Compiled.model_validate_json(self.used[mark])
 
     def write(self, cache: Path) -> None:
@@ -155,9 +156,17 @@ def _tree(text: bytes, *, name: str) -> Any:  # noqa: ANN401 - checked by the mo
 
 def _checked(model: type[Profile], text: bytes, tree: Any, *, name: str) -> Profile:  # noqa: ANN401
     try:
-        return model.model_validate_json(json.dumps(tree))
+        return model.model_validate_json(_json(tree))
     except ValidationError as exc:
         raise ProfileError(f"{name}: {first_fault(exc, text, tree)}") from exc
+
+
+def _json(tree: Any) -> bytes:  # noqa: ANN401
+    """The tree as JSON on one line."""
+    try:
+        return orjson.dumps(tree)
+    except TypeError:  # a number of more than 64 bits: the model says whether it may be there
+        return json.dumps(tree).encode()
 
 
 def _files(folder: Traversable) -> list[tuple[str, Traversable]]:

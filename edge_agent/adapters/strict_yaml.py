@@ -22,6 +22,7 @@ _NODES_MAX = 20_000
 _NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?")
 _WHOLE = re.compile(r"-?\d{1,40}")
 _WORDS = {"true": True, "false": False, "null": None, "": None}
+_ENDS = frozenset({yaml.MappingEndEvent, yaml.SequenceEndEvent})
 _PARSER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 Place = tuple[str | int, ...]
@@ -50,17 +51,17 @@ class _Builder:
 
     def take(self, event: yaml.Event) -> None:
         """One event more."""
-        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:
-            raise _problem("anchors and aliases are not allowed", event)
-        if isinstance(event, (yaml.MappingEndEvent, yaml.SequenceEndEvent)):
+        if type(event) in _ENDS:
             self._stack.pop()
         elif isinstance(event, yaml.NodeEvent):
             self._node(event)
         elif isinstance(event, yaml.DocumentStartEvent) and self.documents:
             raise _problem("another document begins", event)
 
-    def _node(self, event: yaml.NodeEvent) -> None:
-        if getattr(event, "tag", None) is not None:
+    def _node(self, event: Any) -> None:  # noqa: ANN401 - the stubs do not know that each of them has a tag
+        if event.anchor is not None:  # an alias has one too, and nothing else
+            raise _problem("anchors and aliases are not allowed", event)
+        if event.tag is not None:
             raise _problem("tags are not allowed", event)
         self._nodes += 1
         if len(self._stack) > _DEPTH_MAX - 1 or self._nodes > _NODES_MAX:
@@ -69,11 +70,12 @@ class _Builder:
         if here is not None and isinstance(here.node, dict) and here.key is None:
             here.key = _key(event, here.node)
             return
-        node: Any = _scalar(event) if isinstance(event, yaml.ScalarEvent) else _container(event)
+        is_scalar = type(event) is yaml.ScalarEvent
+        node: Any = _scalar(event) if is_scalar else _container(event)
         self._put(node, here)
         if self.marks is not None:
             self.marks[self._place()] = event.start_mark
-        if not isinstance(event, yaml.ScalarEvent):
+        if not is_scalar:
             self._stack.append(_Open(node))
 
     def _put(self, node: object, here: _Open | None) -> None:
@@ -129,14 +131,13 @@ def _built(text: bytes, builder: _Builder) -> Any:  # noqa: ANN401
 def _events(text: bytes) -> Iterator[yaml.Event]:
     loader = _PARSER(text)
     try:
-        while loader.check_event():
-            yield loader.get_event()
+        yield from iter(loader.get_event, None)
     finally:
         loader.dispose()
 
 
 def _key(event: yaml.NodeEvent, mapping: dict[str, Any]) -> str:
-    key = _scalar(event) if isinstance(event, yaml.ScalarEvent) else None
+    key = _scalar(event) if type(event) is yaml.ScalarEvent else None
     if not isinstance(key, str):
         raise _problem(f"a key must be a text: put {str(getattr(event, 'value', 'it'))[:40]} in quotes", event)
     if key in mapping:

@@ -93,16 +93,25 @@ _Window: TypeAlias = tuple[datetime, datetime]  # between which times a message 
 
 
 class Decoder:
-    """Decodes for one home. `birth_of` tells which profile a native device announced."""
+    """Decodes for one home. `birth_of` tells which profile a native device announced.
+
+    With `explains`, what it understood of a foreign device says why signals have no value (`Decoded.untold`).
+    """
 
     def __init__(
-        self, registry: Registry, *, home: str, limits: Limits, birth_of: Callable[[DeviceId], Birth | None]
+        self,
+        registry: Registry,
+        *,
+        home: str,
+        limits: Limits,
+        birth_of: Callable[[DeviceId], Birth | None],
+        explains: bool = False,
     ) -> None:
         self._registry = registry
         self._home = home
         self._limits = limits
         self._birth_of = birth_of
-        self._foreign = ForeignDevices(registry)
+        self._foreign = ForeignDevices(registry, explains=explains)
 
     def decode(self, message: RawMessage, *, now: datetime, since: datetime | None = None) -> Outcome:
         """One message, understood or kept apart with the reason; never raises for what a device sends.

@@ -18,7 +18,7 @@ import orjson
 
 from edge_agent.core import drafting_match as matching
 from edge_agent.core.drafting_hints import hint_of
-from edge_agent.core.drafting_leaves import Leaf, choose, leaves_of
+from edge_agent.core.drafting_leaves import NUMERIC, Leaf, choose, leaves_of
 from edge_agent.core.drafting_redaction import Redaction, pointer, redacted
 from edge_agent.core.drafting_text import Findings, Shown, written
 from edge_agent.core.formats.decoding import check_installed, decoder
@@ -202,7 +202,7 @@ def _leaves(clean: Sequence[Redaction], *, form: Format, topic: str) -> tuple[Le
     if form != "text":
         return leaves
     levels = tuple(level for level in topic.split("/") if level != "{device}")[-2:]  # only the topic names a bare text
-    return tuple(replace(leaf, hint=hint_of(levels, is_number=leaf.kind == "digits")) for leaf in leaves)
+    return tuple(replace(leaf, hint=hint_of(levels, is_number=leaf.kind in NUMERIC)) for leaf in leaves)
 
 
 def _check_choice(

@@ -9,9 +9,11 @@ from typing import Literal
 
 from edge_agent.core.drafting_hints import Hint, hint_of, is_unit_word
 from edge_agent.core.drafting_redaction import pointer, words_of
+from edge_agent.core.measured import parts_of
 from edge_agent.core.payload import Tree, select
 
-Kind = Literal["number", "digits", "flag", "text", "mixed", "null"]
+Kind = Literal["number", "digits", "measured", "flag", "text", "mixed", "null"]
+NUMERIC: frozenset[Kind] = frozenset({"number", "digits", "measured"})
 
 _POINTER_MAX = 200
 _WORD_MAX = 40
@@ -25,7 +27,8 @@ _UNIT_KEYS = ("unit", "units", "uom", "unit_of_measurement")
 class Leaf:
     """One place. `values` are those that it had, in the order of the samples, each once; `seen` in how many samples.
 
-    `unit_at` is the pointer of a neighbour that seems to tell the unit, `unit_says` what it said.
+    `unit_at` is the pointer of a neighbour that seems to tell the unit, `unit_says` what it said; of `measured`, a
+    number with its unit in one text, `unit_says` are those units.
     """
 
     steps: tuple[str, ...]
@@ -81,13 +84,13 @@ def _walk(tree: Tree, steps: tuple[str, ...], found: dict[tuple[str, ...], _Foun
 
 def _leaf(steps: tuple[str, ...], found: _Found, trees: Sequence[Tree]) -> Leaf:
     kind = _kind(found.values)
-    unit_at, unit_says = _unit_beside(steps, trees) if kind in {"number", "digits"} else ("", ())
+    unit_at, unit_says = _unit_beside(steps, trees) if kind in {"number", "digits"} else ("", _units_behind(found))
     return Leaf(
         steps=steps,
         kind=kind,
         values=tuple(found.values),
         seen=found.seen,
-        hint=hint_of(steps, is_number=kind in {"number", "digits"}),
+        hint=hint_of(steps, is_number=kind in NUMERIC),
         unit_at=unit_at,
         unit_says=unit_says,
     )
@@ -97,6 +100,8 @@ def _kind(values: Sequence[str | float | bool | None]) -> Kind:
     kinds = {_kind_of(value) for value in values if value is not None}
     if not kinds:
         return "null"
+    if "measured" in kinds and kinds <= NUMERIC:
+        return "measured"
     if kinds == {"number", "digits"}:
         return "digits"
     return kinds.pop() if len(kinds) == 1 else "mixed"
@@ -106,8 +111,22 @@ def _kind_of(value: str | float | bool) -> Kind:  # noqa: FBT001 - one of the sc
     if isinstance(value, bool):
         return "flag"
     if isinstance(value, str):
-        return "digits" if _DIGITS.fullmatch(value.strip()) else "text"
+        if _DIGITS.fullmatch(value.strip()):
+            return "digits"
+        return "measured" if _unit_behind(value) else "text"
     return "number"
+
+
+def _unit_behind(text: str) -> str:
+    """`kPa` of `250 kPa`, where that is how devices write a unit; else empty."""
+    told = parts_of(text)
+    return told[1] if told is not None and told[1] and _is_unit(told[1]) else ""
+
+
+def _units_behind(found: _Found) -> tuple[str, ...]:
+    """The units of the texts that are numbers with one, each once."""
+    words = [_unit_behind(value) for value in found.values if isinstance(value, str)]
+    return tuple(dict.fromkeys(word for word in words if word))
 
 
 def _unit_beside(steps: tuple[str, ...], trees: Sequence[Tree]) -> tuple[str, tuple[str, ...]]:
@@ -138,7 +157,7 @@ def choose(leaves: Sequence[Leaf], *, limit: int, wanted: Mapping[str, None]) ->
     """The places that become signals: those that were named, else those that speak of stock, else all numbers."""
     if wanted:
         return tuple(leaf for leaf in leaves if leaf.place in wanted)[:limit]
-    able = [leaf for leaf in leaves if leaf.kind in {"number", "digits", "flag"} or is_word(leaf)]
+    able = [leaf for leaf in leaves if leaf.kind in {*NUMERIC, "flag"} or is_word(leaf)]
     units = {leaf.unit_at for leaf in able}
     able = [leaf for leaf in able if leaf.place not in units and not all(_is_unit(each) for each in leaf.values)]
     about = [leaf for leaf in able if leaf.hint.role in {"stock", "setting"}]

@@ -6,9 +6,10 @@ import json
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from edge_agent.core.drafting_hints import Hint, quantity_words, range_hint, subject_words
-from edge_agent.core.drafting_leaves import Leaf
+from edge_agent.core.drafting_leaves import NUMERIC, Leaf
 from edge_agent.core.drafting_match import Topic
 from edge_agent.core.drafting_yaml import flow, quoted, scalar
 from edge_agent.core.payload import Tree
@@ -25,6 +26,12 @@ _DEPTH_MAX = 16
 _SAMPLE_MAX = 65_536
 _SUSPECT = frozenset({0, -1, 254, 255, 65_535, 32_767, -127, 127, 999, 9_999})
 _UNIT_LIST = '"%" mL L g kg [oz_av] [lb_av] [gal_us] s min h d mo km [mi_i] cm mm V mV [ppm] "{cup}" "{page}"'
+_UNTAKEABLE: Mapping[str, str] = MappingProxyType(
+    {"null": "; give a sample where it has a value", "mixed": "; give samples where it is of one type"}
+)
+_CLASS_NOTE: Mapping[str, str] = MappingProxyType(
+    dict.fromkeys(("V", "mV"), "; likely setting, for a voltage is only measured; direction is then none")
+)
 _STATES = "ok | low | empty | replace | null (says nothing)"
 
 
@@ -123,10 +130,13 @@ def _time(found: Findings) -> list[str]:
 
 
 def _units(found: Findings) -> list[str]:
+    """Behind a number only the words stand that the profile names; at a place of its own UCUM is read as it is."""
     words = dict.fromkeys(word for leaf in found.chosen for word in leaf.unit_says if unit_of(word) is None)
-    if not words:
+    behind = {word for leaf in found.chosen if leaf.kind == "measured" for word in leaf.unit_says} - words.keys()
+    if not words and not behind:
         return []
     rows = [f"  {quoted(word)}: {TODO} # in UCUM" for word in words]
+    rows += [f"  {quoted(word)}: {quoted(word)}" for word in sorted(behind)]
     return ["units: # the device's own words for units; add those that it can say besides", *rows]
 
 
@@ -140,7 +150,8 @@ def _signals(found: Findings) -> list[str]:
         ),
         *_note(f"Units are UCUM: {_UNIT_LIST}.", indent=2),
         *_note(
-            "class is level (how much is left), counter, run_time (hours of use) or setting (a constant, a threshold). "
+            "class is level (how much is left), counter, run_time (hours of use) or setting (a constant, a "
+            "threshold, or what is only measured and never stock, such as a voltage). "
             "Delete what you do not need: one level is enough to keep an item in stock.",
             indent=2,
         ),
@@ -162,7 +173,7 @@ def _signal(leaf: Leaf, number: int, *, taken: set[str], samples: int) -> list[s
     lines = [f"  {name}: # {remark}", f"    select: {scalar(leaf.place)} # was {_values(leaf)}{some}"]
     if some:
         lines.append(f"    missing: {TODO} # unknown, or not_applicable where it means that there is no such part")
-    if leaf.kind in {"number", "digits"}:
+    if leaf.kind in NUMERIC:
         return lines + _number(leaf)
     return lines + _state(leaf)
 
@@ -188,7 +199,7 @@ def _number(leaf: Leaf) -> list[str]:
         f"    parse: {leaf.kind}",
         f"    unit: {unit} # {_unit_note(leaf)}",
         f"    range: {TODO} # [lowest, highest] that a sound device can say, in the canonical unit{bounds}",
-        f"    class: {TODO} # level | counter | run_time | setting",
+        f"    class: {TODO} # level | counter | run_time | setting{_class_note(leaf)}",
         f"    direction: {TODO} # {_direction_note(leaf)}",
     ]
 
@@ -212,8 +223,13 @@ def _sentinel_note(leaf: Leaf) -> str:
     return f"{asked}numbers that mean 'not known' or 'not set up', such as [-1, 255]; [] if there are none"
 
 
+def _class_note(leaf: Leaf) -> str:
+    """What is only measured, by the unit that the payload says or the name suggests."""
+    return next((_CLASS_NOTE[word] for word in (*leaf.unit_says, leaf.hint.unit) if word in _CLASS_NOTE), "")
+
+
 def _unit_note(leaf: Leaf) -> str:
-    if leaf.unit_at:
+    if leaf.unit_says:
         return f"the payload says {_values_of(leaf.unit_says)}; canonical: the unit of your item, such as mL or g"
     if leaf.hint.unit:
         return f"likely {scalar(leaf.hint.unit)}, by the name; nothing in the payload says"
@@ -228,12 +244,19 @@ def _direction_note(leaf: Leaf) -> str:
 
 def _others(found: Findings) -> list[str]:
     """What did not become a signal, so that a person sees what was passed over."""
-    rows = [f"  #   {scalar(leaf.place)} ({leaf.kind}, was {_values(leaf)})" for leaf in found.others[:_OTHERS_MAX]]
+    rows = [
+        f"  #   {scalar(leaf.place)} ({leaf.kind}, was {_values(leaf)}{_UNTAKEABLE.get(leaf.kind, '')})"
+        for leaf in found.others[:_OTHERS_MAX]
+    ]
     if not rows:
         return []
     more = len(found.others) - len(rows)
-    head = "  # Not taken. To have one of them as a signal, draft again with --signal and its place:"
-    return [head, *rows, *([f"  #   and {more} more"] if more else [])]
+    head = _note(
+        "Not taken. A place that is added by hand has no sample to judge it: to have one of them as a signal, draft "
+        "again with --signal and its place, and with --signal for each one above that shall stay.",
+        indent=2,
+    )
+    return [*head, *rows, *([f"  #   and {more} more"] if more else [])]
 
 
 def _samples(found: Findings) -> list[str]:

@@ -24,7 +24,6 @@ from edge_agent.core.profile import (
     Calibrate,
     Clamp,
     DivideBy,
-    Guard,
     Invert,
     Lookup,
     Minus,
@@ -116,7 +115,7 @@ def _cell(
     place = places.first([signal.jsonpath or signal.select or "", *signal.instead])
     unit = signal.canonical
     checks = [
-        (places.number(each.steps), _held(each), Reading(name, Presence(each.otherwise), None, unit))
+        (places.number(each.steps), tester(each), each.optional, Reading(name, Presence(each.otherwise), None, unit))
         for each in signal.guard
     ]
     unknown = Reading(name, Presence.UNKNOWN, None, unit)
@@ -124,12 +123,16 @@ def _cell(
     sentinels = frozenset(each for each in signal.sentinels if type(each) is not bool)
     value_of = _value(signal, places=places, aliases=aliases)
     value, new, low, high = Presence.VALUE, tuple.__new__, *_direct(signal)
+    said = {word: new(Reading, (name, value, told, unit)) for word, told in _words(signal, value_of).items()}
 
     def read(raw: Tree, values: _Values) -> Reading:
-        for there, test, otherwise in checks:
-            if not test(values[there]):
+        for there, test, is_optional, otherwise in checks:
+            found = values[there]
+            if not test(found) and not (is_optional and found is MISSING):
                 return otherwise
         kind = type(raw)
+        if kind is str and raw in said:
+            return said[raw]
         if raw is None or (kind in _PLAIN and raw in (flags if kind is bool else sentinels)):
             return unknown
         if (kind is float or kind is int) and low <= raw <= high:  # type: ignore[operator]
@@ -149,9 +152,22 @@ def _direct(signal: Signal) -> tuple[float, float]:
     return numbers or (_INFINITE, -_INFINITE)
 
 
-def _held(guard: Guard) -> Callable[[Found], bool]:
-    test = tester(guard)
-    return (lambda found: found is MISSING or test(found)) if guard.optional else test
+def _words(signal: Signal, value_of: _ValueOf) -> dict[str, float | str]:
+    """What the words that the profile lists mean, worked out once; without sentinels, and words that say nothing."""
+    lookup = next((step for step in signal.transform if isinstance(step, Lookup)), None)
+    listed = list(lookup.lookup) if lookup is not None and not lookup.to_numbers and signal.parse == "text" else []
+    if signal.parse == "flag" and signal.flags is not None:
+        listed = [*signal.flags.true, *signal.flags.false]
+    meant = {word: _told(value_of, word) for word in listed if word not in signal.sentinels}
+    return {word: told for word, told in meant.items() if told is not None}
+
+
+def _told(value_of: _ValueOf, word: str) -> float | str | None:
+    """None too where the word is refused each time that it comes."""
+    try:
+        return value_of(word, [])
+    except DecodeError:
+        return None
 
 
 def _value(signal: Signal, *, places: Places, aliases: Mapping[str, str]) -> _ValueOf:

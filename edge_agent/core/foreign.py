@@ -12,21 +12,27 @@ from datetime import datetime
 from urllib.parse import quote
 
 from edge_agent.core.changes import news
+from edge_agent.core.explain import untold
 from edge_agent.core.extract import Readings
 from edge_agent.core.merging import Pictures
 from edge_agent.core.messages import Decoded, DeviceId, Presence, RawMessage, Reading
 from edge_agent.core.payload import MISSING, Found, Missing, Tree, pointer_steps, select
 from edge_agent.core.raw import digest_of, refuse_retained, unknown_device
 from edge_agent.core.registry import Candidate, Registry
+from edge_agent.core.times import event_time
 from edge_agent.core.topics import device_id, in_family
 from edge_agent.errors import DecodeError
 
 
 class ForeignDevices:
-    """Understands what they send, and remembers the picture of each that sends changes only."""
+    """Understands what they send, and remembers the picture of each that sends changes only.
 
-    def __init__(self, registry: Registry) -> None:
+    With `explains`, it says of each signal without a value why it has none: for a person who looks.
+    """
+
+    def __init__(self, registry: Registry, *, explains: bool = False) -> None:
         self._registry = registry
+        self._explains = explains
         self._pictures = Pictures()
 
     def understand(self, message: RawMessage, *, now: datetime) -> Decoded:
@@ -48,6 +54,8 @@ class ForeignDevices:
         else:
             told = self._news(by, told, ready.told_by(change, tree))
         events = _events(told, ready.events) if message.duplicate else ()
+        # Of changes only, a time that came before says nothing of when this one was measured.
+        timed = tree if isinstance(change, Missing) else change
         return Decoded(
             device=by.device if not ready.profile.match.identity else _device_of(by, tree),
             profile=ready.profile.profile,
@@ -55,10 +63,11 @@ class ForeignDevices:
             boot=None,
             seq=None,
             digest=digest_of(message),
-            event_at=message.received_at,
+            event_at=event_time(timed, ready.profile.freshness, received_at=message.received_at, now=now),
             received_at=message.received_at,
             duplicate=message.duplicate and not events,
             readings=events or told.readings,
+            untold=untold(ready.profile, tree, told=told, now=now) if self._explains else (),
             faults=tuple([each.error.detail for each in told.faults]) if told.faults else (),
             suggestions=ready.suggest(tree) if ready.suggest is not None else (),
         )

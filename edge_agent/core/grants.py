@@ -54,6 +54,14 @@ def native_grant(home: str, device: str) -> Grant:
     )
 
 
+def observer_grant(home: str, device: str) -> Grant:
+    """Somebody who watches one native device, such as `restock-sim conform`: hears what it says and is told.
+
+    Raises: ConfigurationError for a name that no device has.
+    """
+    return Grant(writes=(), reads=(f"{_NATIVE}/v1/{home}/{checked_device(device)}/#",))
+
+
 def hub_writes(home: str, devices: Iterable[Grant]) -> tuple[str, ...]:
     """What the hub may say: to native devices `ack` and `cmd`, and to others what one of them may hear."""
     own = (f"{_NATIVE}/v1/{home}/+/ack", f"{_NATIVE}/v1/{home}/+/cmd")

@@ -60,6 +60,8 @@ def _device(device: DeviceLine, now: datetime) -> Iterator[str]:
     yield f"  {device.device}  {device.profile or 'profile not known'}, {seen}{online}  {device.topic}".rstrip()
     for line in device.signals:
         yield f"    {line.signal:<28} {_value(line):<16} {_about(line, now)}"
+    for each in device.suggested:
+        yield f"    it names a product for {each.consumable}: {each.kind} {each.code} (look it up before you bind it)"
 
 
 def _value(line: SignalLine) -> str:

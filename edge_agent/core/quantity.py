@@ -18,6 +18,7 @@ from edge_agent.core.messages import QuarantineReason
 from edge_agent.errors import DecodeError
 
 _COUNT = re.compile(r"^\{[a-z]{1,16}\}$")
+_NO_STOCK = frozenset({"ratio", "pressure", "voltage", "energy", "temperature"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,12 @@ def unit_of(code: str) -> Unit | None:
     if _COUNT.fullmatch(code):
         return Unit(code, 1.0)
     return UNITS.get(code)
+
+
+def countable(code: str) -> bool:
+    """Whether goods are counted in this unit: a mass, a volume, a length, a time of use, or so many of a thing."""
+    unit = unit_of(code)
+    return unit is not None and unit.dimension not in _NO_STOCK
 
 
 def same_quantity(one: str, other: str) -> bool:

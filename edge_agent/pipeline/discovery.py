@@ -13,7 +13,17 @@ from typing import Protocol
 
 from edge_agent.core.catalogue import Item
 from edge_agent.core.decode import Decoder
-from edge_agent.core.inventory import Apart, ApartLine, DeviceLine, Heard, Inventory, offers, rising, signal_line
+from edge_agent.core.inventory import (
+    Apart,
+    ApartLine,
+    DeviceLine,
+    Heard,
+    Inventory,
+    SuggestedLine,
+    offers,
+    rising,
+    signal_line,
+)
 from edge_agent.core.inventory_families import Strange, families
 from edge_agent.core.messages import (
     Birth,
@@ -27,6 +37,7 @@ from edge_agent.core.messages import (
 from edge_agent.core.overview import DeviceOverview
 from edge_agent.core.profile import Profile
 from edge_agent.core.raw import size_of
+from edge_agent.core.remarks import Remarks
 from edge_agent.ports import Clock, HouseholdStore, Inspection
 
 SIGNALS_MAX = 2_000
@@ -62,7 +73,9 @@ class Discovery:
         profile_of: ProfileOf,
         clock: Clock,
         stale_after_s: float,
+        remarks: Remarks | None = None,
     ) -> None:
+        self._remarks = remarks or Remarks()
         self._heard = heard
         self._inspection = inspection
         self._household = household
@@ -73,7 +86,7 @@ class Discovery:
     def inventory(self) -> Inventory:
         """Everything that is known now."""
         return assembled(
-            self._heard.latest(limit=SIGNALS_MAX),
+            [self._explained(each) for each in self._heard.latest(limit=SIGNALS_MAX)],
             self._heard.apart(limit=TOPICS_MAX),
             known=self._inspection.devices(),
             items=self._household.load().items,
@@ -81,7 +94,13 @@ class Discovery:
             now=self._clock.now(),
             stale_after_s=self._stale_after_s,
             source="the hub's store",
+            remarks=self._remarks,
         )
+
+    def _explained(self, heard: Heard) -> Heard:
+        """With the reason why there is no value, where its last message said one."""
+        fault = "" if heard.reading.value is not None else self._remarks.fault(heard.device, heard.reading.signal)
+        return replace(heard, fault=fault) if fault else heard
 
 
 class Survey:
@@ -97,6 +116,7 @@ class Survey:
         self._heard: dict[tuple[str, str], Heard] = {}
         self._apart: OrderedDict[tuple[str, str], Apart] = OrderedDict()
         self._examples: dict[str, bytes] = {}
+        self._remarks = Remarks()
         self.messages = 0
         self._missed = 0
 
@@ -128,6 +148,7 @@ class Survey:
             now=now,
             stale_after_s=stale_after_s,
             source=source,
+            remarks=self._remarks,
         )
         missed = (f"{self._missed} messages of topics or signals over the limit",) if self._missed else ()
         return replace(found, left_out=(*found.left_out, *missed))
@@ -145,20 +166,21 @@ class Survey:
         return [_overview(DeviceId(name), self._births.get(name), self._online.get(name)) for name in names]
 
     def _note(self, told: Decoded, *, is_retained: bool) -> None:
+        self._remarks.note(told)
         for reading in told.readings:
             key = (told.device, reading.signal)
             if key not in self._heard and len(self._heard) >= SIGNALS_MAX:
                 self._missed += 1
                 return
-            fault = next((each for each in told.faults if each.startswith(f"{reading.signal}: ")), "")
             self._heard[key] = Heard(
                 device=told.device,
                 profile=told.profile,
                 topic=told.topic,
                 reading=reading,
                 at=told.event_at,
+                heard_at=told.received_at,
                 is_retained=is_retained,
-                fault=fault.partition(": ")[2][:_TEXT_MAX],
+                fault=self._remarks.fault(told.device, reading.signal),
             )
 
     def _keep_apart(self, strange: Quarantined, message: RawMessage) -> None:
@@ -191,6 +213,7 @@ def assembled(
     now: datetime,
     stale_after_s: float,
     source: str,
+    remarks: Remarks,
 ) -> Inventory:
     """The list, of what was heard and what was kept apart."""
     overviews: dict[str, DeviceOverview] = {each.device: each for each in known}
@@ -198,13 +221,18 @@ def assembled(
     for each in heard:
         by_device.setdefault(each.device, []).append(each)
     devices = tuple(
-        _device(name, signals, overviews.get(name), items=items, profile_of=profile_of, now=now, stale_s=stale_after_s)
+        replace(
+            _device(
+                name, signals, overviews.get(name), items=items, profile_of=profile_of, now=now, stale_s=stale_after_s
+            ),
+            suggested=tuple(SuggestedLine(*each) for each in remarks.suggestions(name)),
+        )
         for name, signals in sorted(by_device.items())
     )
     nobody = [each for each in apart if _is_nobodys(each)]
     understood: dict[str, datetime] = {}
     for told in heard:
-        understood[told.topic] = max(told.at, understood.get(told.topic, told.at))
+        understood[told.topic] = max(told.came_at, understood.get(told.topic, told.came_at))
     strange = families(_strange(each) for each in nobody if not _was_understood_since(each, understood))
     lines = tuple(_apart_line(each) for each in apart if not _is_nobodys(each))
     return Inventory(
@@ -229,7 +257,7 @@ def _device(
     now: datetime,
     stale_s: float,
 ) -> DeviceLine:
-    newest = max(told, key=lambda each: each.at, default=None)
+    newest = max(told, key=lambda each: each.came_at, default=None)
     profile = newest.profile if newest is not None else None if overview is None else overview.profile
     loaded = None if profile is None else profile_of(profile)
     return DeviceLine(
@@ -243,7 +271,7 @@ def _device(
         if overview is not None and overview.seen_at
         else None
         if newest is None
-        else newest.at,
+        else newest.came_at,
         signals=tuple(
             signal_line(each, profile_of(each.profile), items=items, now=now, stale_after_s=stale_s) for each in told
         ),

@@ -7,6 +7,7 @@ the store failed was counted already.
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Mapping, Sequence
 
 from edge_agent.core.messages import (
@@ -21,6 +22,8 @@ from edge_agent.core.messages import (
 )
 from edge_agent.core.pacing import Pace, Paces
 from edge_agent.core.raw import kept_apart
+from edge_agent.core.remarks import Remarks
+from edge_agent.core.sparkplug.presence import EdgePresence
 from edge_agent.core.sparkplug.topics import Admitted
 from edge_agent.pipeline.rejudge import Rejudge
 from edge_agent.ports import (
@@ -54,6 +57,7 @@ class Ingest:
         rejudge: Rejudge | None = None,
         sessions: EdgeNodeSessions | None = None,
         paces: Paces | None = None,
+        remarks: Remarks | None = None,
         crash_hook: CrashHook = no_crash,
     ) -> None:
         self._inbox = inbox
@@ -69,6 +73,9 @@ class Ingest:
         self._crash_hook = crash_hook
         self._in_hand: list[RawMessage] = []
         self._admitted: list[Admitted] = []  # of what is in hand
+        self._remarks = remarks
+        self._presence = EdgePresence()
+        self._moves: deque[PresenceChange] = deque()  # not recorded yet
 
     async def run_once(self) -> int:
         """Take one group through; returns its size.
@@ -83,14 +90,19 @@ class Ingest:
         if self._rejudge is not None:
             self._rejudge.run_once()
         accepted: list[Decoded] = []
+        understood: dict[int, Decoded] = {}
         quarantined = [each.apart for each in admitted if each.apart is not None]
         for message in sorted((each.message for each in admitted if each.message is not None), key=_births_first):
-            self._sort(message, accepted, quarantined)
+            if (told := self._sort(message, quarantined)) is not None:
+                accepted.append(told)
+                understood[id(message)] = told
         cursors = self._store.commit(accepted, quarantined)
+        self._note_moves(admitted, understood)
         self._in_hand, self._admitted = [], []
         self._crash_hook(CrashPoint.STORED)
         self._inbox.acknowledge(messages)
         self._crash_hook(CrashPoint.ACKNOWLEDGED)
+        self._record_moves()
         await self._devices.acknowledge([cursor for cursor in cursors if cursor.seq > 0])
         await self._fill_gaps(cursors, accepted)
         await self._report(quarantined)
@@ -107,6 +119,17 @@ class Ingest:
         log.warning("device_flooding topic=%s", message.topic)
         apart = kept_apart(message, QuarantineReason.FLOODING, "and all that followed at once")
         return Admitted(apart=apart, request=request)
+
+    def _note_moves(self, admitted: Sequence[Admitted], understood: Mapping[int, Decoded]) -> None:
+        """Births and deaths of Sparkplug, in the order in which they came; `understood` by identity of the message."""
+        for each in admitted:
+            self._moves.extend(self._presence.changes(each, understood.get(id(each.message))))
+
+    def _record_moves(self) -> None:
+        """Those that the store did not take are kept for the next group."""
+        while self._moves:
+            self._store.record_presence(self._moves[0])
+            self._moves.popleft()
 
     async def _ask_nodes(self, admitted: Sequence[Admitted]) -> None:
         for each in admitted:
@@ -127,17 +150,20 @@ class Ingest:
             if unknown and strange.device is not None and self._store.birth_of(strange.device) is None:
                 await self._devices.ask_rebirth(strange.device)
 
-    def _sort(self, message: RawMessage, accepted: list[Decoded], quarantined: list[Quarantined]) -> None:
+    def _sort(self, message: RawMessage, quarantined: list[Quarantined]) -> Decoded | None:
         # It may have been in hand for days, while there was no room: it came between its stamp and now.
         match self._decoder.decode(message, now=self._clock.now(), since=message.received_at):
             case Decoded() as understood:
-                accepted.append(understood)
+                if self._remarks is not None:
+                    self._remarks.note(understood)
+                return understood
             case Quarantined() as strange:
                 quarantined.append(strange if self._rejudge is None else self._rejudge.mark(strange, of=message))
             case Birth() as birth:
                 self._store.record_birth(birth)
             case PresenceChange() as change:
                 self._store.record_presence(change)
+        return None
 
 
 def _behind(message: Decoded, reached: Mapping[tuple[DeviceId, str], int]) -> bool:

@@ -12,6 +12,7 @@ from edge_agent.core.money import exponent
 Choice = TypeVar("Choice")
 
 _MONEY_DIGITS_MAX = 9
+_PACKS = re.compile(r"[0-9]{1,2}(\.[0-9]{1,2})?")
 _WHOLE = re.compile(r"[0-9]{1,6}")
 
 
@@ -38,6 +39,14 @@ class Entries:
         if _WHOLE.fullmatch(typed) and low <= int(typed) <= high:
             return int(typed)
         self.wrong(name, f"A whole number from {low} to {high:,}" + (", or nothing." if optional else "."))
+        return None
+
+    def packs(self, name: str, *, high: float) -> float | None:
+        """A number of packs as people write it, `3`, `1.5` or `1,5`; two decimals at the most."""
+        typed = self._form.get(name, "").strip().replace(",", ".")
+        if _PACKS.fullmatch(typed) and float(typed) <= high:
+            return float(typed)
+        self.wrong(name, f"A number of packs from 0 to {high:.0f}, such as 2 or 1.5.")
         return None
 
     def money(self, name: str, *, currency: str, low_minor: int = 1, optional: bool = False) -> int | None:

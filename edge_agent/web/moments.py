@@ -70,18 +70,19 @@ def span(duration_s: int) -> str:
     return count(max(0, duration_s), "second")
 
 
-def days_range(low_d: float, high_d: float) -> str:
-    """`2 to 4 days`, `up to 1 day`, `less than a day`; past 60 days the far end says nothing useful."""
-    low, high = max(0, int(low_d)), max(0, round(high_d))
+def days_range(low_d: float, middle_d: float, high_d: float) -> str:
+    """`about 3 days (2 to 5)`, `about 1 day (up to 3)`, `2 days`; past 60 days the far end says nothing useful."""
+    low, middle, high = max(0, int(low_d)), max(0, round(middle_d)), max(0, round(high_d))
     if high < 1:
         return "less than a day"
     if low > 60:
         return "more than 60 days"
-    if low == 0:
-        return f"up to {count(high, 'day')}"
     if low == high:
         return count(low, "day")
-    return f"{low} to {high} days" if high <= 60 else f"at least {count(low, 'day')}"
+    about = "less than a day" if middle < 1 else "more than 60 days" if middle > 60 else f"about {count(middle, 'day')}"
+    if high > 60:
+        return about if middle > 60 and low == 0 else f"{about} (at least {low})"
+    return f"{about} (up to {high})" if low == 0 else f"{about} ({low} to {high})"
 
 
 def _ago(gone: timedelta) -> str:

@@ -92,6 +92,8 @@ def _environment(moments: Moments, *, compiled: BytecodeCache | None) -> Environ
         money=format_money,
         money_field=typed_money,
         amount=wording.amount,
+        amounts=wording.amounts,
+        bridge_trouble=wording.bridge_trouble,
         exactly=wording.exactly,
         trust=wording.trust,
         count=count,

@@ -62,8 +62,8 @@ def test_the_check_says_what_is_shown(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_is_one(command: str) -> None:
-    """The parser takes it as it stands."""
-    assert _parser().parse_args(shlex.split(command)[1:]).command
+    """The parser takes it as it stands, without what is for the shell."""
+    assert _parser().parse_args(shlex.split(command.partition(" > ")[0])[1:]).command
 
 
 def test_a_number_that_rises_is_turned_as_shown(tmp_path: Path) -> None:
@@ -76,4 +76,28 @@ def test_a_number_that_rises_is_turned_as_shown(tmp_path: Path) -> None:
     expect: {salt.remaining: {value: 65, unit: "%"}}
 """
     (tmp_path / "softee.yaml").write_text(f"{head}signals:\n{turned}{samples}")
+    assert with_questions(check_profiles([tmp_path]).problems, folder=tmp_path) == ()
+
+
+@pytest.mark.parametrize(
+    ("signal", "payload", "wanted"),
+    [
+        ("fuel.remaining", '{hopper: {lvl: "63 %", sens: ok}}', '{value: 63, unit: "%"}'),
+        ("fuel.remaining", '{hopper: {lvl: "0 %", sens: fault}}', "unknown"),
+        ("salt.remaining", "{dist_mm: 340}", '{value: 15, unit: "%"}'),
+        ("salt.remaining", "{dist_mm: 420}", '{value: 0, unit: "%"}'),
+        ("salt.remaining", "{dist_mm: 999}", "unknown"),
+    ],
+    ids=["measured", "guard", "in the tank", "past empty", "no echo"],
+)
+def test_guards_and_clamp_do_what_the_guide_says(tmp_path: Path, signal: str, payload: str, wanted: str) -> None:
+    """Each example stands in a profile as it stands in the guide."""
+    example = next(
+        body for kind, body in BLOCKS if kind == "yaml" and body.startswith(f"  {signal}:") and "guard:" in body
+    )
+    head = FINISHED.partition("match:\n")[0].replace("soapy", "other")
+    (tmp_path / "other.yaml").write_text(
+        f"{head}match: {{topic: 'a/{{device}}/b'}}\ndecode: {{format: json}}\nmerge: snapshot\nsignals:\n{example}"
+        f"samples:\n  - {{name: it, payload: {payload}, expect: {{{signal}: {wanted}}}}}\n"
+    )
     assert with_questions(check_profiles([tmp_path]).problems, folder=tmp_path) == ()

@@ -54,6 +54,19 @@ def test_a_store_at_rest_is_read(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert told["source"] == "the hub's store"
 
 
+def test_a_profile_that_was_refused_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Else its device would be understood by no profile, and nobody would know why."""
+    config = settings(tmp_path)
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "soapy.yaml").write_text("profile: TODO\n")
+    (tmp_path / "data").mkdir()
+    with Connection(tmp_path / "data" / STORE_FILE):
+        pass
+    assert main(["devices", "--config", str(config), "--profiles", str(own)]) == 0
+    assert f"Left out: a profile that was refused: {own}/soapy.yaml: line 1" in capsys.readouterr().out
+
+
 def test_beside_a_running_hub_its_own_list_is_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The store is the hub's alone; a list that is not there yet, or is of the run before, is said to be so."""
     (tmp_path / "data").mkdir()

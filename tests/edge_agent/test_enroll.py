@@ -362,6 +362,26 @@ def test_the_command_tells_a_person_what_to_type(tmp_path: Path, capsys: pytest.
     assert run(tmp_path) == 0
 
 
+def test_an_observer_stands_beside_the_device(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Both may be enrolled, in either order; the hub may say no more for its sake, and it is rotated alike."""
+    assert run(tmp_path, "watcher", "--observes", "fridge") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["may_publish"], told["may_read"]) == ([], ["restock/v1/home/fridge/#"])
+    alone = text_of(tmp_path)
+    assert run(tmp_path, "fridge") == 0
+    assert run(tmp_path, "second", "--observes", "fridge") == 0
+    assert run(tmp_path, "watcher", "--rotate") == 0
+    capsys.readouterr()
+    assert run(tmp_path, "--list") == 0
+    listed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {each["device"]: each.get("observes") for each in listed} == {
+        "watcher": "fridge", "fridge": None, "second": "fridge",
+    }  # fmt: skip
+    assert "topic read restock/v1/home/fridge/#" in alone
+    assert "topic write restock/v1/home/fridge/#" not in alone, "nor for the hub"
+    assert run(tmp_path, "watcher2", "--observes", "+") == 2
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -372,6 +392,10 @@ def test_the_command_tells_a_person_what_to_type(tmp_path: Path, capsys: pytest.
         ("fridge", "--rotate", "--topics", "a/b"),
         ("--topics", "a/b"),
         ("--certificate",),
+        ("--observes", "fridge"),
+        ("watcher", "--observes", "fridge", "--family", "tasmota.hx711"),
+        ("watcher", "--observes", "fridge", "--reads", "a/b"),
+        ("fridge", "--rotate", "--observes", "washer"),
         ("fridge", "--rotate", "--overlap", "soon"),
     ],
 )

@@ -14,7 +14,7 @@ _NEXT = (
     "SELECT device, signal FROM reading WHERE (device, signal) > (?, ?) ORDER BY device, signal LIMIT 1"  # by the index
 )
 _LAST = (
-    "SELECT r.presence, r.number, r.text, r.unit, r.event_ms, m.profile, m.topic FROM reading r "
+    "SELECT r.presence, r.number, r.text, r.unit, r.event_ms, m.received_ms, m.profile, m.topic FROM reading r "
     "JOIN message m ON m.id = r.message_id WHERE r.device = ? AND r.signal = ? ORDER BY r.id DESC LIMIT 1"
 )
 _APART = (
@@ -59,8 +59,16 @@ def _heard(  # noqa: PLR0917 - one row
     text: str | None,
     unit: str,
     event_ms: int,
+    received_ms: int,
     profile: str,
     topic: str,
 ) -> Heard:
     reading = Reading(signal, Presence(presence), number if text is None else text, unit)
-    return Heard(device=device, profile=profile, topic=topic, reading=reading, at=from_ms(event_ms))
+    return Heard(
+        device=device,
+        profile=profile,
+        topic=topic,
+        reading=reading,
+        at=from_ms(event_ms),
+        heard_at=from_ms(received_ms),
+    )

@@ -15,7 +15,7 @@ from edge_agent.core.profile.parts import Part, ProfileId, SignalName, Text, Uni
 from edge_agent.core.profile.signal import Signal
 from edge_agent.core.profile.transforms import Invert, Offset, Scale
 from edge_agent.core.quantity import same_quantity, unit_of
-from edge_agent.core.signals import quantity_of
+from edge_agent.core.signals import QUANTITIES, quantity_of
 
 _Bytes = Annotated[str, StringConstraints(max_length=65_536)]
 _Topic = Annotated[str, StringConstraints(min_length=1, max_length=200)]
@@ -165,6 +165,8 @@ def _mismatch(name: str, signal: Signal) -> str:
     kind = "" if unit is None else "count" if signal.canonical.startswith("{") else unit.dimension
     if kind not in (quantity.dimensions or {""}):
         return f"{signal.canonical or 'a text'!r} does not fit this quantity"
+    if quantity is QUANTITIES["voltage"] and signal.signal_class != "setting":
+        return "a voltage is only measured and never stock: class must be setting, and direction none"
     if quantity.direction is not None and signal.direction not in {quantity.direction, *_free(signal)}:
         return f"direction must be {quantity.direction}"
     return ""

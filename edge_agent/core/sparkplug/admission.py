@@ -53,9 +53,12 @@ class SparkplugAdmission:
             return Admitted(apart=kept_apart(message, QuarantineReason.UNKNOWN_DEVICE, "too many edge nodes"))
         if heard.frame is None:
             return Admitted(apart=kept_apart(message, heard.reason, _why(heard, sender)), request=heard.request)
-        if not self._is_read(message.topic):
-            return Admitted()
-        return Admitted(replace(message, payload=write_frame(heard.frame)))
+        read = replace(message, payload=write_frame(heard.frame)) if self._is_read(message.topic) else None
+        return Admitted(
+            read,
+            gone=tuple(replace(sender, device=each) for each in heard.gone),
+            heard_at=message.received_at if heard.gone else None,
+        )
 
 
 def _why(heard: Heard, sender: Sender) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from types import MappingProxyType
 from typing import Literal
 
@@ -50,12 +51,14 @@ class Admitted:
     """What came of a message before it is decoded.
 
     `message` is to be decoded and `apart` to be kept apart; with neither of them no profile reads it. `request` is to
-    be published.
+    be published. `gone` are the senders that are away from now on, and `heard_at` says since when.
     """
 
     message: RawMessage | None = None
     apart: Quarantined | None = None
     request: RebirthRequest | None = None
+    gone: tuple[Sender, ...] = ()
+    heard_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

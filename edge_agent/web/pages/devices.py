@@ -11,7 +11,15 @@ from datetime import datetime
 
 from starlette.responses import Response
 
-from edge_agent.core.inventory import DeviceLine, OfferLine, SignalLine, Taker, hears_a_level, household_lines
+from edge_agent.core.inventory import (
+    DeviceLine,
+    OfferLine,
+    SignalLine,
+    SuggestedLine,
+    Taker,
+    hears_a_level,
+    household_lines,
+)
 from edge_agent.core.messages import Presence, Quarantined
 from edge_agent.core.overview import DeviceOverview, ItemOverview
 from edge_agent.web.visit import Visit
@@ -27,25 +35,32 @@ _TEXT_MAX = 120  # fifty messages must not make a heavy page
 
 @dataclass(frozen=True, slots=True)
 class SignalRow:
-    """One signal of a device in words. `feeds` are names of items."""
+    """One signal of a device in words. `feeds` are names of items; `why` is why there is no value."""
 
     name: str
     value: str
     at: datetime
     is_stale: bool
     feeds: tuple[str, ...]
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceRow:
-    """One device, what it told last, and what it feeds. `more` signals are not shown."""
+    """One device, what it told last, and what it feeds. `more` signals are not shown.
+
+    `title` is what its profile calls it, "" where that is not loaded. `means` says what `presence` goes by.
+    """
 
     device: DeviceOverview
+    title: str
     presence: str
+    means: str
     tone: str
     feeds: tuple[str, ...]
     signals: tuple[SignalRow, ...]
     more: int
+    suggested: tuple[SuggestedLine, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,17 +131,31 @@ def kept_apart(messages: Sequence[Quarantined]) -> list[KeptApartRow]:
 
 
 def _device(device: DeviceOverview, *, items: Sequence[ItemOverview], told: DeviceLine | None) -> DeviceRow:
-    presence, tone = {True: ("Online", "good"), False: ("Offline", "look"), None: ("Not said", "over")}[device.online]
     names = {known.item.id: known.item.name for known in items}
     lines = () if told is None else told.signals
+    presence, means, tone = _presence(device.online, lines)
     return DeviceRow(
         device=device,
+        title="" if told is None else told.title,
         presence=presence,
+        means=means,
         tone=tone,
-        feeds=tuple(known.item.name for known in items if known.item.binding.device == device.device),
+        feeds=tuple(known.item.name for known in items if any(b.device == device.device for b in known.item.bindings)),
         signals=tuple(_signal(line, names) for line in lines[:_SIGNALS_MAX]),
         more=max(0, len(lines) - _SIGNALS_MAX),
+        suggested=() if told is None else told.suggested,
     )
+
+
+def _presence(online: bool | None, lines: Sequence[SignalLine]) -> tuple[str, str, str]:  # noqa: FBT001  # as it said
+    """A short word, what it means, and its tone: what the device said of itself, else how old its values are."""
+    if online is not None:
+        return ("Online", "It says so itself.", "good") if online else ("Offline", "It or the broker said so.", "look")
+    if any(line.is_fresh for line in lines):
+        return "Speaks", "It never says whether it is online; what it told last is fresh.", "good"
+    if lines:
+        return "Silent", "It never says whether it is online; what it told last is old.", "look"
+    return "Nothing told", "It was heard of, and has told no value yet.", "over"
 
 
 def _signal(line: SignalLine, names: Mapping[str, str]) -> SignalRow:
@@ -138,7 +167,7 @@ def _signal(line: SignalLine, names: Mapping[str, str]) -> SignalRow:
         case number:
             value = f"{number:.6g} {line.unit}"
     feeds = tuple(names.get(item, item) for item in line.feeds)
-    return SignalRow(line.signal, value, line.at, is_stale=not line.is_fresh, feeds=feeds)
+    return SignalRow(line.signal, value, line.at, is_stale=not line.is_fresh, feeds=feeds, why=_cut(line.fault))
 
 
 def _bind_row(offer: OfferLine) -> BindRow:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from edge_agent.adapters.profile_tools import check_profiles, decode_manifest
+from edge_agent.adapters.profile_tools import check_profiles, decode_manifest, instant
 from edge_agent.adapters.profiles import load_profiles, profile_folders, shipped_profiles
 from edge_agent.adapters.strict_yaml import StrictYamlError, load_yaml
+from edge_agent.core.profile import Profile
 from edge_agent.core.registry import Registry
-from edge_agent.errors import ConfigurationError
+from edge_agent.errors import ConfigurationError, ProfileError
+from tests.edge_agent.core.test_profile import SOUND
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -151,9 +153,7 @@ def test_a_sample_that_does_not_hold(folder: Path) -> None:
     file = folder / "restock" / "washer.yaml"
     file.write_text(file.read_text().replace("cycle.count: {value: 412", "cycle.count: {value: 413"))
     report = check_profiles([folder])
-    assert report.problems == (
-        "restock.washer: sample 'counter': cycle.count wants (413.0, '{cycle}'), got (412.0, '{cycle}')",
-    )
+    assert report.problems == ("restock.washer: sample 'counter': cycle.count wants 413 {cycle}, got 412 {cycle}",)
 
 
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
@@ -180,3 +180,44 @@ def test_a_file_without_a_profile(tmp_path: Path) -> None:
     (told,) = decode_manifest(manifest, registry=Registry(), now=NOW)
     assert (told["file"], told["profile"], told["signals"]) == (str(payload), None, [])
     assert "unknown_device" in told["why"]
+
+
+def test_a_file_is_taken_as_if_it_came_at_a_time(tmp_path: Path) -> None:
+    """With the reading's own time, and with the reason for what is unknown: too old now, good when it was recorded."""
+    profile = tank_profile(freshness={"path": "/at", "form": "epoch_s", "max_age_s": 3_600})
+    payload, manifest = tmp_path / "p.json", tmp_path / "m.json"
+    payload.write_text(json.dumps({"kind": "tank", "ok": True, "level": 5, "at": NOW.timestamp()}))
+    manifest.write_text(json.dumps([{"file": str(payload), "topic": "acme/a/status"}]))
+    (late,) = decode_manifest(manifest, registry=Registry([profile]), now=NOW + timedelta(days=365))
+    assert late["signals"][0]["status"] == "unknown"
+    assert "365 days ago, and max_age_s is 3600" in late["signals"][0]["why"]
+    (then,) = decode_manifest(manifest, registry=Registry([profile]), now=NOW + timedelta(minutes=50))
+    assert (then["at"], then["signals"][0]["status"]) == (NOW.isoformat(), "value")
+    assert "why" not in then["signals"][0]
+
+
+def test_a_profile_that_was_refused_is_named_where_none_fits(tmp_path: Path) -> None:
+    """Not for what is kept apart for another reason."""
+    payload, manifest = tmp_path / "p.json", tmp_path / "m.json"
+    payload.write_text("{}")
+    manifest.write_text(json.dumps([{"file": str(payload), "topic": "x/y"}]))
+    refused = (ProfileError("own/x.yaml: line 3: TODO"),)
+    (told,) = decode_manifest(manifest, registry=Registry(), now=NOW, refused=refused)
+    assert told["why"].endswith("these profiles were refused and not used: own/x.yaml: line 3: TODO")
+    payload.write_text("{")
+    manifest.write_text(json.dumps([{"file": str(payload), "topic": "acme/a/status"}]))
+    (told,) = decode_manifest(manifest, registry=Registry([tank_profile()]), now=NOW, refused=refused)
+    assert "refused" not in told["why"]
+
+
+@pytest.mark.parametrize("text", ["noon", "2026-01-01T12:00:00", ""])
+def test_a_time_without_a_zone_is_none(text: str) -> None:
+    """An hour of whose clock nobody knows would be a guess."""
+    with pytest.raises(ConfigurationError, match="a time with its zone is needed"):
+        instant(text)
+    assert instant("2026-01-01T13:00:00+01:00") == datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+def tank_profile(**changes: object) -> Profile:
+    """The sound profile of the language's tests."""
+    return Profile.model_validate_json(json.dumps(SOUND | changes))

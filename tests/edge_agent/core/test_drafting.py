@@ -182,6 +182,38 @@ def test_a_bare_number_is_named_by_its_topic() -> None:
     assert (signal["select"], signal["parse"]) == ("/text", "digits")  # type: ignore[index, call-overload]
 
 
+def test_a_number_with_its_unit_behind_it_is_measured() -> None:
+    """The unit is among those that the profile names, asked for where it is not UCUM; `stage 2` is a text."""
+    made = drafted(
+        {"soap_level": "12.5 l", "filter_pressure": "250 kPa", "tank_state": "stage 2", "fill": 5},
+        {"soap_level": "11 l", "filter_pressure": "249", "tank_state": "2 of 3", "fill": "4 %"},
+    )
+    tree = tree_of(made)
+    parses = {each["select"]: each["parse"] for each in tree["signals"].values()}  # type: ignore[union-attr, index, call-overload]
+    assert parses == {
+        "/soap_level": "measured",
+        "/filter_pressure": "measured",
+        "/tank_state": "text",
+        "/fill": "measured",
+    }
+    assert tree["units"] == {"l": "TODO", "kPa": "kPa", "%": "%"}
+    assert "the payload says kPa" in made.text
+    bare = tree_of(drafted(b"12.5 l", topic="esphome/sensor/tank_level/state"))
+    (signal,) = bare["signals"].values()  # type: ignore[union-attr]
+    assert (signal["select"], signal["parse"]) == ("/text", "measured")  # type: ignore[index, call-overload]
+
+
+def test_what_was_not_taken_says_how_to_take_it() -> None:
+    """By a redraft that names all that shall be there; what is null or changes its type needs another sample."""
+    made = drafted(
+        {"fill": 5, "pump": 3.5, "other": None, "mode": 1}, {"fill": 4, "pump": 3, "other": None, "mode": "x"}
+    )
+    assert "draft again with --signal" in " ".join(made.text.replace("#", " ").split())
+    assert "#   /pump (number, was 3.5, 3)" in made.text
+    assert "#   /other (null, was null; give a sample where it has a value)" in made.text
+    assert "#   /mode (mixed, was 1, x; give samples where it is of one type)" in made.text
+
+
 @pytest.mark.parametrize(("form", "encode"), [("cbor", cbor2.dumps), ("msgpack", msgpack.packb)])
 def test_binary_formats_are_recognised(form: str, encode: object) -> None:
     """CBOR and MessagePack decode, lose what is private, and stand in the file as hex of what is left."""

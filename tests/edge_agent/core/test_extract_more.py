@@ -195,3 +195,31 @@ def test_a_message_that_does_not_say_its_device_is_kept_apart(payload: bytes) ->
     outcome = _by_radio(payload)
     assert isinstance(outcome, Quarantined)
     assert outcome.reason is QuarantineReason.UNKNOWN_DEVICE
+
+
+@pytest.mark.parametrize(
+    ("raw", "online", "told"),
+    [
+        ("fine", True, (Presence.VALUE, "ok")),
+        ("fine", False, (Presence.NOT_APPLICABLE, None)),  # a guard goes first
+        ("off", True, (Presence.UNKNOWN, None)),  # listed, and a sentinel
+        ("quiet", True, (Presence.UNKNOWN, None)),  # listed, and says nothing
+        ("Fine", True, (Presence.UNKNOWN, None)),  # not listed: a fault
+        (7, True, (Presence.VALUE, "low")),  # a code that a text is listed for
+    ],
+)
+def test_a_listed_word_is_still_guarded_and_may_be_a_sentinel(
+    raw: object, *, online: bool, told: tuple[Presence, str | None]
+) -> None:
+    """What the words mean is worked out once, and changes nothing of the order of the language."""
+    signal = {
+        "select": "/a",
+        "parse": "text",
+        "guard": ({"path": "/online", "eq": True, "else": "not_applicable"},),
+        "sentinels": ("off",),
+        "transform": ({"lookup": {"fine": "ok", "off": "empty", "quiet": None, "7": "low"}},),
+        "class": "flag",
+        "direction": "none",
+    }
+    assert _read("washer_fluid.state", signal, {"a": raw, "online": online}) == told
+    assert _read("washer_fluid.state", signal, {"a": raw})[0] is Presence.NOT_APPLICABLE

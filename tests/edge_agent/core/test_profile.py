@@ -285,3 +285,14 @@ def test_a_level_with_a_space() -> None:
     assert registry.topic_filters() == ("x/+/s",)
     assert [each.device for each in registry.candidates("x/my tank/s")] == ["y.tank"]
     assert [registry.candidates(each) for each in ("x/mytank/s", "x/my/s", "x/my  tank/s", "x/ my tank/s")] == [[]] * 4
+
+
+def test_a_voltage_is_no_stock() -> None:
+    """As a level it is refused, with what to write; as a setting it is a signal like any other."""
+    document = copy.deepcopy(SOUND)
+    volts = {"select": "/bat", "parse": "number", "unit": {"canonical": "V"}, "range": [0, 4]}
+    document["signals"]["battery.voltage"] = volts | {"class": "level", "direction": "down"}
+    with pytest.raises(ValidationError, match="never stock: class must be setting, and direction none"):
+        Profile.model_validate_json(json.dumps(document))
+    document["signals"]["battery.voltage"] = volts | {"class": "setting", "direction": "none"}
+    assert Profile.model_validate_json(json.dumps(document)).signals["battery.voltage"].signal_class == "setting"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.core.quantity import UNITS, convert, same_quantity, unit_of
+from edge_agent.core.quantity import UNITS, convert, countable, same_quantity, unit_of
 from edge_agent.errors import DecodeError
 
 
@@ -57,3 +57,15 @@ def test_every_factor_is_positive() -> None:
     """A zero or negative factor would turn stock around."""
     assert all(unit.factor > 0 for unit in UNITS.values())
     assert unit_of("{cup}") != unit_of("{page}")
+
+
+@pytest.mark.parametrize(
+    ("unit", "wanted"),
+    [
+        *((each, True) for each in ("g", "mL", "L", "[lb_av]", "m", "h", "{wash}", "{piece}")),
+        *((each, False) for each in ("V", "mV", "kPa", "Cel", "%", "kW.h", "pieces", "")),
+    ],
+)
+def test_what_goods_are_counted_in(unit: str, wanted: bool) -> None:
+    """Amounts, times and so many of a thing; nothing that is only measured."""
+    assert countable(unit) is wanted

@@ -16,12 +16,25 @@ from edge_agent.adapters.store.inspection import SqliteInspection
 from edge_agent.adapters.store.readings import SqliteReadings
 from edge_agent.core.catalogue import Binding, Household, Item
 from edge_agent.core.decode import Decoder, Limits
-from edge_agent.core.inventory import Inventory
-from edge_agent.core.messages import Birth, Decoded, DeviceId, PresenceChange, Quarantined, RawMessage
+from edge_agent.core.inventory import Apart, Heard, Inventory, SuggestedLine
+from edge_agent.core.inventory_text import as_text
+from edge_agent.core.messages import (
+    Birth,
+    Decoded,
+    DeviceId,
+    Presence,
+    PresenceChange,
+    Quarantined,
+    QuarantineReason,
+    RawMessage,
+    Reading,
+    Suggestion,
+)
 from edge_agent.core.profile import Profile
 from edge_agent.core.registry import Registry
+from edge_agent.core.remarks import Remarks
 from edge_agent.pipeline import discovery
-from edge_agent.pipeline.discovery import Discovery, Survey
+from edge_agent.pipeline.discovery import Discovery, Survey, assembled
 from tests.edge_agent.clock import ManualClock
 from tests.edge_agent.samples import MILK, NOW
 
@@ -94,7 +107,7 @@ def ingest(connection: Connection, *messages: RawMessage) -> None:
                 store.record_presence(change)
 
 
-def known(connection: Connection, *items: Item, now: datetime = NOW) -> Inventory:
+def known(connection: Connection, *items: Item, now: datetime = NOW, remarks: Remarks | None = None) -> Inventory:
     """The list of that store."""
     return Discovery(
         heard=SqliteHeard(connection),
@@ -103,6 +116,7 @@ def known(connection: Connection, *items: Item, now: datetime = NOW) -> Inventor
         profile_of=REGISTRY.by_id,
         clock=ManualClock(now),
         stale_after_s=3_600,
+        remarks=remarks,
     ).inventory()
 
 
@@ -125,6 +139,47 @@ def test_the_last_reading_of_each_signal_is_listed(connection: Connection) -> No
     ]
     (later,) = known(connection, now=NOW + timedelta(hours=2)).devices
     assert not any(line.is_fresh for line in later.signals)
+
+
+def test_what_a_device_says_besides_its_readings_is_listed(connection: Connection) -> None:
+    """A product that it names, and why a value is unknown: by the hub's memory, and where somebody listened."""
+    remarks, message = Remarks(), raw("garden/rain/level", {"kind": "tank", "level": 170, "state": "fine"})
+    store = SqliteReadings(connection)
+    told = Decoder(REGISTRY, home="home", limits=Limits(), birth_of=store.birth_of).decode(message, now=NOW)
+    assert isinstance(told, Decoded)
+    told = told._replace(suggestions=(Suggestion("liquid", "ean", "4006381333931"),) * 2)
+    store.commit([told], [])
+    remarks.note(told)
+    (device,) = known(connection, remarks=remarks).devices
+    assert device.suggested == (SuggestedLine("liquid", "ean", "4006381333931"),)
+    assert {line.signal: line.fault for line in device.signals} == {
+        "liquid.remaining": "170 % is outside 0 to 100",
+        "liquid.state": "",
+    }
+    assert "names a product for liquid: ean 4006381333931" in as_text(known(connection, remarks=remarks))
+    remarks.note(told._replace(faults=(), suggestions=()))
+    (device,) = known(connection, remarks=remarks).devices
+    assert (len(device.suggested), [line.fault for line in device.signals]) == (1, ["", ""])
+
+
+def test_remarks_are_bounded() -> None:
+    """Whoever invents devices or signals fills no memory, and loses nobody else's."""
+    remarks = Remarks()
+    told = Decoder(REGISTRY, home="home", limits=Limits(), birth_of=lambda _: None).decode(tank(62), now=NOW)
+    assert isinstance(told, Decoded)
+    reading = told.readings[0]._replace(presence=Presence.UNKNOWN, value=None)
+    for number in range(3_000):
+        remarks.note(
+            told._replace(
+                device=DeviceId(f"own.x{number}"),
+                readings=(reading,),
+                faults=(f"liquid.remaining: {'no' * 900}",),
+                suggestions=tuple(Suggestion("liquid", "ean", f"{code}") for code in range(50)),
+            )
+        )
+    assert (len(remarks._suggestions), len(remarks._faults)) == (1_000, 2_000)
+    assert (len(remarks.suggestions("own.x0")), len(remarks.fault("own.x0", "liquid.remaining"))) == (20, 200)
+    assert remarks.suggestions("own.x2999") == ()
 
 
 def test_an_unknown_value_is_not_zero(connection: Connection) -> None:
@@ -256,6 +311,41 @@ def test_a_survey_lists_what_it_hears() -> None:
     assert found.examples() == {"pool/a/t": b'{"ph": 7.25}'}
     assert len(inventory.offers) == 1
     assert found.messages == 4
+
+
+def test_a_survey_says_why_a_signal_is_unknown() -> None:
+    """Also where nothing contradicts the profile."""
+    found = Survey(lambda births: Decoder(REGISTRY, home="home", limits=Limits(), birth_of=births, explains=True))
+    found.take(raw("garden/a/level", {"kind": "tank", "state": "fine"}), now=NOW)
+    [line] = [each for each in heard(found, SOAP).devices[0].signals if each.signal == "liquid.remaining"]
+    assert line.value is None
+    assert line.fault.startswith("nothing stands at /")
+
+
+def test_a_late_reading_is_old_and_its_device_is_not() -> None:
+    """The value has the time that it was measured, the device the time that it was heard; its topic is understood."""
+    at = NOW - timedelta(minutes=50)
+    read = Heard(
+        "d", "own.tank", "garden/a/level", Reading("liquid.remaining", Presence.VALUE, 5.0, "%"), at, heard_at=NOW
+    )
+    apart = Apart(
+        "garden/a/level", None, QuarantineReason.UNKNOWN_DEVICE, "no", b"{}", 2, NOW - timedelta(minutes=5), 1
+    )
+    told = assembled(
+        [read],
+        [apart],
+        known=(),
+        items=(),
+        profile_of=REGISTRY.by_id,
+        now=NOW,
+        stale_after_s=1_800,
+        source="a test",
+        remarks=Remarks(),
+    )
+    [device] = told.devices
+    assert device.seen_at == NOW
+    assert (device.signals[0].at, device.signals[0].is_fresh) == (at, False)
+    assert told.families == ()
 
 
 def test_a_retained_copy_is_shown_and_never_fresh() -> None:

@@ -28,7 +28,8 @@ from edge_agent.errors import StoreFailedError
 from edge_agent.pipeline.ingest import Ingest
 from edge_agent.ports import Devices, Inbox
 from tests.edge_agent.clock import ManualClock
-from tests.edge_agent.core.sparkplug.test_session import device_birth, node_birth, topic
+from tests.edge_agent.core.formats.test_sparkplug import payload
+from tests.edge_agent.core.sparkplug.test_session import death, device_birth, node_birth, topic
 from tests.edge_agent.pipeline.test_ingest import NotingDevices, ScriptedInbox
 from tests.edge_agent.samples import NOW
 from tests.edge_agent.sparkplug_home import level, registry, sessions
@@ -109,6 +110,46 @@ async def test_a_restart_asks_for_births_and_loses_nothing_silently(tmp_path: Pa
         await again.run_once()
         assert levels(inspection, readings) == [42.5, 42.5, 6.5]
         assert len(devices.requests) == 1
+
+
+async def test_births_and_deaths_are_presence(tmp_path: Path) -> None:
+    """The tank is there with its birth, away with its own death or its node's, and back with the next birth.
+
+    A stale death of the node changes nothing, and a death of what nobody understood yet is no device.
+    """
+    with store(tmp_path) as (readings, inspection):
+        devices = NotingDevices()
+        groups = [
+            [message("NDEATH", death(7))],
+            births(),
+            [message("DDEATH", payload(seq=2))],
+            births(),
+            [message("NDEATH", death(6))],
+            [message("NDEATH", death(7))],
+            [*births(), message("DDATA", level(7.5, seq=2))],
+        ]
+        stage = ingest(ScriptedInbox(groups, inspection), devices, readings, registry(tmp_path))
+        said: list[list[bool | None]] = []
+        for _ in range(len(groups)):
+            await stage.run_once()
+            said.append([each.online for each in inspection.devices()])
+        assert said == [[], [True], [False], [True], [True], [False], [True]]
+
+
+async def test_a_death_that_the_store_did_not_take_is_kept_for_later(tmp_path: Path) -> None:
+    """The message is stored and acknowledged; its presence follows with the next group."""
+    with store(tmp_path) as (readings, inspection):
+        inbox = ScriptedInbox([births(), [message("NDEATH", death(7))], []], inspection)
+        stage = ingest(inbox, NotingDevices(), readings, registry(tmp_path))
+        await stage.run_once()
+        with (
+            patch.object(SqliteReadings, "record_presence", side_effect=StoreFailedError("full")),
+            pytest.raises(StoreFailedError),
+        ):
+            await stage.run_once()
+        assert len(inbox.acknowledged) == 3
+        await stage.run_once()
+        assert [each.online for each in inspection.devices()] == [False]
 
 
 async def test_a_flood_that_is_not_stored_was_missed_by_the_session(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from edge_agent.core.inventory import Inventory, offers, rising
+from edge_agent.core.inventory import Inventory, SuggestedLine, offers, rising
 from edge_agent.core.inventory_families import Strange, families
 from edge_agent.core.people import Role
 from edge_agent.web.parts import no_inventory
@@ -35,6 +35,32 @@ async def test_each_device_shows_what_it_told_last(owner: httpx.AsyncClient) -> 
         "softener.state 7 hours ago ok",
     ):
         assert said in page
+
+
+async def test_a_product_that_a_device_names_and_why_a_value_is_unknown_are_shown(
+    owner: httpx.AsyncClient, house: House
+) -> None:
+    """For a person to look up; both are a device's words, and stay words."""
+    unknown = replace(signal("filter.remaining", None, "%", presence="unknown"), fault="170 % is <b>outside</b>")
+    named = replace(device("washer", "own.x", unknown), suggested=(SuggestedLine("filter", "ean", "4006381333931"),))
+    house.home.inventory = Inventory(NOW, "x", devices=(named,))
+    page = (await owner.get("/devices")).text
+    assert "It names, for filter ean 4006381333931 Products that the device names itself. Look them up" in words(page)
+    assert "not known 170 % is <b>outside</b>" in words(page)
+    assert "170 % is <b>" not in page
+
+
+async def test_a_device_is_called_as_its_profile_says(owner: httpx.AsyncClient, house: House) -> None:
+    """The title first, the id small; without a profile, the id. What never says "online" is told by its values."""
+    titled = replace(
+        device("washer", "samsung.washer", signal("softener.remaining", 64.0, "%")), title="Samsung washer"
+    )
+    house.home.inventory = Inventory(NOW, "x", devices=(titled,))
+    page = (await owner.get("/devices")).text
+    card = page.split('data-device="washer"')[1].split("</article>")[0]
+    assert '<h2 class="small"><bdi>Samsung washer</bdi></h2>' in card
+    assert '<p class="fine"><bdi>washer</bdi>.' in card
+    assert '<h2 class="small"><bdi>fridge</bdi></h2>' in page
 
 
 async def test_a_level_that_feeds_nothing_comes_with_the_line_that_binds_it(owner: httpx.AsyncClient) -> None:

@@ -23,6 +23,7 @@ from edge_agent.web import wording
 from edge_agent.web.moments import Moments, days_range, span
 from edge_agent.web.outlook import chance_empty_by, days_at, outlook
 from edge_agent.web.timeline import steps
+from edge_agent.web.wording import amounts, bridge_trouble
 from tests.edge_agent.samples import NOW
 from tests.edge_agent.web.samples import sample_estimate, sample_forecast, sample_intent, sample_item, sample_prompt
 
@@ -80,19 +81,23 @@ def test_spans(duration_s: int, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "text"),
+    ("low", "middle", "high", "text"),
     [
-        (0.0, 0.4, "less than a day"),
-        (0.9, 1.2, "up to 1 day"),
-        (1.0, 1.3, "1 day"),
-        (1.4, 2.9, "1 to 3 days"),
-        (30.0, 190.0, "at least 30 days"),
-        (61.0, 3_650.0, "more than 60 days"),
+        (0.0, 0.2, 0.4, "less than a day"),
+        (0.9, 1.0, 1.2, "about 1 day (up to 1)"),
+        (0.0, 0.3, 4.0, "less than a day (up to 4)"),
+        (0.4, 2.2, 5.0, "about 2 days (up to 5)"),
+        (1.0, 1.1, 1.3, "1 day"),
+        (1.4, 2.1, 2.9, "about 2 days (1 to 3)"),
+        (30.0, 45.0, 190.0, "about 45 days (at least 30)"),
+        (30.0, 90.0, 190.0, "more than 60 days (at least 30)"),
+        (0.0, 90.0, 190.0, "more than 60 days"),
+        (61.0, 90.0, 3_650.0, "more than 60 days"),
     ],
 )
-def test_days_left_are_a_range(low: float, high: float, text: str) -> None:
-    """The near end is rounded down: never more days than there may be."""
-    assert days_range(low, high) == text
+def test_days_left_have_a_middle_and_a_range(low: float, middle: float, high: float, text: str) -> None:
+    """What is likely comes first. The near end is rounded down: never more days than there may be."""
+    assert days_range(low, middle, high) == text
 
 
 @pytest.mark.parametrize(
@@ -103,6 +108,9 @@ def test_days_left_are_a_range(low: float, high: float, text: str) -> None:
         (1_000.0, "mL", "1 L"),
         (35.0, "%", "35 %"),
         (2.5, "mL", "2.5 mL"),
+        (15.84, "kg", "15.8 kg"),
+        (16.04, "kg", "16 kg"),
+        (21.4, "kg", "21 kg"),
         (3.0, "{cycle}", "3 cycles"),
         (0.0, "g", "0 g"),
     ],
@@ -184,7 +192,7 @@ def test_without_a_forecast_the_estimate_speaks() -> None:
     ahead = outlook(ItemOverview(item=item, estimate=estimate))
     assert ahead is not None
     assert (ahead.early_d, ahead.middle_d, ahead.late_d) == (2.0, 5.0, 12.0)
-    assert ahead.left_d(estimate.as_of + timedelta(days=3)) == (0.0, 9.0)
+    assert ahead.left_d(estimate.as_of + timedelta(days=3)) == (0.0, 2.0, 9.0)
     assert outlook(ItemOverview(item=item)) is None
 
 
@@ -194,3 +202,26 @@ def test_an_order_stands_at_exactly_one_step(state: IntentState) -> None:
     positions = [step.position for step in steps(sample_intent(sample_prompt(), state=state, at=NOW))]
     assert positions.count("now") == 1
     assert positions == sorted(positions, key=["done", "now", "ahead"].index)
+
+
+def test_two_amounts_that_read_the_same_are_one() -> None:
+    """No "16 kg to 16 kg"."""
+    assert amounts(15.99, 16.02, "kg") == "16 kg"
+    assert amounts(15.8, 16.2, "kg") == "15.8 kg to 16.2 kg"
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        ("GET /v1/head?after=0: ConnectError", "Nothing answers at its address"),
+        ("POST /v1/intents: ReadTimeout", "does not answer in time"),
+        ("GET /v1/events: TimeoutError", "does not answer in time"),
+        ("the bridge answered 503 (no_problem_document)", "a fault of its own"),
+        ("the bridge's answer is not a Head", "no answer that can be used"),
+    ],
+)
+def test_the_order_service_in_words_of_a_household(error: str, words: str) -> None:
+    """What a program says is translated; nothing of it stands on the page."""
+    said = bridge_trouble(error)
+    assert words in said
+    assert "/v1" not in said

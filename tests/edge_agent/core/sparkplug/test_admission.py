@@ -107,7 +107,9 @@ def test_a_true_death_is_no_message_to_keep() -> None:
     """A stale one is kept apart; after the true one nothing of the node is believed."""
     gate = born()
     assert gate.admit(raw(topic("NDEATH"), death(6))).apart is not None
-    assert gate.admit(raw(topic("NDEATH"), death(7))) == Admitted()
+    came = raw(topic("NDEATH"), death(7))
+    away = (Sender("home", "cellar", "tank"), Sender("home", "cellar", None))
+    assert gate.admit(came) == Admitted(gone=away, heard_at=came.received_at)
     assert gate.admit(raw(topic("DDATA"), alias_only())).apart is not None
 
 
