@@ -6,15 +6,25 @@ Documents that people may read and edit, so they are strict: an unknown or wrong
 from __future__ import annotations
 
 from collections import Counter
-from math import floor
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from datetime import date, timedelta
+from math import floor, isfinite
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 from stdnum import ean
 
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,64}$")]
 Mode = Literal["shadow", "ask", "auto"]
+BindingKind = Literal["level", "counter", "run_time", "flag"]
 SUBSTITUTES_MAX = 4
+MORE_BINDINGS_MAX = 7
+RANGES_MAX = 50
+MERCHANTS_MAX = 20
+MONEY_MAX = 1_000_000_000
+Holding = Literal["run_out_rarely", "balanced", "hold_little"]
+ClockTime = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+_RANGE_MAX = timedelta(days=366)
 
 
 def _with_check_digit(gtin: str) -> str:
@@ -23,6 +33,17 @@ def _with_check_digit(gtin: str) -> str:
     return gtin
 
 
+Amount = Annotated[float, Field(gt=0, le=1e6)]
+_STEP_OF: dict[str, BindingKind] = {
+    "amount_per_count": "counter",
+    "amount_per_hour": "run_time",
+    "low_amount": "flag",
+}
+_STEP_MEANS = {
+    "amount_per_count": "how much of the item, in its unit, one count uses",
+    "amount_per_hour": "how much of the item, in its unit, an hour of running uses",
+    "low_amount": "how much is left, in the item's unit, when the device warns",
+}
 Gtin14 = Annotated[str, StringConstraints(pattern=r"^\d{14}$"), AfterValidator(_with_check_digit)]
 
 
@@ -33,33 +54,72 @@ class Document(BaseModel):
 
 
 class Product(Document):
-    """What is bought: one pack at one merchant. `pack_amount` is in the item's unit."""
+    """What is bought: one pack at one merchant. `pack_amount` is in the item's unit.
+
+    `order_multiple`: it is sold in so many packs at once, or a multiple of them.
+    """
 
     title: Annotated[str, StringConstraints(min_length=1, max_length=200)]
     merchant: Id
     sku: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,64}$")]
     gtin14: Gtin14 | None = None
     pack_amount: Annotated[float, Field(gt=0, le=1e6)]
+    order_multiple: Annotated[int, Field(ge=1, le=99)] = 1
 
 
 class Binding(Document):
-    """Which signal of which device tells the stock of an item.
+    """Which signal of which device tells the stock of an item, and what it says of it. Amounts are in the item's unit.
 
-    `device` is the id of a Restock-native device, or `family.name` for one that is read through a profile.
-    `full_amount` is what 100 % means, for a signal in percent; in the item's unit.
+    `device` is the id of a Restock-native device, or `family.name` for one that is read through a profile. `kind`:
+
+    - `level`: how much there is. `full_amount` is what 100 % means, for a signal in percent.
+    - `counter`: each count (a wash, a page, a kilometre) uses `amount_per_count`.
+    - `run_time`: each hour of running uses `amount_per_hour`.
+    - `flag`: it says "nearly empty" when `low_amount` is left.
+
+    A counter or run time that starts at 0 with each fresh part tells what is left too: `full_amount` is then what a
+    fresh part holds. Bindings of one `container` tell of the same goods; without one, each device is its own.
     """
 
     device: Annotated[str, StringConstraints(pattern=r"^([a-z0-9_]{1,62}\.)?[a-z0-9_-]{1,64}$")]
     signal: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+(\.[a-z0-9_]+)?$")]
-    full_amount: Annotated[float, Field(gt=0, le=1e6)] | None = None
+    full_amount: Amount | None = None
+    kind: BindingKind = "level"
+    amount_per_count: Amount | None = None
+    amount_per_hour: Amount | None = None
+    low_amount: Amount | None = None
+    container: Id | None = None
+
+    @model_validator(mode="after")
+    def _says_what_one_step_means(self) -> Self:
+        for field, kind in _STEP_OF.items():
+            told = getattr(self, field) is not None
+            if kind == self.kind and not told:
+                raise ValueError(f"kind {kind!r} needs {field}: {_STEP_MEANS[field]}")
+            if kind != self.kind and told:
+                raise ValueError(f"{field} is for kind {kind!r}, and this is a {self.kind!r}: take one of them away")
+        if self.kind == "flag" and self.full_amount is not None:
+            raise ValueError("full_amount is not for kind 'flag': a flag says low_amount only")
+        return self
+
+    @property
+    def holder(self) -> str:
+        """The name of the container that it tells of."""
+        return self.container or self.device
 
 
 class Item(Document):
     """One thing that the household keeps in stock.
 
-    `unit` is UCUM (`g`, `mL`). `room_packs` is how many packs the home has room for, the one in use included.
+    `unit` is UCUM (`g`, `mL`). `room_packs` is how many packs the home has room for, the one in use included;
+    `min_packs` is what it never wants to go below.
     `prior_use_per_day` is the household's own guess, in `unit`, used until the sensors know better. `substitutes` may
     be bought where `product` cannot be had, the first one first; their packs count for the same stock.
+
+    `more_bindings` are other sensors of the same stock, and other appliances that draw from the same shelf. Without any
+    `binding` the item is replenished on a cycle: `cycle_days` is how many days a pack lasts, from which the guess of
+    use follows. A sealed pack keeps `best_before_d` days from when it came, an open one `opened_for_d` days; None: it
+    does not spoil.
     """
 
     id: Id
@@ -67,11 +127,44 @@ class Item(Document):
     category: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,40}$")]
     unit: Annotated[str, StringConstraints(min_length=1, max_length=16)]
     product: Product
-    binding: Binding
+    binding: Binding | None = None
     mode: Mode = "ask"
+    min_packs: Annotated[float, Field(ge=0, le=99)] = 0.0
     room_packs: Annotated[int, Field(ge=1, le=99)] = 2
     prior_use_per_day: Annotated[float, Field(gt=0, le=1e6)]
-    substitutes: Annotated[tuple[Product, ...], Field(max_length=SUBSTITUTES_MAX)] = ()
+    substitutes: Annotated[tuple[Product, ...], Field(max_length=SUBSTITUTES_MAX, strict=False)] = ()
+    more_bindings: Annotated[tuple[Binding, ...], Field(max_length=MORE_BINDINGS_MAX, strict=False)] = ()
+    cycle_days: Annotated[float, Field(gt=0, le=3_650)] | None = None
+    best_before_d: Annotated[float, Field(gt=0, le=36_500)] | None = None
+    opened_for_d: Annotated[float, Field(gt=0, le=36_500)] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _guess_from_cycle(cls, told: Any) -> Any:  # noqa: ANN401  # whatever a file holds; the fields judge it
+        """A stated cycle says the use a day where no guess is given."""
+        if not isinstance(told, Mapping) or told.get("prior_use_per_day") is not None:
+            return told
+        cycle_days, product = told.get("cycle_days"), told.get("product")
+        pack = product.get("pack_amount") if isinstance(product, Mapping) else getattr(product, "pack_amount", None)
+        days, amount = _positive(cycle_days), _positive(pack)
+        return told if days is None or amount is None else {**told, "prior_use_per_day": min(1e6, amount / days)}
+
+    @model_validator(mode="after")
+    def _some_way_to_know(self) -> Self:
+        if self.binding is None and self.more_bindings:
+            raise ValueError("more_bindings without a binding: name the first of them as binding")
+        if self.binding is None and self.cycle_days is None:
+            raise ValueError("neither binding nor cycle_days: name its sensor, or say how many days a pack lasts")
+        named = {(bound.device, bound.signal) for bound in self.bindings}
+        if len(named) < len(self.bindings):
+            raise ValueError("a signal is bound twice: take one of the bindings away")
+        return self
+
+    @model_validator(mode="after")
+    def _least_fits_the_room(self) -> Self:
+        if self.min_packs >= self.room_packs:
+            raise ValueError(f"min_packs must be below room_packs ({self.room_packs}), or it is asked for all the time")
+        return self
 
     @model_validator(mode="after")
     def _one_product_once(self) -> Self:
@@ -79,6 +172,11 @@ class Item(Document):
         if len(named) < len(self.products):
             raise ValueError("a product stands twice: each substitute is another one")
         return self
+
+    @property
+    def bindings(self) -> tuple[Binding, ...]:
+        """Every sensor of its stock, the first one first; empty for an item on a cycle."""
+        return () if self.binding is None else (self.binding, *self.more_bindings)
 
     @property
     def products(self) -> tuple[Product, ...]:
@@ -94,21 +192,78 @@ class Item(Document):
         return max(1, floor(self.room_packs * self.product.pack_amount / product.pack_amount + 1e-6))
 
 
+class DateRange(Document):
+    """Days of the household's calendar, the first and the last included."""
+
+    first: date
+    last: date
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.last < self.first:
+            raise ValueError("last is before first: the days go from the first to the last, both included")
+        if self.last - self.first > _RANGE_MAX:
+            raise ValueError(f"longer than {_RANGE_MAX.days} days: name the days that you know of")
+        return self
+
+    def covers(self, day: date) -> bool:
+        """Whether a day is one of them."""
+        return self.first <= day <= self.last
+
+
+class QuietHours(Document):
+    """From when until when nothing is asked, by the clock on the wall, such as `22:00` to `07:00`."""
+
+    start: ClockTime
+    end: ClockTime
+
+    @model_validator(mode="after")
+    def _some_time_is_left(self) -> Self:
+        if self.start == self.end:
+            raise ValueError("start and end are the same: leave quiet_hours out, or name two times")
+        return self
+
+
+class FreeDelivery(Document):
+    """From which total on a merchant delivers for nothing, in minor units of the household's currency."""
+
+    merchant: Id
+    from_minor: Annotated[int, Field(ge=1, le=MONEY_MAX)]
+
+
 class Preferences(Document):
     """How the household wants to be asked and served.
 
     `hold_s` is how long an approval can be taken back before it is sent; `mandate_hold_s` is the same for an order that
     a mandate gave leave for, where nobody was asked.
+
+    `stock` says what is worse, to run out or to hold much; `service_level`, where it is given, sets the chance of
+    getting through a lead time by itself. `lead_time_d` counts until a merchant's own orders show better. No question
+    is opened in `quiet_hours`, and none within `prompt_gap_h` of the last one unless it cannot wait. `away`, `guests`
+    and `as_usual` are days that the household has told of; with `notice_changes` the hub asks when use says so by
+    itself. `budget_minor` is what orders may cost in a `budget_period`: beyond it nothing is ordered unasked.
     """
 
     currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")] = "USD"
     delivery_ref: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")] = "home"
     lead_time_d: Annotated[int, Field(ge=0, le=30)] = 2
     cover_days: Annotated[int, Field(ge=1, le=60)] = 7
-    service_level: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
+    stock: Holding = "balanced"
+    service_level: Annotated[float, Field(gt=0.5, lt=1)] | None = None
     price_tolerance: Annotated[float, Field(ge=0, le=0.5)] = 0.05
     hold_s: Annotated[int, Field(ge=0, le=86_400)] = 120
     mandate_hold_s: Annotated[int, Field(ge=0, le=86_400)] = 1_800
+    quiet_hours: QuietHours | None = None
+    prompt_gap_h: Annotated[int, Field(ge=0, le=168)] = 12
+    away: Annotated[tuple[DateRange, ...], Field(max_length=RANGES_MAX)] = ()
+    guests: Annotated[tuple[DateRange, ...], Field(max_length=RANGES_MAX)] = ()
+    as_usual: Annotated[tuple[DateRange, ...], Field(max_length=RANGES_MAX)] = ()
+    notice_changes: bool = True
+    budget_minor: Annotated[int, Field(ge=1, le=MONEY_MAX)] | None = None
+    budget_period: Literal["WEEKLY", "BIWEEKLY", "MONTHLY", "QUARTERLY", "ANNUALLY"] = "MONTHLY"
+    free_delivery: Annotated[tuple[FreeDelivery, ...], Field(max_length=MERCHANTS_MAX)] = ()
+    hemisphere: Literal["north", "south"] | None = None
+    personal_advice: bool = False
 
 
 class Household(Document):
@@ -128,3 +283,9 @@ class Household(Document):
     def item(self, item_id: str) -> Item | None:
         """The item with this id."""
         return next((item for item in self.items if item.id == item_id), None)
+
+
+def _positive(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+        return None
+    return value if value > 0 else None

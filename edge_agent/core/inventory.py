@@ -14,16 +14,17 @@ from datetime import datetime
 from edge_agent.core.catalogue import Item
 from edge_agent.core.messages import Direction, Presence, QuarantineReason, Reading, SignalClass
 from edge_agent.core.profile import Profile
+from edge_agent.core.quantity import countable
 
 _PERCENT = "%"
 
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """One signal as a device last told it, and when that was true.
+    """One signal as a device last told it, and when that was true (`at`) and was heard (None: at once).
 
     `is_retained`: only a copy that the broker keeps was heard, and nobody knows how old it is. `fault` is what
-    contradicts the profile, where that is known.
+    contradicts the profile, or why there is no value, where that is known.
     """
 
     device: str
@@ -33,6 +34,12 @@ class Heard:
     at: datetime
     is_retained: bool = False
     fault: str = ""
+    heard_at: datetime | None = None
+
+    @property
+    def came_at(self) -> datetime:
+        """When the message was heard that told it."""
+        return self.heard_at or self.at
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +80,20 @@ class SignalLine:
 
 
 @dataclass(frozen=True, slots=True)
+class SuggestedLine:
+    """A product that a device names itself for one of its consumables. `kind`: `upc`, `gtin8`, `ean` or `gtin14`."""
+
+    consumable: str
+    kind: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceLine:
-    """A device that is understood, or was heard of. `online` is None where it never said; `seen_at`: last message."""
+    """A device that is understood, or was heard of. `online` is None where it never said; `seen_at`: last message.
+
+    `suggested` is for a person to look at: nothing is ordered by it.
+    """
 
     device: str
     profile: str | None
@@ -84,6 +103,7 @@ class DeviceLine:
     online: bool | None
     seen_at: datetime | None
     signals: tuple[SignalLine, ...]
+    suggested: tuple[SuggestedLine, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,14 +206,16 @@ def signal_line(
 def offers(devices: Iterable[DeviceLine], *, items: Sequence[Item]) -> tuple[OfferLine, ...]:
     """Levels that fall with use and feed nothing, with the items that could take them.
 
-    Only such signals become stock. Of the items, those come first whose name has a word of the signal's, then those
-    that nothing tells of now. That a unit fits does not mean that the item is of that product.
+    Only such signals become stock, and only in a unit in which goods are counted, or in percent. Of the items, those
+    come first whose name has a word of the signal's, then those that nothing tells of now. That a unit fits does not
+    mean that the item is of that product.
     """
     told = {(each.device, line.signal) for each in devices for line in each.signals if _has_value(line)}
     found = []
     for device in devices:
         for line in device.signals:
-            if line.kind == SignalClass.LEVEL and line.direction == Direction.DOWN and not line.feeds:
+            falls = line.kind == SignalClass.LEVEL and line.direction == Direction.DOWN
+            if falls and not line.feeds and (line.unit == _PERCENT or countable(line.unit)):
                 takers = [_taker(item, told) for item in items if _fits(item, line)]
                 takers.sort(key=lambda taker: (not _alike(taker, line.signal), taker.bound_to != ""))
                 found.append(OfferLine(device.device, line.signal, line.unit, tuple(takers)))
@@ -222,7 +244,7 @@ def household_lines(offer: OfferLine) -> str:
 
 
 def _is_bound(item: Item, device: str, signal: str) -> bool:
-    return (item.binding.device, item.binding.signal) == (device, signal)
+    return any((bound.device, bound.signal) == (device, signal) for bound in item.bindings)
 
 
 def _alike(taker: Taker, signal: str) -> bool:
@@ -241,10 +263,10 @@ def _fits(item: Item, line: SignalLine) -> bool:
 
 
 def _taker(item: Item, told: set[tuple[str, str]]) -> Taker:
-    bound = (item.binding.device, item.binding.signal)
+    bound = next(((each.device, each.signal) for each in item.bindings if (each.device, each.signal) in told), None)
     return Taker(
         item=item.id,
         name=item.name,
         unit=item.unit,
-        bound_to="/".join(bound) if bound in told else "",
+        bound_to="/".join(bound) if bound is not None else "",
     )

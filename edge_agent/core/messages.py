@@ -101,13 +101,13 @@ class Suggestion(NamedTuple):
     code: str
 
 
-@dataclass(frozen=True, slots=True)
-class Decoded:
+class Decoded(NamedTuple):
     """A message that was understood. (`device`, `boot`, `seq`) is its identity; both None without a sequence.
 
     `digest` is the SHA-256 of the payload in hex. `event_at` is the device's own time where it gave one. `faults` says
-    what contradicted the profile in signals that are therefore unknown. A device that sends changes only has readings
-    of what the message told; any other has all of its profile's.
+    what contradicted the profile in signals that are therefore unknown; `untold` why others have no value, where the
+    decoder was asked to explain. Both are as `signal: why`. A device that sends changes only has readings of what the
+    message told; any other has all of its profile's.
     """
 
     device: DeviceId
@@ -121,6 +121,7 @@ class Decoded:
     duplicate: bool
     readings: tuple[Reading, ...]
     faults: tuple[str, ...] = ()
+    untold: tuple[str, ...] = ()
     suggestions: tuple[Suggestion, ...] = ()
 
 
@@ -202,10 +203,22 @@ class Refill:
 
 
 @dataclass(frozen=True, slots=True)
+class Batch:
+    """Part of a stock, in the item's unit, that is good until the end of `best_before`."""
+
+    amount: float
+    best_before: date
+    opened: bool
+
+
+@dataclass(frozen=True, slots=True)
 class StockEstimate:
     """What is left of one item at `as_of`, in `unit`; None where nothing trustworthy was read yet.
 
-    `use_per_day` is in `unit` a day. `trust` is 0 to 1. `daily_use` is oldest first, complete days only, in `unit`.
+    `amount` is all there is at home: in the devices, and sealed in the cupboard (`cupboard_packs` of the bound
+    product). `use_per_day` is in `unit` a day. `trust` is 0 to 1, and `doubts` say in words what lowers it.
+    `daily_use` is oldest first, complete days only, in `unit`. `spoils` are the batches that have a date, the earliest
+    first. `last_used_on` is the last day on which it was really used, None where none was seen.
     """
 
     item: ItemId
@@ -216,6 +229,10 @@ class StockEstimate:
     trust: float
     daily_use: tuple[tuple[date, float], ...]
     refills: tuple[Refill, ...]
+    cupboard_packs: float = 0.0
+    spoils: tuple[Batch, ...] = ()
+    doubts: tuple[Reason, ...] = ()
+    last_used_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +241,9 @@ class Forecast:
 
     Shapes: `demand[i][j]` is the demand in packs within `horizons_d[i]` days at probability `quantiles[j]`;
     `days_to_empty[j]` is at the same probabilities. `source` names the artefact version or the built-in rule.
+    Empty where no model said it: `days_to_next`, the days until this is bought or finished next, at the same
+    probabilities and at most NEXT_DAYS_MAX; `lead_tail[d - 1][k - 1]`, the chance that k packs or more are finished
+    within d days; `order_chances[d - 1][k - 1]`, the price up to which to order with k packs left and d days to wait.
     """
 
     item: ItemId
@@ -233,6 +253,9 @@ class Forecast:
     demand: tuple[tuple[float, ...], ...]
     days_to_empty: tuple[float, ...]
     source: str
+    days_to_next: tuple[float, ...] = ()
+    lead_tail: tuple[tuple[float, ...], ...] = ()
+    order_chances: tuple[tuple[float, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,7 +295,8 @@ class Hold:
 class Propose:
     """Ask the household to buy `packs` of a product, to arrive before `order_by` plus the lead time.
 
-    `product` is the substitute that is proposed; None: the bound product.
+    `product` is the substitute that is proposed; None: the bound product. `must_ask`: a person answers, even where the
+    item may be ordered without asking; the reasons say why.
     """
 
     item: ItemId
@@ -281,6 +305,7 @@ class Propose:
     days_of_cover: float
     reasons: tuple[Reason, ...]
     product: Product | None = None
+    must_ask: bool = False
 
 
 @dataclass(frozen=True, slots=True)

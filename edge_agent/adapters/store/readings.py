@@ -14,6 +14,7 @@ import json
 import logging
 from collections.abc import Sequence
 from datetime import datetime
+from typing import cast
 
 import apsw
 
@@ -141,6 +142,17 @@ class SqliteReadings:
             (row_id, from_ms(event_ms), Reading(signal, Presence(presence), number if text is None else text, unit))
             for row_id, event_ms, presence, number, text, unit in rows
         ]
+
+    def profile_of(self, device: DeviceId, signal: str) -> str | None:
+        """The profile by which a signal was last read, or that its device announced; None: it was never heard of."""
+        db = self._connection.db
+        read_by = db.execute(
+            "SELECT m.profile FROM reading r JOIN message m ON m.id = r.message_id "
+            "WHERE r.device = ? AND r.signal = ? ORDER BY r.id DESC LIMIT 1",
+            (device, signal),
+        ).get
+        announced = db.execute("SELECT profile FROM device WHERE device = ?", (device,)).get
+        return cast("str | None", read_by or announced)
 
     def load_stock(self, item: ItemId) -> StockState | None:
         """The folded state of one item."""

@@ -95,9 +95,13 @@ def _last_to_go(db: apsw.Connection, items: Iterable[Item], *, messages_max: int
 
 def _first_unfolded(db: apsw.Connection, item: Item) -> int | None:
     """The oldest message with a reading that this item's stock has not been estimated from."""
-    found = db.execute(
-        "SELECT message_id FROM reading WHERE device = ? AND signal = ? AND id > coalesce("
-        "(SELECT json_extract(state, '$.reading_id') FROM stock WHERE item = ?), 0) ORDER BY id LIMIT 1",
-        (item.binding.device, item.binding.signal, item.id),
-    ).get
-    return cast("int | None", found)
+    found = [
+        db.execute(
+            "SELECT message_id FROM reading WHERE device = ? AND signal = ? AND id > coalesce("
+            "(SELECT json_extract(state, '$.reading_id') FROM stock WHERE item = ?), 0) ORDER BY id LIMIT 1",
+            (bound.device, bound.signal, item.id),
+        ).get
+        for bound in item.bindings
+    ]
+    waiting = [cast("int", message) for message in found if message is not None]
+    return min(waiting, default=None)

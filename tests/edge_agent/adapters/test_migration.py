@@ -12,10 +12,13 @@ import pytest
 from edge_agent.adapters.store.accounts import Accounts
 from edge_agent.adapters.store.connection import Connection, to_ms
 from edge_agent.adapters.store.orders import Orders
+from edge_agent.adapters.store.readings import SqliteReadings
+from edge_agent.adapters.store.stock_events import SqliteStockEvents
 from edge_agent.core.intent import IntentState
 from edge_agent.core.messages import IntentId, ItemId, PromptId
 from edge_agent.core.people import Account, Role
 from edge_agent.core.prompt import PromptState
+from edge_agent.core.stock_events import Corrected
 from edge_agent.errors import StoreCorruptError
 from tests.edge_agent.samples import NOW
 
@@ -128,6 +131,18 @@ def test_what_the_rows_say_is_the_same(tmp_path: Path) -> None:
         leave = orders.authority(IntentId("i2"))
         assert leave is not None
         assert (leave.receipt, leave.body, leave.terms[:1]) == (None, b"{}", b"{")
+
+
+def test_an_older_store_takes_what_people_say_and_folds_its_stock_anew(tmp_path: Path) -> None:
+    """The table of stock events is there, and a folded state of the program before is passed over, not misread."""
+    path = tmp_path / "hub.sqlite3"
+    first_store(path)
+    with Connection(path) as connection:
+        events = SqliteStockEvents(connection)
+        event = Corrected(ItemId("milk"), NOW, "anna", 1035.0)
+        events.record(event)
+        assert [told for _, told in events.events_after(ItemId("milk"), after_id=0, limit=9)] == [event]
+        assert SqliteReadings(connection).load_stock(ItemId("milk")) is None
 
 
 def test_a_store_of_a_later_program_is_refused(tmp_path: Path) -> None:

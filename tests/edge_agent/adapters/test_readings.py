@@ -134,7 +134,7 @@ def test_each_boot_has_its_own_cursor(store: SqliteReadings, inspection: SqliteI
 def test_a_redelivery_is_stored_once(store: SqliteReadings, inspection: SqliteInspection) -> None:
     """In the same group, in a later one, and after a restart."""
     store.commit([*seqs(1, 1), message(None), message(None, body="other")], [])
-    store.commit([*seqs(1), replace(message(None), duplicate=True)], [])
+    store.commit([*seqs(1), message(None)._replace(duplicate=True)], [])
     assert inspection.message_ranges() == {FRIDGE: {"b-1": [(1, 1)]}}
     assert inspection.unsequenced_counts() == {WASHER: 2}
     assert inspection.readings_count() == 3
@@ -150,7 +150,7 @@ def test_the_same_status_again_is_another_message(store: SqliteReadings, inspect
 
 def test_an_unknown_redelivery_is_stored(store: SqliteReadings, inspection: SqliteInspection) -> None:
     """DUP says that the broker sent it before, not that it was committed."""
-    store.commit([replace(message(None), duplicate=True), replace(message(1), duplicate=True)], [])
+    store.commit([message(None)._replace(duplicate=True), message(1)._replace(duplicate=True)], [])
     assert inspection.readings_count() == 2
 
 
@@ -204,7 +204,7 @@ def test_readings_come_back_as_they_were_stored(store: SqliteReadings) -> None:
         Reading("salt.state", Presence.VALUE, "low", ""),
     )
     earlier = NOW - timedelta(hours=1)
-    store.commit([replace(message(1), readings=readings, event_at=earlier), message(2)], [])
+    store.commit([message(1)._replace(readings=readings, event_at=earlier), message(2)], [])
     rows = store.readings_after(FRIDGE, "milk.amount", after_id=0, limit=10)
     assert [reading for _, _, reading in rows] == [*readings[:3], message(2).readings[0]]
     assert [at for _, at, _ in rows] == [earlier, earlier, earlier, NOW]
@@ -242,7 +242,7 @@ def test_everything_is_there_after_a_restart(tmp_path: Path) -> None:
 
 def test_a_group_is_stored_whole_or_not_at_all(store: SqliteReadings, inspection: SqliteInspection) -> None:
     """A message that the schema refuses takes its group with it."""
-    broken = replace(message(2), profile=None)  # type: ignore[arg-type]
+    broken = message(2)._replace(profile=None)  # type: ignore[arg-type]
     with pytest.raises(Exception, match="NOT NULL"):
         store.commit([message(1), broken], [])
     assert inspection.message_ranges() == {}

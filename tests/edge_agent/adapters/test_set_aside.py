@@ -410,8 +410,8 @@ def test_putting_back_twice_doubles_nothing(tmp_path: Path) -> None:
     """Messages without a sequence too, and those that were kept apart."""
     hub, backup = tmp_path / "hub", tmp_path / "backup.sqlite3"
     hub.mkdir()
-    bare = [replace(message(seq), seq=None, boot=None, received_at=NOW + timedelta(hours=seq)) for seq in (1, 2)]
-    twin = replace(bare[0], received_at=NOW + timedelta(hours=3))
+    bare = [message(seq)._replace(seq=None, boot=None, received_at=NOW + timedelta(hours=seq)) for seq in (1, 2)]
+    twin = bare[0]._replace(received_at=NOW + timedelta(hours=3))
     with open_store(hub, CONFIG) as store:
         SqliteReadings(store.connection).commit([bare[0]], [strange(1)])
     shutil.copyfile(hub / STORE_FILE, backup)

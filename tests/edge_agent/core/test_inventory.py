@@ -133,6 +133,12 @@ def test_which_levels_could_feed_an_item(
     assert [bool(offer.takers) for offer in found] == ([] if fits is None else [fits])
 
 
+def test_what_is_only_measured_is_not_offered() -> None:
+    """A pressure that falls is a level in no unit in which goods are counted."""
+    devices = (device("tank", "own.tank", signal("cng.pressure", 18_000.0, "kPa")),)
+    assert offers(devices, items=(MILK,)) == ()
+
+
 def test_items_that_fit_by_name_come_first_then_those_that_nothing_tells_of() -> None:
     """And one that another signal tells of now says so."""
     told = SOAP.model_copy(

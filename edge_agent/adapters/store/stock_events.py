@@ -1,0 +1,49 @@
+"""What people and deliveries said of a stock, in the order in which it was said; each said once is stored once."""
+
+from __future__ import annotations
+
+import logging
+from typing import cast
+
+from edge_agent.adapters.store import chain
+from edge_agent.adapters.store.connection import Connection, from_ms, to_ms
+from edge_agent.core.messages import ItemId
+from edge_agent.core.stock_events import StockEvent, kind_of, number_of, restored
+from edge_agent.errors import BugError
+
+log = logging.getLogger(__name__)
+
+
+class SqliteStockEvents:
+    """Fulfils `ports.StockEvents`. Every call is one transaction, durable when it returns."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def record(self, event: StockEvent, *, cause: str | None = None) -> bool:
+        """Keep what was said, with a line of the audit log; False: it was said before under the same `cause`."""
+        number = number_of(event)
+        with self._connection.transaction() as db:
+            if cause is not None and db.execute("SELECT 1 FROM stock_event WHERE cause = ?", (cause,)).get is not None:
+                return False
+            db.execute(
+                "INSERT INTO stock_event (item, kind, number, at_ms, said_by, cause) VALUES (?, ?, ?, ?, ?, ?)",
+                (event.item, kind_of(event), number, to_ms(event.at), event.by, cause),
+            )
+            told = {"event": "stock_told", "item": event.item, "what": kind_of(event), "by": event.by}
+            chain.append(db, told if number is None else told | {"number": f"{number:.6g}"})
+        return True
+
+    def events_after(self, item: ItemId, *, after_id: int, limit: int) -> list[tuple[int, StockEvent]]:
+        """What was said of an item after the event with this number, oldest first."""
+        rows = self._connection.db.execute(
+            "SELECT id, kind, number, at_ms, said_by FROM stock_event WHERE item = ? AND id > ? ORDER BY id LIMIT ?",
+            (item, after_id, limit),
+        )
+        found: list[tuple[int, StockEvent]] = []
+        for number, kind, amount, at_ms, by in cast("list[tuple[int, str, float | None, int, str]]", list(rows)):
+            try:
+                found.append((number, restored(kind, item=item, at=from_ms(at_ms), by=by, number=amount)))
+            except BugError as exc:
+                log.warning("stock_event_skipped id=%d error=%s", number, exc)
+        return found

@@ -1,0 +1,349 @@
+"""From the folded state to what is left now: an amount with its 80 % interval, how far it is trusted, and why not more.
+
+Sensors of one container are weighed by their precision where they agree; where they do not, the first one that is alive
+stands and the interval holds both. Containers and shelf add up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from math import sqrt
+
+from edge_agent.core.catalogue import Binding, Item
+from edge_agent.core.estimating.evidence import tells_level
+from edge_agent.core.estimating.folding import counted, is_pool, leads, reckoned, reckoned_use
+from edge_agent.core.estimating.level import (
+    LIFTED_FOR,
+    is_gone,
+    is_plain_use,
+    is_stuck,
+    noise_of,
+    quiet_limit_d,
+    stands_d,
+)
+from edge_agent.core.estimating.state import Container, StockState, Track
+from edge_agent.core.messages import Range, Reason
+
+Z80 = 1.2816  # standard normal quantile at 0.9
+
+_DRIFT_PACKS = 0.007  # the zero of a scale wanders by about so much, one standard deviation
+_MASS_UNITS = frozenset({"mg", "g", "kg", "[oz_av]", "[lb_av]"})
+_UNMODELLED = 1.15  # what else may be off: found on simulated homes, where 80 % were to be covered
+_STEP_SHARE = 0.4  # 80 % of the half step that a whole number hides
+_SETTLED_SHARE, _JUST_CHANGED_SHARE = 0.18, 0.7  # of the noise's variance, after many values and after two
+_COUNTED_ON_PACKS = 0.1
+_FRESH_FOR_S = 12 * 3_600.0
+_TRUST_HALF_LIFE_S = 24 * 3_600.0
+_STALE_AFTER_S = 24 * 3_600.0
+_DOUBTED = 0.4  # of the trust that is left
+_DISPUTED = 0.7
+_SHAKY_JUNK = 0.3
+_BY_HAND_TRUST = 0.9
+_LEFT_EMPTY_BOOKS_PACKS, _LEFT_EMPTY_PACKS, _LEFT_EMPTY_D = 0.5, 0.04, 0.5
+_DAY_S = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one sensor, container or shelf says is there, how far it is trusted, and the doubts."""
+
+    value: float
+    low: float
+    high: float
+    trust: float
+    doubts: tuple[Reason, ...] = ()
+
+
+def fused(state: StockState, use: Range, *, item: Item, now: datetime, is_home_quiet: bool) -> Part | None:
+    """All there is at home, None where a part of it is unknown."""
+    boxes = [_box(box, use, item=item, now=now, is_home_quiet=is_home_quiet) for box in _holding(state, item=item)]
+    shelf = _shelf(state, use, item=item, now=now)
+    if shelf is not None and not is_home_quiet and _is_left_empty(state, item=item, now=now):
+        shelf = _doubted(replace(shelf, value=0.0, low=0.0), _not_in_the_cupboard(state, item=item))
+    parts = [part for part in (*boxes, shelf) if part is not None]
+    if None in boxes or not parts:
+        return None
+    value = max(0.0, sum(part.value for part in parts))
+    low = value - sqrt(sum((part.value - part.low) ** 2 for part in parts))
+    high = value + sqrt(sum((part.high - part.value) ** 2 for part in parts))
+    trust = min(part.trust for part in parts)
+    doubts = tuple(doubt for part in parts for doubt in part.doubts)
+    if state.shelf.dispute:
+        trust *= _DISPUTED
+        doubts = (*doubts, Reason("counted_less", _counted_less(state, item=item)))
+    return Part(value, min(value, max(0.0, low)), high, trust, doubts)
+
+
+def _is_left_empty(state: StockState, *, item: Item, now: datetime) -> bool:
+    """Whether all that holds it has stood empty for long, though by the books there is a pack to fill it with."""
+    pack = item.product.pack_amount
+    if is_pool(item) or (state.shelf.amount or 0.0) < _LEFT_EMPTY_BOOKS_PACKS * pack:
+        return False
+    tracks = [track for box in _holding(state, item=item) for track in box.tracks if track.level is not None]
+    return bool(tracks) and all(
+        (track.level or 0.0) <= _LEFT_EMPTY_PACKS * pack and _unused_d(track, now) > _LEFT_EMPTY_D for track in tracks
+    )
+
+
+def _unused_d(track: Track, now: datetime) -> float:
+    """Days since use was last seen; a sensor that wanders about nothing shows none."""
+    since = track.used_at or track.moved_at
+    return _age_s(since, now) / _DAY_S
+
+
+def _not_in_the_cupboard(state: StockState, *, item: Item) -> Reason:
+    packs = (state.shelf.amount or 0.0) / item.product.pack_amount
+    text = f"{item.name} is empty, though {packs:.1f} packs should be in the cupboard: look, and say what is there."
+    return Reason("cupboard_doubtful", text)
+
+
+def cupboard_packs(state: StockState, *, item: Item) -> float:
+    """Sealed packs in the cupboard; where no sensor tells the open one, all but the last begun pack."""
+    amount, pack = state.shelf.amount or 0.0, item.product.pack_amount
+    if not is_pool(item):
+        return amount / pack
+    return float(max(0, -int(-(amount - 1e-6 * pack) // pack) - 1))
+
+
+def _holding(state: StockState, *, item: Item) -> list[Container]:
+    """The containers whose own amount counts; the others draw from the shelf."""
+    if is_pool(item):
+        return []
+    own = {bound.holder for bound in item.bindings if tells_level(bound) or bound.kind == "flag"}
+    return [box for box in state.containers if box.name in own]
+
+
+def _shelf(state: StockState, use: Range, *, item: Item, now: datetime) -> Part | None:
+    """What stands in the cupboard; all of it where no sensor tells the rest."""
+    shelf = state.shelf
+    if not is_pool(item):
+        margin = Z80 * sqrt(shelf.variance)
+        amount = shelf.amount or 0.0
+        return Part(amount, max(0.0, amount - margin), amount + (margin if amount else 0.0), 1.0)
+    if shelf.amount is None:
+        return None
+    if item.bindings:
+        return _reckoned_pool(state, shelf.amount, use, item=item, now=now)
+    since = shelf.at or now
+    used, variance = reckoned_use(state.containers, since=since, until=now, item=item)
+    value, margin = max(0.0, shelf.amount - used), Z80 * sqrt(shelf.variance + variance)
+    trust = _BY_HAND_TRUST * max(0.0, 1.0 - margin / (2 * item.product.pack_amount))
+    return Part(value, max(0.0, value - margin), value + margin, trust)
+
+
+def _reckoned_pool(state: StockState, amount: float, use: Range, *, item: Item, now: datetime) -> Part:
+    """A stock that counters are taken from."""
+    margin = Z80 * sqrt(state.shelf.variance)
+    age_s = _age_s(state.as_of, now)
+    low = amount - margin - use.high * age_s / _DAY_S
+    heard = [track for box in state.containers for track in box.tracks if track.as_of is not None]
+    values = sum(track.values for track in heard)
+    trust = values / (values + 1) * _freshness(age_s)
+    doubts = _stale(item.bindings[0], age_s) if heard else ()
+    spread = max(0.0, 1.0 - margin / (2 * item.product.pack_amount))
+    return Part(amount, max(0.0, low), amount + margin, trust * spread, doubts)
+
+
+def _box(box: Container, use: Range, *, item: Item, now: datetime, is_home_quiet: bool) -> Part | None:
+    bindings = [bound for bound in item.bindings if bound.holder == box.name]
+    told = [
+        (number, _told(track, box, use, bound=bound, item=item, now=now, is_home_quiet=is_home_quiet))
+        for number, (track, bound) in enumerate(zip(box.tracks, bindings, strict=True))
+        if track.level is not None
+    ]
+    if not told:
+        return _by_rate(box, bindings[0], item=item, now=now)
+    first = next((part for number, part in told if leads(box, number, at=now)), told[0][1])
+    others = [part for _, part in told if part is not first]
+    part = _agreed(first, others, bindings=bindings, item=item)
+    return _with_flags(part, box, bindings, item=item)
+
+
+def _agreed(first: Part, others: Sequence[Part], *, bindings: Sequence[Binding], item: Item) -> Part:
+    """Several sensors of one container."""
+    if first.doubts and any(not other.doubts for other in others):
+        others = [first, *(other for other in others if other.doubts)] + [o for o in others if not o.doubts]
+        first, others = others[-1], others[:-1]
+    near = [other for other in others if _overlap(first, other, item=item)]
+    far = [other for other in others if other not in near]
+    if far and not near and len(far) > 1 and _overlap(far[0], far[1], item=item):
+        return _contradicted(_weighed(far), [first], bindings=bindings, item=item)
+    whole = _weighed([first, *(other for other in near if not other.doubts)])
+    return _contradicted(whole, far, bindings=bindings, item=item) if far else whole
+
+
+def _overlap(one: Part, other: Part, *, item: Item) -> bool:
+    """Whether two intervals meet, each made twice as wide."""
+    slack = 0.02 * item.product.pack_amount
+    return one.value - other.value <= 2 * (one.value - one.low) + 2 * (other.high - other.value) + slack and (
+        other.value - one.value <= 2 * (other.value - other.low) + 2 * (one.high - one.value) + slack
+    )
+
+
+def _weighed(parts: Sequence[Part]) -> Part:
+    """The mean by precision; the interval is the narrowest of them, moved."""
+    if len(parts) == 1:
+        return parts[0]
+    weights = [1.0 / max(part.high - part.low, 1e-6) ** 2 for part in parts]
+    value = sum(part.value * weight for part, weight in zip(parts, weights, strict=True)) / sum(weights)
+    best = min(parts, key=lambda part: part.high - part.low)
+    return Part(
+        value=value,
+        low=value - (best.value - best.low),
+        high=value + (best.high - best.value),
+        trust=max(part.trust for part in parts),
+        doubts=parts[0].doubts,
+    )
+
+
+def _contradicted(part: Part, far: Sequence[Part], *, bindings: Sequence[Binding], item: Item) -> Part:
+    pack = item.product.pack_amount
+    said = " against ".join(f"{each.value / pack:.1f}" for each in (part, *far))
+    names = " and ".join(dict.fromkeys(bound.signal for bound in bindings if bound.kind != "flag"))
+    text = f"{bindings[0].device} contradicts itself ({names}): {said} packs. Count once, and say so here."
+    return replace(
+        part,
+        low=min(part.low, *(each.low for each in far)),
+        high=max(part.high, *(each.high for each in far)),
+        trust=part.trust * _DOUBTED,
+        doubts=(*part.doubts, Reason("contradictory", text)),
+    )
+
+
+def _with_flags(part: Part, box: Container, bindings: Sequence[Binding], *, item: Item) -> Part:
+    """A flag of the same container that cannot be true together with the level."""
+    for track, bound in zip(box.tracks, bindings, strict=True):
+        if track.is_low is None or bound.low_amount is None:
+            continue
+        slack = 0.15 * item.product.pack_amount
+        if track.is_low and part.low > 2 * bound.low_amount + slack:
+            text = f"{bound.device} warns that {item.name} is nearly empty, but its level says otherwise."
+            part = replace(part, low=min(part.low, bound.low_amount))
+        elif not track.is_low and part.high < 0.5 * bound.low_amount:
+            text = f"{bound.device} says that {item.name} is nearly gone, but it does not warn."
+            part = replace(part, high=max(part.high, bound.low_amount))
+        else:
+            continue
+        return replace(part, trust=part.trust * _DOUBTED, doubts=(*part.doubts, Reason("contradictory", text)))
+    return part
+
+
+def _by_rate(box: Container, bound: Binding, *, item: Item, now: datetime) -> Part | None:
+    """A container whose sensor tells no level: reckoned on from the last fact."""
+    stood = reckoned(box, at=now, item=item)
+    if stood.amount is None:
+        return None
+    margin, age_s = Z80 * sqrt(stood.variance), _age_s(_last(box), now)
+    low = max(0.0, stood.amount - margin)
+    trust = _BY_HAND_TRUST * _freshness(age_s) * max(0.0, 1.0 - margin / (2 * item.product.pack_amount))
+    track = box.tracks[0] if box.tracks else None
+    if track is not None and track.is_low is False and bound.low_amount is not None and stood.amount < bound.low_amount:
+        stood, low = replace(stood, amount=bound.low_amount), min(low, bound.low_amount)  # it would warn
+    amount = stood.amount or 0.0
+    return Part(amount, min(low, amount), amount + margin, trust, _stale(bound, age_s))
+
+
+def _told(
+    track: Track, box: Container, use: Range, *, bound: Binding, item: Item, now: datetime, is_home_quiet: bool
+) -> Part:
+    """What one sensor says is in its container; what is pending, what may be put back, and silence widen it."""
+    pack, level = item.product.pack_amount, track.level or 0.0
+    margin, age_s = _margin(track, item=item), _age_s(track.as_of, now)
+    pending = track.pending.level if track.pending is not None else level
+    if is_plain_use(track, item=item):
+        level = pending
+    least, most = min(level, pending), max(level, pending)
+    lifted = track.lifted
+    if lifted is not None and track.as_of is not None and track.as_of - lifted.at <= LIFTED_FOR:
+        most = max(most, lifted.level)
+    part = Part(
+        value=level,
+        low=max(0.0, least - margin - use.high * age_s / _DAY_S),
+        high=most + margin,
+        trust=track.values / (track.values + 1) * _freshness(age_s) * (1.0 - track.junk),
+        doubts=(*_stale(bound, age_s), *_shaky(track, bound)),
+    )
+    if lifted is not None and is_gone(track, pack=pack, now=now):
+        used = use.value * _age_s(lifted.at, now) / _DAY_S
+        return _doubted(replace(part, value=max(part.low, lifted.level - used), high=lifted.level), _gone(bound))
+    used_on = counted(box) - track.counted_at_move
+    if used_on > max(_COUNTED_ON_PACKS * pack, 3 * margin):
+        value = max(0.0, level - used_on)
+        return _doubted(replace(part, value=value, low=0.7 * value), _stuck(bound, stands_d(track, now)))
+    still_d, limit_d = stands_d(track, now), quiet_limit_d(track)
+    if limit_d is not None and still_d > limit_d / 2 and not is_home_quiet:
+        part = replace(part, low=max(0.0, min(part.low, level - margin - use.high * still_d)))
+    if is_stuck(track, now) and not is_home_quiet:
+        # Below nothing: what it would have used beyond its level came out of the cupboard.
+        value = level - use.value * max(0.0, still_d - (track.quiet_d or 0.0))
+        low = level - margin - use.high * still_d
+        return _doubted(replace(part, value=value, low=min(low, value)), _stuck(bound, still_d))
+    return part
+
+
+def _margin(track: Track, *, item: Item) -> float:
+    """Half of the 80 % interval of a settled level, in the item's unit."""
+    noise = noise_of(track, pack=item.product.pack_amount)
+    variance = noise**2 * max(_SETTLED_SHARE, _JUST_CHANGED_SHARE / (1 + track.calm))
+    if noise > 0 and item.unit in _MASS_UNITS:
+        variance += (_DRIFT_PACKS * item.product.pack_amount) ** 2
+    return _UNMODELLED * sqrt(Z80**2 * variance + (_STEP_SHARE * track.step) ** 2)
+
+
+def _doubted(part: Part, doubt: Reason) -> Part:
+    return replace(part, trust=part.trust * _DOUBTED, doubts=(*part.doubts, doubt))
+
+
+def _last(box: Container) -> datetime | None:
+    return max((track.as_of for track in box.tracks if track.as_of is not None), default=None)
+
+
+def _age_s(at: datetime | None, now: datetime) -> float:
+    return 0.0 if at is None else max(0.0, (now - at).total_seconds())
+
+
+def _freshness(age_s: float) -> float:
+    return float(0.5 ** (max(0.0, age_s - _FRESH_FOR_S) / _TRUST_HALF_LIFE_S))
+
+
+# --- in the household's words ---
+
+
+def _stale(bound: Binding, age_s: float) -> tuple[Reason, ...]:
+    if age_s <= _STALE_AFTER_S:
+        return ()
+    text = f"{bound.device} has told nothing for {_days(age_s / _DAY_S)}. Is it on, and in reach?"
+    return (Reason("stale", text),)
+
+
+def _shaky(track: Track, bound: Binding) -> tuple[Reason, ...]:
+    if track.junk < _SHAKY_JUNK:
+        return ()
+    text = f"{bound.device} jumps about: {round(10 * track.junk)} in 10 of its last values did not count."
+    return (Reason("shaky", text),)
+
+
+def _stuck(bound: Binding, still_d: float) -> Reason:
+    text = (
+        f"{bound.device} has said the same for {_days(still_d)}, longer than it mostly does: "
+        "it may be stuck. Look once, and say here how much there is."
+    )
+    return Reason("stuck", text)
+
+
+def _gone(bound: Binding) -> Reason:
+    text = (
+        f"{bound.device} says that all of it went at a stroke: was it taken away, or did the device lose its setting?"
+    )
+    return Reason("gone", text)
+
+
+def _counted_less(state: StockState, *, item: Item) -> str:
+    device = item.bindings[0].device if item.bindings else "the sensor"
+    return f"You counted {state.shelf.dispute} packs, less than {device} said: its zero was put right by that."
+
+
+def _days(days: float) -> str:
+    return f"{days:.0f} days" if days >= 1.5 else f"{24 * days:.0f} hours"

@@ -1,0 +1,213 @@
+"""The fold of one sensor that tells how much is there.
+
+The rules:
+
+- A late value (its event time is not after the last one) changes nothing.
+- A change larger than the sensor's noise waits for a second value on the same side, at least `CONFIRMED_AFTER` later;
+  the one nearer to the old level is taken. One junk value (an item lifted, a hand on the tray, one radio message heard
+  by two gateways) is so outvoted.
+- A confirmed rise that only puts back what was lifted shortly before is no rise.
+- Noise is learned from the differences between values, so that a sensor that begins to shake is averaged for longer.
+- A value that stands still for much longer than it mostly does may be stuck: what it says is then no evidence of
+  "nothing used", and a change after it is spread over the whole time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from math import inf
+
+from edge_agent.core.catalogue import Binding, Item
+from edge_agent.core.estimating.state import LevelAt, Track
+
+CONFIRMED_AFTER = timedelta(seconds=15)
+LIFTED_FOR = timedelta(hours=6)
+STUCK_TIMES = 8.0  # longer than it mostly stands, by this factor
+ZERO_FOR = timedelta(days=3)  # a full stock that is gone at a stroke is doubted for so long
+
+_NOISE_SHARE_OF_PACK = 0.015  # a change below this is noise, not use
+_NOISE_SHARE_OF_FULL = 0.012  # a percentage mostly comes in whole steps
+_SCATTER_MIN_PACKS = 0.001
+_SCATTER_MAX_PACKS = 2.0
+_SCATTER_STEP = 1.15  # a median is followed in steps of this factor
+_OF_MEDIAN = 1 / 0.954  # standard deviation of a value, from the median of the differences of two
+_BEYOND_NOISE = 2.5
+_GAIN = 0.3
+_GAIN_MOVED = 0.8
+_CALM_MAX = 10
+_JUNK_SMOOTHING = 0.05
+_LIFTED_PACKS = 0.25  # a drop of this much may be an item that is put back
+_GONE_PACKS = 0.75  # a drop of this much to exactly nothing may be a jar that was taken away, or a part never set up
+_PLAIN_USE_PACKS = (0.25, 0.5)
+_PLAIN_JUNK = 0.1
+_QUIET_SMOOTHING = 0.15
+_QUIET_SLACK_D = 0.1
+_STILL_TIMES = 2.0
+_QUIET_FIRST_D = (0.25, 7.0)
+_DAY_S = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What a value told beyond itself: signed use since `since`, or a rise that puts nothing back."""
+
+    since: datetime | None
+    until: datetime
+    used: float = 0.0
+    rise: float = 0.0
+    rise_seen_at: datetime | None = None
+    before_seen_at: datetime | None = None
+
+
+def noise_of(track: Track, *, pack: float) -> float:
+    """One standard deviation of a value, in the item's unit."""
+    return 0.0 if track.scatter is None or track.scatter <= _SCATTER_MIN_PACKS * pack else track.scatter * _OF_MEDIAN
+
+
+def quiet_limit_d(track: Track) -> float | None:
+    """Days after which a value that stands still is not believed any more; None: not known yet."""
+    return None if track.quiet_d is None else STUCK_TIMES * (track.quiet_d + _QUIET_SLACK_D)
+
+
+def stands_d(track: Track, now: datetime) -> float:
+    """For how many days the value has stood still."""
+    return 0.0 if track.moved_at is None else max(0.0, (now - track.moved_at).total_seconds() / _DAY_S)
+
+
+def is_stuck(track: Track, now: datetime) -> bool:
+    """Whether the value has stood still for much longer than it mostly does."""
+    limit_d = quiet_limit_d(track)
+    return limit_d is not None and stands_d(track, now) > limit_d
+
+
+def is_gone(track: Track, *, pack: float, now: datetime) -> bool:
+    """Whether a good part of a pack went to exactly nothing at a stroke, and not long ago."""
+    lifted = track.lifted
+    return (
+        lifted is not None
+        and track.raw == 0.0
+        and lifted.level >= _GONE_PACKS * pack
+        and now - lifted.at <= ZERO_FOR
+        and (track.level is None or track.level < _SCATTER_MIN_PACKS * pack + noise_of(track, pack=pack))
+    )
+
+
+def fold_level(track: Track, seen: LevelAt, *, item: Item, binding: Binding) -> tuple[Track, Moved | None]:
+    """One value later than all before. The second part says what it means for the stock, None: nothing."""
+    pack = item.product.pack_amount
+    track = _note_value(track, seen, item=item)
+    seen = LevelAt(max(0.0, seen.level + track.offset), seen.at)
+    level, pending = track.level, track.pending
+    if level is None:
+        return replace(track, level=seen.level, settled_at=seen.at, seen_at=seen.at), None
+    change, margin = seen.level - level, _margin(track, item=item, binding=binding)
+    if abs(change) <= margin:
+        track, moved = _smooth(track, seen, change=change, pack=pack)
+        return _with_junk(replace(track, pending=None, dip=None), outvoted=pending is not None), moved
+    if pending is None or (pending.level > level) != (change > 0):
+        dip = pending if is_plain_use(track, item=item) else None
+        return _with_junk(replace(track, pending=seen, dip=dip), outvoted=pending is not None and dip is None), None
+    if seen.at - pending.at < CONFIRMED_AFTER:
+        return track, None
+    nearer = min(pending.level, seen.level) if change > 0 else max(pending.level, seen.level)
+    settled, moved = _settle(track, LevelAt(nearer, seen.at), first=pending, margin=margin, item=item)
+    still_away = abs(seen.level - nearer) > margin
+    seen_at = pending.at if still_away and change > 0 else seen.at
+    settled = replace(settled, pending=seen if still_away else None, dip=None, seen_at=seen_at, calm=0)
+    return _with_junk(settled, outvoted=False), moved
+
+
+def _margin(track: Track, *, item: Item, binding: Binding) -> float:
+    """Differences up to this are the sensor's."""
+    pack = item.product.pack_amount
+    least = _NOISE_SHARE_OF_PACK * pack
+    if binding.kind == "level":
+        least = max(least, _NOISE_SHARE_OF_FULL * (binding.full_amount or 0.0))
+    return max(least, _BEYOND_NOISE * noise_of(track, pack=pack))
+
+
+def _note_value(track: Track, seen: LevelAt, *, item: Item) -> Track:
+    """How the values scatter, and how long one stands."""
+    pack, before = item.product.pack_amount, track.raw
+    track = replace(track, as_of=seen.at, values=track.values + 1, raw=seen.level)
+    if before is None:
+        least_d, most_d = _QUIET_FIRST_D
+        first_d = min(max(0.1 * pack / item.prior_use_per_day, least_d), most_d)
+        return replace(track, moved_at=seen.at, quiet_d=first_d, scatter=_NOISE_SHARE_OF_PACK / 3 * pack)
+    difference, scatter = abs(seen.level - before), track.scatter or 0.0
+    if difference == 0.0 and stands_d(track, seen.at) > _STILL_TIMES * ((track.quiet_d or 0.0) + _QUIET_SLACK_D):
+        return track  # a sensor that sticks says nothing of its noise
+    scatter *= _SCATTER_STEP if difference > scatter else 1 / _SCATTER_STEP
+    track = replace(track, scatter=min(max(scatter, _SCATTER_MIN_PACKS * pack), _SCATTER_MAX_PACKS * pack))
+    if difference == 0.0:
+        return track
+    stood_d, quiet_d = stands_d(track, seen.at), track.quiet_d or 0.0
+    longest_d = (quiet_limit_d(track) or 0.0) / 2  # one long silence is no habit
+    quiet_d += _QUIET_SMOOTHING * (min(stood_d, max(longest_d, quiet_d)) - quiet_d)
+    return replace(track, moved_at=seen.at, quiet_d=quiet_d)
+
+
+def _smooth(track: Track, seen: LevelAt, *, change: float, pack: float) -> tuple[Track, Moved | None]:
+    """A value within the noise: the level follows it, slowly where it is noise and at once where it is not."""
+    noise = noise_of(track, pack=pack)
+    gain = 1.0 if noise == 0.0 else _GAIN if abs(change) <= _BEYOND_NOISE * noise else _GAIN_MOVED
+    step = gain * change
+    calm = min(_CALM_MAX, track.calm + 1)
+    if change == 0.0 and is_stuck(track, seen.at):
+        return replace(track, calm=calm), None  # no evidence of anything
+    moved = Moved(since=track.settled_at, until=seen.at, used=-step)
+    level = (track.level or 0.0) + step
+    used_at = seen.at if noise == 0.0 and change != 0.0 else track.used_at or seen.at
+    return replace(track, level=level, settled_at=seen.at, seen_at=seen.at, calm=calm, used_at=used_at), moved
+
+
+def _with_junk(track: Track, *, outvoted: bool) -> Track:
+    return replace(track, junk=track.junk + _JUNK_SMOOTHING * (float(outvoted) - track.junk))
+
+
+def is_plain_use(track: Track, *, item: Item) -> bool:
+    """Whether the change that waits is a cup or a wash, told by a sensor that is rarely outvoted."""
+    fall = (track.level or 0.0) - (track.pending.level if track.pending is not None else inf)
+    return 0 < fall <= plain_use(item) and track.junk < _PLAIN_JUNK
+
+
+def plain_use(item: Item) -> float:
+    """The most that is used at once, mostly."""
+    pack = item.product.pack_amount
+    return min(max(_PLAIN_USE_PACKS[0] * pack, item.prior_use_per_day), _PLAIN_USE_PACKS[1] * pack)
+
+
+def _settle(track: Track, seen: LevelAt, *, first: LevelAt, margin: float, item: Item) -> tuple[Track, Moved]:
+    """A change that two values agree on: use, something put back, or more than there was."""
+    before, pack = track.level or 0.0, item.product.pack_amount
+    rise = seen.level - before
+    settled = replace(track, level=seen.level, settled_at=seen.at, used_at=seen.at, peak=max(track.peak, seen.level))
+    use = Moved(since=track.settled_at, until=seen.at, used=-rise)
+    if rise < 0:
+        lifted = LevelAt(before, seen.at) if -rise >= _LIFTED_PACKS * pack else track.lifted
+        return replace(settled, lifted=lifted), use
+    if _is_put_back(track.lifted, seen, before=before, slack=margin, pack=pack):
+        return replace(settled, lifted=None), use
+    lowest = before if track.dip is None else min(before, track.dip.level)
+    highest = first.level if 0 < first.level - seen.level <= plain_use(item) else seen.level
+    highest = seen.level if track.junk >= _PLAIN_JUNK else highest
+    told = Moved(
+        since=track.settled_at,
+        until=seen.at,
+        used=(before - lowest) + (highest - seen.level),
+        rise=highest - lowest,
+        rise_seen_at=first.at,
+        before_seen_at=track.seen_at or track.settled_at,
+    )
+    return replace(settled, lifted=None), told
+
+
+def _is_put_back(lifted: LevelAt | None, seen: LevelAt, *, before: float, slack: float, pack: float) -> bool:
+    """True where a rise returns most of a recent drop, and nothing more."""
+    if lifted is None:
+        return False
+    from_nothing = before < _SCATTER_MIN_PACKS * pack and lifted.level >= _GONE_PACKS * pack
+    if seen.at - lifted.at > (ZERO_FOR if from_nothing else LIFTED_FOR):
+        return False
+    return (lifted.level + before) / 2 <= seen.level <= lifted.level + slack

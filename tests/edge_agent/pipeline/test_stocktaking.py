@@ -1,0 +1,162 @@
+"""Stocktaking on a real store: several sensors and what people said, folded in order; what does not fit is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from edge_agent.adapters.store.connection import Connection
+from edge_agent.adapters.store.readings import SqliteReadings
+from edge_agent.adapters.store.stock_events import SqliteStockEvents
+from edge_agent.core.binding_check import Declared
+from edge_agent.core.catalogue import Binding, Household, Item
+from edge_agent.core.intent import IntentRecord, IntentState
+from edge_agent.core.messages import (
+    Decoded,
+    DeviceId,
+    IntentId,
+    ItemId,
+    Presence,
+    PromptId,
+    Reading,
+    StockEstimate,
+)
+from edge_agent.core.stock_events import Delivered, Told
+from edge_agent.errors import RefusedError
+from edge_agent.pipeline.deliveries import Deliveries
+from edge_agent.pipeline.stocktaking import Stocktaking
+from edge_agent.pipeline.telling import Telling
+from tests.edge_agent.clock import ManualClock
+from tests.edge_agent.consumables import MILK, START
+from tests.edge_agent.pipeline.desk import FixedHousehold
+
+PACK = MILK.product.pack_amount
+TWO_FRIDGES = MILK.model_copy(update={"more_bindings": (Binding(device="cellar", signal="milk.amount"),)})
+HOUR = timedelta(hours=1)
+
+
+class Cellar:
+    """A store with readings and words."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.readings = SqliteReadings(connection)
+        self.events = SqliteStockEvents(connection)
+        self.seq = 0
+
+    def hear(self, device: str, amount: float, *, at: datetime) -> None:
+        """One reading."""
+        self.seq += 1
+        reading = Reading("milk.amount", Presence.VALUE, amount, "g")
+        self.readings.commit(
+            [
+                Decoded(
+                    device=DeviceId(device), profile="restock.fridge", topic="t", boot="b", seq=self.seq,
+                    digest=f"{self.seq}", event_at=at, received_at=at, duplicate=False, readings=(reading,),
+                )
+            ],
+            [],
+        )  # fmt: skip
+
+    def take(self, item: Item, *, now: datetime, declared: Declared | None = None) -> StockEstimate:
+        """What a hub that has just started finds."""
+        stocktaking = Stocktaking(readings=self.readings, events=self.events, declared=lambda _: declared)
+        return stocktaking.take([item], now=now)[0][1]
+
+
+@pytest.fixture
+def cellar(tmp_path: Path) -> Iterator[Cellar]:
+    """A new store."""
+    with Connection(tmp_path / "hub.sqlite3") as connection:
+        yield Cellar(connection)
+
+
+def test_all_sensors_of_an_item_are_folded_each_reading_once(cellar: Cellar) -> None:
+    """Two fridges add up, however often it looks and however often the hub starts."""
+    for hour in range(4):
+        cellar.hear("fridge", 1_000.0, at=START + hour * HOUR)
+        cellar.hear("cellar", 500.0, at=START + hour * HOUR)
+        stock = cellar.take(TWO_FRIDGES, now=START + hour * HOUR)
+    assert stock.amount is not None
+    assert stock.amount.value == pytest.approx(1_500)
+    state = cellar.readings.load_stock(ItemId("milk"))
+    assert state is not None
+    assert state.reading_id == 8
+    assert [track.values for box in state.containers for track in box.tracks] == [4, 4]
+
+
+def test_what_people_say_is_folded_once(cellar: Cellar) -> None:
+    """Also over a restart."""
+    for hour in range(3):
+        cellar.hear("fridge", 1_000.0, at=START + hour * HOUR)
+    cellar.events.record(Delivered(ItemId("milk"), START + 2.5 * HOUR, "hub", 2.0))
+    for _ in range(3):
+        stock = cellar.take(MILK, now=START + 3 * HOUR)
+    assert stock.cupboard_packs == 2.0
+
+
+@pytest.mark.parametrize(
+    ("declared", "code"),
+    [
+        pytest.param(Declared("level", "down", "g"), None, id="fits"),
+        pytest.param(Declared("level", "up", "g"), "binding_refused", id="rises with use"),
+        pytest.param(Declared("run_time", "up", "h"), "binding_refused", id="hours"),
+        pytest.param(Declared("level", "down", "cm"), "binding_refused", id="centimetres"),
+        pytest.param(None, None, id="profile not loaded"),
+    ],
+)
+def test_a_binding_that_cannot_tell_the_stock_is_never_counted(
+    cellar: Cellar, declared: Declared | None, code: str | None
+) -> None:
+    """Not even after it was read as what is left by a hub before."""
+    for hour in range(3):
+        cellar.hear("fridge", 1_000.0, at=START + hour * HOUR)
+    cellar.take(MILK, now=START + 3 * HOUR)
+    cellar.hear("fridge", 1_000.0, at=START + 4 * HOUR)
+    stock = cellar.take(MILK, now=START + 4 * HOUR, declared=declared)
+    assert (stock.amount is None) is (code is not None)
+    assert [doubt.code for doubt in stock.doubts] == ([] if code is None else [code])
+
+
+def test_an_order_that_came_is_told_once(cellar: Cellar) -> None:
+    """Only what was delivered, and lately; however often it is looked at."""
+    order = IntentRecord(
+        id=IntentId("i-1"),
+        prompt=PromptId("p-1"),
+        item=ItemId("milk"),
+        state=IntentState.DELIVERED,
+        version=1,
+        merchant="grocer",
+        quantity=2,
+        amount=2 * PACK,
+        total_minor=258,
+        currency="USD",
+        created_at=START - timedelta(days=2),
+        changed_at=START,
+    )
+    coming = replace(order, id=IntentId("i-2"), state=IntentState.PLACED)
+    long_ago = replace(order, id=IntentId("i-3"), changed_at=START - timedelta(days=30))
+    for _ in range(2):
+        deliveries = Deliveries(cellar.events)
+        for _ in range(2):
+            deliveries.note([order, coming, long_ago], items=[MILK], now=START + HOUR)
+    told = [event for _, event in cellar.events.events_after(ItemId("milk"), after_id=0, limit=9)]
+    assert told == [Delivered(ItemId("milk"), START, "hub", 2.0)]
+
+
+def test_a_person_tells_in_packs(cellar: Cellar) -> None:
+    """What is counted and thrown away becomes an amount of the item; an item that is gone is refused."""
+    clock = ManualClock(START)
+    household = FixedHousehold(Household(items=(MILK,)))
+    telling = Telling(events=cellar.events, household=household, clock=clock)
+    acts: tuple[Told, ...] = ("counted", "bought", "thrown_away", "opened")
+    for what in acts:
+        telling.tell(ItemId("milk"), what=what, packs=0.0 if what == "opened" else 2.0, by="anna")
+    rows = [event for _, event in cellar.events.events_after(ItemId("milk"), after_id=0, limit=9)]
+    assert [getattr(row, "amount", getattr(row, "packs", None)) for row in rows] == [2 * PACK, 2.0, 2 * PACK, None]
+    for item, packs in (("tea", 1.0), ("milk", 100.0), ("milk", 0.0)):
+        with pytest.raises(RefusedError):
+            telling.tell(ItemId(item), what="bought", packs=packs, by="anna")
