@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 
-.PHONY: install install-test demo headless test check bench fuzz format train screenshots drawings faults-quick faults-bars faults-deep lock clean
+.PHONY: install install-test demo headless test check bench fuzz format train screenshots drawings homes faults-quick faults-bars faults-deep lock clean
 
 install: $(VENV)/.home
 install-test: $(VENV)/.tests
@@ -46,6 +46,7 @@ bench: install-test
 	@$(BIN)/python -m tests.bench.approval
 	@$(BIN)/python -m tests.bench.bridge
 	@$(BIN)/python -m tests.bench.decode
+	@$(BIN)/python -m tests.bench.model
 
 # Twenty million mutated payloads against every profile; `make test` tries one million. Half an hour on two cores.
 fuzz: install-test
@@ -63,6 +64,10 @@ screenshots: install-test
 
 drawings: install-test
 	$(BIN)/python -m tests.drawings docs/state-machines.md
+
+# Whole homes in virtual time, replayed from public data and simulated: one JSON object, in ten minutes on two cores.
+homes: install-test
+	@$(BIN)/python -m tests.campaign.homes
 
 # Sized for 25 minutes on two cores; prints one JSON object, and says how it goes on standard error.
 faults-quick: install-test

@@ -1,4 +1,4 @@
-"""restock-model: train the consumption model, or report on the one there is. Exit codes: 0 done, 1 failed, 2 usage."""
+"""restock-model: train the model, answer benchmarks with it, or report on it. Exit codes: 0 done, 1 failed, 2 usage."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 ARTEFACTS: Final = Path(__file__).parent / "artefacts"
-ARTEFACT: Final = "consumption-1.json"
+ARTEFACT: Final = "consumption-2.json"
 EXCLUDED_BYTES_MAX: Final = 1_048_576
 
 
@@ -33,6 +33,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if arguments.command == "train":
             return _train(arguments.out, seed=arguments.seed, exclude=arguments.exclude)
+        if arguments.command == "predict":
+            return _predict(arguments.artefact, keys=arguments.keys, out=arguments.out, context=not arguments.alone)
+        if arguments.command == "policy":
+            return _policy(arguments.artefact, cases=arguments.cases, out=arguments.out)
         return _report(arguments.artefact, as_json=arguments.json)
     except _UsageError as exc:
         print(f"restock-model: {exc}", file=sys.stderr)
@@ -50,6 +54,15 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--out", type=Path, required=True, metavar="DIR")
     train.add_argument("--seed", type=int, default=7)
     train.add_argument("--exclude", type=Path, metavar="FILE", help="households to leave out, one id a line")
+    predict = commands.add_parser("predict", help="answer the public benchmark's keys with an artefact")
+    predict.add_argument("--artefact", type=Path, default=ARTEFACTS, metavar="DIR")
+    predict.add_argument("--keys", type=Path, required=True, metavar="CSV")
+    predict.add_argument("--out", type=Path, required=True, metavar="CSV.GZ")
+    predict.add_argument("--alone", action="store_true", help="from each item's own history, without shopping days")
+    policy = commands.add_parser("policy", help="answer the public benchmark's restock cases with an artefact")
+    policy.add_argument("--artefact", type=Path, default=ARTEFACTS, metavar="DIR")
+    policy.add_argument("--cases", type=Path, required=True, metavar="NPZ")
+    policy.add_argument("--out", type=Path, required=True, metavar="NPZ")
     report = commands.add_parser("report", help="print the scores of an artefact; trains nothing")
     report.add_argument("--artefact", type=Path, default=ARTEFACTS, metavar="DIR")
     report.add_argument("--json", action="store_true")
@@ -70,6 +83,20 @@ def _train(folder: Path, *, seed: int, exclude: Path | None) -> int:
         report=lambda line: print(line, file=sys.stderr, flush=True),
     )
     print(manifest)
+    return 0
+
+
+def _predict(artefact: Path, *, keys: Path, out: Path, context: bool) -> int:
+    from models import predict  # noqa: PLC0415 - --help and report need no data
+
+    print(f"{predict.predict(artefact, keys=keys, out=out, context=context)} answers in {out}")
+    return 0
+
+
+def _policy(artefact: Path, *, cases: Path, out: Path) -> int:
+    from models import policy  # noqa: PLC0415 - --help and report need no data
+
+    print(f"{policy.answer_cases(artefact, cases=cases, out=out)} items answered in {out}")
     return 0
 
 
@@ -94,8 +121,13 @@ def _report(folder: Path, *, as_json: bool) -> int:
     print(f"{manifest['name']} {manifest['version']}, seed {manifest['seed']}, {manifest['created']}")
     print(f"trained on: {manifest['training_data']}")
     print(manifest["disclaimer"])
-    for name, score in manifest["scores"].items():
-        print(f"{name:24} {score:g}")
+    from models.report import tables  # noqa: PLC0415 - --help needs no numpy
+
+    print(
+        f"{manifest['scores']['bytes']:.0f} bytes; graph against network {manifest['scores']['export_difference']:.1g}"
+    )
+    print()
+    print(tables(manifest))
     return 0
 
 

@@ -18,8 +18,9 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -29,7 +30,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pyarrow import parquet
 
-from edge_agent.core.features import HISTORY_DAYS, UNKNOWN_CATEGORY, Floats, features
+from edge_agent.core.features import FEATURES, HISTORY_DAYS, UNKNOWN_CATEGORY, Floats, features
+from edge_agent.core.forecast import HORIZONS_D as USE_HORIZONS_D
+from edge_agent.core.forecast import RULE_DAYS
 
 Ints = NDArray[np.int64]
 
@@ -41,7 +44,7 @@ DISCLAIMER: Final = (
     "academic research, commercial decision-making, or any purpose requiring authentic consumer behavior data.' "
     "It counts 801 households, the data hold 2,469."
 )
-HORIZONS_D: Final = (7, 14, 28)
+HORIZONS_D: Final = (7, 14, 28)  # of purchases, as the public benchmark asks; those of use are the hub's
 
 # Consumables of the data set, by the names that the hub's household file uses. Position 0 is for all others.
 CATEGORIES: Final = {
@@ -66,10 +69,14 @@ CATEGORIES: Final = {
     "SHORTENING/OIL": "oil",
     "DRY NOODLES/PASTA": "pasta",
     "PASTA SAUCE": "pasta_sauce",
+    "CRACKERS/MISC BKD FD": "crackers",
+    "LUNCHMEAT": "lunchmeat",
+    "BACON": "bacon",
     "TROPICAL FRUIT": "bananas",
     "POTATOES": "potatoes",
     "ONIONS": "onions",
     "SOUP": "soup",
+    "CONDIMENTS/SAUCES": "condiments",
     "BABY FOODS": "baby_food",
     "INFANT FORMULA": "infant_formula",
     "DIAPERS & DISPOSABLES": "diapers",
@@ -88,19 +95,25 @@ CATEGORIES: Final = {
     "ORAL HYGIENE PRODUCTS": "oral_care",
     "HAIR CARE PRODUCTS": "hair_care",
     "DEODORANTS": "deodorant",
+    "FEMININE HYGIENE": "feminine_care",
     "SHAVING CARE PRODUCTS": "shaving",
     "VITAMINS": "vitamins",
 }
 CATEGORY_NAMES: Final = ("unknown", *CATEGORIES.values())
 
-_FIRST_DAY = datetime(2017, 1, 1, tzinfo=UTC).date()
-_DAYS = 365
+FIRST_DAY: Final = datetime(2017, 1, 1, tzinfo=UTC).date()
+DAYS: Final = 365
 _QUANTITY_MAX = 60
 _LAST_PURCHASE_DAYS_MAX = 84
 _ORIGIN_LAST = 308
 _ORIGIN_EVERY_D = 28
 _FADE_DAYS_MAX = 84.0
 _PORTIONS = 8
+_OTHER_PRODUCTS_MIN = 100
+_NO_GOODS = frozenset(
+    {"COUPON/MISC ITEMS", "COUPON", "MISC SALES TRAN", "MISCELLANEOUS", "FUEL", "COUPONS/STORE & MFG"}
+)
+_ROWS_AT_ONCE = 128  # of features: what fits the processor's cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +127,28 @@ class Purchases:
 
 
 @dataclass(frozen=True, slots=True)
+class Market:
+    """All series, and what each household bought of everything on each day. Shape: (DAYS,) packs.
+
+    `others` are series of other categories, as category 0: to train on only.
+    """
+
+    series: list[Purchases]
+    baskets: dict[int, Floats]
+    others: list[Purchases] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
 class Rows:
-    """Training or test rows. Shapes: `inputs` (n, features), `demand` (n, horizons) packs, the rest (n,)."""
+    """Training or test rows.
+
+    Shapes: `inputs` (n, features), `demand` (n, USE_HORIZONS_D) packs, `recent` (n, RULE_DAYS) packs of the days
+    before, NaN where nobody watched, for the rule; the rest (n,).
+    """
 
     inputs: Floats
     demand: Floats
+    recent: NDArray[np.float32]
     household: Ints
     category: Ints
 
@@ -144,9 +174,9 @@ YOUNG: Final = replace(SCORING, cut_share=1.0)
 SENSED: Final = replace(SCORING, sensed_share=1.0)
 
 
-def split_of(household: int) -> str:
+def split_of(household: int, *, salt: str = SALT) -> str:
     """`train`, `val` or `test` by the hash of the household's id."""
-    share = _hashed_share(f"{SALT}:{household}")
+    share = hashed_share(f"{salt}:{household}")
     return "train" if share < 0.6 else "val" if share < 0.7 else "test"
 
 
@@ -155,10 +185,32 @@ def load_purchases() -> list[Purchases]:
 
     Raises: FileNotFoundError when the data package is not installed.
     """
+    return load_market().series
+
+
+def load_market() -> Market:
+    """The series of `load_purchases`, with the shopping days of the households and the series of other categories.
+
+    Raises: FileNotFoundError when the data package is not installed.
+    """
     columns = _lines()
+    baskets = _baskets(columns)
+    goods = columns["category"] != 0
+    series = _series({name: column[goods] for name, column in columns.items()})
+    return Market(
+        [one for one in series if one.category > 0], baskets, [_unnamed(one) for one in series if one.category < 0]
+    )
+
+
+def _unnamed(one: Purchases) -> Purchases:
+    return replace(one, category=UNKNOWN_CATEGORY)
+
+
+def _series(columns: dict[str, Ints]) -> list[Purchases]:
+    """Lines as one series for each household and category, lines of one day added up."""
     order = np.lexsort((columns["day"], columns["category"], columns["household"]))
     household, category, day, packs = (columns[name][order] for name in ("household", "category", "day", "packs"))
-    series_starts = np.flatnonzero((np.diff(household, prepend=-1) != 0) | (np.diff(category, prepend=-1) != 0))
+    series_starts = np.flatnonzero((np.diff(household, prepend=-1) != 0) | (np.diff(category, prepend=-9_999) != 0))
     series = []
     for part in np.split(np.arange(len(day)), series_starts[1:]):
         days, first = np.unique(day[part], return_index=True)
@@ -189,37 +241,97 @@ def _rows(use: Floats, demand: Floats, keys: Ints, *, origins: Origins, rng: np.
     keep_days = np.where(rng.random(len(use)) < origins.cut_share, rng.integers(0, 60, len(use)), HISTORY_DAYS)
     hidden = np.arange(HISTORY_DAYS, 0, -1)[None, :] > keep_days[:, None]
     shown = np.where(rng.random(len(use)) < origins.unknown_share, UNKNOWN_CATEGORY, category)
-    inputs = features(
-        np.where(hidden, np.nan, use),
-        weekday=(origin + _FIRST_DAY.weekday()) % 7,
+    seen = np.where(hidden, np.nan, use)
+    inputs = features_of(
+        seen,
+        weekday=(origin + FIRST_DAY.weekday()) % 7,
         prior_rate=np.maximum(guess, 1 / HISTORY_DAYS / 2),
         category=shown,
     )
-    return Rows(inputs, demand, household, category)
+    return Rows(inputs, demand, seen[:, -RULE_DAYS:].astype(np.float32), household, category)
 
 
-def _hashed_share(text: str) -> float:
+def features_of(use: Floats, *, weekday: Ints, prior_rate: Floats, category: Ints) -> Floats:
+    """`features` of many rows, as many at once as fit the processor's cache."""
+    out = np.empty((len(use), len(FEATURES)))
+    for start in range(0, len(use), _ROWS_AT_ONCE):
+        part = slice(start, start + _ROWS_AT_ONCE)
+        out[part] = features(use[part], weekday=weekday[part], prior_rate=prior_rate[part], category=category[part])
+    return out
+
+
+def steady_rows(count: int, *, rng: np.random.Generator) -> Rows:
+    """Made-up homes that use an item about evenly: every day or on some days, with a drift and now and then a change.
+
+    A purchase record has no such thing, a level sensor sees little else.
+    """
+    days = HISTORY_DAYS + max(USE_HORIZONS_D)
+    inputs, demand = np.empty((count, len(FEATURES))), np.empty((count, len(USE_HORIZONS_D)))
+    recent = np.empty((count, RULE_DAYS), dtype=np.float32)
+    for start in range(0, count, _ROWS_AT_ONCE):
+        part = slice(start, min(start + _ROWS_AT_ONCE, count))
+        rows = part.stop - start
+        rate = np.exp(rng.uniform(np.log(0.01), np.log(1.5), rows))[:, None]
+        busy = np.where(rng.random(rows) < 0.5, 1.0, rng.uniform(0.1, 1.0, rows))[:, None]
+        weekdays = 1 + rng.uniform(0, 0.8, rows)[:, None] * rng.normal(size=(rows, 7))
+        pattern = np.clip(np.tile(weekdays, (1, days // 7 + 1))[:, :days], 0.1, 3.0)
+        drift = np.exp(rng.normal(0, 0.006, (rows, days)).cumsum(axis=1))
+        changed = (rng.random(rows) < 0.15)[:, None] & (np.arange(days) >= rng.integers(200, days, rows)[:, None])
+        level = rate * drift * np.where(changed, rng.uniform(0.3, 2.5, rows)[:, None], 1.0) * pattern
+        noise = np.exp(rng.uniform(0.05, 0.5, rows)[:, None] * rng.normal(size=(rows, days)))
+        use = level * noise * (rng.random((rows, days)) < busy) / busy
+        demand[part] = np.cumsum(use[:, HISTORY_DAYS:], axis=1)[:, np.array(USE_HORIZONS_D) - 1]
+        known = np.minimum(np.exp(rng.uniform(np.log(7), np.log(HISTORY_DAYS), rows)), HISTORY_DAYS).astype(np.int64)
+        seen = np.where(np.arange(HISTORY_DAYS, 0, -1) > known[:, None], np.nan, use[:, :HISTORY_DAYS])
+        recent[part] = seen[:, -RULE_DAYS:]
+        inputs[part] = features(
+            seen,
+            weekday=np.full(rows, HISTORY_DAYS % 7),
+            prior_rate=rate[:, 0] * np.exp(rng.normal(0, 0.4, rows)),
+            category=np.where(rng.random(rows) < 0.5, UNKNOWN_CATEGORY, rng.integers(1, len(CATEGORY_NAMES), rows)),
+        )
+    nobody = np.zeros(count, dtype=np.int64)
+    return Rows(inputs, demand, recent, nobody, inputs[:, -1].astype(np.int64))
+
+
+def _baskets(columns: dict[str, Ints]) -> dict[int, Floats]:
+    """Packs of everything a household bought on each day, no line counted as more than `_QUANTITY_MAX`."""
+    ids, place = np.unique(columns["household"], return_inverse=True)
+    days = np.zeros((len(ids), DAYS))
+    np.add.at(days, (place, columns["day"]), np.minimum(columns["packs"], _QUANTITY_MAX))
+    return {int(ident): row for ident, row in zip(ids, days, strict=True)}
+
+
+def hashed_share(text: str) -> float:
+    """A number from 0 to 1 that depends on nothing but the text."""
     return int(hashlib.sha256(text.encode()).hexdigest()[:8], 16) / 16**8
 
 
 def _lines() -> dict[str, Ints]:
-    """Transaction lines of our categories as columns: household, category, day of the year, packs."""
+    """Transaction lines as columns: household, category, day of the year, packs.
+
+    A category is its place in CATEGORY_NAMES, a negative number for other goods, 0 for what is none.
+    """
     folder = _data_folder()
     products = parquet.read_table(folder / "products.parquet", columns=["product_id", "product_category"])  # type: ignore[no-untyped-call]
     index = {name: number for number, name in enumerate(CATEGORIES, start=1)}
-    category_of = {
-        product: index[name]
-        for product, name in zip(*(column.to_pylist() for column in products.columns), strict=True)
-        if name in index
-    }
+    named = dict(zip(*(column.to_pylist() for column in products.columns), strict=True))
+    index |= {name: -number for number, name in enumerate(_other_goods(named.values()), start=1)}
+    category_of = {product: index[name] for product, name in named.items() if name in index}
     names = ["household_id", "product_id", "quantity", "transaction_timestamp"]
     table = parquet.read_table(folder / "transactions.parquet", columns=names)  # type: ignore[no-untyped-call]
     household, product, packs = (table[name].to_numpy() for name in names[:3])
     ids, inverse = np.unique(product, return_inverse=True)
     category = np.array([category_of.get(int(one), 0) for one in ids], dtype=np.int64)[inverse]
     day = _eastern_days(table["transaction_timestamp"].to_numpy())
-    keep = (category > 0) & (packs > 0) & (day >= 0) & (day < _DAYS)
+    keep = (packs > 0) & (day >= 0) & (day < DAYS)
     return {"household": household[keep], "category": category[keep], "day": day[keep], "packs": packs[keep]}
+
+
+def _other_goods(names: Iterable[str | None]) -> list[str]:
+    """Categories of at least `_OTHER_PRODUCTS_MIN` products that are neither ours nor no goods at all."""
+    counts = Counter(name for name in names if name and name not in CATEGORIES and name not in _NO_GOODS)
+    return sorted(name for name, count in counts.items() if count >= _OTHER_PRODUCTS_MIN)
 
 
 def _data_folder() -> Path:
@@ -234,7 +346,7 @@ def _eastern_days(timestamps: NDArray[np.datetime64]) -> Ints:
     hours, inverse = np.unique(timestamps.astype("datetime64[h]").astype(np.int64), return_inverse=True)
     zone, epoch = ZoneInfo("America/New_York"), datetime(1970, 1, 1, tzinfo=UTC)
     local = [(epoch + timedelta(hours=int(hour))).astimezone(zone).date() for hour in hours]
-    return np.array([(day - _FIRST_DAY).days for day in local], dtype=np.int64)[inverse]
+    return np.array([(day - FIRST_DAY).days for day in local], dtype=np.int64)[inverse]
 
 
 def _finished_at(one: Purchases, *, rng: np.random.Generator) -> Floats:
@@ -253,14 +365,14 @@ def _daily_use(finished_at: Floats, *, start: float, portions: int, rng: np.rand
     share = np.sort(rng.random((len(finished_at), portions)), axis=1)
     share[:, -1] = 1.0
     at = begun[:, None] + share * (finished_at - begun)[:, None]
-    days = np.minimum(at, _DAYS).astype(np.int64).ravel()
-    used = np.bincount(days, weights=np.full(len(days), 1 / portions), minlength=_DAYS)
-    return np.asarray(used[:_DAYS], dtype=np.float64)
+    days = np.minimum(at, DAYS).astype(np.int64).ravel()
+    used = np.bincount(days, weights=np.full(len(days), 1 / portions), minlength=DAYS)
+    return np.asarray(used[:DAYS], dtype=np.float64)
 
 
 def _origins_of(one: Purchases, *, origins: Origins) -> list[int]:
     """Origins, staggered by household, at which the series was alive."""
-    offset = int(_hashed_share(f"{SALT}:origin:{one.household}") * _ORIGIN_EVERY_D)
+    offset = int(hashed_share(f"{SALT}:origin:{one.household}") * _ORIGIN_EVERY_D)
     chosen = []
     for origin in range(origins.first + offset, _ORIGIN_LAST + 1, _ORIGIN_EVERY_D):
         before = int(np.searchsorted(one.days, origin))
@@ -280,5 +392,5 @@ def _history_row(daily: Floats, *, origin: int, first: int) -> Floats:
 def _demand(finished_at: Floats, *, origin: int) -> Floats:
     """Packs used within each horizon; each pack evenly from the end of the one before it, as a level sensor sees."""
     used = np.arange(1, len(finished_at) + 1, dtype=float)
-    at = np.interp([origin, *(origin + days for days in HORIZONS_D)], finished_at, used)
+    at = np.interp([origin, *(origin + days for days in USE_HORIZONS_D)], finished_at, used)
     return np.asarray(at[1:] - at[0])

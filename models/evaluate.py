@@ -1,4 +1,4 @@
-"""Scores on households that the model has not seen: pinball loss against the built-in rule, and coverage.
+"""Scores of the use head on households that it has not seen: pinball loss against the built-in rule, and coverage.
 
 Losses are divided by the built-in rule's mean loss in the same category and horizon, so no category rules the mean; 1
 is the built-in rule. Rows of one household are no independent evidence: intervals come from resampled households.
@@ -7,30 +7,35 @@ is the built-in rule. Rows of one household are no independent evidence: interva
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 
 from edge_agent.core.features import Floats
-from models.baselines import BUILT_IN, RULES, rule_predict
-from models.dataset import HORIZONS_D, SCORING, SENSED, YOUNG, Purchases, Rows, build_rows
-from models.network import QUANTILES, Weights, predict
+from edge_agent.core.forecast import HORIZONS_D, QUANTILES
+from models.baselines import BUILT_IN, RULES, built_in_predict, rule_predict
+from models.dataset import SCORING, SENSED, YOUNG, Purchases, Rows, build_rows, steady_rows
+from models.heads import Head, answer
 
 VIEWS: Final = {"packs": SCORING, "young": YOUNG, "sensed": SENSED}
+STEADY: Final = "steady"
+_STEADY_ROWS = 6_000
+_STEADY_PER_HOME = 6
 RESAMPLES: Final = 1_000
 
 
-def evaluate(weights: Weights, test: Sequence[Purchases], *, seed: int) -> dict[str, float]:
+def evaluate(head: Head, test: Sequence[Purchases], *, seed: int) -> dict[str, float]:
     """All scores of one network by name: `<view>.rel`, its interval, coverages, and the rules' own `rel`.
 
     Views: `packs`, whole packs over a full history (how the public benchmark sees it); `young`, at most two months of
-    it; `sensed`, use in portions, as a level sensor sees it.
+    it; `sensed`, use in portions, as a level sensor sees it; `steady`, made-up homes that use about the same every day.
     """
     scores: dict[str, float] = {}
-    for number, (view, origins) in enumerate(VIEWS.items()):
+    for number, view in enumerate((*VIEWS, STEADY)):
         rng = np.random.default_rng([seed, number])
-        rows = build_rows(test, origins=origins, rng=rng)
-        for name, score in _view_scores(weights, rows, rng=rng).items():
+        rows = build_rows(test, origins=VIEWS[view], rng=rng) if view in VIEWS else _steady(rng)
+        for name, score in _view_scores(head, rows, rng=rng).items():
             scores[f"{view}.{name}"] = round(score, 4)
     return scores
 
@@ -51,9 +56,15 @@ def relative_interval(model: Floats, rule: Floats, *, household: Floats, rng: np
     return np.array([model.sum() / rule.sum(), low, high])
 
 
-def _view_scores(weights: Weights, rows: Rows, *, rng: np.random.Generator) -> dict[str, float]:
-    answers = {name: rule_predict(rule, rows.inputs) for name, rule in RULES.items()}
-    model = predict(weights, rows.inputs).astype(np.float64)
+def _steady(rng: np.random.Generator) -> Rows:
+    rows = steady_rows(_STEADY_ROWS, rng=rng)
+    return replace(rows, household=np.arange(_STEADY_ROWS) // _STEADY_PER_HOME)
+
+
+def _view_scores(head: Head, rows: Rows, *, rng: np.random.Generator) -> dict[str, float]:
+    answers = {BUILT_IN: built_in_predict(rows)}
+    answers |= {name: rule_predict(rule, rows.inputs) for name, rule in RULES.items()}
+    model = answer(head, rows.inputs).astype(np.float64)
     unit = _category_loss(pinball(rows.demand, answers[BUILT_IN]), category=rows.category)
     losses = {name: (pinball(rows.demand, answer) / unit).mean(axis=1) for name, answer in answers.items()}
     loss = (pinball(rows.demand, model) / unit).mean(axis=1)
@@ -64,6 +75,8 @@ def _view_scores(weights: Weights, rows: Rows, *, rng: np.random.Generator) -> d
     scores |= {
         f"pinball_{days}d": float(pinball(rows.demand, model)[:, at].mean()) for at, days in enumerate(HORIZONS_D)
     }
+    far = model[:, :, QUANTILES.index(0.99)]
+    scores["above_99"] = float((rows.demand > far).mean())
     return scores | {f"cover_{nominal}": _coverage(rows.demand, model, nominal=nominal) for nominal in (50, 80, 95)}
 
 

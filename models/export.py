@@ -1,13 +1,15 @@
-"""Write a trained network as one small ONNX file with a JSON manifest that a hub can check it by.
+"""Write trained heads as one small ONNX file with a JSON manifest that a hub can check it by.
 
-The graph is built by hand: raw features in, packs out, with the log, the scaling and the embedding inside, so a hub
-cannot prepare the inputs in another way than training did.
+The graph is built by hand: raw features in, packs and chances out, with the log and the embedding inside,
+so a hub cannot prepare the inputs in another way than training did. Weights are whole numbers of 8 bits with one scale
+an output; `Cast` and `Mul` make them numbers again, which a runtime does once, when it loads the file.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -18,28 +20,35 @@ from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto, TensorProto, checker, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
-from edge_agent.core.features import FEATURES
-from models.dataset import CATEGORY_NAMES, DISCLAIMER, HORIZONS_D
-from models.network import (
-    CATEGORY_COLUMN,
-    EMBEDDING,
-    LOG_COLUMNS,
-    LOG_OFFSET,
-    QUANTILES,
+from edge_agent.core.features import AMOUNTS, FEATURES, SHARES
+from edge_agent.core.forecast import HORIZONS_D, QUANTILES
+from models.dataset import CATEGORY_NAMES, DISCLAIMER
+from models.heads import (
+    INPUTS,
     RATE_COLUMN,
     RATE_DAYS,
-    Weights,
-    accumulator,
-    predict,
+    Array,
+    Finish,
+    Head,
+    answer,
+    drawn_out,
+    offsets,
+    quantised,
+    steps_of,
 )
+from models.quantiles import PACK_EDGES
 
 NAME: Final = "consumption"
-VERSION: Final = "1"
+VERSION: Final = "2"
+FORMAT: Final = 2
 OPSET: Final = 17
 IR_VERSION: Final = 9
-BYTES_MAX: Final = 65_536
+BYTES_MAX: Final = 64_000
 DIFFERENCE_MAX: Final = 1e-5
-INPUT, OUTPUT = "features", "demand"
+INPUT: Final = "features"
+
+Line = tuple[str, Sequence[str], str]
+Constants = dict[str, NDArray[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,37 +61,54 @@ class Provenance:
     scores: dict[str, float]
 
 
-def export(weights: Weights, folder: Path, *, provenance: Provenance) -> Path:
-    """Write `consumption-1.onnx` and its manifest; returns the manifest's path.
+def export(heads: Sequence[Head], folder: Path, *, provenance: Provenance) -> Path:
+    """Write `consumption-2.onnx` and its manifest; returns the manifest's path. The heads are unscaled.
 
-    Raises: ValueError when weights are not finite, the file is too large or does not answer as the network does.
+    Raises: ValueError when weights are not finite, the file is too large or does not answer as the heads do.
     """
-    if not all(np.isfinite(array).all() for array in _constants(weights).values()):
+    if not all(_is_finite(head) for head in heads):
         raise ValueError("the network's weights are no numbers: training went wrong")
-    model = build_graph(weights)
+    model = build_graph(heads)
     content = model.SerializeToString()
     if len(content) > BYTES_MAX:
         raise ValueError(f"the artefact is {len(content)} bytes, {BYTES_MAX} are allowed")
-    difference = _difference(model, weights)
+    difference = _difference(model, heads)
     if not difference < DIFFERENCE_MAX:
         raise ValueError(f"the exported graph differs from the network by {difference:g}")
     folder.mkdir(parents=True, exist_ok=True)
     stem = f"{NAME}-{VERSION}"
     (folder / f"{stem}.onnx").write_bytes(content)
     manifest = folder / f"{stem}.json"
-    document = _manifest(f"{stem}.onnx", content, provenance=provenance)
+    document = _manifest(f"{stem}.onnx", content, heads=heads, provenance=provenance, difference=difference)
     manifest.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return manifest
 
 
-def build_graph(weights: Weights) -> ModelProto:
-    """The network as an ONNX model."""
-    constants = _constants(weights)
+def build_graph(heads: Sequence[Head]) -> ModelProto:
+    """The heads as one ONNX model; weights are stored in steps, so it answers as `quantised` heads do."""
+    width = sum(head.embedding.shape[1] for head in heads)
+    constants: Constants = {
+        "category_at": np.array(len(INPUTS), dtype=np.int64),
+        "offsets": np.append(offsets(), np.float32(1)),  # the log of the category, too: it weighs nothing
+    }
+    lines: list[Line] = [*_stored("embedding", np.concatenate([head.embedding for head in heads], axis=1), constants)]
+    lines += [
+        ("Add", (INPUT, "offsets"), "shifted"),
+        ("Log", ("shifted",), "logs"),
+        ("Gather", (INPUT, "category_at"), "category"),
+        ("Cast", ("category",), "category_index"),
+        ("Gather", ("embedding", "category_index"), "embedded"),
+        ("Concat", ("logs", "embedded"), "inputs"),
+    ]
+    before = 0
+    for head in heads:
+        lines += _head_lines(head, constants, place=before, width=width)
+        before += head.embedding.shape[1]
     graph = helper.make_graph(
-        _nodes(len(weights.layers)),
+        [_node(line) for line in lines],
         f"restock-{NAME}",
         inputs=[helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, ["items", len(FEATURES)])],
-        outputs=[helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["items", len(HORIZONS_D), len(QUANTILES)])],
+        outputs=[helper.make_tensor_value_info(head.name, TensorProto.FLOAT, ["items", *head.shape]) for head in heads],
         initializer=[numpy_helper.from_array(array, name) for name, array in constants.items()],
     )
     model = helper.make_model(
@@ -92,91 +118,151 @@ def build_graph(weights: Weights) -> ModelProto:
     return model
 
 
-def _constants(weights: Weights) -> dict[str, NDArray[Any]]:
-    edges = {"rate_at": RATE_COLUMN, "amounts_at": 0, "weekday_at": LOG_COLUMNS, "category_at": CATEGORY_COLUMN}
-    ends = {"rate_end": RATE_COLUMN + 1, "weekday_end": CATEGORY_COLUMN, "category_end": CATEGORY_COLUMN + 1}
-    constants: dict[str, NDArray[Any]] = {
-        **{name: np.array([at], dtype=np.int64) for name, at in (edges | ends | {"columns": 1}).items()},
-        "offset": np.array(LOG_OFFSET, dtype=np.float32),
-        "center": weights.center,
-        "inverse_spread": (1 / weights.spread).astype(np.float32),
-        "embedding": weights.embedding,
-        "embedding_shape": np.array([-1, EMBEDDING], dtype=np.int64),
-        "accumulator": accumulator(),
-        "rate_days": np.array(RATE_DAYS, dtype=np.float32),
-        "output_shape": np.array([-1, len(HORIZONS_D), len(QUANTILES)], dtype=np.int64),
-    }
-    for number, (matrix, bias) in enumerate(weights.layers):
-        constants |= {f"matrix_{number}": matrix, f"bias_{number}": bias}
-    return constants
+def _head_lines(head: Head, constants: Constants, *, place: int, width: int) -> list[Line]:
+    """One branch. Its first layer takes the embeddings of all heads, those of others with weight zero."""
+    lines: list[Line] = []
+    hidden = "inputs"
+    for number, (matrix, bias) in enumerate(head.layers):
+        full = matrix
+        if number == 0:
+            full = np.zeros((len(FEATURES) + width, matrix.shape[1]), dtype=np.float32)
+            full[: len(INPUTS)] = matrix[: len(INPUTS)]
+            full[len(FEATURES) + place : len(FEATURES) + place + head.embedding.shape[1]] = matrix[len(INPUTS) :]
+        name = f"{head.name}_{number}"
+        is_last = number == len(head.layers) - 1
+        # The week that quantiles are in units of: once in the last bias, not for each item in an operator of its own.
+        week = np.log(RATE_DAYS) if head.finish is Finish.QUANTILES and is_last else 0.0
+        drawn = drawn_out(bias, quantised(head)) if is_last else bias
+        constants[f"{name}_bias"] = (drawn + week).astype(np.float32)
+        lines += _curved(name, full, head, constants) if is_last else _stored(name, full, constants)
+        lines.append(("Gemm", (hidden, name, f"{name}_bias"), f"{name}_sums"))
+        hidden = f"{name}_sums"
+        if not is_last:
+            lines.append(("Relu", (hidden,), f"{name}_out"))
+            hidden = f"{name}_out"
+    constants[f"{head.name}_shape"] = np.array([-1, *head.shape], dtype=np.int64)
+    return lines + _finish_lines(head, hidden, constants)
 
 
-def _nodes(layers: int) -> list[NodeProto]:
-    """The operators in order; each line names operator, inputs and output."""
-    lines = [
-        ("Slice", (INPUT, "amounts_at", "weekday_at", "columns"), "amounts"),
-        ("Add", ("amounts", "offset"), "shifted"),
-        ("Log", ("shifted",), "logs"),
-        ("Sub", ("logs", "center"), "centered"),
-        ("Mul", ("centered", "inverse_spread"), "scaled"),
-        ("Slice", (INPUT, "weekday_at", "weekday_end", "columns"), "weekday"),
-        ("Slice", (INPUT, "category_at", "category_end", "columns"), "category"),
-        ("Cast", ("category",), "category_index"),
-        ("Gather", ("embedding", "category_index"), "gathered"),
-        ("Reshape", ("gathered", "embedding_shape"), "embedded"),
-        ("Concat", ("scaled", "weekday", "embedded"), "hidden_0"),
-    ]
-    for number in range(layers - 1):
-        lines += [
-            ("Gemm", (f"hidden_{number}", f"matrix_{number}", f"bias_{number}"), f"linear_{number}"),
-            ("Sigmoid", (f"linear_{number}",), f"gate_{number}"),
-            ("Mul", (f"linear_{number}", f"gate_{number}"), f"hidden_{number + 1}"),
+def _finish_lines(head: Head, sums: str, constants: Constants) -> list[Line]:
+    name, last = head.name, head.shape[-1]
+    lines: list[Line] = []
+    if head.finish is Finish.SIGMOID:
+        return [("Sigmoid", (sums,), f"{name}_flat"), ("Reshape", (f"{name}_flat", f"{name}_shape"), name)]
+    lines += [("Exp", (sums,), f"{name}_steps"), ("Reshape", (f"{name}_steps", f"{name}_shape"), f"{name}_shaped")]
+    if head.finish is not Finish.QUANTILES:
+        lines += [*_less(last, constants), ("MatMul", (f"{name}_shaped", f"less_{last}"), f"{name}_negative")]
+        if head.finish is Finish.SURVIVAL:
+            return [*lines, ("Exp", (f"{name}_negative",), name)]
+        constants["one"] = np.array(1, dtype=np.float32)
+        return [
+            *lines,
+            ("Exp", (f"{name}_negative",), f"{name}_survival"),
+            ("Sub", ("one", f"{name}_survival"), name),
         ]
-    last = layers - 1
-    lines += [
-        ("Gemm", (f"hidden_{last}", f"matrix_{last}", f"bias_{last}"), f"linear_{last}"),
-        ("Softplus", (f"linear_{last}",), "steps"),
-        ("MatMul", ("steps", "accumulator"), "quantiles"),
-        ("Slice", (INPUT, "rate_at", "rate_end", "columns"), "rate"),
-        ("Mul", ("rate", "rate_days"), "scale"),
-        ("Mul", ("quantiles", "scale"), "packs"),
-        ("Reshape", ("packs", "output_shape"), OUTPUT),
-    ]
-    attributes: dict[str, dict[str, Any]] = {"Cast": {"to": TensorProto.INT64}, "Concat": {"axis": 1}}
+    constants["rate_at"] = np.array([[RATE_COLUMN]], dtype=np.int64)
+    constants |= {f"axis_{axis}": np.array(axis, dtype=np.int64) for axis in (1, 2)}
     return [
-        helper.make_node(operator, list(inputs), [output], **attributes.get(operator, {}))
-        for operator, inputs, output in lines
+        *lines,
+        ("CumSum", (f"{name}_shaped", "axis_2"), f"{name}_quantiles"),
+        ("CumSum", (f"{name}_quantiles", "axis_1"), f"{name}_horizons"),
+        ("Gather", (INPUT, "rate_at"), "rate"),
+        ("Mul", (f"{name}_horizons", "rate"), name),
     ]
 
 
-def _difference(model: ModelProto, weights: Weights) -> float:
-    """Largest difference between graph and network over plausible inputs, relative above one pack."""
-    rng = np.random.default_rng(0)
-    inputs = np.exp(rng.normal(-1.0, 2.0, (512, len(FEATURES)))).astype(np.float32)
-    inputs[:, LOG_COLUMNS:CATEGORY_COLUMN] = np.eye(7, dtype=np.float32)[rng.integers(0, 7, len(inputs))]
-    inputs[:, CATEGORY_COLUMN] = rng.integers(0, len(CATEGORY_NAMES), len(inputs))
-    expected = predict(weights, inputs)
-    found = np.asarray(next(iter(ReferenceEvaluator(model).run(None, {INPUT: inputs}))))
-    return float(np.max(np.abs(found - expected) / np.maximum(1.0, np.abs(expected))))
+def _less(size: int, constants: Constants) -> list[Line]:
+    """A matrix that adds up along the last axis, negated; in 8 bits."""
+    if f"less_{size}_steps8" in constants:
+        return []
+    constants[f"less_{size}_steps8"] = -np.triu(np.ones((size, size), dtype=np.int8))
+    return [("Cast", (f"less_{size}_steps8",), f"less_{size}")]
 
 
-def _manifest(file: str, content: bytes, *, provenance: Provenance) -> dict[str, object]:
+def _curved(name: str, matrix: Array, head: Head, constants: Constants) -> list[Line]:
+    """The last layer's matrix, drawn out from its curves by operators on constants alone."""
+    if head.curves is None:
+        return _stored(name, matrix, constants)
+    plain, rank = head.shape[-1], len(head.curves)
+    shapes = {"thin": [-1, rank], "wide": [len(matrix), (int(np.prod(head.shape)) - plain)]}
+    constants |= {f"{name}_{key}": np.array(shape, dtype=np.int64) for key, shape in shapes.items()}
+    return [
+        *_stored(f"{name}_plain", matrix[:, :plain], constants),
+        *_stored(f"{name}_rest", matrix[:, plain:], constants),
+        *_stored(f"{name}_curves", head.curves, constants),
+        ("Reshape", (f"{name}_rest", f"{name}_thin"), f"{name}_rows"),
+        ("MatMul", (f"{name}_rows", f"{name}_curves"), f"{name}_drawn"),
+        ("Reshape", (f"{name}_drawn", f"{name}_wide"), f"{name}_curved"),
+        ("Concat", (f"{name}_plain", f"{name}_curved"), name),
+    ]
+
+
+def _stored(name: str, matrix: Array, constants: Constants) -> list[Line]:
+    """A matrix in steps of 8 bits, and the two operators that make it one of numbers."""
+    constants[f"{name}_steps8"], constants[f"{name}_scale"] = steps_of(matrix)
+    return [
+        ("Cast", (f"{name}_steps8",), f"{name}_whole"),
+        ("Mul", (f"{name}_whole", f"{name}_scale"), name),
+    ]
+
+
+def _node(line: Line) -> NodeProto:
+    operator, inputs, output = line
+    attributes: dict[str, Any] = {}
+    if operator == "Cast":
+        attributes["to"] = TensorProto.INT64 if output == "category_index" else TensorProto.FLOAT
+    if operator == "Concat" or (operator == "Gather" and inputs[0] == INPUT):
+        attributes["axis"] = 1
+    return helper.make_node(operator, list(inputs), [output], **attributes)
+
+
+def _is_finite(head: Head) -> bool:
+    arrays = [head.embedding, *(array for layer in head.layers for array in layer)]
+    return all(bool(np.isfinite(array).all()) for array in arrays)
+
+
+def plausible_inputs(rows: int, *, seed: int = 0) -> Array:
+    """Made-up features of light and heavy users, as wide as the real ones."""
+    rng = np.random.default_rng(seed)
+    inputs = np.exp(rng.normal(0.0, 1.2, (rows, len(FEATURES)))).astype(np.float32)
+    inputs[:, len(AMOUNTS) : -1] = rng.random((rows, len(SHARES)))
+    inputs[:, -1] = rng.integers(0, len(CATEGORY_NAMES), rows)
+    return inputs
+
+
+def _difference(model: ModelProto, heads: Sequence[Head]) -> float:
+    """Largest difference between graph and heads over plausible inputs, relative above 1."""
+    inputs = plausible_inputs(512)
+    answers = ReferenceEvaluator(model).run(None, {INPUT: inputs})
+    worst = 0.0
+    for head, found in zip(heads, answers, strict=True):
+        expected = answer(quantised(head), inputs)
+        worst = max(worst, float(np.max(np.abs(np.asarray(found) - expected) / np.maximum(1.0, np.abs(expected)))))
+    return worst
+
+
+def _manifest(
+    file: str, content: bytes, *, heads: Sequence[Head], provenance: Provenance, difference: float
+) -> dict[str, object]:
     return {
-        "format": 1,
+        "format": FORMAT,
         "name": NAME,
         "version": VERSION,
         "file": file,
         "sha256": hashlib.sha256(content).hexdigest(),
         "opset": OPSET,
         "input": {"name": INPUT, "shape": [-1, len(FEATURES)], "dtype": "float32", "unit": "see features"},
-        "output": {"name": OUTPUT, "shape": [-1, len(HORIZONS_D), len(QUANTILES)], "dtype": "float32", "unit": "packs"},
+        "outputs": [
+            {"name": head.name, "shape": [-1, *head.shape], "dtype": "float32", "unit": head.unit} for head in heads
+        ],
         "features": list(FEATURES),
         "categories": list(CATEGORY_NAMES),
         "horizons_d": list(HORIZONS_D),
         "quantiles": list(QUANTILES),
+        "pack_edges": list(PACK_EDGES),
         "training_data": provenance.training_data,
         "disclaimer": DISCLAIMER,
-        "scores": provenance.scores,
+        "scores": provenance.scores | {"bytes": float(len(content)), "export_difference": difference},
         "licence": "Apache-2.0",
         "seed": provenance.seed,
         "created": provenance.created.isoformat(),

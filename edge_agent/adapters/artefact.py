@@ -15,30 +15,45 @@ from typing import Annotated, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from edge_agent.core.features import FEATURES
-from edge_agent.core.forecast import HORIZONS_D, QUANTILES
+from edge_agent.core.forecast import HORIZONS_D, NEXT_DAYS_MAX, QUANTILES
 from edge_agent.errors import ConfigurationError
 
-ARTEFACT_BYTES_MAX: Final = 65_536
+ARTEFACT_BYTES_MAX: Final = 64_000
 MANIFEST_BYTES_MAX: Final = 65_536
 
-# None of these makes an output larger than its inputs and the weights in the file allow.
+# None of these reads a file or makes memory of nothing; what they may use at most is the runtime's to bound.
 OPERATORS: Final = frozenset(
     {
         "Add",
         "Cast",
         "Concat",
+        "CumSum",
+        "Exp",
         "Gather",
         "Gemm",
         "Log",
         "MatMul",
         "Mul",
+        "Neg",
+        "Relu",
         "Reshape",
         "Sigmoid",
         "Slice",
-        "Softplus",
         "Sub",
     }
 )
+
+# Outputs that this hub can use, and the shape of one item's answer. USE must be there.
+USE: Final = "use"
+NEED: Final = "need"
+LEAD_TAIL: Final = "lead_tail"
+ORDER_CHANCES: Final = "order_chances"
+OUTPUT_SHAPES: Final = {
+    USE: (len(HORIZONS_D), len(QUANTILES)),
+    NEED: (4, NEXT_DAYS_MAX - 1),
+    LEAD_TAIL: (7, 6),
+    ORDER_CHANCES: (7, 6),
+}
 
 # Field numbers of onnx.proto3. Source: github.com/onnx/onnx, onnx/onnx.proto.
 _MODEL_GRAPH, _MODEL_FUNCTIONS = 7, 25
@@ -65,18 +80,19 @@ class Manifest(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
 
-    format: Literal[1]
+    format: Literal[2]
     name: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
     version: Annotated[str, StringConstraints(pattern=r"^[0-9]+(\.[0-9]+){0,2}$")]
     file: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{0,60}\.onnx$")]
     sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
     opset: Annotated[int, Field(ge=1, le=99)]
     input: TensorSpec
-    output: TensorSpec
+    outputs: Annotated[tuple[TensorSpec, ...], Field(min_length=1, max_length=len(OUTPUT_SHAPES))]
     features: tuple[str, ...]
     categories: tuple[str, ...]
     horizons_d: tuple[int, ...]
     quantiles: tuple[float, ...]
+    pack_edges: tuple[int, ...]
     training_data: str
     disclaimer: str
     scores: dict[str, float]
@@ -115,13 +131,22 @@ def _read_manifest(path: Path) -> Manifest:
         "quantiles": (manifest.quantiles, QUANTILES),
         "horizons_d": (manifest.horizons_d, HORIZONS_D),
         "input.shape": (manifest.input.shape, (-1, len(FEATURES))),
-        "output.shape": (manifest.output.shape, (-1, len(HORIZONS_D), len(QUANTILES))),
+        "outputs": (_shapes(manifest), {name: OUTPUT_SHAPES.get(name) for name in {*_shapes(manifest), USE}}),
         "categories[0]": (manifest.categories[:1], ("unknown",)),
     }
     for field, (found, wanted) in expected.items():
         if found != wanted:
             raise ConfigurationError(f"{path.name}: {field} is {found!r}, this hub has {wanted!r}")
     return manifest
+
+
+def _shapes(manifest: Manifest) -> dict[str, tuple[int, ...] | None]:
+    """One item's shape by output; None for a shape that does not start with the items, or a name that stands twice."""
+    names = [spec.name for spec in manifest.outputs]
+    return {
+        spec.name: spec.shape[1:] if spec.shape[:1] == (-1,) and names.count(spec.name) == 1 else None
+        for spec in manifest.outputs
+    }
 
 
 def _read_bounded(path: Path, *, bytes_max: int) -> bytes:

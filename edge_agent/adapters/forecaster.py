@@ -1,5 +1,8 @@
 """The consumption model, run by onnxruntime on one thread, with the built-in rule behind it.
 
+Where a sensor sees an item, its own days tell how evenly it is used: once a day, model and rule are asked for days that
+have passed, and the better one of the two answers for that item. The source says which one did.
+
 `load_forecaster` gives the model, or the built-in rule where the artefact is refused; each forecast's source says which
 one answered and why. onnxruntime is imported only when a model is loaded: it costs the hub's start-up otherwise.
 """
@@ -8,22 +11,31 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.adapters.artefact import Manifest, read_artefact
+from edge_agent.adapters.artefact import LEAD_TAIL, NEED, ORDER_CHANCES, OUTPUT_SHAPES, USE, Manifest, read_artefact
 from edge_agent.core.catalogue import Item
-from edge_agent.core.features import UNKNOWN_CATEGORY, features, history
-from edge_agent.core.forecast import HORIZONS_D, QUANTILES, built_in, checked
+from edge_agent.core.challenge import mean_loss, replays
+from edge_agent.core.features import FEATURES, UNKNOWN_CATEGORY, features, history
+from edge_agent.core.forecast import HORIZONS_D, QUANTILES, Beside, built_in, checked, quantiles_of_days
 from edge_agent.core.messages import Forecast, StockEstimate
 from edge_agent.errors import ConfigurationError
 
-ARTEFACT: Final = "consumption-1"
+ARTEFACT: Final = "consumption-2"
 HISTORY_DAYS_MIN: Final = 7  # before that the household's own guess knows more than other households' habits
 _ITEMS_MAX = 1_000
+_MEMORY_BYTES_MAX = 64 * 1024 * 1024
+_ITEMS_AT_ONCE = 200
+_CONTEST_DAYS_MAX = 16  # of the newest replays of an item
+_CONTEST_DAYS_MIN = 6
+_CONTESTS_MAX = 3
 
 
 class RuleForecaster:
@@ -52,11 +64,28 @@ class OnnxForecaster:
         self._manifest, model = read_artefact(folder, name=name)
         self._session = _open_session(model, manifest=self._manifest)
         self._category_index = {category: index for index, category in enumerate(self._manifest.categories)}
+        self._why = ""
+        self._contests: dict[
+            str, tuple[date, int, bool]
+        ] = {}  # by item: day of the contest, cases, whether the model won
 
     @property
     def source(self) -> str:
-        """Name and version of the artefact."""
+        """Name and version of the artefact, and why it serves where there was a choice."""
+        return f"{self._name}{self._why}"
+
+    @property
+    def _name(self) -> str:
         return f"{self._manifest.name} {self._manifest.version}"
+
+    @property
+    def sha256(self) -> str:
+        """The checksum of the model."""
+        return self._manifest.sha256
+
+    def say(self, why: str) -> None:
+        """Why this model serves and not another; the source says it from now on."""
+        self._why = f" ({why})"
 
     def forecast(self, items: Sequence[tuple[Item, StockEstimate]]) -> list[Forecast]:
         """One forecast an item, in the same order; one call of the model for all of them."""
@@ -64,25 +93,80 @@ class OnnxForecaster:
             return []
         if len(items) > _ITEMS_MAX:
             return [built_in(item, estimate, why="too many items") for item, estimate in items]
-        manifest = self._manifest
-        inputs = self._inputs(items)
+        self._compete(items)
+        return [self._better(answer, one) for answer, one in zip(self.answers(items), items, strict=True)]
+
+    def answers(self, items: Sequence[tuple[Item, StockEstimate]]) -> list[Forecast]:
+        """The model's own forecasts, whoever is better; the rule's where it fails."""
         try:
-            (answer,) = self._session.run([manifest.output.name], {manifest.input.name: inputs})
+            answers = self._session.run(None, {self._manifest.input.name: self._inputs(items)})
         except _runtime_errors():
             return [built_in(item, estimate, why=f"{self.source} failed") for item, estimate in items]
-        if answer.shape != (len(items), len(HORIZONS_D), len(QUANTILES)):
-            return [
-                built_in(item, estimate, why=f"{self.source} answered in another shape") for item, estimate in items
-            ]
+        shapes = [(len(items), *OUTPUT_SHAPES[spec.name]) for spec in self._manifest.outputs]
+        if [answer.shape for answer in answers] != shapes:
+            why = f"{self.source} answered in another shape"
+            return [built_in(item, estimate, why=why) for item, estimate in items]
+        tables = {spec.name: answer.tolist() for spec, answer in zip(self._manifest.outputs, answers, strict=True)}
         return [
-            self._one(item, estimate, demand=table)
-            for (item, estimate), table in zip(items, answer.tolist(), strict=True)
+            self._one(item, estimate, said={name: table[at] for name, table in tables.items()})
+            for at, (item, estimate) in enumerate(items)
         ]
 
-    def _one(self, item: Item, estimate: StockEstimate, *, demand: list[list[float]]) -> Forecast:
+    def _one(self, item: Item, estimate: StockEstimate, *, said: dict[str, list[list[float]]]) -> Forecast:
         if len(estimate.daily_use) < HISTORY_DAYS_MIN:
             return built_in(item, estimate, why=f"fewer than {HISTORY_DAYS_MIN} days watched")
-        return checked(item, estimate, demand=demand, quantiles=QUANTILES, horizons_d=HORIZONS_D, source=self.source)
+        beside = Beside(
+            days_to_next=quantiles_of_days([1 - later for later in said[NEED][0]]) if NEED in said else (),
+            lead_tail=said.get(LEAD_TAIL, ()),
+            order_chances=said.get(ORDER_CHANCES, ()),
+        )
+        return checked(
+            item, estimate, demand=said[USE], quantiles=QUANTILES, horizons_d=HORIZONS_D, source=self.source,
+            beside=beside,
+        )  # fmt: skip
+
+    def _better(self, answer: Forecast, one: tuple[Item, StockEstimate]) -> Forecast:
+        """The model's answer, or the rule's demand where the rule did better in this item's past."""
+        item, estimate = one
+        if item.binding is None or answer.source != self.source:
+            return answer
+        _, cases, is_better = self._contests.get(item.id, (date.min, 0, False))
+        if is_better:
+            return answer
+        tried = f"{cases} past days of this item" if cases else "use that a sensor has seen for two weeks"
+        rule = built_in(
+            item, estimate, why=f"better than {self._name} on {tried}" if cases else f"until there is {tried}"
+        )
+        return replace(
+            rule, days_to_next=answer.days_to_next, lead_tail=answer.lead_tail, order_chances=answer.order_chances
+        )
+
+    def _compete(self, items: Sequence[tuple[Item, StockEstimate]]) -> None:
+        """Model against rule on the past of items not tried since midnight; a few a call, so that no review stalls."""
+        due = [
+            (item, estimate)
+            for item, estimate in items
+            if item.binding is not None and self._tried(item) < estimate.as_of.date()
+        ]
+        due.sort(key=lambda one: self._tried(one[0]))
+        new = {
+            item.id: (estimate.as_of.date(), replays(item, estimate)[:_CONTEST_DAYS_MAX])
+            for item, estimate in due[:_CONTESTS_MAX]
+        }
+        asked = [(case.item, case.estimate) for _, cases in new.values() for case in cases]
+        answers: list[Forecast] = []
+        for start in range(0, len(asked), _ITEMS_AT_ONCE):
+            answers += self.answers(asked[start : start + _ITEMS_AT_ONCE])
+        for ident, (day, cases) in new.items():
+            model, answers = answers[: len(cases)], answers[len(cases) :]
+            if len(cases) < _CONTEST_DAYS_MIN:
+                self._contests[ident] = (day, 0, False)
+                continue
+            rule = [built_in(case.item, case.estimate) for case in cases]
+            self._contests[ident] = (day, len(cases), mean_loss(model, cases) < mean_loss(rule, cases))
+
+    def _tried(self, item: Item) -> date:
+        return self._contests[item.id][0] if item.id in self._contests else date.min
 
     def _inputs(self, items: Sequence[tuple[Item, StockEstimate]]) -> NDArray[np.float32]:
         use = [
@@ -108,26 +192,52 @@ def load_forecaster(folder: Path, *, name: str = ARTEFACT) -> OnnxForecaster | R
 
 
 def _open_session(model: bytes, *, manifest: Manifest) -> Any:  # noqa: ANN401 - onnxruntime has no types
-    """A session on one thread whose input and output are those of the manifest."""
+    """A session on one thread whose input and outputs are those of the manifest.
+
+    A small file can ask for any amount of memory, at the latest when a runtime folds its constants. So it is first
+    tried on one row as it stands, with memory for a home and no more; only then may the runtime make it faster.
+    """
     onnxruntime: Any = importlib.import_module("onnxruntime")
+    _limit_memory(onnxruntime)
+    errors = _runtime_errors()
+    try:
+        as_it_stands = _session(onnxruntime, model, optimised=False)
+        _check_names(as_it_stands, manifest=manifest)
+        as_it_stands.run(None, {manifest.input.name: np.zeros((1, len(FEATURES)), dtype=np.float32)})
+        return _session(onnxruntime, model, optimised=True)
+    except errors as exc:
+        raise ConfigurationError(f"{manifest.file}: onnxruntime refuses it: {str(exc)[:200]}") from exc
+
+
+def _check_names(session: Any, *, manifest: Manifest) -> None:  # noqa: ANN401 - onnxruntime has no types
+    found = [
+        (tensor.name, tensor.type, len(tensor.shape)) for tensor in (*session.get_inputs(), *session.get_outputs())
+    ]
+    wanted = [(spec.name, "tensor(float)", len(spec.shape)) for spec in (manifest.input, *manifest.outputs)]
+    if found != wanted:
+        raise ConfigurationError(f"{manifest.file}: inputs and outputs are {found}, its manifest says {wanted}")
+
+
+def _session(onnxruntime: Any, model: bytes, *, optimised: bool) -> Any:  # noqa: ANN401 - onnxruntime has no types
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     options.log_severity_level = 4
-    options.enable_cpu_mem_arena = False  # a few kilobytes a call need no arena
-    options.enable_mem_pattern = False
-    try:
-        session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    except _runtime_errors() as exc:
-        raise ConfigurationError(f"{manifest.file}: onnxruntime refuses it: {str(exc)[:200]}") from exc
-    found = [
-        (tensor.name, tensor.type, len(tensor.shape)) for tensor in (*session.get_inputs(), *session.get_outputs())
-    ]
-    wanted = [(spec.name, "tensor(float)", len(spec.shape)) for spec in (manifest.input, manifest.output)]
-    if found != wanted:
-        raise ConfigurationError(f"{manifest.file}: inputs and outputs are {found}, its manifest says {wanted}")
-    return session
+    options.add_session_config_entry("session.use_env_allocators", "1")
+    if not optimised:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+@cache
+def _limit_memory(onnxruntime: Any) -> None:  # noqa: ANN401 - onnxruntime has no types
+    """One bounded allocator for all sessions of this process."""
+    memory = onnxruntime.OrtMemoryInfo(
+        "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
+    )
+    bounds = onnxruntime.OrtArenaCfg({"max_mem": _MEMORY_BYTES_MAX, "arena_extend_strategy": 1})
+    onnxruntime.create_and_register_allocator(memory, bounds)
 
 
 def _runtime_errors() -> tuple[type[Exception], ...]:

@@ -1,7 +1,8 @@
 """From a rate or a model's answer to a forecast: demand over time, and when the stock will be gone.
 
-`built_in` is the rule that always works: a gamma distribution of demand around the shrunk rate. `checked` takes a
-model's table of demand if it is sane and answers with the built-in rule otherwise, so garbage never leads to an order.
+`built_in` is the rule that always works: a gamma distribution of demand around the item's rate, as wide as its own days
+differ once a week of them was watched. `checked` takes a model's table of demand if it is sane and answers with the
+built-in rule otherwise, so garbage never leads to an order.
 
 Between the origin and the first horizon the median grows with time; the deviation grows with a power of time between
 that of pure chance (1/2) and that of a wrong rate (1). Between horizons demand is linear, after the last one it goes
@@ -12,8 +13,9 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
-from math import ceil, isfinite, log, sqrt
+from math import isfinite, log, sqrt
 from statistics import NormalDist
 from typing import Final
 
@@ -22,21 +24,43 @@ from edge_agent.core.messages import Forecast, Range, StockEstimate
 
 Table = tuple[tuple[float, ...], ...]  # demand[horizon][quantile] in packs
 
-QUANTILES: Final = (0.025, 0.05, 0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.9, 0.95, 0.975)
-HORIZONS_D: Final = (7, 14, 28)
+QUANTILES: Final = (0.025, 0.05, 0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.9, 0.95, 0.975, 0.99, 0.995)
+HORIZONS_D: Final = (1, 2, 4, 7, 14, 28)
 DAYS_MAX: Final = 365.0
+NEXT_DAYS_MAX: Final = 56  # "so many or more"
 BUILT_IN: Final = "built-in rule 1"
 
 VARIANCE_PER_PACK: Final = 0.5  # beyond the uncertain rate, a household's use varies by half as much as Poisson's
 RATE_SPREAD_MIN: Final = 0.4  # rates drift: a steady past promises less than it seems
+RULE_DAYS: Final = 60  # older days say nothing about the next ones
+RULE_DAYS_MIN: Final = 7  # fewer of them tell their spread no better than the guess does
 _RATE_SPREAD_MAX = 1.5
+OWN_SPREAD_MIN: Final = 0.15
+DAYS_HALF_LIFE: Final = 21.0
+GUESS_DAYS: Final = 3.0
+ALIKE: Final = 1.3
+_RATE_LEAST = 1e-6
+_VARIANCE_LEAST = 1e-3
 _Z80 = 1.2816
 _DEVIATION_GROWTH = 0.75  # the trained model's deviation from 7 to 14 to 28 days grows like this
 _BISECTIONS = 24
+_TAIL_FALL = 4.0  # beyond the last quantile the chance falls like this power of the packs
 _NEGATIVE_MAX = 1e-3
 _PACKS_PER_DAY_MAX = 50.0
 _OVER_RULE_MAX = 8.0  # a median further than this from the rule's own bounds is absurd
 _OVER_RULE_PACKS = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What a model says next to demand, as in `Forecast`; a forecast can stand for it."""
+
+    days_to_next: Sequence[float] = ()
+    lead_tail: Sequence[Sequence[float]] = ()
+    order_chances: Sequence[Sequence[float]] = ()
+
+
+NOTHING_BESIDE: Final = Beside()
 
 
 def built_in(item: Item, estimate: StockEstimate, *, why: str = "") -> Forecast:
@@ -53,23 +77,88 @@ def checked(
     quantiles: tuple[float, ...],
     horizons_d: tuple[int, ...],
     source: str,
+    beside: Beside | Forecast = NOTHING_BESIDE,
 ) -> Forecast:
-    """The forecast of a model, or the built-in one where the model's demand is no sane table."""
+    """The forecast of a model, or the built-in one where the model's demand is no sane table.
+
+    `beside` is what the model says next to demand; a part of it that is not sane is left out.
+    """
     if quantiles != QUANTILES or horizons_d != HORIZONS_D:
         return built_in(item, estimate, why=f"{source} has other quantiles or horizons")
     table = tuple(tuple(float(value) for value in row) for row in demand)
     fault = _fault(table, rule=rule_demand(item, estimate))
     if fault:
         return built_in(item, estimate, why=f"{source} {fault}")
-    return _forecast(item, estimate, demand=_rising(table), source=source)
+    forecast = _forecast(item, estimate, demand=_rising(table), source=source)
+    return replace(
+        forecast,
+        days_to_next=_days(beside.days_to_next),
+        lead_tail=_chances(beside.lead_tail),
+        order_chances=_chances(beside.order_chances),
+    )
+
+
+def quantiles_of_days(chances: Sequence[float]) -> tuple[float, ...]:
+    """Days to the next need at QUANTILES, from P(within 1, 2, ... days); empty where these are no rising chances."""
+    if not _are_chances(chances) or _falls(chances):
+        return ()
+    return tuple(float(min(bisect_left(chances, level) + 1, NEXT_DAYS_MAX)) for level in QUANTILES)
+
+
+def chance_used(forecast: Forecast, packs: float, *, days: float) -> float:
+    """P(demand within `days` >= `packs`), 0 to 1: from the chances that the model gave, else from its quantiles."""
+    if not (isfinite(packs) and isfinite(days)) or days <= 0:
+        return 1.0 if packs <= 0 else 0.0
+    if packs <= 0:
+        return 1.0
+    levels = tuple(demand_within(forecast, days, probability=level) for level in forecast.quantiles)
+    place = bisect_left(levels, packs)
+    if place == 0:
+        return 1.0 - forecast.quantiles[0] * (packs / levels[0] if levels[0] > 0 else 1.0)
+    if place == len(levels):
+        beyond: float = (levels[-1] / packs) ** _TAIL_FALL
+        return (1.0 - forecast.quantiles[-1]) * beyond
+    share = (packs - levels[place - 1]) / (levels[place] - levels[place - 1])
+    return 1.0 - forecast.quantiles[place - 1] - share * (forecast.quantiles[place] - forecast.quantiles[place - 1])
 
 
 def rule_demand(item: Item, estimate: StockEstimate) -> Table:
     """Demand in packs by the built-in rule; without any use seen, from the household's own guess."""
+    days = _watched_packs(item, estimate)
+    if len(days) >= RULE_DAYS_MIN:
+        return own_demand(days, guess=min(item.prior_use_per_day / item.product.pack_amount, _PACKS_PER_DAY_MAX))
     use = estimate.use_per_day or Range(item.prior_use_per_day, item.prior_use_per_day / 2, item.prior_use_per_day * 2)
     rate = min(use.value / item.product.pack_amount, _PACKS_PER_DAY_MAX)
     spread = log(use.high / use.value) / _Z80 if use.high > use.value > 0 else 0.0
     return gamma_demand(rate, rate_spread=min(max(spread, RATE_SPREAD_MIN), _RATE_SPREAD_MAX))
+
+
+def _watched_packs(item: Item, estimate: StockEstimate) -> list[tuple[int, float]]:
+    """Age in days and packs used of the days that were watched, not older than RULE_DAYS."""
+    today, pack = estimate.as_of.date(), item.product.pack_amount
+    aged = (((today - day).days, used / pack) for day, used in estimate.daily_use if isfinite(used) and used >= 0)
+    return [(age, min(packs, _PACKS_PER_DAY_MAX)) for age, packs in aged if 0 < age <= RULE_DAYS]
+
+
+def own_demand(days: Sequence[tuple[int, float]], *, guess: float) -> Table:
+    """Demand from the item's own days: their mean and variance, newer ones weighing more, shrunk to the guess.
+
+    The guess counts as `GUESS_DAYS` days that differ by half of it. Days in a row are a little alike, so demand over
+    several of them varies by `ALIKE` times as much as if they were not.
+    """
+    weights = [0.5 ** (age / DAYS_HALF_LIFE) for age, _ in days]
+    total = sum(weights)
+    worth = total**2 / sum(weight**2 for weight in weights)
+    used = sum(weight * packs for weight, (_, packs) in zip(weights, days, strict=True))
+    mean = max((used + GUESS_DAYS * guess) / (total + GUESS_DAYS), _RATE_LEAST)
+    squares = sum(weight * (packs - mean) ** 2 for weight, (_, packs) in zip(weights, days, strict=True)) / total
+    variance = (worth * squares + GUESS_DAYS * (guess / 2) ** 2) / (worth - 1 + GUESS_DAYS)
+    spread = max(OWN_SPREAD_MIN, sqrt(variance / (worth + GUESS_DAYS)) / mean)
+    return gamma_demand(
+        mean,
+        rate_spread=min(spread, _RATE_SPREAD_MAX),
+        variance_per_pack=ALIKE * max(variance / mean, _VARIANCE_LEAST),
+    )
 
 
 def gamma_demand(rate: float, *, rate_spread: float, variance_per_pack: float = VARIANCE_PER_PACK) -> Table:
@@ -161,6 +250,22 @@ def _fault(table: Table, *, rule: Table) -> str:
     return _absurdity(table, rule=rule)
 
 
+def _are_chances(values: Sequence[float]) -> bool:
+    """True for numbers from 0 to 1, within rounding."""
+    return bool(values) and all(-_NEGATIVE_MAX <= value <= 1 + _NEGATIVE_MAX for value in values)
+
+
+def _days(values: Sequence[float]) -> tuple[float, ...]:
+    sane = len(values) == len(QUANTILES) and all(1 <= value <= NEXT_DAYS_MAX for value in values)
+    return tuple(values) if sane and not _falls(values) else ()
+
+
+def _chances(table: Sequence[Sequence[float]]) -> Table:
+    if len({len(row) for row in table}) != 1 or not all(_are_chances(row) for row in table):
+        return ()
+    return tuple(tuple(min(max(float(value), 0.0), 1.0) for value in row) for row in table)
+
+
 def _falls(values: Sequence[float]) -> bool:
     """True where a sequence falls by more than rounding."""
     return any(low > high + _NEGATIVE_MAX * (1 + abs(high)) for low, high in pairwise(values))
@@ -168,7 +273,7 @@ def _falls(values: Sequence[float]) -> bool:
 
 def _absurdity(table: Table, *, rule: Table) -> str:
     """Demand that no household has, or that is far from what this one used; empty if it is neither."""
-    middle = ceil(len(QUANTILES) / 2) - 1
+    middle = QUANTILES.index(0.5)
     for row, known, days in zip(table, rule, HORIZONS_D, strict=True):
         most = min(_PACKS_PER_DAY_MAX * days, _OVER_RULE_MAX * known[-1] + _OVER_RULE_PACKS)
         if row[middle] > most or row[-1] > _OVER_RULE_MAX * most:

@@ -10,7 +10,7 @@ import pytest
 from models.__main__ import ARTEFACTS, main
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["train", "--help"]])
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["train", "--help"], ["predict", "--help"]])
 def test_help_and_version_leave_with_zero(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """Both print and do nothing else."""
     with pytest.raises(SystemExit) as left:
@@ -20,7 +20,8 @@ def test_help_and_version_leave_with_zero(arguments: list[str], capsys: pytest.C
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["dance"], ["train"], ["train", "--out", "x", "--seed", "one"], ["report", "--nothing"]]
+    "arguments",
+    [[], ["dance"], ["train"], ["train", "--out", "x", "--seed", "one"], ["report", "--nothing"], ["predict"]],
 )
 def test_wrong_usage_is_one_line_and_two(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """What is wrong is said in one line on standard error."""
@@ -43,7 +44,7 @@ def test_a_wrong_list_of_households_is_usage(content: str, tmp_path: Path, capsy
 def test_report_as_json_is_the_manifests(capsys: pytest.CaptureFixture[str]) -> None:
     """The report trains nothing: it says what the manifest says."""
     assert main(["report", "--json"]) == 0
-    manifest = json.loads((ARTEFACTS / "consumption-1.json").read_text())
+    manifest = json.loads((ARTEFACTS / "consumption-2.json").read_text())
     report = json.loads(capsys.readouterr().out)
     assert (report["sha256"], report["scores"]) == (manifest["sha256"], manifest["scores"])
 

@@ -2,63 +2,94 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from edge_agent.core.features import FEATURES
-from models.baselines import BUILT_IN, RULES, rule_predict
-from models.dataset import SCORING, Purchases, build_rows
-from models.evaluate import evaluate, pinball, relative_interval
-from models.network import QUANTILES, predict
-from models.run import split
-from models.train import Plan, train
+from edge_agent.core.forecast import QUANTILES
+from models.baselines import RULES, built_in_predict, rule_predict
+from models.dataset import steady_rows
+from models.evaluate import pinball, relative_interval
+from models.heads import answer, scaling_of
+from models.needs import Calendar, Dense, NeedRows, training_rows
+from models.run import Plan, split, train_and_export
+from models.train_needs import NeedPlan, prepared, train_needs
+from models.train_use import UsePlan, train_use
+from tests.models.made_up import market
 
-SHORT = Plan(spreads=1, steps=200, batch=128, check_every=10)
-
-
-def world(*, households: int, seed: int = 1) -> list[Purchases]:
-    """Households that buy each item about as regularly as people do."""
-    rng = np.random.default_rng(seed)
-    series = []
-    for household in range(1, households + 1):
-        for category in (1, 2, 35):
-            gaps = np.maximum(1, rng.gamma(4.0, rng.uniform(1.5, 6.0), 120)).astype(np.int64)
-            days = np.cumsum(gaps)
-            days = days[days < 365]
-            series.append(Purchases(household, category, days, rng.integers(1, 4, len(days))))
-    return series
+WORLD = market(households=60)
+CALENDAR = Calendar(WORLD)
+NEEDS = NeedPlan(teachers=1, wide=(16,), small=(16,), epochs=1, small_epochs=2, batch=64)
+USE = UsePlan(spreads=1, steps=150, batch=128, hidden=(16,))
+DENSE = Dense(every_d=14)
 
 
-WORLD = world(households=90)
-PARTS = split(WORLD, excluded=frozenset())
+def rows_of_need(*, households: int = 60) -> NeedRows:
+    """Training rows of some of the households."""
+    chosen = frozenset(range(1, households + 1))
+    return training_rows(CALENDAR, households=chosen, dense=DENSE, rng=np.random.default_rng(1))
 
 
-def test_training_learns_and_is_seeded() -> None:
-    """A few hundred steps lower the loss, and the same seed gives the same weights."""
-    lines: list[str] = []
-    weights = train(PARTS.fit, PARTS.val, seed=3, plan=SHORT, report=lines.append)
-    again = train(PARTS.fit, PARTS.val, seed=3, plan=SHORT)
-    losses = [float(line.split()[-1]) for line in lines]
-    assert min(losses) < 0.95 * losses[0]
-    assert all(np.array_equal(one[0], two[0]) for one, two in zip(weights.layers, again.layers, strict=True))
-    scores = evaluate(weights, PARTS.test, seed=3)
-    assert 0.5 < scores["packs.rel"] < 1.1
-    assert scores["packs.rel_low"] <= scores["packs.rel"] <= scores["packs.rel_high"]
+def test_need_training_learns_and_is_seeded() -> None:
+    """Two short passes lower the loss, and the same seed gives the same weights."""
+    rows, lines = rows_of_need(), list[str]()
+    scaling = scaling_of(rows.inputs)
+    data = prepared(rows, np.ones((51, 4)), scaling=scaling)
+    alone = replace(NEEDS, teachers=0)  # the whole run below has both kinds
+    one = train_needs(data, scaling=scaling, seed=3, plan=alone, report=lines.append)
+    two = train_needs(data, scaling=scaling, seed=3, plan=alone)
+    losses = [float(line.split("loss ")[1].split()[0]) for line in lines if line.startswith("small")]
+    assert losses[-1] < losses[0]
+    assert all(np.array_equal(left[0], right[0]) for left, right in zip(one.layers, two.layers, strict=True))
+    chances = answer(one, rows.inputs, scaling)
+    assert np.isfinite(chances).all()
 
 
-def test_jax_and_numpy_agree() -> None:
+def test_jax_and_numpy_agree_on_the_need_head() -> None:
     """The network that training descends on is the one that is exported."""
     import jax.numpy as jnp  # noqa: PLC0415 - slow to import, needed here only
 
-    from models.train import _forward  # noqa: PLC0415
+    from models import train_needs as training  # noqa: PLC0415
 
-    weights = train(PARTS.fit[:6], PARTS.val, seed=1, plan=Plan(spreads=1, steps=1, batch=8))
-    rows = build_rows(PARTS.test, origins=SCORING, rng=np.random.default_rng(1)).inputs.astype(np.float32)
-    parameters = {"embedding": weights.embedding, "layers": list(weights.layers)}
-    found = _forward(
-        parameters, jnp.asarray(rows), center=jnp.asarray(weights.center), spread=jnp.asarray(weights.spread)
-    )
-    assert float(np.max(np.abs(np.asarray(found) - predict(weights, rows)))) < 1e-4
+    rows = rows_of_need(households=5)
+    scaling = scaling_of(rows.inputs)
+    data = prepared(rows, np.ones((51, 4)), scaling=scaling)
+    parameters = training._start(training.jax.random.PRNGKey(1), (16, 16))
+    logs = training._logs(parameters, jnp.asarray(data.x), jnp.asarray(data.category))
+    expected = np.exp(-np.cumsum(np.exp(np.asarray(logs)), axis=2))
+    found = answer(training._head(parameters, center=data.center), rows.inputs, scaling)
+    assert float(np.max(np.abs(found - expected))) < 1e-4
+
+
+def test_use_training_learns() -> None:
+    """A few hundred steps lead to less loss than the built-in rule's on the households it saw."""
+    rows = rows_of_need()
+    scaling, lines = scaling_of(rows.inputs), list[str]()
+    plan = UsePlan(spreads=1, steps=1_050, batch=128, hidden=(16,))
+    head = train_use(WORLD.series, scaling=scaling, seed=1, plan=plan, report=lines.append)
+    losses = [float(line.split("loss ")[1]) for line in lines]
+    assert losses[-1] < 0.9 * losses[0]
+    assert head.shape == (6, len(QUANTILES))
+
+
+def test_a_whole_run_writes_a_scored_artefact(tmp_path: Path) -> None:
+    """From a market to a manifest with the scores of every head beside their baselines, trained on nobody excluded."""
+    manifest = train_and_export(
+        tmp_path, seed=1, excluded=frozenset(range(1, 31)), created=date(2026, 3, 1), report=lambda _: None,
+        plan=Plan(NEEDS, USE, DENSE, tails=False), market=WORLD,
+    )  # fmt: skip
+    document = json.loads(manifest.read_text())
+    scores = document["scores"]
+    assert "30 households" in document["training_data"]
+    assert scores["need.households"] == 30
+    assert scores["need.to_own_low"] <= scores["need.to_own"] <= scores["need.to_own_high"]
+    assert scores["own.to_own"] == 0
+    assert {"series.rel", "packs.rel", "sensed.rel", "steady.rel"} < set(scores)
 
 
 def test_pinball_is_least_at_the_true_quantiles() -> None:
@@ -82,20 +113,31 @@ def test_intervals_resample_households_not_rows() -> None:
     assert once[1] < once[0] < once[2]
 
 
-def test_the_rule_of_the_hub_is_among_the_baselines() -> None:
-    """The built-in rule is scored with the constants that the hub uses."""
+def test_the_rule_of_the_hub_is_the_baseline() -> None:
+    """The rule that scores are relative to is the hub's own: with a week of days by these, before that by the guess."""
+    rows = steady_rows(40, rng=np.random.default_rng(1))
+    young = replace(rows, recent=np.full_like(rows.recent, np.nan))
+    found, guessed = built_in_predict(rows), built_in_predict(young)
+    assert found.shape == (40, 6, len(QUANTILES))
+    rates = rows.inputs[:, FEATURES.index("rate")]
+    median = QUANTILES.index(0.5)
+    assert np.median(found[:, 5, median] / rates / 28) == pytest.approx(1, rel=0.2)
+    assert np.median(guessed[:, 5, 14] / guessed[:, 5, median]) > 1.2 * np.median(found[:, 5, 14] / found[:, 5, median])
+
+
+def test_a_constant_rule_follows_its_rate() -> None:
+    """Between the rates that its table holds, a rule is as good as exact."""
     rows = np.full((2, len(FEATURES)), 0.3)
-    found = rule_predict(RULES[BUILT_IN], rows)
-    assert found.shape == (2, 3, len(QUANTILES))
-    assert found[0, 2, QUANTILES.index(0.5)] == pytest.approx(0.3 * 28, rel=0.1)
+    found = rule_predict(RULES["poisson_ewma"], rows)
+    assert found[0, 5, QUANTILES.index(0.5)] == pytest.approx(0.3 * 28, rel=0.1)
 
 
 def test_the_split_keeps_households_apart() -> None:
-    """No household is in two parts, and with a list of excluded ones these are exactly the test."""
-    for excluded in (frozenset(), frozenset({1, 2, 3})):
-        parts = split(WORLD, excluded=excluded)
-        ids = [{one.household for one in part} for part in (parts.fit, parts.val, parts.test)]
-        assert not ids[0] & ids[1]
-        assert not (ids[0] | ids[1]) & ids[2]
-        assert len(ids[0] | ids[1] | ids[2]) == 90
-        assert not excluded or ids[2] == excluded
+    """No household is trained on and scored on, and with a list of excluded ones these are exactly the test."""
+    everyone = range(1, 91)
+    for excluded in (frozenset[int](), frozenset({1, 2, 3})):
+        parts = split(everyone, excluded=excluded, with_val=True)
+        assert not parts.fit & parts.test
+        assert parts.fit | parts.test == set(everyone)
+        assert not excluded or parts.test == excluded
+    assert len(split(everyone, excluded=frozenset(), with_val=False).fit) < len(parts.fit)
