@@ -28,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     os.umask(0o077)  # what the hub keeps is for its own user, SQLite's side files too
     logging.basicConfig(level=arguments.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    for chatty in ("httpx", "httpcore", "hypercorn.error"):
+    for chatty in ("httpx", "httpcore"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     try:
         return _command(arguments)
@@ -43,6 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _command(arguments: argparse.Namespace) -> int:
     if arguments.command == "profiles":
         return _profiles(arguments)
+    if arguments.command == "replay":
+        return _replay(arguments)
     config = load(arguments.config)
     more_profiles = tuple(getattr(arguments, "profiles", None) or ())
     config = config.model_copy(update={"profiles": (*config.profiles, *more_profiles)})
@@ -190,6 +192,14 @@ def _devices(config: HubConfig, arguments: argparse.Namespace) -> int:
     return EXIT_DONE
 
 
+def _replay(arguments: argparse.Namespace) -> int:
+    from edge_agent.replaying import replay_file  # noqa: PLC0415
+
+    told = replay_file(arguments.file)
+    print(json.dumps(told, indent=2))
+    return EXIT_FAILED if told["differs"] else EXIT_DONE
+
+
 def _profiles(arguments: argparse.Namespace) -> int:
     from edge_agent.adapters import drafts, profile_tools, profiles  # noqa: PLC0415
 
@@ -208,7 +218,10 @@ def _profiles(arguments: argparse.Namespace) -> int:
     loaded = profiles.load_profiles(profiles.profile_folders(arguments.profiles or ()))
     for refused in loaded.refused:
         print(refused, file=sys.stderr)
-    decoded = profile_tools.decode_manifest(arguments.manifest, registry=loaded.registry, now=datetime.now(UTC))
+    now = profile_tools.instant(arguments.at) if arguments.at else datetime.now(UTC)
+    decoded = profile_tools.decode_manifest(
+        arguments.manifest, registry=loaded.registry, now=now, refused=loaded.refused
+    )
     print(json.dumps(decoded))
     return EXIT_DONE
 
@@ -268,12 +281,15 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--config", type=Path, help="TOML file; without it the defaults hold")
         command.add_argument("--check-config", action="store_true", help="print the effective values and stop")
 
+    replay = commands.add_parser("replay", help="make a decision again from its file, and say what differs")
+    replay.add_argument("file", type=Path, help="a decision as a file, from an item's or a question's page")
     actions = commands.add_parser("profiles", help="device profiles").add_subparsers(dest="action", required=True)
     check = actions.add_parser("check", help="load profiles and run the samples inside them")
     check.add_argument("folder", type=Path, nargs="?", help="a folder of profiles; without it, those that ship")
     decode = actions.add_parser("decode", help="decode recorded payloads")
     decode.add_argument("--manifest", type=Path, required=True, help='JSON: [{"file": path, "topic": topic}, ...]')
     decode.add_argument("--profiles", metavar="DIR", action="append", help="a folder of profiles of your own")
+    decode.add_argument("--at", metavar="TIME", help="as if they came then (2026-01-01T12:00:00Z); without it, now")
     decode.add_argument("--json", action="store_true", help="accepted for scripts; the output is JSON either way")
     _add_new_profile(actions.add_parser("new", help="draft a profile from sample payloads"))
     _add_import(actions.add_parser("import", help="make profiles of what devices announce about themselves"))
@@ -332,6 +348,7 @@ def _add_enroll(enroll: argparse.ArgumentParser) -> None:
         "--topics", nargs="+", default=[], metavar="TOPIC", help="what it publishes; + and # may be used"
     )
     enroll.add_argument("--reads", nargs="+", default=[], metavar="TOPIC", help="what it subscribes to, exactly")
+    enroll.add_argument("--observes", default="", metavar="DEVICE", help="only listen to this native device")
     does = enroll.add_mutually_exclusive_group()
     does.add_argument("--rotate", action="store_true", help="give it another credential; the old one ends at once")
     does.add_argument("--revoke", metavar="DEVICE", help="end every credential of this device")

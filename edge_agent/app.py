@@ -28,6 +28,7 @@ from edge_agent.config import HubConfig, Secrets
 from edge_agent.core.decode import Decoder, Limits, native_filters
 from edge_agent.core.pacing import Paces
 from edge_agent.core.registry import Registry
+from edge_agent.core.remarks import Remarks
 from edge_agent.core.sparkplug.topics import EdgeNodes
 from edge_agent.errors import FailClosedError, StoreMalformedError
 from edge_agent.folder import PROFILE_CACHE, data_folder
@@ -54,6 +55,7 @@ class IngestSide:
     ingest: Ingest
     folder: Path
     registry: Registry = field(default_factory=Registry)
+    remarks: Remarks = field(default_factory=Remarks)
     retry_s: float = _STORE_RETRY_S
 
     async def take_messages(self) -> None:
@@ -101,6 +103,7 @@ async def run(config: HubConfig, secret: Secrets) -> None:
                 room=side.room,
                 rejudge=side.rejudge,
                 registry=side.registry,
+                remarks=side.remarks,
                 stop=stop,
             )
             ingest.cancel()
@@ -137,6 +140,7 @@ def _wire_ingest(config: HubConfig, secret: Secrets, stack: AsyncExitStack) -> I
     )
     decoder = Decoder(registry, home=config.home.id, limits=_limits(config), birth_of=readings.birth_of)
     rejudge = Rejudge(held=DoubtfulReadings(store.connection), decoder=decoder, clock=clock)
+    remarks = Remarks()
     ingest = Ingest(
         inbox=intake,
         decoder=decoder,
@@ -148,6 +152,7 @@ def _wire_ingest(config: HubConfig, secret: Secrets, stack: AsyncExitStack) -> I
         rejudge=rejudge,
         sessions=_sessions(nodes, registry),
         paces=Paces(per_min=config.mqtt.device_messages_per_min, burst_max=config.mqtt.device_burst_max),
+        remarks=remarks,
     )
     return IngestSide(
         store=store,
@@ -159,6 +164,7 @@ def _wire_ingest(config: HubConfig, secret: Secrets, stack: AsyncExitStack) -> I
         ingest=ingest,
         folder=folder,
         registry=registry,
+        remarks=remarks,
     )
 
 

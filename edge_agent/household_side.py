@@ -12,11 +12,14 @@ import importlib.resources
 import logging
 import secrets
 import socket
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import cast
+from zoneinfo import ZoneInfo
 
 from hypercorn.asyncio import serve
 from hypercorn.config import Config as ServerConfig
@@ -25,13 +28,14 @@ from starlette.types import ASGIApp
 
 from edge_agent.adapters import devices_list
 from edge_agent.adapters.bridge import BridgeClient
+from edge_agent.adapters.champion import KEPT_FOLDER, choose_forecaster
 from edge_agent.adapters.clock import EffectiveClock
 from edge_agent.adapters.egress import Egress
-from edge_agent.adapters.forecaster import load_forecaster
-from edge_agent.adapters.household import HouseholdFile
+from edge_agent.adapters.household import Edits, HouseholdFile
 from edge_agent.adapters.keys import HouseholdKey, load_or_create
 from edge_agent.adapters.passwords import Argon2Passwords
 from edge_agent.adapters.store.connection import DISK_ERRORS
+from edge_agent.adapters.store.decisions import Decisions
 from edge_agent.adapters.store.egress_ledger import EgressLedger
 from edge_agent.adapters.store.handover import SqliteHandovers
 from edge_agent.adapters.store.heard import SqliteHeard
@@ -44,13 +48,21 @@ from edge_agent.adapters.store.policies import Policies
 from edge_agent.adapters.store.readings import SqliteReadings
 from edge_agent.adapters.store.room import Room
 from edge_agent.adapters.store.set_aside import standing
+from edge_agent.adapters.store.stock_events import SqliteStockEvents
 from edge_agent.adapters.store.upkeep import Upkeep
+from edge_agent.adapters.troubles import Troubles
 from edge_agent.config import HubConfig, WebConfig
+from edge_agent.core.binding_check import Declared, declared_in
+from edge_agent.core.catalogue import Binding, Item
+from edge_agent.core.estimate import estimate
+from edge_agent.core.messages import DeviceId, ItemId, StockEstimate
 from edge_agent.core.registry import Registry
+from edge_agent.core.remarks import Remarks
 from edge_agent.errors import ConfigurationError, FailClosedError, RetryLaterError
 from edge_agent.folder import HOUSEHOLD_FILE, data_folder
 from edge_agent.leave_side import LeaveSide, wire_leave
 from edge_agent.pipeline.discovery import Discovery
+from edge_agent.pipeline.explaining import Explaining
 from edge_agent.pipeline.guard import Guard
 from edge_agent.pipeline.hand_over import Home
 from edge_agent.pipeline.overview import HomeOverview
@@ -59,6 +71,7 @@ from edge_agent.pipeline.rejudge import Rejudge
 from edge_agent.pipeline.restore import Restore
 from edge_agent.pipeline.review import Review
 from edge_agent.pipeline.status import StatusRecorder
+from edge_agent.pipeline.telling import Telling
 from edge_agent.ports import CrashHook, no_crash
 from edge_agent.web.factory import create_app
 from edge_agent.web.parts import WebParts
@@ -68,6 +81,7 @@ log = logging.getLogger(__name__)
 _STOP_WITHIN_S = 3.0
 _UPKEEP_EVERY_S = 60.0  # real time
 _LIST_EVERY_S = 30.0  # real time
+_EDITS_EVERY_S = 2.0  # real time
 _PRICE_AGE_MAX = 3  # times the schedule: an older price is no price to ask with
 
 
@@ -79,6 +93,7 @@ async def work(
     room: Room,
     rejudge: Rejudge,
     registry: Registry,
+    remarks: Remarks,
     stop: asyncio.Event,
 ) -> None:
     """Wire this half and run it until `stop`."""
@@ -100,6 +115,7 @@ async def work(
                 room=room,
                 rejudge=rejudge,
                 registry=registry,
+                remarks=remarks,
                 key=key,
                 egress=egress,
                 ledger=ledger,
@@ -127,12 +143,14 @@ class Tasks:
     discovery: Discovery
     pages: ASGIApp
     wake: asyncio.Event
+    edited: Callable[[], bool]
 
     async def run(self, stop: asyncio.Event, listener: socket.socket) -> None:
         """All of them in one group, until `stop`."""
         async with asyncio.TaskGroup() as group:
             tasks = [
                 group.create_task(self._every(self.config.review.every_s, self._look), name="review"),
+                group.create_task(self._every(_EDITS_EVERY_S * self.clock.speed, self._look_if_edited), name="edits"),
                 group.create_task(self._drain_always(), name="drain"),
                 group.create_task(self._every(self.config.bridge.poll_every_s, self._follow), name="status"),
                 group.create_task(self._every(self.config.review.every_s, self._ask_prices), name="prices"),
@@ -144,23 +162,27 @@ class Tasks:
                 task.cancel()
 
     async def _every(self, period_s: float, turn: Callable[[], Awaitable[object]]) -> None:
+        troubles = Troubles(log, elapsed_s=time.monotonic)
         while True:
             try:
                 await turn()
+                troubles.over(turn.__name__)
             except RetryLaterError as exc:
-                log.warning("try_again_later turn=%s error=%s", turn.__name__, exc)
+                troubles.met(turn.__name__, exc)
             except (FailClosedError, *DISK_ERRORS) as exc:
                 log.critical("sends_stopped turn=%s error=%s", turn.__name__, exc)
             await self.clock.sleep(period_s)
 
     async def _drain_always(self) -> None:
         """Drain when an approval wakes it, and now and then for what is left over."""
+        troubles = Troubles(log, elapsed_s=time.monotonic)
         while True:
             self.wake.clear()
             try:
                 await self._drain()
+                troubles.over("drain")
             except RetryLaterError as exc:
-                log.warning("try_again_later turn=drain error=%s", exc)
+                troubles.met("drain", exc)
             except (FailClosedError, *DISK_ERRORS) as exc:
                 log.critical("sends_stopped turn=drain error=%s", exc)
             sleep = asyncio.create_task(self.clock.sleep(self.config.bridge.drain_every_s), name="drain_pause")
@@ -198,6 +220,12 @@ class Tasks:
         self.review.run_once()
         self.leave.mandates.end_due()
 
+    async def _look_if_edited(self) -> None:
+        """Who has edited the household's file waits for what comes of it."""
+        if self.edited():
+            log.info("household_edited")
+            self.review.run_once()
+
     async def _follow(self) -> None:
         """News of the orders come whether or not the bridge answers for those that are wanted back."""
         try:
@@ -218,6 +246,7 @@ def _wire(
     room: Room | None = None,
     rejudge: Rejudge | None = None,
     registry: Registry | None = None,
+    remarks: Remarks | None = None,
     key: HouseholdKey,
     egress: Egress,
     ledger: EgressLedger,
@@ -259,7 +288,11 @@ def _wire(
         store_failure=lambda: connection.failure,
         standing=standing(data_folder(config)),
     )
-    forecaster = load_forecaster(artefact_folder(config.model.artefact_dir))
+    forecaster = choose_forecaster(
+        artefact_folder(config.model.artefact_dir),
+        kept=data_folder(config) / KEPT_FOLDER,
+        stocks=_known_stocks(household, readings, now=clock.now()),
+    )
     log.info("forecaster source=%s", forecaster.source)
     leave = wire_leave(
         Home(household=config.home.id, hub=config.home.hub),
@@ -276,6 +309,14 @@ def _wire(
         wake=wake.set,
         crash_hook=crash_hook,
     )
+    decisions = Decisions(connection)
+    stock_events = SqliteStockEvents(connection)
+    profiles = registry or Registry()
+
+    def declared(bound: Binding) -> Declared | None:
+        profile = readings.profile_of(DeviceId(bound.device), bound.signal)
+        return declared_in(None if profile is None else profiles.by_id(profile), bound.signal)
+
     review = Review(
         clock=clock,
         readings=readings,
@@ -286,6 +327,11 @@ def _wire(
         new_id=_new_id,
         stale_after_s=config.review.stale_after_s,
         price_age_max_s=_PRICE_AGE_MAX * config.bridge.prices_every_s,
+        shadows=decisions,
+        bundles=decisions,
+        zone=ZoneInfo(config.home.timezone),
+        stock_events=stock_events,
+        declared=declared,
         may_ask=lambda: restore.has_compared,
         crash_hook=crash_hook,
     )
@@ -296,6 +342,7 @@ def _wire(
         profile_of=(registry or Registry()).by_id,
         clock=clock,
         stale_after_s=config.review.stale_after_s,
+        remarks=remarks,
     )
     parts = WebParts(
         clock=clock,
@@ -317,6 +364,10 @@ def _wire(
         safety=guard,
         merchants=merchants,
         inventory=discovery.inventory,
+        decisions=Explaining(
+            review=review, bundles=decisions, household=household, clock=clock, zone=config.home.timezone
+        ),
+        stock=Telling(events=stock_events, household=household, clock=clock),
         no_room=room.notice if room is not None else lambda: None,
     )
     return Tasks(
@@ -337,12 +388,21 @@ def _wire(
         discovery=discovery,
         pages=create_app(parts, web=config.web, home=config.home),
         wake=wake,
+        edited=Edits(data_folder(config) / HOUSEHOLD_FILE),
     )
 
 
 def artefact_folder(configured: str) -> Path:
     """Where the consumption model lies: as configured, or the one that ships with the hub."""
     return Path(configured) if configured else Path(str(importlib.resources.files("models"))) / "artefacts"
+
+
+def _known_stocks(
+    household: HouseholdFile, readings: SqliteReadings, *, now: datetime
+) -> list[tuple[Item, StockEstimate]]:
+    """What the stored states say of each item, for comparing models on the home's own past."""
+    known = ((item, readings.load_stock(ItemId(item.id))) for item in household.load().items)
+    return [(item, estimate(state, item=item, now=now)) for item, state in known if state is not None]
 
 
 def _new_id() -> str:
@@ -377,4 +437,5 @@ def _server_config(listener: socket.socket) -> ServerConfig:
     server.shutdown_timeout = _STOP_WITHIN_S
     server.h11_max_incomplete_size = 16_384
     server.include_server_header = False
+    server.errorlog = logging.getLogger("hypercorn.error")  # else it writes every line a second time, by itself
     return server

@@ -39,7 +39,9 @@ from edge_agent.core.messages import (
 from edge_agent.core.overview import BridgeStatus, DeviceOverview
 from edge_agent.core.prompt import Endorsement, PromptChange, PromptRecord
 from edge_agent.core.safety import SafetyProblem
+from edge_agent.core.shadow import ShadowOrder
 from edge_agent.core.sparkplug.topics import Admitted, RebirthRequest
+from edge_agent.core.stock_events import StockEvent
 from edge_agent.core.terms import Terms
 
 
@@ -152,6 +154,19 @@ class ReadingStore(Protocol):
 
     def save_stock(self, states: Sequence[StockState]) -> None:
         """Keep the folded states."""
+
+
+class StockEvents(Protocol):
+    """What people and deliveries say of a stock."""
+
+    def record(self, event: StockEvent, *, cause: str | None = None) -> bool:
+        """Keep what was said, with a line of the audit log.
+
+        `cause` names what it comes from where that may be told twice (an order's id); False: it was told before.
+        """
+
+    def events_after(self, item: ItemId, *, after_id: int, limit: int) -> list[tuple[int, StockEvent]]:
+        """What was said of an item after the event with this number, in the order in which it was said."""
 
 
 class DoubtfulStore(Protocol):
@@ -282,11 +297,41 @@ class OrderStore(Protocol):
         """The newest price of one of an item's products."""
 
 
+class ShadowStore(Protocol):
+    """What items in shadow would have ordered."""
+
+    def shadow_orders(self, item: ItemId, *, limit: int) -> list[ShadowOrder]:
+        """The shadow orders of one item, newest first."""
+
+    def put_shadow_order(self, order: ShadowOrder) -> None:
+        """Keep a new one, or the newer state of one that was made at the same moment."""
+
+
+class BundleStore(Protocol):
+    """What questions and draws rested on, as bundles of `core.replay`."""
+
+    def put_bundle(self, prompt: PromptId, bundle: bytes, *, at: datetime) -> None:
+        """Keep what a question rested on."""
+
+    def bundle(self, prompt: PromptId) -> bytes | None:
+        """What a question rested on; None where that is no longer kept."""
+
+
 class HouseholdStore(Protocol):
     """The household's own documents: items, products, places, preferences. People may read and edit the file."""
 
     def load(self) -> Household:
         """The household as it stands; cheap when the file has not changed."""
+
+
+class HouseholdDocuments(HouseholdStore, Protocol):
+    """The same, where the pages may write what the household says."""
+
+    def problem(self) -> str | None:
+        """What is wrong with the file; None: it fits."""
+
+    def save(self, household: Household) -> None:
+        """Write all documents anew."""
 
 
 class Signer(Protocol):

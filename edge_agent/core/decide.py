@@ -1,51 +1,60 @@
 """The reorder decision for one item, with its reasons in sentences for the household.
 
-An item is due when the demand over lead time and review, at the household's service level, is more than its inventory
-position; put the other way round, when the early edge of the run-out minus the lead time is closer than the next
-review. What is bought covers the lead time, the review and `cover_days` on top, in whole packs, never more than there
-will be room for when it arrives. Unknown or stale stock, a missing price or a missing product call a person; they
-never lead to an order.
+An item is due when it may run out before an order would be here (`core.need`). Due or not, nothing is bought of what
+went out of use, while nobody is at home to take it in, or that would spoil before it is used. Unknown or stale stock, a
+missing price or a missing product call a person; they never lead to an order. Where something speaks against ordering
+without asking (little trust in the sensor, the budget, a pack of which a part may spoil), a person is asked and told.
 
-One live order per need is the caller's to enforce; goods on order count in the position here.
+One live order per need, quiet hours and what is asked together are the caller's (`core.asking`); goods on order count
+in the position here.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from math import ceil, floor
 
+from edge_agent.core import sentences
+from edge_agent.core.back_off import Quiet
+from edge_agent.core.binding_check import BINDING_REFUSED
 from edge_agent.core.catalogue import Item, Preferences, Product
 from edge_agent.core.estimate import REFILL_PACKS
-from edge_agent.core.forecast import days_until_used, demand_within
-from edge_agent.core.messages import Alert, Decision, Forecast, Hold, ItemId, Price, Propose, Reason, StockEstimate
+from edge_agent.core.in_use import out_of_use_since
+from edge_agent.core.lead_time import LeadTime
+from edge_agent.core.messages import (
+    Alert,
+    Decision,
+    Forecast,
+    Hold,
+    ItemId,
+    Price,
+    Propose,
+    Reason,
+    StockEstimate,
+)
+from edge_agent.core.need import Need, need_of
 from edge_agent.core.position import Position
+from edge_agent.core.presence import Presence
+from edge_agent.core.situation import STALE_AFTER, Situation
 
-REVIEW_D = 1.0  # a person may take a day to answer
-STALE_AFTER = timedelta(days=2)
+AUTO_TRUST_MIN = 0.65  # below it a person is asked where the item may be ordered without
 
 _TRUST_MIN = 0.6  # two readings that agree
-_DAY_S = 86_400.0
-_EARLY, _LATE = 0.1, 0.9
-_SURELY = 0.2  # demand at this quantile or more is nearly always reached
-_FAR_D = 60.0
+_ANSWERED_WITHIN = timedelta(hours=12)  # waiting for more room, and not for a person too
+_LIKELY_ALL = 0.99
 
 
 @dataclass(frozen=True, slots=True)
-class _Need:
-    """Packs that lead time and review may take, packs worth buying, and when to order at the latest.
+class Weighed:
+    """The decision about one item, and what it goes by.
 
-    The reorder point is in packs of the bound product, what is worth buying in packs of the one that would be bought.
+    `early` is what could be bought already today although nothing is due, to go out with something that is.
     """
 
-    reorder_point_packs: float
-    wanted_packs: int
-    room_packs: int
-    order_by: datetime
-
-    @property
-    def packs(self) -> int:
-        return min(self.wanted_packs, self.room_packs)
+    case: Situation
+    decision: Decision
+    need: Need | None = None
+    early: Propose | None = None
 
 
 def decide(
@@ -61,160 +70,208 @@ def decide(
     stale_after: timedelta = STALE_AFTER,
     substitute: Product | None = None,
 ) -> Decision:
-    """What to do about one item now. `estimate`, `forecast` and `position` are of the same moment and item.
+    """What to do about one item now, by the preferences alone. `estimate`, `forecast` and `position` are of one moment.
 
     `price` is that of the bound product, or of the `substitute` that would be bought for the same stock.
     """
-    item_id = ItemId(item.id)
-    unsure = _unsure(item, estimate, now=now, stale_after=stale_after)
-    if unsure is not None:
-        return Alert(item_id, (unsure,))
-    stock = _stock_reason(item, estimate, forecast)
-    unsettled = _unsettled(item, estimate)
-    if unsettled is not None:
-        return Hold(item_id, (stock, unsettled))
-    product = substitute or item.product
-    need = _need(item, forecast, position=position, preferences=preferences, now=now, product=product)
-    blocked = _not_due(need, position=position, preferences=preferences, quiet_until=quiet_until, now=now)
-    if blocked is not None:
-        return Hold(item_id, (stock, blocked))
-    if price is None or not price.available:
-        return Alert(item_id, (stock, _no_offer(item, price)))
-    cover_d = days_until_used(forecast, position.packs + need.packs * _scale(item, product), probability=0.5)
-    size = _size_reason(need, cover_d=cover_d, room_packs=item.room_for(product))
-    return Propose(
-        item_id,
-        packs=need.packs,
-        order_by=need.order_by,
-        days_of_cover=round(cover_d, 1),
-        reasons=(stock, _due_reason(need, preferences=preferences), size),
-        product=substitute,
+    reason = Reason("quiet", "" if quiet_until is None else f"Not asking again before {quiet_until:%a %d %b}.")
+    case = Situation(
+        item=item,
+        estimate=estimate,
+        forecast=forecast,
+        position=position,
+        price=price,
+        preferences=preferences,
+        now=now,
+        lead_time=LeadTime(mean_d=preferences.lead_time_d),
+        presence=Presence(preferences),
+        quiet=None if quiet_until is None or now >= quiet_until else Quiet(quiet_until, reason),
+        stale_after=stale_after,
+        substitute=substitute,
     )
+    return weigh(case).decision
 
 
-def _scale(item: Item, product: Product) -> float:
-    """How many packs of the bound product one of `product` is."""
-    return product.pack_amount / item.product.pack_amount
+def weigh(case: Situation) -> Weighed:
+    """The decision, and what could be bought early where it is to wait."""
+    unsure = _unsure(case)
+    if unsure is not None:
+        return Weighed(case, Alert(_id(case), (unsure,)))
+    stock = sentences.stock_reason(case)
+    unsettled = _unsettled(case)
+    if unsettled is not None:
+        return Weighed(case, Hold(_id(case), (stock, unsettled)))
+    need = need_of(case)
+    known = (stock, spoils) if (spoils := sentences.spoiling_reason(need)) is not None else (stock,)
+    if _may_be_nearly_empty(case):
+        return Weighed(case, Alert(_id(case), (*known, *_doubts(case), _look(case))), need)
+    if not need.is_due:
+        return _not_due(case, need, known)
+    stopped = _stopped(case, known) or _cannot(case, need, known)
+    return Weighed(case, stopped or _propose(case, need, known), need)
 
 
-def _unsure(item: Item, estimate: StockEstimate, *, now: datetime, stale_after: timedelta) -> Reason | None:
+def _not_due(case: Situation, need: Need, known: tuple[Reason, ...]) -> Weighed:
+    """Nothing to do by itself; what could go out with another item is found for that."""
+    could = (
+        need.packs >= 1 and need.is_worthwhile and _stopped(case, known) is None and _cannot(case, need, known) is None
+    )
+    early = _propose(case, need, known, reason=sentences.enough_reason(case, need)) if could else None
+    return Weighed(case, Hold(_id(case), (*known, sentences.enough_reason(case, need))), need, early)
+
+
+def _id(case: Situation) -> ItemId:
+    return ItemId(case.item.id)
+
+
+# --- what is not known -------------------------------------------------------------------------------
+
+
+def _unsure(case: Situation) -> Reason | None:
     """Why the stock is not known well enough to decide anything."""
+    item, estimate = case.item, case.estimate
     if estimate.amount is None:
-        return Reason("stock_unknown", f"{item.name}: no usable reading yet from {item.binding.device}.")
-    age = now - estimate.as_of
-    if age > stale_after:
+        refused = next((doubt for doubt in estimate.doubts if doubt.code == BINDING_REFUSED), None)
+        return refused or Reason("stock_unknown", f"{item.name}: no usable reading yet from {_teller(item)}.")
+    age = case.now - estimate.as_of
+    if age > case.stale_after:
         hours = round(age.total_seconds() / 3_600)
-        return Reason("stock_stale", f"{item.name}: {item.binding.device} has told nothing new for {hours} hours.")
+        return Reason("stock_stale", f"{item.name}: {_teller(item)} has told nothing new for {hours} hours.")
     return None
 
 
-def _unsettled(item: Item, estimate: StockEstimate) -> Reason | None:
+def _teller(item: Item) -> str:
+    return item.binding.device if item.binding is not None else "you"
+
+
+def _unsettled(case: Situation) -> Reason | None:
     """Why the next readings are worth waiting for."""
-    if estimate.trust < _TRUST_MIN:
+    estimate = case.estimate
+    if estimate.trust < _TRUST_MIN and not estimate.doubts:
         return Reason("little_evidence", "Too few steady readings yet to decide on.")
     amount = estimate.amount
-    if amount is not None and amount.high - amount.value >= REFILL_PACKS * item.product.pack_amount:
+    is_sensed = case.item.binding is not None
+    if is_sensed and amount is not None and amount.high - amount.value >= REFILL_PACKS * case.item.product.pack_amount:
         return Reason("unsettled", "The level has just changed a lot; the next readings will tell.")
     return None
 
 
-def _need(
-    item: Item, forecast: Forecast, *, position: Position, preferences: Preferences, now: datetime, product: Product
-) -> _Need:
-    age_d = max(0.0, (now - forecast.as_of).total_seconds() / _DAY_S)
-    risk_d = age_d + preferences.lead_time_d + REVIEW_D
-    level = preferences.service_level
-    reorder_point = demand_within(forecast, risk_d, probability=level)
-    used_by_cover = demand_within(forecast, risk_d + preferences.cover_days, probability=0.5)
-    reserve = max(0.0, reorder_point - demand_within(forecast, risk_d, probability=0.5))
-    early_d = days_until_used(forecast, position.packs, probability=1 - level)
-    order_by = forecast.as_of + timedelta(days=early_d - preferences.lead_time_d)
-    room = _room_at_arrival(item, forecast, position=position, until_d=age_d + preferences.lead_time_d)
-    scale = _scale(item, product)
-    return _Need(
-        reorder_point_packs=reorder_point,
-        wanted_packs=max(1, ceil((used_by_cover + reserve - position.packs) / scale - 1e-6)),
-        room_packs=max(0, floor(room / scale + 1e-6)),
-        order_by=max(now, order_by),
-    )
+def _may_be_nearly_empty(case: Situation) -> bool:
+    """Whether a sensor in doubt leaves open by a good part of a pack what is left, and it may be next to nothing."""
+    estimate, pack = case.estimate, case.item.product.pack_amount
+    if estimate.amount is None or not estimate.doubts or estimate.trust >= _TRUST_MIN:
+        return False
+    low = max(0.0, estimate.amount.low)
+    is_open = estimate.amount.value - low >= REFILL_PACKS * pack
+    return is_open and low / pack + case.position.coming_packs < case.demand(case.risk_d, 0.5)
 
 
-def _room_at_arrival(item: Item, forecast: Forecast, *, position: Position, until_d: float) -> float:
-    """Bound packs that will find room when an order is here: what is surely used by then no longer stands there."""
-    return item.room_packs - max(0.0, position.packs - demand_within(forecast, until_d, probability=_SURELY))
+def _doubts(case: Situation) -> tuple[Reason, ...]:
+    return case.estimate.doubts if case.estimate.trust < AUTO_TRUST_MIN else ()
 
 
-def _not_due(
-    need: _Need, *, position: Position, preferences: Preferences, quiet_until: datetime | None, now: datetime
-) -> Reason | None:
-    """Why nothing is bought now, None where it should be."""
-    if position.packs >= need.reorder_point_packs:
-        days = preferences.lead_time_d + REVIEW_D
-        on_order = f", {_packs(position.on_order_packs)} of them on order" if position.on_order_packs > 0 else ""
-        text = f"{_packs(position.packs)}{on_order}: enough for the {days:.0f} days until an order would be here."
-        return Reason("enough", text)
-    if need.packs < 1:
-        return Reason("no_room", "There is no room for another pack yet.")
-    if need.packs == 1 < need.wanted_packs and now < need.order_by:
-        return Reason("little_room", f"Better bought by {_day(need.order_by)}, when there is room for more.")
-    if quiet_until is not None and now < quiet_until:
-        return Reason("quiet", f"Not asking again before {_day(quiet_until)}, as you wished.")
+def _look(case: Situation) -> Reason:
+    return Reason("look", f"Please have a look at {case.item.name}: it may be nearly empty.")
+
+
+# --- what is due -------------------------------------------------------------------------------------
+
+
+def _stopped(case: Situation, known: tuple[Reason, ...]) -> Decision | None:
+    """Why an item that is due is not bought: nobody uses it, nobody is there, or nobody wants to be asked."""
+    since = out_of_use_since(case.estimate, pack_amount=case.item.product.pack_amount, now=case.now)
+    if since is not None:
+        text = f"Nobody seems to have used {case.item.name} since {sentences.date_words(since)}. Is it still wanted?"
+        return Alert(_id(case), (*known, Reason("out_of_use", text)))
+    absent = _absent(case)
+    if absent is not None:
+        return Hold(_id(case), (*known, absent))
+    return Hold(_id(case), (*known, case.quiet.reason)) if case.quiet is not None else None
+
+
+def _absent(case: Situation) -> Reason | None:
+    """Why goods would come to a closed door."""
+    presence = case.presence
+    back_on = presence.away_until(case.now + timedelta(days=case.lead_d))
+    if back_on is not None:
+        return Reason(
+            "away", f"You are away until {sentences.date_words(back_on)}: nothing is ordered that comes before."
+        )
+    if presence.seems_empty(case.now):
+        return Reason("seems_away", "Nobody seems to be at home, so nothing is ordered until you say or use something.")
     return None
 
 
-def _no_offer(item: Item, price: Price | None) -> Reason:
-    merchant = item.product.merchant
-    if price is None:
-        return Reason("no_price", f"Time to buy {item.name}, but there is no price from {merchant} yet.")
-    return Reason("unavailable", f"Time to buy {item.name}, but {merchant} does not have it now.")
+def _cannot(case: Situation, need: Need, known: tuple[Reason, ...]) -> Decision | None:
+    """Why an item that is due cannot be bought, or better is not yet; None where it is to be bought."""
+    if need.room_packs < 1:
+        return Hold(_id(case), (*known, Reason("no_room", "There is no room for another pack yet.")))
+    if need.fresh_packs < 1:
+        return Alert(_id(case), (*known, Reason("would_spoil", "Most of another pack would spoil before it is used.")))
+    if need.packs < 1:
+        text = (
+            f"It is sold in {case.product.order_multiple} packs at once, which is more than finds room or stays fresh."
+        )
+        return Alert(_id(case), (*known, Reason("multiple_too_large", text)))
+    if not need.is_worthwhile and case.now < need.order_by - _ANSWERED_WITHIN:
+        text = f"Better bought by {sentences.day(need.order_by, case)}, when there is room for more."
+        return Hold(_id(case), (*known, Reason("little_room", text)))
+    if case.price is None or not case.price.available:
+        return Alert(_id(case), (*known, _no_offer(case)))
+    return None
 
 
-def _stock_reason(item: Item, estimate: StockEstimate, forecast: Forecast) -> Reason:
-    """What is left, how fast it goes, and between which days it runs out."""
-    pack_amount = item.product.pack_amount
-    left = estimate.amount.value / pack_amount if estimate.amount is not None else 0.0
-    use = estimate.use_per_day.value / pack_amount if estimate.use_per_day is not None else 0.0
-    early = days_until_used(forecast, left, probability=_EARLY)
-    late = days_until_used(forecast, left, probability=_LATE)
-    text = f"{item.name}: about {_packs(left)} left, used {_rate(use)}; {_run_out(estimate.as_of, early, late)}."
-    return Reason("stock", text)
+def _no_offer(case: Situation) -> Reason:
+    merchant, name = case.item.product.merchant, case.item.name
+    if case.price is None:
+        return Reason("no_price", f"Time to buy {name}, but there is no price from {merchant} yet.")
+    return Reason("unavailable", f"Time to buy {name}, but {merchant} does not have it now.")
 
 
-def _due_reason(need: _Need, *, preferences: Preferences) -> Reason:
-    days = preferences.lead_time_d + REVIEW_D
-    text = f"You may need {_packs(need.reorder_point_packs)} in the {days:.0f} days until an order would be here"
-    return Reason("due", f"{text}; order by {_day(need.order_by)}.")
+def _propose(case: Situation, need: Need, known: tuple[Reason, ...], *, reason: Reason | None = None) -> Propose:
+    cover_d = case.days_until_used(need.usable_packs + need.packs * case.scale, 0.5)
+    lead = sentences.lead_time_reason(case)
+    against = _against_auto(case, need)
+    return Propose(
+        _id(case),
+        packs=need.packs,
+        order_by=need.order_by,
+        days_of_cover=round(cover_d, 1),
+        reasons=(
+            *known,
+            reason or sentences.due_reason(case, need),
+            *(() if lead is None else (lead,)),
+            sentences.size_reason(case, need, cover_d=cover_d),
+            *against,
+        ),
+        product=case.substitute,
+        must_ask=bool(against),
+    )
 
 
-def _size_reason(need: _Need, *, cover_d: float, room_packs: int) -> Reason:
-    enough = f"With {_packs(need.packs)} more it should last about {cover_d:.0f} days"
-    if need.wanted_packs > need.room_packs:
-        return Reason("size_room", f"{enough}; there is room for {_packs(room_packs)} in all.")
-    return Reason("size", f"{enough}.")
+def _against_auto(case: Situation, need: Need) -> tuple[Reason, ...]:
+    """What speaks against ordering without asking, each told to whoever is asked."""
+    return (*_little_trust(case), *_over_budget(case, need), *_part_spoils(need))
 
 
-def _packs(packs: float) -> str:
-    number = f"{packs:.1f}".removesuffix(".0")
-    return f"{number} pack" if number == "1" else f"{number} packs"
+def _little_trust(case: Situation) -> tuple[Reason, ...]:
+    if case.estimate.trust >= AUTO_TRUST_MIN:
+        return ()
+    asked = "so you are asked where it would be ordered by itself" if case.item.mode == "auto" else "so look first"
+    return (*_doubts(case), Reason("little_trust", f"What is left of {case.item.name} is not sure, {asked}."))
 
 
-def _rate(packs_per_day: float) -> str:
-    """Use in words: packs a day, or days a pack where it goes slowly."""
-    if packs_per_day >= 0.5:
-        return f"{_packs(packs_per_day)} a day"
-    days = 1 / packs_per_day if packs_per_day > 0 else _FAR_D
-    return "hardly at all" if days > _FAR_D else f"a pack in about {days:.0f} days"
+def _over_budget(case: Situation, need: Need) -> tuple[Reason, ...]:
+    price = case.price
+    if case.budget_left_minor is None or price is None or price.currency != case.preferences.currency:
+        return ()
+    total_minor = need.packs * price.unit_price_minor + price.delivery_minor
+    is_over = total_minor > case.budget_left_minor
+    return (sentences.over_budget_reason(case, total_minor=total_minor),) if is_over else ()
 
 
-def _run_out(start: datetime, early_d: float, late_d: float) -> str:
-    if early_d > _FAR_D:
-        return f"lasts more than {_FAR_D:.0f} days"
-    early, late = _day(start + timedelta(days=early_d)), _day(start + timedelta(days=late_d))
-    if early_d < 0.5 and late_d < 1:
-        return "runs out within a day"
-    return f"runs out around {early}" if early == late else f"runs out between {early} and {late}"
-
-
-def _day(at: datetime) -> str:
-    """A day as people say it: Tue 3 Mar (UTC)."""
-    return f"{at:%a} {at.day} {at:%b}"
+def _part_spoils(need: Need) -> tuple[Reason, ...]:
+    if need.likely_used >= _LIKELY_ALL:
+        return ()
+    used = max(10, round(need.likely_used * 10) * 10)
+    return (Reason("part_spoils", f"Only about {used} % of a pack is likely used before it spoils."),)

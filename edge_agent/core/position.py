@@ -11,39 +11,72 @@ from edge_agent.core.intent import ON_ORDER, IntentRecord, IntentState
 from edge_agent.core.messages import StockEstimate
 
 _SEEN_WITHIN = timedelta(days=1)
+_SENT = frozenset({IntentState.SHIPPED, IntentState.PARTLY_DELIVERED, IntentState.DELIVERED})
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Packs at home, None where nobody knows, and packs on order."""
+    """Packs at home, None where nobody knows, and packs that are coming; none of them is ever negative.
+
+    `cupboard_packs` are the sealed ones among those at home. `on_order_packs` are ordered and not sent yet,
+    `in_transit_packs` sent; `elsewhere_packs` are bought elsewhere and not at home yet.
+    """
 
     at_home_packs: float | None
     on_order_packs: float
+    in_transit_packs: float = 0.0
+    elsewhere_packs: float = 0.0
+    cupboard_packs: float = 0.0
 
     @property
     def packs(self) -> float:
-        """At home and on order; what is unknown counts as nothing."""
-        return (self.at_home_packs or 0.0) + self.on_order_packs
+        """At home and coming; what is unknown counts as nothing."""
+        return (self.at_home_packs or 0.0) + self.coming_packs
+
+    @property
+    def coming_packs(self) -> float:
+        """All that is not at home yet."""
+        return self.on_order_packs + self.in_transit_packs + self.elsewhere_packs
+
+    @property
+    def in_device_packs(self) -> float | None:
+        """What is in use; None where nobody knows."""
+        return None if self.at_home_packs is None else max(0.0, self.at_home_packs - self.cupboard_packs)
 
 
-def inventory_position(item: Item, estimate: StockEstimate, *, on_order: float) -> Position:
-    """The position of `item` with `on_order` in the item's unit on its way."""
+def inventory_position(
+    item: Item, estimate: StockEstimate, *, on_order: float, in_transit: float = 0.0, elsewhere: float = 0.0
+) -> Position:
+    """The position of `item` with what is on its way, in the item's unit."""
     pack_amount = item.product.pack_amount
-    at_home = estimate.amount.value / pack_amount if estimate.amount is not None else None
-    return Position(at_home_packs=at_home, on_order_packs=max(0.0, on_order) / pack_amount)
+    at_home = max(0.0, estimate.amount.value) / pack_amount if estimate.amount is not None else None
+    return Position(
+        at_home_packs=at_home,
+        on_order_packs=max(0.0, on_order) / pack_amount,
+        in_transit_packs=max(0.0, in_transit) / pack_amount,
+        elsewhere_packs=max(0.0, elsewhere) / pack_amount,
+        cupboard_packs=min(max(0.0, estimate.cupboard_packs), at_home or 0.0),
+    )
 
 
-def on_order_amount(intents: Iterable[IntentRecord], *, now: datetime) -> float:
+def on_order_amount(intents: Iterable[IntentRecord], *, now: datetime, is_delivered_home: bool = False) -> float:
     """What the intents of one item still add to the stock, in its unit.
 
-    Goods that a sensor saw arrive are at home already. Goods that only the merchant calls delivered count until the
-    sensor had time to see them, so the gap between the two never looks like need.
+    Goods that a sensor saw arrive are at home already. Goods that only the merchant calls delivered are too where the
+    estimate knows of deliveries (`is_delivered_home`); else they count until the sensor had time to see them, so the
+    gap between the two never looks like need.
     """
-    return sum(intent.amount for intent in intents if _is_coming(intent, now=now))
+    return sum(one.amount for one in intents if _is_coming(one, now=now, is_delivered_home=is_delivered_home))
 
 
-def _is_coming(intent: IntentRecord, *, now: datetime) -> bool:
+def in_transit_amount(intents: Iterable[IntentRecord], *, now: datetime, is_delivered_home: bool = False) -> float:
+    """The part of `on_order_amount` that the merchant has sent."""
+    sent = [intent for intent in intents if intent.state in _SENT]
+    return on_order_amount(sent, now=now, is_delivered_home=is_delivered_home)
+
+
+def _is_coming(intent: IntentRecord, *, now: datetime, is_delivered_home: bool) -> bool:
     if intent.arrived_at is not None:
         return False
     just_delivered = intent.state is IntentState.DELIVERED and now - intent.changed_at < _SEEN_WITHIN
-    return intent.state in ON_ORDER or just_delivered
+    return intent.state in ON_ORDER or (just_delivered and not is_delivered_home)

@@ -1,6 +1,6 @@
 """What could be bought for an item now: the bound product, or what the household lists instead of it.
 
-Decides and words questions for `pipeline.review`; it stores nothing and orders nothing.
+Decides and words questions for `pipeline.deciding`; it stores nothing and orders nothing.
 """
 
 from __future__ import annotations
@@ -9,61 +9,75 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from edge_agent.core import prompt as prompts
-from edge_agent.core import substitute
-from edge_agent.core.catalogue import Item, Preferences, Product
-from edge_agent.core.decide import decide
-from edge_agent.core.intent import IntentRecord, IntentState
+from edge_agent.core import season, substitute
+from edge_agent.core.back_off import Quiet, quiet
+from edge_agent.core.catalogue import Item, Product
+from edge_agent.core.decide import Weighed, weigh
+from edge_agent.core.intent import IntentRecord
 from edge_agent.core.messages import Decision, Forecast, ItemId, Price, PromptId, Propose, Reason, StockEstimate
-from edge_agent.core.position import inventory_position, on_order_amount
+from edge_agent.core.position import Position, in_transit_amount, inventory_position, on_order_amount
 from edge_agent.core.prompt import PromptRecord, PromptState
+from edge_agent.core.situation import Situation
 from edge_agent.core.terms import offer_for, terms_hash
+from edge_agent.pipeline.home_state import HomeState
 from edge_agent.ports import OrderStore
-
-_QUIET_AFTER_EXPIRY = timedelta(hours=12)
-_QUIET_AFTER_REFUSAL = {"terms_changed": timedelta(0), "cancelled_by_household": timedelta(days=5)}
-_QUIET_AFTER_OTHER_REFUSAL = timedelta(days=1)
-_ENDED_UNBOUGHT = frozenset({IntentState.REJECTED, IntentState.CANCELLED, IntentState.EXPIRED})
 
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """One item as it stands at `now`."""
+    """One item as it stands in its home. `coming` is what is on its way although no order of the hub tells of it."""
 
     item: Item
     stock: StockEstimate
     forecast: Forecast
-    preferences: Preferences
-    now: datetime
+    home: HomeState
+    coming: float = 0.0
 
     @property
     def id(self) -> ItemId:
         """The item's name."""
         return ItemId(self.item.id)
 
+    @property
+    def now(self) -> datetime:
+        """The moment of the review."""
+        return self.home.now
+
 
 class Options:
-    """Decisions about one item, and the questions they lead to. A price older than `price_age_max` is none."""
+    """Decisions about one item, and the questions they lead to. A price older than `price_age_max` is none.
+
+    `is_delivered_home`: the estimates know of deliveries, so what was delivered is no longer on its way.
+    """
 
     def __init__(
-        self, *, orders: OrderStore, new_id: Callable[[], str], stale_after: timedelta, price_age_max: timedelta
+        self,
+        *,
+        orders: OrderStore,
+        new_id: Callable[[], str],
+        stale_after: timedelta,
+        price_age_max: timedelta,
+        is_delivered_home: bool = False,
     ) -> None:
         self._orders = orders
         self._new_id = new_id
         self._stale_after = stale_after
         self._price_age_max = price_age_max
+        self._is_delivered_home = is_delivered_home
 
-    def decide(self, need: Need) -> tuple[Decision, ...]:
+    def weigh(self, need: Need) -> tuple[Weighed, tuple[Propose, ...]]:
         """What to do; where that is to buy, then what else could be bought for the same need, in the item's order."""
-        first, why = self._decide(need, None), self._missing(need)
-        if why is None and not isinstance(first, Propose):
-            return (first,)
-        others = tuple(
-            _worded(need.item, product, decision, why=why)
+        first, why = self._weigh(need, None), self._missing(need)
+        if why is None and not isinstance(first.decision, Propose):
+            return first, ()
+        others = [
+            replace(found, decision=_worded(need.item, product, found.decision, why=why))
             for product in need.item.substitutes
-            if isinstance(decision := self._decide(need, product), Propose)
-        )
-        return (first, *others) if why is None or not others else others
+            if isinstance((found := self._weigh(need, product)).decision, Propose)
+        ]
+        if why is not None and others:
+            first, *others = others
+        return first, tuple(one.decision for one in others if isinstance(one.decision, Propose))
 
     def questions(self, need: Need, decisions: Sequence[Decision]) -> list[PromptRecord]:
         """What the proposals among the decisions would ask, none of them stored yet: all are about one need."""
@@ -72,23 +86,35 @@ class Options:
         ]
         return [self._question(need, decision, price) for decision, price in priced if price is not None]
 
-    def _decide(self, need: Need, product: Product | None) -> Decision:
+    def _weigh(self, need: Need, product: Product | None) -> Weighed:
         """The decision on a substitute; None: on the bound product."""
-        item, now = need.item, need.now
-        price, last = self._price(need, product), self._orders.last_intent(need.id)
-        on_order = on_order_amount([] if last is None else [last], now=now)
-        return decide(
-            item,
-            need.stock,
-            need.forecast,
-            position=inventory_position(item, need.stock, on_order=on_order),
+        price, home = self._price(need, product), need.home
+        preferences = home.preferences
+        case = Situation(
+            item=need.item,
+            estimate=need.stock,
+            forecast=need.forecast,
+            position=self._position(need),
             price=price,
-            preferences=need.preferences,
-            quiet_until=self._quiet_until(need, price=price, is_substitute=product is not None),
-            now=now,
+            preferences=preferences,
+            now=home.now,
+            lead_time=home.lead_time((product or need.item.product).merchant),
+            presence=home.presence,
+            quiet=self._quiet(need, price=price, is_substitute=product is not None),
+            budget_left_minor=home.budget_left_minor,
+            season=season.factor(need.item.category, hemisphere=preferences.hemisphere, now=home.now),
             stale_after=self._stale_after,
             substitute=product,
         )
+        return weigh(case)
+
+    def _position(self, need: Need) -> Position:
+        last = self._orders.last_intent(need.id)
+        known = [] if last is None else [last]
+        is_home = self._is_delivered_home
+        in_transit = in_transit_amount(known, now=need.now, is_delivered_home=is_home)
+        on_order = on_order_amount(known, now=need.now, is_delivered_home=is_home) - in_transit + need.coming
+        return inventory_position(need.item, need.stock, on_order=on_order, in_transit=in_transit)
 
     def _missing(self, need: Need) -> Reason | None:
         """Why the bound product cannot be had, where something else may be bought instead."""
@@ -113,24 +139,27 @@ class Options:
         wanted = product or need.item.product
         return self._orders.newest_price(need.id, merchant=wanted.merchant, sku=wanted.sku)
 
-    def _quiet_until(self, need: Need, *, price: Price | None, is_substitute: bool) -> datetime | None:
+    def _quiet(self, need: Need, *, price: Price | None, is_substitute: bool) -> Quiet | None:
         """Until when the item is not asked about: after an answer, a refusal, or while the price is the refused one.
 
         That the bound product was out of stock says nothing of a substitute.
         """
-        ends: list[datetime] = []
-        prompt = self._orders.last_prompt(need.id)
-        if prompt is not None:
-            ends.append(prompt.changed_at + _quiet_after(prompt))
-        order = self._orders.last_intent(need.id)
-        is_free = is_substitute and self._is_refused(need)
-        if order is not None and order.state in _ENDED_UNBOUGHT and not is_free:
-            known_wrong = price is None or price.fetched_at < order.changed_at
-            ends.append(order.changed_at + (_QUIET_AFTER_OTHER_REFUSAL if known_wrong else _after_refusal(order)))
-        return max(ends, default=None)
+        last_order, last_prompt = self._orders.last_intent(need.id), self._orders.last_prompt(need.id)
+        return quiet(
+            need.item,
+            prompts=_with_newest(need.home.prompts_of(need.id), last_prompt),
+            orders=self._orders_of(need, last=last_order),
+            estimate=need.stock,
+            price=price,
+            is_refusal_of_another=is_substitute and self._is_refused(need),
+            now=need.now,
+        )
+
+    def _orders_of(self, need: Need, *, last: IntentRecord | None) -> list[IntentRecord]:
+        return need.home.orders_of(need.id, last=last)
 
     def _question(self, need: Need, decision: Propose, price: Price) -> PromptRecord:
-        offer = offer_for(need.item, price, decision, preferences=need.preferences, now=need.now)
+        offer = offer_for(need.item, price, decision, preferences=need.home.preferences, now=need.now)
         return PromptRecord(
             id=PromptId(self._new_id()),
             item=need.id,
@@ -146,21 +175,14 @@ class Options:
         )
 
 
-def _worded(item: Item, product: Product, decision: Propose, *, why: Reason | None) -> Propose:
+def _with_newest(prompts: list[PromptRecord], newest: PromptRecord | None) -> list[PromptRecord]:
+    """The questions of an item, its newest one first: also where the home has had too many to list."""
+    if newest is None:
+        return prompts
+    return [newest, *(one for one in prompts if one.id != newest.id)]
+
+
+def _worded(item: Item, product: Product, decision: Decision, *, why: Reason | None) -> Decision:
     """The proposal of a substitute, with why it is one."""
     added = (*(() if why is None else (why,)), substitute.stands_in(item, product.title))
     return replace(decision, reasons=(*decision.reasons, *added))
-
-
-def _quiet_after(prompt: PromptRecord) -> timedelta:
-    match prompt.state:
-        case PromptState.DECLINED if prompt.decline_reason is not None:
-            return prompts.quiet_after_decline(prompt.decline_reason)
-        case PromptState.EXPIRED:
-            return _QUIET_AFTER_EXPIRY
-        case _:
-            return timedelta(0)
-
-
-def _after_refusal(order: IntentRecord) -> timedelta:
-    return _QUIET_AFTER_REFUSAL.get(order.detail or "", _QUIET_AFTER_OTHER_REFUSAL)

@@ -8,28 +8,27 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from edge_agent.core import intent as intents
 from edge_agent.core import prompt as prompts
-from edge_agent.core.catalogue import Household, Item
-from edge_agent.core.estimate import StockState, estimate, fold
+from edge_agent.core.binding_check import Declared
+from edge_agent.core.catalogue import Binding, Household, Item
+from edge_agent.core.cycles import cycle_estimate
 from edge_agent.core.forecast import checked
-from edge_agent.core.intent import IntentRecord
-from edge_agent.core.messages import (
-    Decision,
-    DeviceId,
-    Forecast,
-    Hold,
-    ItemId,
-    Propose,
-    StockEstimate,
-)
-from edge_agent.core.prompt import PromptEvent, PromptRecord
+from edge_agent.core.messages import Forecast, ItemId, Reason, StockEstimate
+from edge_agent.core.prompt import DeclineReason, PromptEvent
+from edge_agent.core.shadow import ShadowReport
+from edge_agent.pipeline.deciding import Deciding, ItemReview
+from edge_agent.pipeline.deliveries import Deliveries
 from edge_agent.pipeline.draw import Drawing
+from edge_agent.pipeline.home_state import home_state
 from edge_agent.pipeline.options import Need, Options
+from edge_agent.pipeline.shadowing import KeepsNothing, Shadowing
+from edge_agent.pipeline.stocktaking import Stocktaking, not_declared
 from edge_agent.ports import (
+    BundleStore,
     Clock,
     CrashHook,
     CrashPoint,
@@ -37,29 +36,26 @@ from edge_agent.ports import (
     HouseholdStore,
     OrderStore,
     ReadingStore,
+    ShadowStore,
+    StockEvents,
     no_crash,
 )
 
 log = logging.getLogger(__name__)
 
-PROMPTS_A_DAY_MAX = 20
 _LIVE_PROMPTS_MAX = 1_000
-_READINGS_MAX = 5_000  # a tick; what is left over is folded on the next one
-
-
-@dataclass(frozen=True, slots=True)
-class ItemReview:
-    """What the last review found of one item."""
-
-    estimate: StockEstimate
-    forecast: Forecast
-    decision: Decision
+_EVENTS_MAX = 1_000
+_PROMPTS_LOOKED_AT = 1_000
+_ORDERS_LOOKED_AT = 100  # newest ones, for what came lately
+_UTC = ZoneInfo("UTC")
+_KEEPS_NOTHING = KeepsNothing()
 
 
 class Review:
     """Looks at every item. `latest` is what it found last, for the pages; nothing in it costs money.
 
-    While `may_ask` says no, nothing is asked or drawn: what is under way is not known yet.
+    `question` is what to ask the whole home, such as whether it is away. Nothing is asked in quiet hours by the clock
+    of `zone`. While `may_ask` says no, nothing is asked or drawn: what is under way is not known yet.
     """
 
     def __init__(
@@ -74,39 +70,93 @@ class Review:
         new_id: Callable[[], str],
         stale_after_s: float,
         price_age_max_s: float,
+        shadows: ShadowStore = _KEEPS_NOTHING,
+        bundles: BundleStore = _KEEPS_NOTHING,
+        zone: ZoneInfo = _UTC,
+        stock_events: StockEvents | None = None,
+        declared: Callable[[Binding], Declared | None] = not_declared,
         may_ask: Callable[[], bool] = lambda: True,
         crash_hook: CrashHook = no_crash,
     ) -> None:
         self._clock = clock
-        self._readings = readings
         self._orders = orders
         self._household = household
         self._forecaster = forecaster
-        self._drawing = drawing
-        self._may_ask = may_ask
+        self._zone = zone
         self._crash_hook = crash_hook
-        self._options = Options(
+        self._shadowing = Shadowing(shadows)
+        options = Options(
             orders=orders,
             new_id=new_id,
             stale_after=timedelta(seconds=stale_after_s),
             price_age_max=timedelta(seconds=price_age_max_s),
+            is_delivered_home=stock_events is not None,
         )
-        self._states: dict[ItemId, StockState] = {}
+        self._deciding = Deciding(
+            orders=orders,
+            options=options,
+            drawing=drawing,
+            shadowing=self._shadowing,
+            bundles=bundles,
+            may_ask=may_ask,
+            crash_hook=crash_hook,
+        )
+        self._stock_events = stock_events
+        self._spares: dict[ItemId, list[datetime]] = {}
+        self._stocktaking = Stocktaking(readings=readings, events=stock_events, declared=declared)
+        self._deliveries = None if stock_events is None else Deliveries(stock_events)
         self.latest: dict[ItemId, ItemReview] = {}
+        self.question: Reason | None = None
 
     def run_once(self) -> None:
         """One review of the whole home."""
         now = self._clock.now()
         household = self._household.load()
-        self._fold(household.items)
-        stocks = [(item, estimate(self._states[ItemId(item.id)], item=item, now=now)) for item in household.items]
-        for (item, stock), forecast in zip(stocks, self._forecast(stocks), strict=True):
+        if self._deliveries is not None:
+            orders = self._orders.intents(live=False, limit=_ORDERS_LOOKED_AT)
+            self._deliveries.note(orders, items=household.items, now=now)
+        self._spares = self._spares_told()
+        stocks = [self._on_its_cycle(*known, now=now) for known in self._stocktaking.take(household.items, now=now)]
+        forecasts = self._forecast(stocks)
+        for item, stock in stocks:
             self._notice_arrival(item, stock, now=now)
-            need = Need(item, stock, forecast, household.preferences, now)
-            decisions = self._options.decide(need)
-            self.latest[need.id] = ItemReview(estimate=stock, forecast=forecast, decision=decisions[0])
-            self._act(need, decisions)
+        home = home_state(
+            self._orders,
+            [stock for _, stock in stocks],
+            preferences=household.preferences,
+            zone=self._zone,
+            now=now,
+        )
+        needs = [
+            Need(item, stock, forecast, home, coming=self._coming(item))
+            for (item, stock), forecast in zip(stocks, forecasts, strict=True)
+        ]
+        self.latest = self._deciding.run(needs, home=home)
+        self.question = home.question
         self._end_prompts_of_removed_items(household, now=now)
+
+    def shadow_report(self, item: ItemId) -> ShadowReport | None:
+        """What an item in shadow would have done lately."""
+        return self._shadowing.report(item, now=self._clock.now())
+
+    def _on_its_cycle(self, item: Item, stock: StockEstimate, *, now: datetime) -> tuple[Item, StockEstimate]:
+        """An item without a sensor is reckoned from its cycle and all that was said of it."""
+        if item.binding is not None or self._stock_events is None:
+            return item, stock
+        ident = ItemId(item.id)
+        told = [event for _, event in self._stock_events.events_after(ident, after_id=0, limit=_EVENTS_MAX)]
+        return item, cycle_estimate(item, told, folded=stock, spare_at=self._spares.get(ident, ()), now=now)
+
+    def _spares_told(self) -> dict[ItemId, list[datetime]]:
+        """When questions about each item were declined since there is a spare."""
+        spares: dict[ItemId, list[datetime]] = {}
+        for prompt in self._orders.prompts(live=False, limit=_PROMPTS_LOOKED_AT):
+            if prompt.decline_reason is DeclineReason.HAVE_SPARE:
+                spares.setdefault(prompt.item, []).append(prompt.changed_at)
+        return spares
+
+    def _coming(self, item: Item) -> float:
+        return self._shadowing.coming(ItemId(item.id)) if item.mode == "shadow" else 0.0
 
     def _forecast(self, stocks: Sequence[tuple[Item, StockEstimate]]) -> list[Forecast]:
         """The forecaster's answers, each held against what can be; whoever made it."""
@@ -115,7 +165,7 @@ class Review:
         return [
             checked(
                 item, stock, demand=answer.demand, quantiles=answer.quantiles, horizons_d=answer.horizons_d,
-                source=answer.source,
+                source=answer.source, beside=answer,
             )
             for (item, stock), answer in zip(stocks, answers, strict=True)
         ]  # fmt: skip
@@ -125,24 +175,6 @@ class Review:
             if household.item(prompt.item) is None:
                 log.info("prompt=%s event=withdraw item_removed=%s", prompt.id, prompt.item)
                 self._orders.change_prompt(prompts.step(prompt, PromptEvent.WITHDRAW, now=now))
-
-    def _fold(self, items: Sequence[Item]) -> None:
-        changed = []
-        for item in items:
-            ident = ItemId(item.id)
-            before = self._states.get(ident) or self._readings.load_stock(ident)
-            rows = self._readings.readings_after(
-                DeviceId(item.binding.device),
-                item.binding.signal,
-                after_id=before.reading_id if before is not None else 0,
-                limit=_READINGS_MAX,
-            )
-            state = fold(before, rows, item=item)
-            if rows:
-                changed.append(state)
-            self._states[ident] = state
-        if changed:
-            self._readings.save_stock(changed)
 
     # --- goods on their way ---
 
@@ -158,47 +190,3 @@ class Review:
         if change is not None:
             log.info("arrival item=%s intent=%s state=%s", item.id, order.id, change.after.state)
             self._orders.change_intents([change], cursor=None)
-
-    # --- decision ---
-
-    def _act(self, need: Need, decisions: Sequence[Decision]) -> None:
-        decision, live = decisions[0], self._orders.live_prompt(need.id)
-        if live is not None:
-            self._age(live, need.stock, decision, now=need.now)
-        elif (
-            isinstance(decision, Propose)
-            and need.item.mode != "shadow"
-            and self._may_ask()
-            and self._orders.live_intent(need.id) is None
-            and (questions := self._options.questions(need, decisions))
-        ):
-            self._order_or_ask(questions, need)
-
-    def _age(self, live: PromptRecord, stock: StockEstimate, decision: Decision, *, now: datetime) -> None:
-        """Let time work on a prompt, and withdraw one whose need was met from elsewhere."""
-        event = prompts.due_event(live, now=now)
-        refilled = any(step.at > live.created_at for step in stock.refills)
-        if event is None and isinstance(decision, Hold) and refilled:
-            event = PromptEvent.WITHDRAW
-        if event is not None:
-            log.info("prompt=%s event=%s", live.id, event)
-            self._orders.change_prompt(prompts.step(live, event, now=now))
-
-    def _order_or_ask(self, questions: Sequence[PromptRecord], need: Need) -> None:
-        """Let a mandate pay where the item may be bought without asking; ask where none does, and say why.
-
-        All are about the same need: at most one of them becomes an order or is asked.
-        """
-        item = need.item
-        record, *instead = questions
-        if item.mode == "auto":
-            outcome = self._drawing.draw(record, item=item, preferences=need.preferences, instead=instead)
-            if isinstance(outcome, IntentRecord):
-                return
-            record = replace(record, reasons=(*record.reasons, outcome))
-        if self._orders.asked_since(record.created_at - timedelta(days=1)) >= PROMPTS_A_DAY_MAX:
-            log.warning("not_asked item=%s: %d prompts in a day", item.id, PROMPTS_A_DAY_MAX)
-            return
-        self._orders.add_prompt(record)
-        self._crash_hook(CrashPoint.PROMPTED)
-        log.info("prompt=%s item=%s packs=%d", record.id, item.id, record.offer.quantity)

@@ -22,10 +22,11 @@ class Outlook:
     middle_d: float
     late_d: float
 
-    def left_d(self, now: datetime) -> tuple[float, float]:
-        """The range of days left from `now` on."""
+    def left_d(self, now: datetime) -> tuple[float, float, float]:
+        """Days left from `now` on: at the early, the middle and the late end."""
         gone_d = (now - self.as_of) / timedelta(days=1)
-        return max(0.0, self.early_d - gone_d), max(0.0, self.late_d - gone_d)
+        early, middle, late = (max(0.0, end - gone_d) for end in (self.early_d, self.middle_d, self.late_d))
+        return early, middle, late
 
     def dates(self) -> tuple[datetime, datetime, datetime]:
         """Early, middle and late end of the stock."""
@@ -35,6 +36,8 @@ class Outlook:
 
 def outlook(overview: ItemOverview) -> Outlook | None:
     """The forecast's range; from the estimate alone where there is no forecast; None where nothing is known."""
+    if overview.estimate is not None and overview.estimate.amount is None:
+        return None  # of an unknown stock nobody knows when it ends
     if overview.forecast is not None and overview.forecast.days_to_empty:
         return _from_forecast(overview.forecast)
     return _from_estimate(overview.estimate) if overview.estimate is not None else None

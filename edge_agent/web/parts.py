@@ -8,17 +8,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Protocol
+from datetime import UTC, date, datetime
+from typing import Literal, Protocol
 
 from edge_agent.core.intent import IntentRecord
 from edge_agent.core.inventory import Inventory
 from edge_agent.core.mandate import MandateDraft, MandateRecord
-from edge_agent.core.messages import DeviceId, IntentId, ItemId, MandateId, PromptId, Quarantined, QuarantineReason
+from edge_agent.core.messages import (
+    DeviceId,
+    IntentId,
+    ItemId,
+    MandateId,
+    PromptId,
+    Quarantined,
+    QuarantineReason,
+    Reason,
+)
 from edge_agent.core.overview import BridgeStatus, CancelResult, DeviceOverview, EgressRow, ItemOverview, MandateView
 from edge_agent.core.people import Account, Role
 from edge_agent.core.policy import Policy
 from edge_agent.core.prompt import DeclineReason, Endorsement, PromptRecord
+from edge_agent.core.shadow import ShadowReport
+from edge_agent.core.stock_events import Told
+from edge_agent.errors import RefusedError
 from edge_agent.leave_ports import AccountStore, MerchantClasses
 from edge_agent.ports import Clock, Safety
 
@@ -96,6 +108,41 @@ class Answers(Protocol):
 
     def never_came(self, intent: IntentId, *, by: str) -> IntentRecord:
         """The goods did not come."""
+
+
+class Decisions(Protocol):
+    """What decisions rest on, and the one question to the whole home."""
+
+    def question(self) -> Reason | None:
+        """What to ask everybody, such as whether they are away; None: nothing."""
+
+    def shadow(self, item: ItemId) -> ShadowReport | None:
+        """What an item in shadow would have done lately; None: nothing."""
+
+    def bundle(self, item: ItemId) -> bytes | None:
+        """The newest decision about an item as a replay bundle; None: none was taken yet."""
+
+    def bundle_of(self, prompt: PromptId) -> bytes | None:
+        """What a question rested on, as a replay bundle; None: it is no longer kept."""
+
+    def advice(self, item: ItemId) -> tuple[Reason, ...]:
+        """Advice about what is bought."""
+
+    def tell(self, said: Literal["away", "guests", "as_usual"], *, last: date | None) -> None:
+        """Note who is at home until a day.
+
+        Raises: RefusedError when the days cannot be meant.
+        """
+
+
+class StockTelling(Protocol):
+    """What a person says of a stock."""
+
+    def tell(self, item: ItemId, *, what: Told, packs: float, by: str) -> None:
+        """Keep it, in packs of the bound product; the next review counts with it.
+
+        Raises: RefusedError when it cannot be meant.
+        """
 
 
 class Mandates(Protocol):
@@ -195,6 +242,42 @@ class Accounts(AccountStore, Protocol):
         """Add an account, or replace its role and password hash."""
 
 
+class NoDecisions:
+    """Fulfils `Decisions` for pages without a review."""
+
+    def question(self) -> Reason | None:
+        """Nothing."""
+        return None
+
+    def shadow(self, item: ItemId) -> ShadowReport | None:  # noqa: ARG002
+        """Nothing."""
+        return None
+
+    def bundle(self, item: ItemId) -> bytes | None:  # noqa: ARG002
+        """None was taken."""
+        return None
+
+    def bundle_of(self, prompt: PromptId) -> bytes | None:  # noqa: ARG002
+        """None is kept."""
+        return None
+
+    def advice(self, item: ItemId) -> tuple[Reason, ...]:  # noqa: ARG002
+        """None."""
+        return ()
+
+    def tell(self, said: Literal["away", "guests", "as_usual"], *, last: date | None) -> None:  # noqa: ARG002
+        """Nobody listens."""
+        raise RefusedError("this cannot be told here")
+
+
+class NoStockTelling:
+    """Fulfils `StockTelling` for pages without a store."""
+
+    def tell(self, item: ItemId, *, what: Told, packs: float, by: str) -> None:  # noqa: ARG002
+        """Nobody listens."""
+        raise RefusedError("this cannot be told here")
+
+
 def no_inventory() -> Inventory:
     """Nothing was heard of yet."""
     return Inventory(as_of=datetime.min.replace(tzinfo=UTC), source="")
@@ -216,4 +299,6 @@ class WebParts:
     safety: Safety
     merchants: MerchantClasses
     inventory: Callable[[], Inventory] = no_inventory
+    decisions: Decisions = NoDecisions()  # noqa: RUF009  # it holds nothing
+    stock: StockTelling = NoStockTelling()  # noqa: RUF009  # it holds nothing
     no_room: Callable[[], str | None] = lambda: None  # why no readings are stored; None: they are

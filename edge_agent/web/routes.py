@@ -20,6 +20,7 @@ from edge_agent.web import forms
 from edge_agent.web.pages import (
     account,
     assets,
+    decisions,
     devices,
     home,
     item,
@@ -32,6 +33,7 @@ from edge_agent.web.pages import (
     prompt,
     safety,
     sign_in,
+    stock,
 )
 from edge_agent.web.sign_in import same
 from edge_agent.web.visit import Handler, Site, Visit
@@ -71,7 +73,11 @@ PAGES = (
     Page("POST", "/logout", Rule.SIGNED_IN, sign_in.sign_out),
     Page("GET", "/", Rule.SIGNED_IN, home.show),
     Page("GET", "/items/{item}", Rule.SIGNED_IN, item.show),
+    Page("GET", "/items/{item}/decision.json", Rule.MEMBER, decisions.item_bundle),
+    Page("POST", "/items/{item}/stock", Rule.MEMBER, stock.tell),
+    Page("POST", "/presence", Rule.MEMBER, decisions.tell_presence),
     Page("GET", "/prompts/{prompt}", Rule.SIGNED_IN, prompt.show),
+    Page("GET", "/prompts/{prompt}/decision.json", Rule.MEMBER, decisions.prompt_bundle),
     Page("POST", "/prompts/{prompt}/approve", Rule.SIGNED_IN, prompt.approve),
     Page("POST", "/prompts/{prompt}/snooze", Rule.MEMBER, prompt.snooze),
     Page("POST", "/prompts/{prompt}/decline", Rule.MEMBER, prompt.decline),

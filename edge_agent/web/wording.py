@@ -172,6 +172,17 @@ INTENT_DETAILS = {
     "frozen": "the order service has stopped orders of this household until its operator has looked",
 }
 
+_BRIDGE_TROUBLE = (  # by a part of what went wrong
+    ("Timeout", "It does not answer in time."),
+    ("ConnectError", "Nothing answers at its address: it is switched off, or the way there is cut."),
+    ("refused", "Nothing answers at its address: it is switched off, or the way there is cut."),
+    ("the bridge answered 5", "It has a fault of its own."),
+    ("the bridge answered 401", "It does not know this hub, or its key."),
+    ("the bridge answered 403", "It does not know this hub, or its key."),
+    ("the gate out is closed", "This hub is just starting or stopping."),
+    ("Error", "The connection broke off."),
+)
+
 QUARANTINE_REASONS = {
     QuarantineReason.UNKNOWN_DEVICE: "No profile fits this device, or it has not said what it is",
     QuarantineReason.MALFORMED: "The message cannot be read",
@@ -187,16 +198,28 @@ QUARANTINE_REASONS = {
 }
 
 _LARGER_UNIT = {"g": "kg", "mL": "L"}
+_WHOLE_FROM = 20.0  # below it the first decimal tells something
 
 
 def amount(value: float, unit: str) -> str:
-    """An amount in a UCUM unit as a person reads it: `412 g`, `1.24 kg`, `35 %`, `3 cycles`."""
+    """An amount in a UCUM unit as a person reads it: `412 g`, `1.24 kg`, `35 %`, `15.8 kg`, `3 cycles`."""
     if unit in _LARGER_UNIT and abs(value) >= 1_000:
         return f"{value / 1_000:.2f}".rstrip("0").rstrip(".") + f" {_LARGER_UNIT[unit]}"
-    number = f"{value:.0f}" if abs(value) >= 10 or value == int(value) else f"{value:.1f}"
+    number = f"{value:.0f}" if abs(value) >= _WHOLE_FROM else f"{value:.1f}".removesuffix(".0")
     if unit.startswith("{"):
         return f"{number} {unit.strip('{}')}s"
     return f"{number} {unit}".rstrip()
+
+
+def amounts(low: float, high: float, unit: str) -> str:
+    """From one amount to another, and one where both read the same: `15.8 kg to 16.2 kg`, `16 kg`."""
+    ends = dict.fromkeys((amount(low, unit), amount(high, unit)))
+    return " to ".join(ends)
+
+
+def bridge_trouble(error: str) -> str:
+    """Why the order service gives no answer, for a household; the details are for whoever runs the hub, in its log."""
+    return next((words for part, words in _BRIDGE_TROUBLE if part in error), "It gave no answer that can be used.")
 
 
 def exactly(value: float, unit: str) -> str:

@@ -25,6 +25,36 @@ from tests.edge_agent.outgoing_home import URL, FakeBridge, Wall, known, opened
 from tests.edge_agent.samples import MILK
 
 
+async def test_an_edit_of_the_household_is_looked_at_soon(tmp_path: Path) -> None:
+    """Once for each edit, whether or not the bridge was ever asked; without one nothing is looked at again."""
+    file = HouseholdFile(tmp_path / HOUSEHOLD_FILE)
+    file.save(Household(items=(MILK,)))
+    bridge, key = FakeBridge(Wall()), load_or_create(tmp_path)
+    config = HubConfig(
+        home=HomeConfig(id="home-1", hub="hub-1", data_dir=str(tmp_path)),
+        model=ModelConfig(artefact_dir=str(tmp_path / "none")),
+    )
+    with opened(tmp_path, bridge.wall) as store:
+        ledger = EgressLedger(store.connection, clock=store.clock)
+        transport = httpx.MockTransport(bridge.reply)
+        async with Egress(
+            ledger=ledger, key=key, household="home-1", url=URL, timeout_s=5, transport=transport
+        ) as egress:
+            readings = SqliteReadings(store.connection)
+            tasks = household_side._wire(config, store, readings, key=key, egress=egress, ledger=ledger)
+            oats = MILK.model_copy(update={"id": "oats", "name": "Oats"})
+            file.save(Household(items=(MILK, oats)))
+            await tasks._look_if_edited()
+            assert not tasks.restore.has_compared
+            assert set(tasks.review.latest) == {"milk", "oats"}
+            file.save(Household(items=(oats,)))
+            await tasks._look_if_edited()
+            assert set(tasks.review.latest) == {"oats"}
+            before = tasks.review.latest["oats"]
+            await tasks._look_if_edited()
+            assert tasks.review.latest["oats"] is before
+
+
 async def test_the_review_goes_on_where_the_bridge_cannot_be_compared_with(tmp_path: Path) -> None:
     """A restored hub holds a mandate that cannot be read: stocks are estimated, nothing is asked, and a page says why.
 

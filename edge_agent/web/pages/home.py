@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from edge_agent.core.catalogue import Item
 from edge_agent.core.intent import LIVE
-from edge_agent.core.messages import Alert
+from edge_agent.core.messages import Alert, Reason
 from edge_agent.core.overview import ItemOverview
 from edge_agent.core.prompt import PromptRecord, PromptState
 from edge_agent.web.charts import amount_bar
@@ -18,10 +18,11 @@ from edge_agent.web.moments import days_range
 from edge_agent.web.order_rows import rows
 from edge_agent.web.outlook import outlook
 from edge_agent.web.visit import Visit
-from edge_agent.web.wording import MODES, trust
+from edge_agent.web.wording import MODES, amounts, trust
 from edge_agent.web.wording import amount as amount_words
 
 _ORDERS_MAX = 50
+_ABOUT_SENSOR = frozenset({"stock_unknown", "stock_stale", "binding_refused"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +36,22 @@ class PromptCard:
 
 
 @dataclass(frozen=True, slots=True)
+class AlertRow:
+    """Something a person must look at; `about_sensor`: where devices are listed."""
+
+    item: Item
+    text: str
+    about_sensor: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ItemCard:
     """One item: what is left, how long it lasts, how sure that is."""
 
     item: Item
     left: str | None
     between: str
+    room: str
     bar: Markup
     lasts: str | None
     trust: str | None
@@ -57,9 +68,12 @@ async def show(visit: Visit) -> Response:
     orders = rows((intent for intent in overview.intents(limit=_ORDERS_MAX) if intent.state in LIVE), overview)
     to_check = [order for order in orders if order.tone == "look"]
     open_now = any(card.prompt.state is PromptState.OPEN for card in prompts)
+    question = visit.site.parts.decisions.question()
     return visit.page(
         "home.html",
-        nothing_needed=not (open_now or alerts or to_check),
+        nothing_needed=not (open_now or alerts or to_check or question),
+        question=question,
+        today=visit.site.moments.today(),
         prompts=sorted(prompts, key=_urgency),
         alerts=alerts,
         items=[_item_card(known, visit) for known in items],
@@ -93,12 +107,18 @@ def _urgency(card: PromptCard) -> tuple[bool, float]:
     return card.prompt.state is PromptState.SNOOZED, card.prompt.order_by.timestamp()
 
 
-def _alerts(items: Sequence[ItemOverview]) -> list[tuple[Item, str]]:
+def _alerts(items: Sequence[ItemOverview]) -> list[AlertRow]:
     return [
-        (known.item, known.decision.reasons[0].text)
+        _alert(known.item, known.decision.reasons[-1])  # those before it say what is left
         for known in items
         if isinstance(known.decision, Alert) and known.decision.reasons
     ]
+
+
+def _alert(item: Item, reason: Reason) -> AlertRow:
+    text = reason.text.removeprefix(f"{item.name}: ")
+    about_sensor = reason.code in _ABOUT_SENSOR and item.binding is not None
+    return AlertRow(item, text[:1].upper() + text[1:], about_sensor=about_sensor)
 
 
 def _item_card(known: ItemOverview, visit: Visit) -> ItemCard:
@@ -108,7 +128,8 @@ def _item_card(known: ItemOverview, visit: Visit) -> ItemCard:
     return ItemCard(
         item=known.item,
         left=amount_words(amount.value, unit) if amount else None,
-        between=f"{amount_words(amount.low, unit)} to {amount_words(amount.high, unit)}" if amount else "",
+        between=amounts(amount.low, amount.high, unit) if amount else "",
+        room=amount_words(full_amount(known.item), unit),
         bar=stock_bar(known),
         lasts=days_range(*ahead.left_d(visit.site.moments.now())) if ahead and amount else None,
         trust=trust(estimate.trust) if estimate and amount else None,

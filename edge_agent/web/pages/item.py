@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 from markupsafe import Markup
@@ -13,7 +14,7 @@ from edge_agent.core.overview import ItemOverview
 from edge_agent.web import charts
 from edge_agent.web.moments import Moments, days_range
 from edge_agent.web.outlook import Outlook, outlook
-from edge_agent.web.pages.devices import kept_apart
+from edge_agent.web.pages.devices import KeptApartRow, kept_apart
 from edge_agent.web.pages.home import stock_bar
 from edge_agent.web.visit import Visit
 from edge_agent.web.wording import MODES
@@ -24,6 +25,11 @@ _PRICES_MAX = 20
 
 async def show(visit: Visit) -> Response:
     """Everything about one item."""
+    return page(visit)
+
+
+def page(visit: Visit, *, errors: Mapping[str, str] | None = None) -> Response:
+    """The page, with what was wrong in its form."""
     overview, moments = visit.site.parts.overview, visit.site.moments
     known = overview.item(ItemId(visit.path_id("item")))
     if known is None:
@@ -34,6 +40,7 @@ async def show(visit: Visit) -> Response:
     prices = [price for price in told if price.available][:_PRICES_MAX]
     return visit.page(
         "item.html",
+        status=422 if errors else 200,
         known=known,
         item=known.item,
         mode=MODES[known.item.mode],
@@ -46,9 +53,21 @@ async def show(visit: Visit) -> Response:
         prices=prices,
         sold_out=bool(told) and not told[0].available,
         price_chart=charts.price_line([p.unit_price_minor for p in reversed(prices)]) if len(prices) > 1 else None,
-        hints=kept_apart(overview.quarantine(device=DeviceId(known.item.binding.device), limit=_HINTS_MAX)),
-        refresh=True,
+        hints=_hints(visit, known),
+        advice=visit.site.parts.decisions.advice(ItemId(known.item.id)),
+        shadow=visit.site.parts.decisions.shadow(ItemId(known.item.id)) if known.item.mode == "shadow" else None,
+        errors=errors or {},
+        refresh=not errors,
     )
+
+
+def _hints(visit: Visit, known: ItemOverview) -> list[KeptApartRow]:
+    """The newest messages of its sensors that were kept apart."""
+    overview = visit.site.parts.overview
+    devices = dict.fromkeys(DeviceId(bound.device) for bound in known.item.bindings)
+    apart = [message for device in devices for message in overview.quarantine(device=device, limit=_HINTS_MAX)]
+    apart.sort(key=lambda message: message.received_at, reverse=True)
+    return kept_apart(apart[:_HINTS_MAX])
 
 
 def _fan(known: ItemOverview, ahead: Outlook, moments: Moments) -> Markup | None:

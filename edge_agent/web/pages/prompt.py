@@ -55,6 +55,7 @@ def _page(visit: Visit, prompt: PromptRecord, *, pin_error: str | None) -> Respo
         offer=prompt.offer,
         item_name=known.item.name if known else prompt.item,
         item=known.item if known else None,
+        has_bundle=visit.site.parts.decisions.bundle_of(prompt.id) is not None,
         state=PROMPT_STATES[prompt.state],
         is_live=prompt.state in LIVE,
         can_answer=can_answer,

@@ -135,8 +135,9 @@ def test_a_substitute_never_overfills_the_home(share: float, packs: float) -> No
     other = item.product.model_copy(update={"sku": "other", "pack_amount": item.product.pack_amount * share})
     bound, decided = proposal(None, packs=packs), proposal(other, packs=packs)
     if isinstance(decided, Propose):
-        assert isinstance(bound, Propose)
+        assert isinstance(bound, Propose) or bound.reasons[-1].code == "little_room"
         used_meanwhile = 2 * 1.2  # two days of lead time, at more than is used
         assert decided.packs * share <= item.room_packs - packs + used_meanwhile + 1e-6
-        assert decided.packs * share <= bound.packs + 1 + share + 1e-6
+        if isinstance(bound, Propose):
+            assert decided.packs * share <= bound.packs + 1 + share + 1e-6
         assert decided.days_of_cover >= 0

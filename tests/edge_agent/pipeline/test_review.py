@@ -8,14 +8,16 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from edge_agent.adapters.forecaster import RuleForecaster
+from edge_agent.adapters.store.decisions import Decisions
 from edge_agent.adapters.store.orders import Orders
 from edge_agent.adapters.store.readings import SqliteReadings
 from edge_agent.core import intent as intents
-from edge_agent.core.catalogue import Household, Item
+from edge_agent.core.catalogue import Household, Item, Preferences, QuietHours
 from edge_agent.core.forecast import HORIZONS_D, QUANTILES
 from edge_agent.core.intent import IntentRecord, IntentState
 from edge_agent.core.messages import (
@@ -31,7 +33,9 @@ from edge_agent.core.messages import (
     StockEstimate,
 )
 from edge_agent.core.prompt import DeclineReason, PromptEvent, PromptRecord, PromptState, step
-from edge_agent.pipeline.review import PROMPTS_A_DAY_MAX, Review
+from edge_agent.core.replay import replay
+from edge_agent.pipeline.deciding import PROMPTS_A_DAY_MAX
+from edge_agent.pipeline.review import Review
 from edge_agent.ports import CrashHook, CrashPoint, Forecaster, no_crash
 from tests.edge_agent.clock import ManualClock
 from tests.edge_agent.leave import draft
@@ -370,3 +374,103 @@ def test_a_hostile_model_can_only_ask_and_not_often(tmp_path: Path, value: float
         assert (mode == "auto") == bool(orders)
         assert sum(order.total_minor for order in orders) <= 4_000
         assert {order.item for order in orders} <= {"milk0", "milk1", "milk2"}
+
+
+# --- what the policy adds: together, not at night, shadow, doubt ------------------------------------------------------
+
+
+def review_with(desk: Desk, **more: object) -> Review:
+    """The stage with what the policy keeps."""
+    names = count(1)
+    return Review(
+        clock=desk.clock,
+        readings=SqliteReadings(desk.connection),
+        orders=desk.orders,
+        household=desk.household,
+        forecaster=RuleForecaster(),
+        drawing=desk.leave.drawing,
+        new_id=lambda: f"p{next(names)}",
+        stale_after_s=172_800,
+        price_age_max_s=259_200,
+        **more,  # type: ignore[arg-type]
+    )
+
+
+def kitchen_of(desk: Desk, review: Review) -> Kitchen:
+    """A kitchen around another review."""
+    made = Kitchen(
+        desk.clock, SqliteReadings(desk.connection), desk.orders, desk.household, desk, review, count(1)
+    )  # fmt: skip
+    made.tell_price()
+    return made
+
+
+def test_no_question_is_opened_in_quiet_hours(tmp_path: Path) -> None:
+    """By the clock of the household's zone; the question comes when they are over."""
+    with open_desk(tmp_path) as desk:
+        kitchen = kitchen_of(desk, review_with(desk, zone=ZoneInfo("Pacific/Auckland")))
+        here = kitchen.clock.now().astimezone(ZoneInfo("Pacific/Auckland"))
+        quiet = QuietHours(start=f"{here:%H}:00", end=f"{here + timedelta(hours=6):%H}:00")
+        kitchen.household.household = Household(items=(MILK,), preferences=Preferences(quiet_hours=quiet))
+        kitchen.see(900, 890, 880)
+        assert kitchen.orders.live_prompt(MILK_ID) is None
+        assert kitchen.review.latest[MILK_ID].decision.reasons[-1].code == "quiet_hours"
+        kitchen.see(870, 865, 860, 855)
+        assert kitchen.orders.live_prompt(MILK_ID) is not None
+
+
+def test_a_question_put_off_wakes_after_the_quiet_hours(tmp_path: Path) -> None:
+    """Not in the middle of the night."""
+    with open_desk(tmp_path) as desk:
+        kitchen = kitchen_of(desk, review_with(desk))
+        kitchen.see(900, 890, 880)
+        asked = kitchen.prompt()
+        now = kitchen.clock.now()
+        kitchen.orders.change_prompt(
+            step(asked, PromptEvent.SNOOZE, now=now, by="anna", wake_at=now + timedelta(hours=1))
+        )
+        quiet = QuietHours(start=f"{now:%H}:00", end=f"{now + timedelta(hours=5):%H}:00")
+        kitchen.household.household = Household(items=(MILK,), preferences=Preferences(quiet_hours=quiet))
+        kitchen.see(879, 878)
+        assert kitchen.prompt().state is PromptState.SNOOZED
+        kitchen.see(877, 876, 875)
+        assert kitchen.prompt().state is PromptState.OPEN
+
+
+def test_shadow_keeps_what_it_would_have_done(tmp_path: Path) -> None:
+    """One shadow order for a need, however often it is looked at; the page's report counts it."""
+    with open_desk(tmp_path) as desk:
+        store = Decisions(desk.connection)
+        kitchen = kitchen_of(desk, review_with(desk, shadows=store))
+        kitchen.household.household = Household(items=(MILK.model_copy(update={"mode": "shadow"}),))
+        kitchen.see(900, 890, 880, 870, 860)
+        assert kitchen.orders.live_prompt(MILK_ID) is None
+        told = kitchen.review.shadow_report(MILK_ID)
+        assert told is not None
+        assert (told.orders, told.packs) == (1, 5)
+        kitchen.see(6000, 5990)
+        [made] = store.shadow_orders(MILK_ID, limit=5)
+        assert made.is_double
+
+
+def test_each_question_keeps_what_it_rests_on(tmp_path: Path) -> None:
+    """The bundle of the question makes the same decision again."""
+    with open_desk(tmp_path) as desk:
+        store = Decisions(desk.connection)
+        kitchen = kitchen_of(desk, review_with(desk, bundles=store))
+        kitchen.see(900, 890, 880)
+        kept = store.bundle(kitchen.prompt().id)
+        assert kept is not None
+        replayed = replay(kept)
+        assert replayed.differs == ()
+        assert replayed.now.packs == kitchen.prompt().offer.quantity
+
+
+def test_a_doubtful_sensor_is_never_drawn_for(kitchen: Kitchen) -> None:
+    """`auto`, a mandate, and a budget of the home that is used up: a person is asked and told."""
+    item = MILK.model_copy(update={"mode": "auto"})
+    kitchen.household.household = Household(items=(item,), preferences=Preferences(budget_minor=100))
+    kitchen.desk.leave.mandates.propose(draft(), by="anna", pin_checked=False)
+    kitchen.see(900, 890, 880)
+    assert kitchen.prompt().reasons[-1].code == "over_budget"
+    assert kitchen.orders.intents(live=False, limit=5) == []

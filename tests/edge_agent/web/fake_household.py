@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date
 
 from edge_agent.adapters.store.accounts import Accounts
 from edge_agent.core import mandate as mandates
 from edge_agent.core.draw import Usage
 from edge_agent.core.mandate import MandateDraft, MandateEvent, MandateRecord, MandateState, MandateTerms, period_of
-from edge_agent.core.messages import MandateId
+from edge_agent.core.messages import ItemId, MandateId, PromptId, Reason
 from edge_agent.core.overview import EgressRow, MandateView
 from edge_agent.core.people import Role
 from edge_agent.core.policy import Policy
 from edge_agent.core.safety import SafetyProblem
+from edge_agent.core.shadow import ShadowReport
 from edge_agent.errors import HubError
 from edge_agent.pipeline.people import HouseholdPeople
 from edge_agent.ports import Clock
@@ -160,6 +162,52 @@ class PeopleRecorded(HouseholdPeople):
         """One less."""
         self.calls.append(("remove", name, by))
         super().remove(name, by=by)
+
+
+@dataclass
+class DecisionsInMemory:
+    """Bundles, a shadow's report, and a question to the home that a test may set."""
+
+    def __init__(self) -> None:
+        self.asked: Reason | None = None
+        self.advised: tuple[Reason, ...] = ()
+        self.reported: ShadowReport | None = None
+        self.calls: list[tuple[object, ...]] = []
+
+    def question(self) -> Reason | None:
+        """What a test has set."""
+        return self.asked
+
+    def shadow(self, item: ItemId) -> ShadowReport | None:
+        """What a test has set."""
+        return self.reported
+
+    def bundle(self, item: ItemId) -> bytes | None:
+        """That of milk."""
+        return b'{"form": "restock.decision"}' if item == "milk" else None
+
+    def bundle_of(self, prompt: PromptId) -> bytes | None:
+        """That of the question about milk."""
+        return b'{"form": "restock.decision"}' if prompt == "p-milk" else None
+
+    def advice(self, item: ItemId) -> tuple[Reason, ...]:
+        """What a test has set."""
+        return self.advised
+
+    def tell(self, said: str, *, last: date | None) -> None:
+        """Write it down."""
+        self.calls.append(("tell", said, last))
+
+
+class StockRecorded:
+    """Fulfils `StockTelling`: writes down what was said."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[object, ...]] = []
+
+    def tell(self, item: ItemId, *, what: str, packs: float, by: str) -> None:
+        """Write it down."""
+        self.calls.append(("stock", item, what, packs, by))
 
 
 @dataclass

@@ -22,12 +22,14 @@ from edge_agent.ports import Clock
 from edge_agent.web.factory import create_app
 from edge_agent.web.parts import WebParts
 from tests.edge_agent.web.fake_household import (
+    DecisionsInMemory,
     LedgerInMemory,
     MandatesInMemory,
     MerchantsInMemory,
     PeopleRecorded,
     PoliciesInMemory,
     SafetyInMemory,
+    StockRecorded,
 )
 from tests.edge_agent.web.fakes import AnswersInMemory, HomeInMemory
 from tests.edge_agent.web.sample_home import sample_home
@@ -71,6 +73,8 @@ class House:
     ledger: LedgerInMemory
     safety: SafetyInMemory
     merchants: MerchantsInMemory
+    decisions: DecisionsInMemory
+    stock: StockRecorded
     passwords: Argon2Passwords
     connection: Connection
     app: ASGIApp
@@ -78,7 +82,7 @@ class House:
     @property
     def calls(self) -> list[tuple[object, ...]]:
         """Everything that was set off, of whatever kind."""
-        parts = (self.answers, self.mandates, self.people, self.policies, self.safety)
+        parts = (self.answers, self.mandates, self.people, self.policies, self.safety, self.decisions, self.stock)
         return [call for part in parts for call in part.calls]
 
     def give_pin(self, name: str, pin: str) -> None:
@@ -118,6 +122,8 @@ def _furnished(connection: Connection, clock: Clock, *, web: WebConfig) -> House
         safety=(safety := SafetyInMemory()),
         merchants=(merchants := MerchantsInMemory()),
         inventory=lambda: home.inventory,
+        decisions=(decisions := DecisionsInMemory()),
+        stock=(stock := StockRecorded()),
     )
     return House(
         parts=parts,
@@ -130,6 +136,8 @@ def _furnished(connection: Connection, clock: Clock, *, web: WebConfig) -> House
         ledger=ledger,
         safety=safety,
         merchants=merchants,
+        decisions=decisions,
+        stock=stock,
         passwords=passwords,
         connection=connection,
         app=create_app(parts, web=web, home=HOME, compiled=_COMPILED),

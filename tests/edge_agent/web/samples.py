@@ -118,7 +118,7 @@ def sample_forecast(item: str, *, days_to_empty: tuple[float, ...]) -> Forecast:
         horizons_d=(7,),
         demand=((0.5, 0.8, 1.2, 1.9, 2.2),),
         days_to_empty=days_to_empty,
-        source="consumption-1",
+        source="consumption 2",
     )
 
 

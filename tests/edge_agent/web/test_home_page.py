@@ -11,6 +11,7 @@ import pytest
 
 from edge_agent.config import WebConfig
 from edge_agent.core.intent import IntentState
+from edge_agent.core.messages import Alert, ItemId, Reason
 from edge_agent.core.overview import BridgeStatus
 from edge_agent.core.prompt import PromptState
 from tests.edge_agent.clock import ManualClock
@@ -40,8 +41,8 @@ async def test_an_item_says_what_is_left_as_a_range(owner: httpx.AsyncClient) ->
     """Amount, likely range, days and trust."""
     page = (await owner.get("/")).text
     assert "<strong>1.24 kg</strong> left" in page
-    assert "lasts 1 to 3 days" in page
-    assert "Likely 1.08 kg to 1.4 kg · sensor trust high" in page
+    assert "lasts about 2 days (1 to 3)" in page
+    assert "Likely 1.08 kg to 1.4 kg of the 6.21 kg that there is room for · sensor trust high" in page
 
 
 async def test_unknown_is_not_empty(owner: httpx.AsyncClient) -> None:
@@ -52,6 +53,19 @@ async def test_unknown_is_not_empty(owner: httpx.AsyncClient) -> None:
     assert "Not known yet" in coffee
     assert 'class="level' not in coffee
     assert "has not been heard for 4 days" in page
+
+
+async def test_an_alert_names_its_item_once_and_says_where_to_look(owner: httpx.AsyncClient, house: House) -> None:
+    """A sensor's trouble leads to Devices, any other to the item."""
+    known = house.home.known["coffee"]
+    for code, there in (("stock_stale", 'href="/devices"'), ("no_price", "Look at what is known of it")):
+        alert = Alert(ItemId("coffee"), (Reason(code, f"{known.item.name}: no usable reading."),))
+        house.home.known["coffee"] = replace(known, decision=alert)
+        page = (await owner.get("/")).text
+        [notice] = re.findall(r'<p class="notice warn">.*?</p>', page[: page.index('id="stock"')])
+        assert notice.count(known.item.name) == 1
+        assert "No usable reading." in notice
+        assert there in notice
 
 
 async def test_quiet_is_said_in_one_line(owner: httpx.AsyncClient, house: House) -> None:

@@ -96,9 +96,9 @@ async def test_orders_tell_what_was_paid_and_why_it_failed(owner: httpx.AsyncCli
 
 
 async def test_devices_tell_when_they_were_heard(owner: httpx.AsyncClient) -> None:
-    """Online, offline, or never said."""
+    """Online, offline, or what its values say where it never says so itself."""
     page = (await owner.get("/devices")).text
-    for words in ("4 minutes ago", "Online", "Offline", "Not said", "restock.vehicle", "Laundry detergent"):
+    for words in ("4 minutes ago", "Online", "Offline", "Speaks", "restock.vehicle", "Laundry detergent"):
         assert words in page
 
 

@@ -27,7 +27,11 @@ EXPECTED = {
     ("POST", "/logout"): "signed_in",
     ("GET", "/"): "signed_in",
     ("GET", "/items/{item}"): "signed_in",
+    ("GET", "/items/{item}/decision.json"): "member",
+    ("POST", "/items/{item}/stock"): "member",
+    ("POST", "/presence"): "member",
     ("GET", "/prompts/{prompt}"): "signed_in",
+    ("GET", "/prompts/{prompt}/decision.json"): "member",
     ("POST", "/prompts/{prompt}/approve"): "signed_in",
     ("POST", "/prompts/{prompt}/snooze"): "member",
     ("POST", "/prompts/{prompt}/decline"): "member",
@@ -73,6 +77,8 @@ REFUSED_BY_POLICY = {("POST", "/prompts/{prompt}/approve"): frozenset({Role.GUES
 NEW_PASSWORD = {"new_password": "another battery", "new_password_again": "another battery", "own_password": PASSWORD}
 NEW_PIN = {"new_pin": "123456", "new_pin_again": "123456", "own_password": PASSWORD}
 FORMS: dict[str, dict[str, str]] = {
+    "/items/{item}/stock": {"what": "counted", "packs": "2"},
+    "/presence": {"said": "as_usual"},
     "/prompts/{prompt}/snooze": {"hours": "6"},
     "/prompts/{prompt}/decline": {"reason": "not_now"},
     "/orders/{intent}/settle": {"found": "there"},

@@ -1,0 +1,101 @@
+"""How long an item is left alone after an answer: what was declined, cancelled or refused is not asked about at once.
+
+After the first order that the household takes back, five days; after a second one in a row, until a refill has filled
+the stock again. Questions that nobody answers come back more and more rarely, and so do those about an item of which
+the household has a spare each time.
+
+Source of the two cancellations: the order windows of Amazon's Dash Replenishment, the one public contract of the kind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import takewhile
+
+from edge_agent.core.catalogue import Item
+from edge_agent.core.intent import CANCELLED_BY_HOUSEHOLD, IntentRecord, IntentState
+from edge_agent.core.messages import Price, Reason, StockEstimate
+from edge_agent.core.prompt import DeclineReason, PromptRecord, PromptState, quiet_after_decline
+
+_AFTER_CANCEL = timedelta(days=5)
+_AFTER_EXPIRY = timedelta(hours=12)
+_AFTER_EXPIRY_MAX = timedelta(days=7)
+_AFTER_SPARES_MAX = timedelta(days=14)
+_AFTER_REFUSAL = timedelta(days=1)
+_FULL_SHARE = 0.5  # of the room: a refill like that is a stock made full, not a pack from the shop
+_ENDED_UNBOUGHT = frozenset({IntentState.REJECTED, IntentState.CANCELLED, IntentState.EXPIRED})
+TERMS_CHANGED = "terms_changed"
+
+
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """An item is not asked about until a moment; None: until its stock is full again."""
+
+    until: datetime | None
+    reason: Reason
+
+
+def quiet(
+    item: Item,
+    *,
+    prompts: Sequence[PromptRecord],
+    orders: Sequence[IntentRecord],
+    estimate: StockEstimate,
+    price: Price | None,
+    is_refusal_of_another: bool = False,
+    now: datetime,
+) -> Quiet | None:
+    """Why and until when the item is left alone; None: it may be asked about. Records are the item's, newest first.
+
+    `is_refusal_of_another`: the newest order was refused for a product that is not the one to be bought now.
+    """
+    if _is_cancelled_twice(item, orders, estimate=estimate):
+        text = f"You took back two orders of {item.name}: not asking again until its stock is full again."
+        return Quiet(None, Reason("quiet_until_full", text))
+    ends = [_after_prompts(prompts)]
+    if orders and not is_refusal_of_another:
+        ends.append(_after_order(orders[0], price=price))
+    until = max((end for end in ends if end is not None), default=None)
+    if until is None or now >= until:
+        return None
+    text = f"Not asking again before {until:%a} {until.day} {until:%b}, as you wished."
+    return Quiet(until, Reason("quiet", text))
+
+
+def _is_cancelled_twice(item: Item, orders: Sequence[IntentRecord], *, estimate: StockEstimate) -> bool:
+    cancelled = list(takewhile(_is_taken_back, orders))
+    if len(cancelled) < 2:
+        return False
+    full = _FULL_SHARE * item.room_packs * item.product.pack_amount
+    return not any(step.at > cancelled[0].changed_at and step.amount >= full for step in estimate.refills)
+
+
+def _is_taken_back(order: IntentRecord) -> bool:
+    return order.state is IntentState.CANCELLED and order.detail == CANCELLED_BY_HOUSEHOLD
+
+
+def _after_prompts(prompts: Sequence[PromptRecord]) -> datetime | None:
+    if not prompts:
+        return None
+    last = prompts[0]
+    if last.state is PromptState.DECLINED and last.decline_reason is not None:
+        alike = sum(1 for _ in takewhile(lambda one: one.decline_reason is DeclineReason.HAVE_SPARE, prompts))
+        quiet_for = quiet_after_decline(last.decline_reason) * 2.0 ** min(max(alike - 1, 0), 10)
+        return last.changed_at + min(quiet_for, _AFTER_SPARES_MAX)
+    unanswered = sum(1 for _ in takewhile(lambda one: one.state is PromptState.EXPIRED, prompts))
+    if unanswered == 0:
+        return None
+    return last.changed_at + min(_AFTER_EXPIRY * 2.0 ** min(unanswered - 1, 10), _AFTER_EXPIRY_MAX)
+
+
+def _after_order(last: IntentRecord, *, price: Price | None) -> datetime | None:
+    """After an order that came to nothing; while the price is still the refused one, at least a day."""
+    if last.state not in _ENDED_UNBOUGHT:
+        return None
+    if _is_taken_back(last):
+        return last.changed_at + _AFTER_CANCEL
+    is_known_wrong = price is None or price.fetched_at < last.changed_at
+    is_free = last.detail == TERMS_CHANGED and not is_known_wrong
+    return None if is_free else last.changed_at + _AFTER_REFUSAL
