@@ -68,9 +68,9 @@ class ChainSeal:
             (end.seq, end.hash, self._secret.seal(sealed_end(end))),
         )
 
-    def migrated(self, db: apsw.Connection, *, version: int) -> None:
+    def migrated(self, db: apsw.Connection, *, schema: int) -> None:
         """Seal the chain of a store that was made before ends were sealed, if it is whole."""
-        if version < _SEALED_SINCE and _follow(db, ORIGIN).broken_at is None:
+        if schema == _SEALED_SINCE and _follow(db, ORIGIN).broken_at is None:
             end = _last(db)
             db.execute(
                 "INSERT INTO audit_end (only, seq, hash, mac) VALUES (1, ?, ?, ?)",

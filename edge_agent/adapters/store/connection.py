@@ -54,8 +54,8 @@ class TransactionPart(Protocol):
     def commit(self, db: apsw.Connection) -> None:
         """Called before it is committed; what is written here is part of it."""
 
-    def migrated(self, db: apsw.Connection, *, version: int) -> None:
-        """Called in the transaction that brings a store of an older schema up to date."""
+    def migrated(self, db: apsw.Connection, *, schema: int) -> None:
+        """Called in each transaction that brings an older store to the next schema, with the number of that."""
 
 
 class Connection:
@@ -239,7 +239,7 @@ def _check(db: apsw.Connection, path: Path) -> None:
 
 
 def _migrate(db: apsw.Connection, parts: Sequence[TransactionPart], crash_hook: CrashHook) -> None:
-    """Bring the schema up to date, one transaction a step; what an older store lacks comes with the last one."""
+    """Bring the schema up to date, one transaction a step; what an older store lacks for it comes with the step."""
     version: int = db.pragma("user_version")
     folder = importlib.resources.files("edge_agent.adapters.store").joinpath("schema")
     steps = sorted((entry for entry in folder.iterdir() if entry.name.endswith(".sql")), key=lambda entry: entry.name)
@@ -250,9 +250,9 @@ def _migrate(db: apsw.Connection, parts: Sequence[TransactionPart], crash_hook: 
         try:
             db.execute(entry.read_text(encoding="utf-8"))
             db.pragma("user_version", number)
-            if version > 0 and number == len(steps):
+            if version > 0:
                 for part in parts:
-                    part.migrated(db, version=version)
+                    part.migrated(db, schema=number)
             crash_hook(CrashPoint.MIGRATING)
             db.execute("COMMIT")
         except BaseException:

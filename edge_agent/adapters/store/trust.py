@@ -38,7 +38,7 @@ class HighWater:
                 (now_ms,),
             )
 
-    def migrated(self, db: apsw.Connection, *, version: int) -> None:
+    def migrated(self, db: apsw.Connection, *, schema: int) -> None:
         """An older store's time is kept with its next transaction."""
 
 
