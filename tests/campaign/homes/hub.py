@@ -243,11 +243,22 @@ class Hub:
 @contextmanager
 def open_hub(folder: Path, home: Home, *, told: Household | None = None) -> Iterator[Hub]:
     """A hub of its own for one home, in a scratch folder; `told` where the household declares more than is usual."""
-    logging.getLogger("edge_agent").setLevel(logging.CRITICAL)
-    with open_desk(folder) as desk:
+    with _hushed("edge_agent"), open_desk(folder) as desk:
         desk.connection.db.pragma("synchronous", 0)
         desk.household.household = told or household(home)
         yield Hub(desk, home)
+
+
+@contextmanager
+def _hushed(name: str) -> Iterator[None]:
+    """A home of ninety days says too much; what runs afterwards is to be heard again."""
+    logger = logging.getLogger(name)
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def household(home: Home) -> Household:
