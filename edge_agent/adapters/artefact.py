@@ -46,12 +46,10 @@ OPERATORS: Final = frozenset(
 # Outputs that this hub can use, and the shape of one item's answer. USE must be there.
 USE: Final = "use"
 NEED: Final = "need"
-LEAD_TAIL: Final = "lead_tail"
 ORDER_CHANCES: Final = "order_chances"
 OUTPUT_SHAPES: Final = {
     USE: (len(HORIZONS_D), len(QUANTILES)),
     NEED: (4, NEXT_DAYS_MAX - 1),
-    LEAD_TAIL: (7, 6),
     ORDER_CHANCES: (7, 6),
 }
 

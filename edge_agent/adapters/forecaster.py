@@ -20,7 +20,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.adapters.artefact import LEAD_TAIL, NEED, ORDER_CHANCES, OUTPUT_SHAPES, USE, Manifest, read_artefact
+from edge_agent.adapters.artefact import NEED, ORDER_CHANCES, OUTPUT_SHAPES, USE, Manifest, read_artefact
 from edge_agent.core.catalogue import Item
 from edge_agent.core.challenge import mean_loss, replays
 from edge_agent.core.features import FEATURES, UNKNOWN_CATEGORY, features, history
@@ -117,7 +117,6 @@ class OnnxForecaster:
             return built_in(item, estimate, why=f"fewer than {HISTORY_DAYS_MIN} days watched")
         beside = Beside(
             days_to_next=quantiles_of_days([1 - later for later in said[NEED][0]]) if NEED in said else (),
-            lead_tail=said.get(LEAD_TAIL, ()),
             order_chances=said.get(ORDER_CHANCES, ()),
         )
         return checked(
@@ -137,9 +136,7 @@ class OnnxForecaster:
         rule = built_in(
             item, estimate, why=f"better than {self._name} on {tried}" if cases else f"until there is {tried}"
         )
-        return replace(
-            rule, days_to_next=answer.days_to_next, lead_tail=answer.lead_tail, order_chances=answer.order_chances
-        )
+        return replace(rule, days_to_next=answer.days_to_next, order_chances=answer.order_chances)
 
     def _compete(self, items: Sequence[tuple[Item, StockEstimate]]) -> None:
         """Model against rule on the past of items not tried since midnight; a few a call, so that no review stalls."""

@@ -56,7 +56,6 @@ class Beside:
     """What a model says next to demand, as in `Forecast`; a forecast can stand for it."""
 
     days_to_next: Sequence[float] = ()
-    lead_tail: Sequence[Sequence[float]] = ()
     order_chances: Sequence[Sequence[float]] = ()
 
 
@@ -93,7 +92,6 @@ def checked(
     return replace(
         forecast,
         days_to_next=_days(beside.days_to_next),
-        lead_tail=_chances(beside.lead_tail),
         order_chances=_chances(beside.order_chances),
     )
 

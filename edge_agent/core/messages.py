@@ -242,8 +242,8 @@ class Forecast:
     Shapes: `demand[i][j]` is the demand in packs within `horizons_d[i]` days at probability `quantiles[j]`;
     `days_to_empty[j]` is at the same probabilities. `source` names the artefact version or the built-in rule.
     Empty where no model said it: `days_to_next`, the days until this is bought or finished next, at the same
-    probabilities and at most NEXT_DAYS_MAX; `lead_tail[d - 1][k - 1]`, the chance that k packs or more are finished
-    within d days; `order_chances[d - 1][k - 1]`, the price up to which to order with k packs left and d days to wait.
+    probabilities and at most NEXT_DAYS_MAX; `order_chances[d - 1][k - 1]`, the price up to which to order with k packs
+    left and d days to wait.
     """
 
     item: ItemId
@@ -254,7 +254,6 @@ class Forecast:
     days_to_empty: tuple[float, ...]
     source: str
     days_to_next: tuple[float, ...] = ()
-    lead_tail: tuple[tuple[float, ...], ...] = ()
     order_chances: tuple[tuple[float, ...], ...] = ()
 
 

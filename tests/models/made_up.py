@@ -10,7 +10,7 @@ from models.heads import INPUTS, Array, Finish, Head, Scaling
 SHAPES = {
     "use": ((6, 17), Finish.QUANTILES),
     "need": ((4, 55), Finish.SURVIVAL),
-    "lead_tail": ((7, 6), Finish.CDF),
+    "order_chances": ((7, 6), Finish.CDF),
 }
 _CURVES = 8
 

@@ -202,12 +202,17 @@ def test_what_stands_beside_demand_is_kept_or_left_out() -> None:
     """Sane chances are kept with the demand; broken ones are left out and the demand stays."""
     kept = checked(
         DETERGENT, stock_estimate(DETERGENT), demand=table_of(0.1), quantiles=QUANTILES, horizons_d=HORIZONS_D,
-        source="m", beside=Beside((3.0,) * len(QUANTILES), ((0.1, 0.0), (0.2, 0.1)), ((float("nan"),),)),
+        source="m", beside=Beside((3.0,) * len(QUANTILES), ((0.1, 0.0), (0.2, 0.1))),
     )  # fmt: skip
     assert kept.source == "m"
     assert set(kept.days_to_next) == {3.0}
-    assert kept.lead_tail == ((0.1, 0.0), (0.2, 0.1))
-    assert kept.order_chances == ()
+    assert kept.order_chances == ((0.1, 0.0), (0.2, 0.1))
+    broken = checked(
+        DETERGENT, stock_estimate(DETERGENT), demand=table_of(0.1), quantiles=QUANTILES, horizons_d=HORIZONS_D,
+        source="m", beside=Beside(order_chances=((float("nan"),),)),
+    )  # fmt: skip
+    assert broken.demand == kept.demand
+    assert broken.order_chances == ()
 
 
 def width(use_packs: list[float]) -> float:
