@@ -170,7 +170,7 @@ def _report(config: HubConfig, *, as_json: bool) -> int:
 
 def _devices(config: HubConfig, arguments: argparse.Namespace) -> int:
     from edge_agent.adapters.devices_list import as_json  # noqa: PLC0415
-    from edge_agent.core.inventory_text import as_text  # noqa: PLC0415
+    from edge_agent.core.inventory.text import as_text  # noqa: PLC0415
     from edge_agent.discover import heard_devices, known_devices  # noqa: PLC0415
 
     if arguments.for_s is None and (arguments.topic or arguments.save):

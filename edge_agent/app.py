@@ -25,10 +25,10 @@ from edge_agent.adapters.store.readings import SqliteReadings
 from edge_agent.adapters.store.room import Room, free_bytes_of
 from edge_agent.adapters.store.set_aside import condemn, open_for_service
 from edge_agent.config import HubConfig, Secrets
+from edge_agent.core.deciding.pacing import Paces
 from edge_agent.core.decode import Decoder, Limits, native_filters
-from edge_agent.core.pacing import Paces
+from edge_agent.core.decoding.remarks import Remarks
 from edge_agent.core.registry import Registry
-from edge_agent.core.remarks import Remarks
 from edge_agent.core.sparkplug.topics import EdgeNodes
 from edge_agent.errors import FailClosedError, StoreMalformedError
 from edge_agent.folder import PROFILE_CACHE, data_folder

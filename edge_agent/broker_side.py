@@ -16,8 +16,8 @@ from edge_agent.adapters import broker_config, hub_login
 from edge_agent.adapters.device_credentials import Register, save_register
 from edge_agent.adapters.home_ca import HomeAuthority
 from edge_agent.config import HubConfig
-from edge_agent.core.broker_acl import Login, check_kinds, mosquitto_acl, mosquitto_passwords, nats_users
-from edge_agent.core.broker_settings import (
+from edge_agent.core.broker.acl import Login, check_kinds, mosquitto_acl, mosquitto_passwords, nats_users
+from edge_agent.core.broker.settings import (
     FILE_NAMES,
     MEMORY_MIB_MAX,
     STORE_MIB_MAX,
@@ -26,7 +26,7 @@ from edge_agent.core.broker_settings import (
     nats_settings,
     plan,
 )
-from edge_agent.core.grants import Grant, hub_writes
+from edge_agent.core.leave.grants import Grant, hub_writes
 from edge_agent.errors import ConfigurationError
 
 _WARN_BEFORE = timedelta(days=60)

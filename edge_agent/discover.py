@@ -20,7 +20,7 @@ from edge_agent.adapters.store.opening import open_store
 from edge_agent.config import HubConfig, Secrets
 from edge_agent.core.catalogue import Item
 from edge_agent.core.decode import Decoder, Limits
-from edge_agent.core.inventory import Inventory
+from edge_agent.core.inventory.devices import Inventory
 from edge_agent.core.messages import Birth, DeviceId
 from edge_agent.core.registry import Registry
 from edge_agent.errors import ConfigurationError, ProfileError, StoreBusyError

@@ -29,8 +29,8 @@ from edge_agent.adapters.secret_file import write_whole
 from edge_agent.administer import own_folder
 from edge_agent.broker_side import BrokerSide
 from edge_agent.config import HubConfig
-from edge_agent.core.broker_settings import FILE_NAMES
-from edge_agent.core.grants import (
+from edge_agent.core.broker.settings import FILE_NAMES
+from edge_agent.core.leave.grants import (
     Grant,
     check_apart,
     checked,

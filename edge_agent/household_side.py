@@ -54,10 +54,10 @@ from edge_agent.adapters.troubles import Troubles
 from edge_agent.config import HubConfig, WebConfig
 from edge_agent.core.binding_check import Declared, declared_in
 from edge_agent.core.catalogue import Binding, Item
+from edge_agent.core.decoding.remarks import Remarks
 from edge_agent.core.estimate import estimate
 from edge_agent.core.messages import DeviceId, ItemId, StockEstimate
 from edge_agent.core.registry import Registry
-from edge_agent.core.remarks import Remarks
 from edge_agent.errors import ConfigurationError, FailClosedError, RetryLaterError
 from edge_agent.folder import HOUSEHOLD_FILE, data_folder
 from edge_agent.leave_side import LeaveSide, wire_leave

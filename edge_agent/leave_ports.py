@@ -8,11 +8,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Protocol
 
-from edge_agent.core.draw import LedgerRow, Usage
-from edge_agent.core.mandate import MandateChange, MandateRecord
+from edge_agent.core.leave.draw import LedgerRow, Usage
+from edge_agent.core.leave.mandate import MandateChange, MandateRecord
+from edge_agent.core.leave.policy import Policy
 from edge_agent.core.messages import ItemId, MandateId
 from edge_agent.core.people import Account, Session
-from edge_agent.core.policy import Policy
 
 
 class AccountStore(Protocol):

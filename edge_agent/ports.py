@@ -12,13 +12,15 @@ from enum import StrEnum
 from typing import Protocol
 
 from cloud_bridge.wire import CancelReceipt, Head, OrderEvent, Settlement, SettleReceipt
-from edge_agent.core.authority import AuthorityRow
 from edge_agent.core.catalogue import Household, Item
 from edge_agent.core.clock_trust import ClockDoubt
-from edge_agent.core.draw import DrawRequest
+from edge_agent.core.deciding.shadow import ShadowOrder
 from edge_agent.core.estimate import StockState
 from edge_agent.core.handover import HubKnowledge, TakenOver
 from edge_agent.core.intent import IntentChange, IntentRecord
+from edge_agent.core.leave.authority import AuthorityRow
+from edge_agent.core.leave.draw import DrawRequest
+from edge_agent.core.leave.terms import Terms
 from edge_agent.core.messages import (
     Birth,
     Decoded,
@@ -39,10 +41,8 @@ from edge_agent.core.messages import (
 from edge_agent.core.overview import BridgeStatus, DeviceOverview
 from edge_agent.core.prompt import Endorsement, PromptChange, PromptRecord
 from edge_agent.core.safety import SafetyProblem
-from edge_agent.core.shadow import ShadowOrder
 from edge_agent.core.sparkplug.topics import Admitted, RebirthRequest
 from edge_agent.core.stock_events import StockEvent
-from edge_agent.core.terms import Terms
 
 
 class Clock(Protocol):
@@ -308,7 +308,7 @@ class ShadowStore(Protocol):
 
 
 class BundleStore(Protocol):
-    """What questions and draws rested on, as bundles of `core.replay`."""
+    """What questions and draws rested on, as bundles of `core.deciding.replay`."""
 
     def put_bundle(self, prompt: PromptId, bundle: bytes, *, at: datetime) -> None:
         """Keep what a question rested on."""

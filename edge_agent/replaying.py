@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from edge_agent import __version__
-from edge_agent.core.replay import BUNDLE_BYTES_MAX, Replayed, replay
+from edge_agent.core.deciding.replay import BUNDLE_BYTES_MAX, Replayed, replay
 from edge_agent.errors import ConfigurationError, RefusedError
 
 

@@ -42,7 +42,7 @@ _FIRST_BIAS = 0.4
 
 @dataclass(frozen=True, slots=True)
 class TailPlan:
-    """How long, how wide, and over which prices (`thrift` of `core.reorder`)."""
+    """How long, how wide, and over which prices (`thrift` of `core.deciding.reorder`)."""
 
     spreads: int = 2
     widths: tuple[int, ...] = (64, 32)

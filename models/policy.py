@@ -4,7 +4,7 @@ Cases are items with the packs finished on each day; a need is the smallest acce
 a day, for each of several values of `thrift`. The answer for a decision day sees the days before it and no other:
 `decision_inputs` is given these alone.
 
-`needs` is `core.reorder.need_packs` for many at once; a test holds the two together.
+`needs` is `core.deciding.reorder.need_packs` for many at once; a test holds the two together.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.core.reorder import price_d
+from edge_agent.core.deciding.reorder import price_d
 from models.dataset import CATEGORIES, DAYS
 from models.shelves import inputs
 

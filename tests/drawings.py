@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from cloud_bridge.core import order
-from edge_agent.core import intent, mandate, prompt
+from edge_agent.core import intent, prompt
+from edge_agent.core.leave import mandate
 
 _HEAD = """# State machines
 
@@ -54,7 +55,7 @@ def document() -> str:
         ),
         (
             "Mandate (hub)",
-            "A standing leave inside limits. Source: `edge_agent/core/mandate.py`.",
+            "A standing leave inside limits. Source: `edge_agent/core/leave/mandate.py`.",
             diagram(arrows_of_events(mandate.TRANSITIONS), first=mandate.MandateState.PROPOSED),
         ),
         (

@@ -12,7 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from edge_agent.adapters.secret_file import write_whole
-from edge_agent.core.broker_settings import FILE_NAMES
+from edge_agent.core.broker.settings import FILE_NAMES
 
 # By its name in the process table, shortened to 15 characters there: a stale pid file may name anybody.
 _START_NS = 5_000_000_000  # between reading its files and writing its number a starting broker may miss a change

@@ -22,7 +22,7 @@ import bcrypt
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from edge_agent.adapters.secret_file import write_whole
-from edge_agent.core.grants import Grant
+from edge_agent.core.leave.grants import Grant
 from edge_agent.errors import ConfigurationError, RefusedError, StoreBusyError
 
 _FILE = "enrolled.json"

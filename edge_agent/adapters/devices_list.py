@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from edge_agent.core.inventory import Inventory
+from edge_agent.core.inventory.devices import Inventory
 
 _FILE = "devices.json"  # may be deleted at any time
 _FILE_BYTES_MAX = 16_777_216

@@ -1,7 +1,7 @@
 """Sample payloads from files to a drafted profile, and what is still to be answered in one.
 
-The draft itself is made in `core.drafting`. A file that holds a TODO is refused by the loader like any wrong value;
-this module says which are left, with line and question, and what a sample gives once only that is left to say.
+The draft itself is made in `core.drafting.draft`. A file that holds a TODO is refused by the loader like any wrong
+value; this module says which are left, with line and question, and what a sample gives once only that is left to say.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from edge_agent.adapters.profile_tools import body_of, topic_of
 from edge_agent.adapters.profiles import load_profiles, shipped_profiles
 from edge_agent.adapters.strict_yaml import StrictYamlError, load_yaml, locate
 from edge_agent.core.decode import Decoder, Limits
-from edge_agent.core.drafting import Draft, Format, draft
-from edge_agent.core.drafting_text import TODO
-from edge_agent.core.drafting_yaml import scalar
+from edge_agent.core.decoding.payload import Tree
+from edge_agent.core.drafting.draft import Draft, Format, draft
+from edge_agent.core.drafting.text import TODO
+from edge_agent.core.drafting.yaml import scalar
 from edge_agent.core.messages import Birth, Decoded, DeviceId, Presence, Quarantined, RawMessage, Reading
-from edge_agent.core.payload import Tree
 from edge_agent.core.profile import Profile, Sample
 from edge_agent.core.registry import Registry
 from edge_agent.errors import ConfigurationError, ProfileError

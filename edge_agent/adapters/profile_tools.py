@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, TypeAdapter, Vali
 
 from edge_agent.adapters.profiles import load_profiles
 from edge_agent.core.decode import Decoder, Limits, Outcome
+from edge_agent.core.decoding.payload import TreeLimits, parse_json
 from edge_agent.core.messages import (
     Birth,
     Decoded,
@@ -28,7 +29,6 @@ from edge_agent.core.messages import (
     RawMessage,
     Reading,
 )
-from edge_agent.core.payload import TreeLimits, parse_json
 from edge_agent.core.profile import Expected, Message, Profile, Sample
 from edge_agent.core.registry import Registry
 from edge_agent.errors import ConfigurationError, DecodeError, ProfileError

@@ -16,8 +16,8 @@ from decimal import Decimal
 
 import orjson
 
-from edge_agent.core.conditions import holds
-from edge_agent.core.payload import Tree, pointer_steps, select
+from edge_agent.core.decoding.conditions import holds
+from edge_agent.core.decoding.payload import Tree, pointer_steps, select
 from edge_agent.core.profile import Command, Invert, Offset, Profile, Scale, Signal
 from edge_agent.core.quantity import convert
 from edge_agent.errors import ProfileError, RefusedError

@@ -1,12 +1,13 @@
 """The reorder decision for one item, with its reasons in sentences for the household.
 
-An item is due when it may run out before an order would be here (`core.need`). Due or not, nothing is bought of what
-went out of use, while nobody is at home to take it in, or that would spoil before it is used. Unknown or stale stock, a
-missing price or a missing product call a person; they never lead to an order. Where something speaks against ordering
-without asking (little trust in the sensor, the budget, a pack of which a part may spoil), a person is asked and told.
+An item is due when it may run out before an order would be here (`core.deciding.need`). Due or not, nothing is bought
+of what went out of use, while nobody is at home to take it in, or that would spoil before it is used. Unknown or stale
+stock, a missing price or a missing product call a person; they never lead to an order. Where something speaks against
+ordering without asking (little trust in the sensor, the budget, a pack of which a part may spoil), a person is asked
+and told.
 
-One live order per need, quiet hours and what is asked together are the caller's (`core.asking`); goods on order count
-in the position here.
+One live order per need, quiet hours and what is asked together are the caller's (`core.deciding.asking`); goods on
+order count in the position here.
 """
 
 from __future__ import annotations
@@ -14,13 +15,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from edge_agent.core import sentences
-from edge_agent.core.back_off import Quiet
 from edge_agent.core.binding_check import BINDING_REFUSED
 from edge_agent.core.catalogue import Item, Preferences, Product
+from edge_agent.core.deciding import sentences
+from edge_agent.core.deciding.back_off import Quiet
+from edge_agent.core.deciding.in_use import out_of_use_since
+from edge_agent.core.deciding.lead_time import LeadTime
+from edge_agent.core.deciding.need import Need, need_of
+from edge_agent.core.deciding.position import Position
+from edge_agent.core.deciding.presence import Presence
+from edge_agent.core.deciding.situation import STALE_AFTER, Situation
 from edge_agent.core.estimate import REFILL_PACKS
-from edge_agent.core.in_use import out_of_use_since
-from edge_agent.core.lead_time import LeadTime
 from edge_agent.core.messages import (
     Alert,
     Decision,
@@ -32,10 +37,6 @@ from edge_agent.core.messages import (
     Reason,
     StockEstimate,
 )
-from edge_agent.core.need import Need, need_of
-from edge_agent.core.position import Position
-from edge_agent.core.presence import Presence
-from edge_agent.core.situation import STALE_AFTER, Situation
 
 AUTO_TRUST_MIN = 0.65  # below it a person is asked where the item may be ordered without
 

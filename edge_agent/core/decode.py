@@ -19,7 +19,9 @@ from typing import Annotated, Literal, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from edge_agent.core.foreign import ForeignDevices
+from edge_agent.core.decoding.foreign import ForeignDevices
+from edge_agent.core.decoding.payload import Tree, TreeLimits, parse_json
+from edge_agent.core.decoding.raw import digest_of, refuse_retained, size_of, unknown_device
 from edge_agent.core.messages import (
     Birth,
     Decoded,
@@ -29,9 +31,7 @@ from edge_agent.core.messages import (
     QuarantineReason,
     RawMessage,
 )
-from edge_agent.core.payload import Tree, TreeLimits, parse_json
 from edge_agent.core.profile import NativeValue
-from edge_agent.core.raw import digest_of, refuse_retained, size_of, unknown_device
 from edge_agent.core.registry import Ready, Registry
 from edge_agent.core.topics import DEVICE_ID
 from edge_agent.errors import DecodeError

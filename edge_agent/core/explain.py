@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from edge_agent.core.conditions import tester
-from edge_agent.core.extract import Readings
+from edge_agent.core.decoding.conditions import tester
+from edge_agent.core.decoding.extract import Readings
+from edge_agent.core.decoding.payload import MISSING, Found, Tree, select
+from edge_agent.core.decoding.places import Places
+from edge_agent.core.decoding.times import too_old
 from edge_agent.core.messages import Presence
-from edge_agent.core.payload import MISSING, Found, Tree, select
-from edge_agent.core.places import Places
 from edge_agent.core.profile import Guard, Profile, Signal
-from edge_agent.core.times import too_old
 
 
 def untold(profile: Profile, tree: Tree, *, told: Readings, now: datetime) -> tuple[str, ...]:

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from edge_agent.core.catalogue import Item
-from edge_agent.core.draw import LedgerRow, Usage
 from edge_agent.core.intent import IntentRecord, IntentState
-from edge_agent.core.mandate import MandateRecord
+from edge_agent.core.leave.draw import LedgerRow, Usage
+from edge_agent.core.leave.mandate import MandateRecord
+from edge_agent.core.leave.period import Period
 from edge_agent.core.messages import Decision, DeviceId, Forecast, Price, StockEstimate
-from edge_agent.core.period import Period
 from edge_agent.core.prompt import PromptRecord
 
 

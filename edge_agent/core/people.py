@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class Role(StrEnum):
-    """What a person may do. How much each may approve is the household's own policy (`core.policy`)."""
+    """What a person may do. How much each may approve is the household's own policy (`core.leave.policy`)."""
 
     OWNER = "owner"
     MEMBER = "member"

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from edge_agent.core.leave.terms import Offer
 from edge_agent.core.messages import ItemId, PromptId, Reason
-from edge_agent.core.terms import Offer
 from edge_agent.errors import RefusedError
 
 

@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from edge_agent.core.changes import context_keys, told_by
-from edge_agent.core.conditions import contradict, tester
-from edge_agent.core.extract import Reader, reader
+from edge_agent.core.decoding.changes import context_keys, told_by
+from edge_agent.core.decoding.conditions import contradict, tester
+from edge_agent.core.decoding.extract import Reader, reader
+from edge_agent.core.decoding.payload import Tree, TreeLimits
+from edge_agent.core.decoding.places import Places
 from edge_agent.core.formats.decoding import Decode, check_installed, decoder, outer_key
 from edge_agent.core.messages import DeviceId, Suggestion
-from edge_agent.core.payload import Tree, TreeLimits
-from edge_agent.core.places import Places
 from edge_agent.core.profile import Profile
 from edge_agent.core.suggestions import suggester
 from edge_agent.core.topics import OPEN, Pattern, TopicIndex, in_family

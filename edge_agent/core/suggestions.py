@@ -12,8 +12,8 @@ from types import MappingProxyType
 
 from pydantic import ValidationError
 
+from edge_agent.core.decoding.payload import Found, Tree, pointer_steps, selector
 from edge_agent.core.messages import Suggestion
-from edge_agent.core.payload import Found, Tree, pointer_steps, selector
 from edge_agent.core.profile import Product, Profile
 
 _TYPES: MappingProxyType[int, str] = MappingProxyType({0: "upc", 1: "gtin8", 2: "ean", 3: "gtin14"})

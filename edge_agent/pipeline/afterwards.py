@@ -13,10 +13,10 @@ from collections.abc import Callable
 from cloud_bridge.wire import CancelReceipt, Settlement, SettleReceipt, Verdict
 from edge_agent.core import intent as intents
 from edge_agent.core.intent import IntentChange, IntentRecord, IntentState
+from edge_agent.core.leave.terms import canonical
 from edge_agent.core.messages import IntentId
 from edge_agent.core.overview import CancelResult
 from edge_agent.core.people import MAY_APPROVE
-from edge_agent.core.terms import canonical
 from edge_agent.errors import BridgeUnreachableError, NotAllowedError, RefusedError
 from edge_agent.leave_ports import AccountStore
 from edge_agent.ports import Bridge, Clock, OrderStore, Signer

@@ -12,12 +12,12 @@ from datetime import timedelta
 from edge_agent.core import prompt as prompts
 from edge_agent.core.catalogue import Item
 from edge_agent.core.intent import IntentRecord
+from edge_agent.core.leave.policy import Policy, Ruling, check_limit, rule
+from edge_agent.core.leave.terms import terms_hash as hash_of
 from edge_agent.core.messages import IntentId, PromptId
 from edge_agent.core.overview import CancelResult
 from edge_agent.core.people import MAY_APPROVE, Account
-from edge_agent.core.policy import Policy, Ruling, check_limit, rule
 from edge_agent.core.prompt import DeclineReason, PromptEvent, PromptRecord
-from edge_agent.core.terms import terms_hash as hash_of
 from edge_agent.errors import NotAllowedError, PinNeededError, RefusedError, StaleTermsError
 from edge_agent.leave_ports import AccountStore, PolicyStore
 from edge_agent.pipeline.afterwards import Afterwards

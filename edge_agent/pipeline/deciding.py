@@ -13,14 +13,14 @@ from datetime import timedelta
 
 from edge_agent import __version__
 from edge_agent.core import prompt as prompts
-from edge_agent.core.asking import Open, settle
 from edge_agent.core.decide import Weighed
+from edge_agent.core.deciding.asking import Open, settle
+from edge_agent.core.deciding.quiet_hours import quiet_until
+from edge_agent.core.deciding.replay import bundle
+from edge_agent.core.deciding.situation import Situation
 from edge_agent.core.intent import IntentRecord
 from edge_agent.core.messages import Decision, Forecast, Hold, ItemId, Propose, StockEstimate
 from edge_agent.core.prompt import PromptEvent, PromptRecord
-from edge_agent.core.quiet_hours import quiet_until
-from edge_agent.core.replay import bundle
-from edge_agent.core.situation import Situation
 from edge_agent.pipeline.draw import Drawing
 from edge_agent.pipeline.home_state import HomeState
 from edge_agent.pipeline.options import Need, Options

@@ -13,7 +13,9 @@ from typing import Protocol
 
 from edge_agent.core.catalogue import Item
 from edge_agent.core.decode import Decoder
-from edge_agent.core.inventory import (
+from edge_agent.core.decoding.raw import size_of
+from edge_agent.core.decoding.remarks import Remarks
+from edge_agent.core.inventory.devices import (
     Apart,
     ApartLine,
     DeviceLine,
@@ -24,7 +26,7 @@ from edge_agent.core.inventory import (
     rising,
     signal_line,
 )
-from edge_agent.core.inventory_families import Strange, families
+from edge_agent.core.inventory.families import Strange, families
 from edge_agent.core.messages import (
     Birth,
     Decoded,
@@ -36,8 +38,6 @@ from edge_agent.core.messages import (
 )
 from edge_agent.core.overview import DeviceOverview
 from edge_agent.core.profile import Profile
-from edge_agent.core.raw import size_of
-from edge_agent.core.remarks import Remarks
 from edge_agent.ports import Clock, HouseholdStore, Inspection
 
 SIGNALS_MAX = 2_000

@@ -12,14 +12,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from edge_agent.core import prompt as prompts
-from edge_agent.core import substitute
 from edge_agent.core.catalogue import Item, Preferences
-from edge_agent.core.draw import DrawRequest, Grant, Refusal, choose
+from edge_agent.core.deciding import substitute
 from edge_agent.core.intent import IntentRecord
-from edge_agent.core.mandate import MandateRecord, canonical_mandate, period_of
+from edge_agent.core.leave.draw import DrawRequest, Grant, Refusal, choose
+from edge_agent.core.leave.mandate import MandateRecord, canonical_mandate, period_of
+from edge_agent.core.leave.terms import terms_hash
 from edge_agent.core.messages import ItemId, Reason
 from edge_agent.core.prompt import PromptEvent, PromptRecord
-from edge_agent.core.terms import terms_hash
 from edge_agent.errors import AuthorityTamperedError, RefusedError
 from edge_agent.leave_ports import MandateStore, MerchantClasses
 from edge_agent.pipeline.hand_over import HandOver
@@ -56,7 +56,7 @@ class Drawing:
     ) -> IntentRecord | Reason:
         """Order what would have been asked, or say why the household must be asked. `asked` is not stored yet.
 
-        `instead` is the same question with what else could be bought: tried where `core.draw.choose` allows it.
+        `instead` is the same question with what else could be bought: tried where `core.leave.draw.choose` allows it.
         """
         problem = self._not_now(asked.created_at)
         if problem is not None:

@@ -6,12 +6,12 @@ from datetime import date, timedelta
 from typing import Literal
 
 from edge_agent import __version__
-from edge_agent.core.advice import advise
 from edge_agent.core.catalogue import RANGES_MAX, DateRange, Household
+from edge_agent.core.deciding.advice import advise
+from edge_agent.core.deciding.presence import Presence
+from edge_agent.core.deciding.replay import bundle
+from edge_agent.core.deciding.shadow import ShadowReport
 from edge_agent.core.messages import ItemId, PromptId, Reason
-from edge_agent.core.presence import Presence
-from edge_agent.core.replay import bundle
-from edge_agent.core.shadow import ShadowReport
 from edge_agent.errors import RefusedError
 from edge_agent.pipeline.review import Review
 from edge_agent.ports import BundleStore, Clock, HouseholdDocuments

@@ -10,8 +10,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 
-from edge_agent.core.authority import AuthorityRow, Verify, verify_authority
 from edge_agent.core.clock_trust import ClockDoubt
+from edge_agent.core.leave.authority import AuthorityRow, Verify, verify_authority
 from edge_agent.core.safety import SafetyCode, SafetyProblem, problem_of, sentence
 from edge_agent.errors import FailClosedError, SendsStoppedError
 from edge_agent.leave_ports import PolicyStore

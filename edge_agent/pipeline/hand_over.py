@@ -14,12 +14,12 @@ from datetime import datetime
 
 from cloud_bridge.wire import Intent
 from edge_agent.core.catalogue import Item
-from edge_agent.core.draw import DrawRequest
 from edge_agent.core.intent import IntentRecord, IntentState
+from edge_agent.core.leave.draw import DrawRequest
+from edge_agent.core.leave.receipt import canonical_receipt, consent_hash, receipt_for
+from edge_agent.core.leave.terms import Terms, canonical, seal
 from edge_agent.core.messages import IntentId
 from edge_agent.core.prompt import PromptChange, PromptRecord
-from edge_agent.core.receipt import canonical_receipt, consent_hash, receipt_for
-from edge_agent.core.terms import Terms, canonical, seal
 from edge_agent.ports import OrderStore, Signer
 
 log = logging.getLogger(__name__)

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from edge_agent.core import away
-from edge_agent.core.budget import budget_left_minor
 from edge_agent.core.catalogue import Preferences
+from edge_agent.core.deciding import away
+from edge_agent.core.deciding.budget import budget_left_minor
+from edge_agent.core.deciding.lead_time import LeadTime, lead_time
+from edge_agent.core.deciding.presence import Presence
 from edge_agent.core.intent import IntentRecord
-from edge_agent.core.lead_time import LeadTime, lead_time
 from edge_agent.core.messages import ItemId, Reason, StockEstimate
-from edge_agent.core.presence import Presence
 from edge_agent.core.prompt import PromptRecord
 from edge_agent.ports import OrderStore
 

@@ -10,6 +10,9 @@ import logging
 from collections import deque
 from collections.abc import Mapping, Sequence
 
+from edge_agent.core.deciding.pacing import Pace, Paces
+from edge_agent.core.decoding.raw import kept_apart
+from edge_agent.core.decoding.remarks import Remarks
 from edge_agent.core.messages import (
     Birth,
     Decoded,
@@ -20,9 +23,6 @@ from edge_agent.core.messages import (
     RawMessage,
     StoredCursor,
 )
-from edge_agent.core.pacing import Pace, Paces
-from edge_agent.core.raw import kept_apart
-from edge_agent.core.remarks import Remarks
 from edge_agent.core.sparkplug.presence import EdgePresence
 from edge_agent.core.sparkplug.topics import Admitted
 from edge_agent.pipeline.rejudge import Rejudge

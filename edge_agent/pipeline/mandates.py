@@ -9,8 +9,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 
-from edge_agent.core import mandate as mandates
-from edge_agent.core.mandate import (
+from edge_agent.core.leave import mandate as mandates
+from edge_agent.core.leave.mandate import (
     LIVE,
     MandateDraft,
     MandateEvent,
@@ -20,10 +20,10 @@ from edge_agent.core.mandate import (
     canonical_mandate,
     period_of,
 )
+from edge_agent.core.leave.policy import Ruling, check_limit, rule
 from edge_agent.core.messages import MandateId
 from edge_agent.core.overview import MandateView
 from edge_agent.core.people import MAY_APPROVE, Account, Role
-from edge_agent.core.policy import Ruling, check_limit, rule
 from edge_agent.errors import NotAllowedError, PinNeededError, RefusedError
 from edge_agent.leave_ports import AccountStore, MandateStore, PolicyStore
 from edge_agent.pipeline.hand_over import Home

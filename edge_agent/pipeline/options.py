@@ -9,16 +9,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from edge_agent.core import season, substitute
-from edge_agent.core.back_off import Quiet, quiet
 from edge_agent.core.catalogue import Item, Product
 from edge_agent.core.decide import Weighed, weigh
+from edge_agent.core.deciding import season, substitute
+from edge_agent.core.deciding.back_off import Quiet, quiet
+from edge_agent.core.deciding.position import Position, in_transit_amount, inventory_position, on_order_amount
+from edge_agent.core.deciding.situation import Situation
 from edge_agent.core.intent import IntentRecord
+from edge_agent.core.leave.terms import offer_for, terms_hash
 from edge_agent.core.messages import Decision, Forecast, ItemId, Price, PromptId, Propose, Reason, StockEstimate
-from edge_agent.core.position import Position, in_transit_amount, inventory_position, on_order_amount
 from edge_agent.core.prompt import PromptRecord, PromptState
-from edge_agent.core.situation import Situation
-from edge_agent.core.terms import offer_for, terms_hash
 from edge_agent.pipeline.home_state import HomeState
 from edge_agent.ports import OrderStore
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from edge_agent.core.leave.policy import Policy, canonical_policy
 from edge_agent.core.people import DISABLED_MARK, Account, Role
-from edge_agent.core.policy import Policy, canonical_policy
 from edge_agent.errors import NotAllowedError, RefusedError
 from edge_agent.leave_ports import AccountStore, PeopleStore, PolicyStore
 from edge_agent.ports import Clock, Signer

@@ -18,7 +18,7 @@ from collections.abc import Collection
 from cloud_bridge.wire import Head, KnownIntent
 from edge_agent.core.handover import Comparison, HubKnowledge, TakenOver, compare, taken_over
 from edge_agent.core.intent import LIVE
-from edge_agent.core.mandate import MandateEvent, MandateState, step
+from edge_agent.core.leave.mandate import MandateEvent, MandateState, step
 from edge_agent.core.messages import ItemId
 from edge_agent.core.safety import SafetyCode, SafetyProblem, problem_of
 from edge_agent.errors import FailClosedError, RefusedError

@@ -15,11 +15,11 @@ from edge_agent.core import intent as intents
 from edge_agent.core import prompt as prompts
 from edge_agent.core.binding_check import Declared
 from edge_agent.core.catalogue import Binding, Household, Item
-from edge_agent.core.cycles import cycle_estimate
+from edge_agent.core.deciding.cycles import cycle_estimate
+from edge_agent.core.deciding.shadow import ShadowReport
 from edge_agent.core.forecast import checked
 from edge_agent.core.messages import Forecast, ItemId, Reason, StockEstimate
 from edge_agent.core.prompt import DeclineReason, PromptEvent
-from edge_agent.core.shadow import ShadowReport
 from edge_agent.pipeline.deciding import Deciding, ItemReview
 from edge_agent.pipeline.deliveries import Deliveries
 from edge_agent.pipeline.draw import Drawing

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from edge_agent.core import shadow
 from edge_agent.core.decide import Weighed
+from edge_agent.core.deciding import shadow
+from edge_agent.core.deciding.shadow import ShadowOrder, ShadowReport
 from edge_agent.core.messages import ItemId, PromptId, Propose
-from edge_agent.core.shadow import ShadowOrder, ShadowReport
 from edge_agent.pipeline.options import Need
 from edge_agent.ports import ShadowStore
 

@@ -1,7 +1,7 @@
 """What stands between a person and an approval, said before the button; `Answers.approve` decides again.
 
-The rule itself is `core.policy.rule`; here it is only asked beforehand, for this person and for the others who could
-say yes instead.
+The rule itself is `core.leave.policy.rule`; here it is only asked beforehand, for this person and for the others who
+could say yes instead.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from edge_agent.core.leave.policy import Policy, Ruling, check_limit, needs_two_people, rule
 from edge_agent.core.people import Account
-from edge_agent.core.policy import Policy, Ruling, check_limit, needs_two_people, rule
 from edge_agent.core.prompt import Endorsement, PromptRecord
 from edge_agent.errors import FailClosedError, NotAllowedError
 from edge_agent.web.parts import WebParts

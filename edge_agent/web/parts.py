@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Literal, Protocol
 
+from edge_agent.core.deciding.shadow import ShadowReport
 from edge_agent.core.intent import IntentRecord
-from edge_agent.core.inventory import Inventory
-from edge_agent.core.mandate import MandateDraft, MandateRecord
+from edge_agent.core.inventory.devices import Inventory
+from edge_agent.core.leave.mandate import MandateDraft, MandateRecord
+from edge_agent.core.leave.policy import Policy
 from edge_agent.core.messages import (
     DeviceId,
     IntentId,
@@ -26,9 +28,7 @@ from edge_agent.core.messages import (
 )
 from edge_agent.core.overview import BridgeStatus, CancelResult, DeviceOverview, EgressRow, ItemOverview, MandateView
 from edge_agent.core.people import Account, Role
-from edge_agent.core.policy import Policy
 from edge_agent.core.prompt import DeclineReason, Endorsement, PromptRecord
-from edge_agent.core.shadow import ShadowReport
 from edge_agent.core.stock_events import Told
 from edge_agent.errors import RefusedError
 from edge_agent.leave_ports import AccountStore, MerchantClasses

@@ -8,12 +8,12 @@ from __future__ import annotations
 import unicodedata
 from decimal import Decimal
 
-from edge_agent.core.draw import LedgerState
 from edge_agent.core.intent import IntentState
-from edge_agent.core.mandate import MandateState
+from edge_agent.core.leave.draw import LedgerState
+from edge_agent.core.leave.mandate import MandateState
+from edge_agent.core.leave.period import Frequency
 from edge_agent.core.messages import QuarantineReason
 from edge_agent.core.people import Role
-from edge_agent.core.period import Frequency
 from edge_agent.core.prompt import DeclineReason, PromptState
 
 MODES = {

@@ -178,7 +178,7 @@ _LOADER = """
 import json, resource, sys, time
 from pathlib import Path
 import edge_agent.adapters.profiles as profiles
-from edge_agent.core.extract import reader
+from edge_agent.core.decoding.extract import reader
 def kib():
     return int(next(line for line in open("/proc/self/status") if line.startswith("VmRSS")).split()[1])
 before, begun = kib(), time.process_time()

@@ -23,8 +23,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from starlette.types import ASGIApp
 
 from edge_agent.core.intent import IntentState
+from edge_agent.core.leave.policy import Policy
 from edge_agent.core.overview import BridgeStatus
-from edge_agent.core.policy import Policy
 from edge_agent.core.prompt import Endorsement
 from edge_agent.core.safety import SafetyCode, SafetyProblem
 from tests.edge_agent.clock import ManualClock

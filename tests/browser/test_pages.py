@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from edge_agent.core.policy import Policy
+from edge_agent.core.leave.policy import Policy
 from tests.browser.pictures import LOOKS, PAGES, Look, sign_in
 from tests.edge_agent.web.house import House
 

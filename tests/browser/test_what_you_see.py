@@ -13,7 +13,7 @@ from decimal import Decimal
 import pytest
 from playwright.sync_api import Browser
 
-from edge_agent.core.terms import Offer, terms_hash
+from edge_agent.core.leave.terms import Offer, terms_hash
 from tests.browser.pictures import sign_in
 from tests.edge_agent.samples import NOW
 from tests.edge_agent.web.house import House

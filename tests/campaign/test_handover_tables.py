@@ -11,7 +11,7 @@ from edge_agent.adapters.store.handover import SqliteHandovers
 from edge_agent.core import intent as intents
 from edge_agent.core.handover import TakenOver
 from edge_agent.core.intent import IntentState
-from edge_agent.core.terms import Terms
+from edge_agent.core.leave.terms import Terms
 from edge_agent.ports import HandoverStore, no_crash
 from tests.campaign.simulation.hub import Disk, Tables
 from tests.campaign.simulation.leave import HandoverTables

@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 
-from edge_agent.core.joining import Terms, carried_ahead
+from edge_agent.core.deciding.joining import Terms, carried_ahead
 from models.dataset import CATEGORY_NAMES, DAYS, Purchases, split_of
 from tests.campaign.homes import public as campaign
 from tests.campaign.homes.public_chart import drawn

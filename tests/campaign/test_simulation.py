@@ -34,9 +34,9 @@ from cloud_bridge.ports import CrashPoint, OrderStore
 from cloud_bridge.store.database import Database
 from cloud_bridge.store.orders import SqlOrderStore
 from cloud_bridge.wire import OrderState
-from edge_agent.core import draw
 from edge_agent.core.handover import own_item
 from edge_agent.core.intent import IntentRecord
+from edge_agent.core.leave import draw
 from edge_agent.ports import CrashPoint as HubCrashPoint
 from tests.campaign.bugs import Bug
 from tests.campaign.figures import Figures

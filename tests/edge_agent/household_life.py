@@ -22,13 +22,13 @@ from edge_agent.adapters.store.orders import Orders, OutboxRow
 from edge_agent.adapters.store.policies import Policies
 from edge_agent.core import intent as intents
 from edge_agent.core.catalogue import Household, Item, Preferences
-from edge_agent.core.draw import DrawRequest, Grant, grant
 from edge_agent.core.intent import IntentRecord, IntentState
-from edge_agent.core.mandate import period_of
+from edge_agent.core.leave.draw import DrawRequest, Grant, grant
+from edge_agent.core.leave.mandate import period_of
+from edge_agent.core.leave.terms import offer_for, terms_hash
 from edge_agent.core.messages import IntentId, ItemId, PromptId
 from edge_agent.core.people import Account, Role
 from edge_agent.core.prompt import PromptEvent, PromptRecord, PromptState, step
-from edge_agent.core.terms import offer_for, terms_hash
 from edge_agent.leave_side import LeaveSide, wire_leave
 from edge_agent.pipeline.hand_over import HandOver, Home
 from edge_agent.ports import CrashPoint

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from edge_agent.core.draw import Usage
-from edge_agent.core.mandate import (
+from edge_agent.core.leave.draw import Usage
+from edge_agent.core.leave.mandate import (
     Acceptable,
     AmountRange,
     Budget,
@@ -17,7 +17,7 @@ from edge_agent.core.mandate import (
     MandateTerms,
     Recurrence,
 )
-from edge_agent.core.period import Frequency
+from edge_agent.core.leave.period import Frequency
 from tests.edge_agent.samples import NOW
 
 MADE_AT = NOW - timedelta(days=1)

@@ -8,9 +8,9 @@ from typing import cast
 
 from hypothesis.stateful import invariant
 
-from edge_agent.core.authority import AuthorityRow, verify_authority
 from edge_agent.core.intent import LIVE, TRANSITIONS, IntentState
-from edge_agent.core.mandate import MandateState
+from edge_agent.core.leave.authority import AuthorityRow, verify_authority
+from edge_agent.core.leave.mandate import MandateState
 from edge_agent.core.messages import IntentId, MandateId, PromptId
 from edge_agent.core.prompt import PromptState
 from tests.edge_agent.household_life import Life

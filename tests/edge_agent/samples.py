@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 from edge_agent.core.catalogue import Binding, Item, Preferences, Product
 from edge_agent.core.intent import IntentRecord, IntentState
+from edge_agent.core.leave.receipt import consent_hash
+from edge_agent.core.leave.terms import Leave, Offer, Terms, offer_for, seal, terms_hash
 from edge_agent.core.messages import IntentId, ItemId, Price, PromptId, Propose, Reason
 from edge_agent.core.prompt import PromptRecord, PromptState
-from edge_agent.core.receipt import consent_hash
-from edge_agent.core.terms import Leave, Offer, Terms, offer_for, seal, terms_hash
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 

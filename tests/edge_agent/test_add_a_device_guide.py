@@ -13,7 +13,7 @@ from edge_agent.__main__ import _parser
 from edge_agent.adapters.drafts import unfinished, with_questions
 from edge_agent.adapters.profile_tools import check_profiles
 from edge_agent.adapters.strict_yaml import load_yaml
-from edge_agent.core.drafting import draft
+from edge_agent.core.drafting.draft import draft
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "add-a-device.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```(\w*)\n(.*?)```", GUIDE, flags=re.DOTALL)

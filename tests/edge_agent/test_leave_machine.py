@@ -27,12 +27,12 @@ from hypothesis.stateful import (
 )
 
 from edge_agent.core import intent as intents
-from edge_agent.core.authority import AuthorityRow
 from edge_agent.core.catalogue import Item, Preferences
 from edge_agent.core.intent import IntentRecord, IntentState
+from edge_agent.core.leave.authority import AuthorityRow
+from edge_agent.core.leave.period import Frequency
+from edge_agent.core.leave.policy import Policy
 from edge_agent.core.messages import IntentId, MandateId, PromptId
-from edge_agent.core.period import Frequency
-from edge_agent.core.policy import Policy
 from edge_agent.core.prompt import DeclineReason, PromptEvent, PromptRecord, due_event
 from edge_agent.core.prompt import step as step_prompt
 from edge_agent.errors import RefusedError

@@ -26,9 +26,9 @@ from edge_agent.adapters.store.opening import open_store
 from edge_agent.adapters.store.orders import Orders
 from edge_agent.commission import report, set_up
 from edge_agent.config import load
+from edge_agent.core.leave.terms import Offer, terms_hash
 from edge_agent.core.messages import ItemId, Price, PromptId
 from edge_agent.core.prompt import PromptRecord, PromptState
-from edge_agent.core.terms import Offer, terms_hash
 from firmware_sim.page_client import PageClient, PromptForm
 from firmware_sim.processes import free_ports
 from firmware_sim.services import HOUSEHOLD_FILE

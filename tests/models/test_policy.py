@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from edge_agent.core.reorder import need_packs, price_d
+from edge_agent.core.deciding.reorder import need_packs, price_d
 from models.dataset import CATEGORIES, DAYS
 from models.policy import Cases, decision_inputs, needs, read_cases
 

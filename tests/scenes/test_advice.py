@@ -6,9 +6,10 @@ import inspect
 from datetime import timedelta
 from pathlib import Path
 
-from edge_agent.core import decide, need
-from edge_agent.core.advice import PersonalDay, advise
+from edge_agent.core import decide
 from edge_agent.core.catalogue import Preferences
+from edge_agent.core.deciding import need
+from edge_agent.core.deciding.advice import PersonalDay, advise
 from tests.campaign.homes.household import START
 from tests.campaign.homes.hub import household
 from tests.scenes.stage import home, kept, staged

@@ -7,9 +7,9 @@ from datetime import timedelta
 
 import pytest
 
-from edge_agent.core.advice import advise
 from edge_agent.core.catalogue import Preferences
-from edge_agent.core.laundry import Wash, dose_factor, foreseen_per_day
+from edge_agent.core.deciding.advice import advise
+from edge_agent.core.deciding.laundry import Wash, dose_factor, foreseen_per_day
 from tests.campaign.homes.household import START
 from tests.campaign.homes.hub import household
 from tests.scenes.stage import home, kept

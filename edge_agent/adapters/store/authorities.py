@@ -11,11 +11,11 @@ import apsw
 from edge_agent.adapters.store.connection import from_ms, to_ms
 from edge_agent.adapters.store.handover import next_number
 from edge_agent.adapters.store.prompts import select_prompts
-from edge_agent.core.authority import AuthorityRow
 from edge_agent.core.intent import IntentRecord
+from edge_agent.core.leave.authority import AuthorityRow
+from edge_agent.core.leave.receipt import consent_hash
+from edge_agent.core.leave.terms import Terms, canonical
 from edge_agent.core.messages import IntentId, PromptId
-from edge_agent.core.receipt import consent_hash
-from edge_agent.core.terms import Terms, canonical
 from edge_agent.errors import AuthorityTamperedError, BugError, HandoverMovedError, RefusedError
 
 

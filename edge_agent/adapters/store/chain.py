@@ -20,8 +20,8 @@ import apsw
 
 from edge_agent.adapters.sealing import HouseholdSecret
 from edge_agent.adapters.store.connection import Connection
-from edge_agent.core.audit import ORIGIN, AuditRow, Followed, Link, follow, sealed_checkpoint, sealed_end
-from edge_agent.core.audit import append as next_row
+from edge_agent.core.leave.audit import ORIGIN, AuditRow, Followed, Link, follow, sealed_checkpoint, sealed_end
+from edge_agent.core.leave.audit import append as next_row
 from edge_agent.core.safety import SafetyCode, SafetyProblem
 
 ROWS_MAX = 20_000

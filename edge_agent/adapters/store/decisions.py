@@ -11,8 +11,8 @@ from functools import cache
 from pydantic import TypeAdapter, ValidationError
 
 from edge_agent.adapters.store.connection import Connection, to_ms
+from edge_agent.core.deciding.shadow import ShadowOrder
 from edge_agent.core.messages import ItemId, PromptId
-from edge_agent.core.shadow import ShadowOrder
 from edge_agent.errors import BugError
 
 SHADOW_ORDERS_MAX = 200  # of one item

@@ -13,7 +13,7 @@ from typing import cast
 import apsw
 
 from edge_agent.adapters.store.connection import Connection, from_ms, to_ms
-from edge_agent.core.audit import GENESIS, ORIGIN, AuditRow, Link, append, follow
+from edge_agent.core.leave.audit import GENESIS, ORIGIN, AuditRow, Link, append, follow
 from edge_agent.core.overview import EgressRow
 from edge_agent.ports import Clock
 

@@ -7,7 +7,7 @@ and not with the number of readings.
 from __future__ import annotations
 
 from edge_agent.adapters.store.connection import Connection, from_ms
-from edge_agent.core.inventory import Apart, Heard
+from edge_agent.core.inventory.devices import Apart, Heard
 from edge_agent.core.messages import Presence, QuarantineReason, Reading
 
 _NEXT = (

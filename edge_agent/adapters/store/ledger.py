@@ -16,10 +16,10 @@ from typing import cast
 import apsw
 
 from edge_agent.adapters.store.connection import from_ms, to_ms
-from edge_agent.core.draw import DrawRequest, LedgerRow, LedgerState
 from edge_agent.core.intent import IntentRecord, IntentState
+from edge_agent.core.leave.draw import DrawRequest, LedgerRow, LedgerState
+from edge_agent.core.leave.terms import Terms
 from edge_agent.core.messages import MandateId
-from edge_agent.core.terms import Terms
 
 _SPENT = frozenset({IntentState.PLACED, IntentState.SHIPPED, IntentState.DELIVERED, IntentState.PARTLY_DELIVERED})
 _UNBOUGHT = frozenset({IntentState.REJECTED, IntentState.CANCELLED, IntentState.EXPIRED})

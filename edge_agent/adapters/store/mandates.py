@@ -1,4 +1,4 @@
-"""Mandates in the store. `core.mandate` decides what may change; revoking one takes its unsent orders back with it."""
+"""Mandates in the store. `core.leave.mandate` decides what may change; revoking one takes its unsent orders back."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from edge_agent.adapters.store import chain, ledger, spending
 from edge_agent.adapters.store.connection import Connection, from_ms, to_ms
 from edge_agent.adapters.store.intents import select_intents
 from edge_agent.adapters.store.outbox import take_back
-from edge_agent.core.draw import LedgerRow, Usage
-from edge_agent.core.mandate import (
+from edge_agent.core.leave.draw import LedgerRow, Usage
+from edge_agent.core.leave.mandate import (
     LIVE,
     MandateChange,
     MandateEvent,

@@ -44,14 +44,14 @@ from edge_agent.adapters.store.prompts import (
     select_endorsements,
     select_prompts,
 )
-from edge_agent.core.authority import AuthorityRow
-from edge_agent.core.draw import DrawRequest, over_budget
 from edge_agent.core.handover import OVERTAKEN
 from edge_agent.core.intent import IntentChange, IntentRecord, IntentState
-from edge_agent.core.mandate import MandateState
+from edge_agent.core.leave.authority import AuthorityRow
+from edge_agent.core.leave.draw import DrawRequest, over_budget
+from edge_agent.core.leave.mandate import MandateState
+from edge_agent.core.leave.terms import Terms
 from edge_agent.core.messages import IntentId, ItemId, Price, PromptId
 from edge_agent.core.prompt import Endorsement, PromptChange, PromptRecord, PromptState
-from edge_agent.core.terms import Terms
 from edge_agent.errors import BudgetError, BugError, RefusedError, StaleTermsError
 from edge_agent.ports import CrashHook, CrashPoint, no_crash
 
@@ -200,7 +200,7 @@ class Orders:
         return cast("int", self._connection.db.execute(sql, (to_ms(at),)).get)
 
     def authority(self, intent: IntentId) -> AuthorityRow | None:
-        """The leave of an intent, for `core.authority.verify_authority` before its body is sent."""
+        """The leave of an intent, for `core.leave.authority.verify_authority` before its body is sent."""
         return select_authority(self._connection.db, intent)
 
     def signers(self) -> dict[IntentId, Leave]:

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from edge_agent.adapters.store import chain
 from edge_agent.adapters.store.connection import Connection, to_ms
-from edge_agent.core.policy import Policy, canonical_policy
+from edge_agent.core.leave.policy import Policy, canonical_policy
 from edge_agent.errors import PolicyTamperedError
 
 _KEPT_MAX = 100

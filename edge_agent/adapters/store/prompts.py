@@ -12,9 +12,9 @@ import apsw
 
 from edge_agent.adapters.store import chain
 from edge_agent.adapters.store.connection import from_ms, to_ms
+from edge_agent.core.leave.terms import Offer
 from edge_agent.core.messages import ItemId, PromptId, Reason
 from edge_agent.core.prompt import LIVE, DeclineReason, Endorsement, PromptChange, PromptRecord, PromptState
-from edge_agent.core.terms import Offer
 from edge_agent.errors import RefusedError
 
 LIVE_PROMPT = "state IN (" + ", ".join(f"'{state}'" for state in sorted(LIVE)) + ")"

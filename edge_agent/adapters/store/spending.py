@@ -1,7 +1,7 @@
 """What stands against a mandate: its rows in the ledger, and orders that were taken over from the bridge.
 
 What gave leave for those is not known here, so their rows name no mandate: each counts against every mandate that can
-have paid for it (`core.draw.unclear`).
+have paid for it (`core.leave.draw.unclear`).
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import apsw
 from edge_agent.adapters.store.connection import to_ms
 from edge_agent.adapters.store.intents import select_intents
 from edge_agent.core.clock_trust import APART_MAX
-from edge_agent.core.draw import Usage, unclear
-from edge_agent.core.mandate import MandateTerms
+from edge_agent.core.leave.draw import Usage, unclear
+from edge_agent.core.leave.mandate import MandateTerms
 
 _TAKEN_OVER = "WHERE prompt >= 'bridge-' AND prompt < 'bridge.' AND created_ms >= ?"  # as `core.handover` names them
 _HELD_FOR_THEM = f"SELECT intent, amount_minor FROM ledger WHERE intent IN (SELECT id FROM intent {_TAKEN_OVER})"  # noqa: S608 - constants

@@ -13,8 +13,8 @@ from typing import NoReturn
 
 import cbor2
 
+from edge_agent.core.decoding.payload import Tree, TreeLimits, malformed
 from edge_agent.core.formats.plain import plain
-from edge_agent.core.payload import Tree, TreeLimits, malformed
 
 _SELF_DESCRIBED = b"\xd9\xd9\xf7"
 

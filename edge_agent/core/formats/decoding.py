@@ -13,9 +13,9 @@ import importlib.util
 from collections.abc import Callable, Sequence
 from types import MappingProxyType
 
+from edge_agent.core.decoding.measured import unit_of_last
+from edge_agent.core.decoding.payload import Missing, Tree, TreeLimits, malformed, parse_json, selector
 from edge_agent.core.formats.layout import key_reader, row_reader
-from edge_agent.core.measured import unit_of_last
-from edge_agent.core.payload import Missing, Tree, TreeLimits, malformed, parse_json, selector
 from edge_agent.core.profile.decoding import Decoding, Encoding, Inner
 from edge_agent.errors import DecodeError, ProfileError
 

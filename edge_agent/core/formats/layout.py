@@ -8,7 +8,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Iterator, Mapping
 
-from edge_agent.core.payload import Tree, malformed
+from edge_agent.core.decoding.payload import Tree, malformed
 from edge_agent.core.profile.decoding import Field, Key, Layout, Records
 
 _RECORDS_MAX = 64

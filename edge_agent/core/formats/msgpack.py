@@ -10,8 +10,8 @@ from typing import NoReturn
 
 import msgpack
 
+from edge_agent.core.decoding.payload import Tree, TreeLimits, malformed
 from edge_agent.core.formats.plain import plain, unique
-from edge_agent.core.payload import Tree, TreeLimits, malformed
 
 
 def parse_msgpack(payload: bytes, limits: TreeLimits) -> Tree:

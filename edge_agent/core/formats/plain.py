@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from edge_agent.core.payload import Tree, TreeLimits, malformed, too_deep, too_large
+from edge_agent.core.decoding.payload import Tree, TreeLimits, malformed, too_deep, too_large
 
 _INTEGER_MAX = 2**64
 

@@ -19,8 +19,8 @@ from typing import Any, Final
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError as WireError
 
+from edge_agent.core.decoding.payload import Tree, malformed
 from edge_agent.core.messages import QuarantineReason
-from edge_agent.core.payload import Tree, malformed
 from edge_agent.errors import DecodeError
 
 _METRICS_MAX = 1_000

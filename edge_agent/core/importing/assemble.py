@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 
 from pydantic import ValidationError
 
+from edge_agent.core.decoding.payload import Tree
 from edge_agent.core.importing.device import Announcement, Channel, Control, ImportedDevice, topic_problem
 from edge_agent.core.importing.overlay import Overlay, OverlayCommand, OverlaySignal, first_problem
 from edge_agent.core.importing.sampling import with_samples
 from edge_agent.core.importing.signal_parts import Part, known_part, signal_part
-from edge_agent.core.payload import Tree
 from edge_agent.core.profile import Profile
 from edge_agent.core.topics import Pattern
 from edge_agent.errors import ProfileError

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from edge_agent.core.decoding.payload import MISSING, Tree, select
 from edge_agent.core.importing.device import Availability, AvailabilityTopic, NotReadableError, tree_of
 from edge_agent.core.importing.templates import place_of
-from edge_agent.core.payload import MISSING, Tree, select
 
 _TOPICS_MAX = 16
 _WORD_MAX = 120

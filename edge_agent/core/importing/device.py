@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Literal
 
-from edge_agent.core.payload import Tree, TreeLimits, parse_json
+from edge_agent.core.decoding.payload import Tree, TreeLimits, parse_json
 from edge_agent.errors import DecodeError
 
 Source = Literal["ha", "z2m", "sparkplug", "matter"]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from edge_agent.core.drafting_yaml import flow, quoted, scalar
+from edge_agent.core.decoding.payload import Tree
+from edge_agent.core.drafting.yaml import flow, quoted, scalar
 from edge_agent.core.importing.device import Channel, ImportedDevice, short
-from edge_agent.core.payload import Tree
 
 _BLOCK_DEPTH = 3  # levels that have a line for each member; below, an object stands on one line if it fits
 HEAD = "# Made by `restock-hub profiles import`: change the overlay and import again, rather than this file."

@@ -13,8 +13,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
+from edge_agent.core.decoding.payload import Tree
 from edge_agent.core.importing.device import Channel, Control, NotReadableError, pointer, topic_problem, tree_of, word
-from edge_agent.core.payload import Tree
 
 _VALUE = re.compile(r"\{\{-?\s*value\s*-?\}\}")
 _MARK = "restock value"

@@ -14,9 +14,9 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from edge_agent.core.decoding.payload import Tree
 from edge_agent.core.importing.abbreviations import DEVICE, full_name
 from edge_agent.core.importing.device import Announcement, NotReadableError, Refusals, tree_of
-from edge_agent.core.payload import Tree
 
 PREFIX = "homeassistant"
 _ID = r"[a-zA-Z0-9_-]{1,128}"

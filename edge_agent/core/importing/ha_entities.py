@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from edge_agent.core.decoding.payload import Tree
 from edge_agent.core.importing.availability import availability_of, guard_of
 from edge_agent.core.importing.device import (
     CHANNELS_MAX,
@@ -34,7 +35,6 @@ from edge_agent.core.importing.ha_controls import control_of, number_control, te
 from edge_agent.core.importing.ha_discovery import PREFIX, Entity, Options, announced
 from edge_agent.core.importing.templates import Place, place_of
 from edge_agent.core.importing.units import suggested, unit_code
-from edge_agent.core.payload import Tree
 from edge_agent.core.topics import device_id
 
 _TELLS = frozenset({"sensor", "binary_sensor", "number", "select", "switch"})

@@ -18,6 +18,7 @@ from typing import Literal
 
 from pydantic import ValidationError
 
+from edge_agent.core.decoding.payload import MISSING, Found, Tree
 from edge_agent.core.importing.device import (
     CHANNELS_MAX,
     DEVICES_MAX,
@@ -32,7 +33,6 @@ from edge_agent.core.importing.device import (
     tree_of,
     word,
 )
-from edge_agent.core.payload import MISSING, Found, Tree
 from edge_agent.core.profile import Product
 from edge_agent.core.topics import device_id
 

@@ -11,10 +11,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from edge_agent.core.decode import Decoder, Limits, Outcome
-from edge_agent.core.extract import reader
+from edge_agent.core.decoding.extract import reader
+from edge_agent.core.decoding.payload import Tree, pointer_steps
 from edge_agent.core.importing.device import Announcement, Channel, ImportedDevice, NotReadableError, tree_of
 from edge_agent.core.messages import Decoded, Presence, Quarantined, RawMessage
-from edge_agent.core.payload import Tree, pointer_steps
 from edge_agent.core.profile import Profile
 from edge_agent.core.quantity import converter
 from edge_agent.core.registry import Registry

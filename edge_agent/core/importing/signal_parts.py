@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from edge_agent.core.decoding.payload import Tree
 from edge_agent.core.importing.device import Channel
 from edge_agent.core.importing.overlay import OverlaySignal
 from edge_agent.core.importing.units import class_of
-from edge_agent.core.payload import Tree
 from edge_agent.core.quantity import converter, same_quantity, unit_of
 from edge_agent.core.signals import quantity_of
 from edge_agent.errors import ProfileError

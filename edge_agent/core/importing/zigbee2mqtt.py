@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from edge_agent.core.decoding.payload import Tree
 from edge_agent.core.importing.device import (
     CHANNELS_MAX,
     DEVICES_MAX,
@@ -31,7 +32,6 @@ from edge_agent.core.importing.device import (
     word,
 )
 from edge_agent.core.importing.units import suggested, unit_code
-from edge_agent.core.payload import Tree
 from edge_agent.core.topics import device_id
 
 BASE = "zigbee2mqtt"

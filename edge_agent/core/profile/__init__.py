@@ -1,8 +1,9 @@
 """What a device profile may say: a closed vocabulary, checked strictly, with no expressions, templates or code.
 
-A profile is read in a fixed order: match, decode, select, guard, parse, transform, unit, range, bind. `core.extract`
-applies it to a payload, `core.registry` finds the one that fits a message. This package holds the vocabulary and the
-rules between fields, one module for each part of a file; `device_profiles/schema.json` is made from it.
+A profile is read in a fixed order: match, decode, select, guard, parse, transform, unit, range, bind.
+`core.decoding.extract` applies it to a payload, `core.registry` finds the one that fits a message. This package holds
+the vocabulary and the rules between fields, one module for each part of a file; `device_profiles/schema.json` is made
+from it.
 """
 
 from edge_agent.core.profile.conditions import Condition, Guard, Scalar

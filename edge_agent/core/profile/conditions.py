@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
-from edge_agent.core.payload import pointer_steps
+from edge_agent.core.decoding.payload import pointer_steps
 from edge_agent.core.profile.parts import Part, Pointer, Word
 
 Scalar = bool | int | float | Word | None

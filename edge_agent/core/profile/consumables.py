@@ -11,8 +11,8 @@ from pydantic import Field, JsonValue, StringConstraints, model_validator
 from stdnum import ean
 from stdnum.exceptions import ValidationError as WrongDigits
 
+from edge_agent.core.decoding.payload import MISSING, pointer_steps, select
 from edge_agent.core.messages import Direction, SignalClass
-from edge_agent.core.payload import MISSING, pointer_steps, select
 from edge_agent.core.profile.conditions import Condition
 from edge_agent.core.profile.parts import Part, Pointer, SignalName, UnitCode, ValueName
 

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field as Limited
 from pydantic import StringConstraints, model_validator
 
-from edge_agent.core.payload import pointer_steps
+from edge_agent.core.decoding.payload import pointer_steps
 from edge_agent.core.profile.parts import Part, Pointer, ValueName
 
 Format = Literal["json", "text", "cbor", "msgpack", "sparkplug_b", "bytes"]

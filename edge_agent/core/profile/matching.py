@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from edge_agent.core.payload import pointer_steps
+from edge_agent.core.decoding.payload import pointer_steps
 from edge_agent.core.profile.conditions import Condition
 from edge_agent.core.profile.parts import Part, Pointer, ValueName
 from edge_agent.core.quantity import unit_of

@@ -7,8 +7,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from edge_agent.core.decoding.payload import pointer_steps
 from edge_agent.core.messages import Direction, SignalClass
-from edge_agent.core.payload import pointer_steps
 from edge_agent.core.profile.conditions import Guard, Scalar
 from edge_agent.core.profile.parts import ArrayFilter, Part, Pointer, UnitCode, Word
 from edge_agent.core.profile.transforms import Lookup, Transform

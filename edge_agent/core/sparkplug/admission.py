@@ -14,9 +14,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
+from edge_agent.core.decoding.raw import kept_apart, size_of
 from edge_agent.core.formats.sparkplug import write_frame
 from edge_agent.core.messages import QuarantineReason, RawMessage
-from edge_agent.core.raw import kept_apart, size_of
 from edge_agent.core.sparkplug.session import Heard, SparkplugHost
 from edge_agent.core.sparkplug.topics import NAMESPACE, Admitted, EdgeNodes, RebirthRequest, Sender, sender_of
 from edge_agent.core.token_bucket import TokenBucket

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
+from edge_agent.core.leave.policy import Policy
 from edge_agent.core.people import Account
-from edge_agent.core.policy import Policy
 from edge_agent.errors import FailClosedError
 from edge_agent.web.entries import Entries
 from edge_agent.web.proof import read_password, read_pin

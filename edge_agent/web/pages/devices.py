@@ -11,7 +11,7 @@ from datetime import datetime
 
 from starlette.responses import Response
 
-from edge_agent.core.inventory import (
+from edge_agent.core.inventory.devices import (
     DeviceLine,
     OfferLine,
     SignalLine,

@@ -13,8 +13,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
 from edge_agent.core.catalogue import Product
-from edge_agent.core.draw import DRAWABLE_CLASSES
-from edge_agent.core.mandate import (
+from edge_agent.core.leave.draw import DRAWABLE_CLASSES
+from edge_agent.core.leave.mandate import (
     Acceptable,
     AmountRange,
     Budget,
@@ -23,10 +23,10 @@ from edge_agent.core.mandate import (
     MandateItem,
     Recurrence,
 )
+from edge_agent.core.leave.period import Frequency
+from edge_agent.core.leave.terms import newest_price
 from edge_agent.core.messages import ItemId
 from edge_agent.core.overview import ItemOverview
-from edge_agent.core.period import Frequency
-from edge_agent.core.terms import newest_price
 from edge_agent.errors import RefusedError
 from edge_agent.web.entries import Entries
 from edge_agent.web.leave import Leave, leave_of

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
-from edge_agent.core.ap2 import as_ap2
-from edge_agent.core.draw import LedgerRow, LedgerState
-from edge_agent.core.mandate import LIVE, TRANSITIONS, MandateEvent, MandateState
+from edge_agent.core.leave.ap2 import as_ap2
+from edge_agent.core.leave.draw import LedgerRow, LedgerState
+from edge_agent.core.leave.mandate import LIVE, TRANSITIONS, MandateEvent, MandateState
 from edge_agent.core.messages import IntentId, ItemId, MandateId
 from edge_agent.core.overview import MandateView
 from edge_agent.core.prompt import Endorsement

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
+from edge_agent.core.leave.policy import Policy
 from edge_agent.core.people import Account, Role
-from edge_agent.core.policy import Policy
 from edge_agent.errors import FailClosedError, RefusedError
 from edge_agent.web.entries import Entries
 from edge_agent.web.proof import read_password, read_pin

@@ -20,12 +20,12 @@ from edge_agent.adapters.store.orders import Orders
 from edge_agent.adapters.store.policies import Policies
 from edge_agent.core.catalogue import Household, Item, Preferences
 from edge_agent.core.intent import IntentRecord
+from edge_agent.core.leave.terms import offer_for, terms_hash
 from edge_agent.core.messages import ItemId, PromptId
 from edge_agent.core.overview import BridgeStatus, ItemOverview
 from edge_agent.core.people import Account, Role
 from edge_agent.core.prompt import Endorsement, PromptRecord
 from edge_agent.core.safety import SafetyProblem
-from edge_agent.core.terms import offer_for, terms_hash
 from edge_agent.leave_side import LeaveSide, wire_leave
 from edge_agent.pipeline.hand_over import Home
 from edge_agent.ports import Bridge, Clock, CrashHook, no_crash

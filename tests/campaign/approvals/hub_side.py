@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 import httpx
 
 from edge_agent.config import HomeConfig, WebConfig
+from edge_agent.core.leave.policy import Policy
 from edge_agent.core.people import Role
-from edge_agent.core.policy import Policy
 from edge_agent.core.prompt import PromptRecord
 from edge_agent.web.factory import create_app
 from edge_agent.web.parts import WebParts

@@ -22,6 +22,7 @@ from edge_agent.adapters.store.readings import SqliteReadings
 from edge_agent.adapters.store.stock_events import SqliteStockEvents
 from edge_agent.core import intent as intents
 from edge_agent.core.catalogue import Binding, DateRange, Household, Item, Preferences, Product
+from edge_agent.core.deciding.pacing import Pace, Paces
 from edge_agent.core.decode import Decoder, Limits
 from edge_agent.core.intent import IntentState
 from edge_agent.core.messages import (
@@ -37,7 +38,6 @@ from edge_agent.core.messages import (
     RawMessage,
     StockEstimate,
 )
-from edge_agent.core.pacing import Pace, Paces
 from edge_agent.core.prompt import DeclineReason, PromptState
 from edge_agent.core.registry import Registry
 from edge_agent.core.stock_events import BoughtElsewhere, Corrected, StockEvent, ThrownAway

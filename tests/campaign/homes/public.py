@@ -20,7 +20,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from edge_agent.core.joining import Terms, worth_of_a_day
+from edge_agent.core.deciding.joining import Terms, worth_of_a_day
 from models.dataset import load_purchases
 from tests.campaign.homes.public_data import Home, all_series, homes_of
 from tests.campaign.homes.public_frontier import Floats, sums

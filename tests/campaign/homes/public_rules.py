@@ -16,8 +16,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.core.joining import Candidate, Joined, Terms, join
-from edge_agent.core.reorder import price_d
+from edge_agent.core.deciding.joining import Candidate, Joined, Terms, join
+from edge_agent.core.deciding.reorder import price_d
 from models.dataset import DAYS
 from tests.campaign.homes.public_data import LEAD_D, START, Home, Series
 
@@ -140,7 +140,7 @@ class Offers:
 
 
 class Together:
-    """Items of a home are ordered together by `edge_agent/core/joining.py`; what lies still for long is asked about."""
+    """Items of a home are ordered together (`core/deciding/joining.py`); what lies still for long is asked about."""
 
     def __init__(self, offers: Offers, *, terms: Terms, asking: Asking | None) -> None:
         self._offers, self._home, self._terms = offers, offers.home, terms

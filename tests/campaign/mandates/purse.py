@@ -6,8 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from edge_agent.core.draw import Usage
-from edge_agent.core.mandate import MandateTerms
+from edge_agent.core.leave.draw import Usage
+from edge_agent.core.leave.mandate import MandateTerms
 from tests.campaign.mandates.almanac import began_on
 from tests.campaign.mandates.judging import Verdict
 

@@ -13,7 +13,7 @@ from typing import Any
 from edge_agent.core import intent as intents
 from edge_agent.core.catalogue import Preferences
 from edge_agent.core.intent import IntentRecord, IntentState
-from edge_agent.core.mandate import (
+from edge_agent.core.leave.mandate import (
     Acceptable,
     AmountRange,
     Budget,
@@ -24,8 +24,8 @@ from edge_agent.core.mandate import (
     Recurrence,
     period_of,
 )
+from edge_agent.core.leave.period import Frequency
 from edge_agent.core.messages import IntentId, ItemId
-from edge_agent.core.period import Frequency
 from tests.campaign.approvals.home import LeaveHome
 from tests.campaign.mandates.purse import Purse, Wall
 from tests.edge_agent.samples import MILK

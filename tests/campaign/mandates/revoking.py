@@ -16,7 +16,7 @@ from typing import Any, cast
 from edge_agent.adapters.bridge import BridgeClient
 from edge_agent.adapters.egress import Answer, Egress, Purpose
 from edge_agent.adapters.store.merchants import Merchants
-from edge_agent.core.mandate import MandateRecord
+from edge_agent.core.leave.mandate import MandateRecord
 from edge_agent.errors import BridgeUnreachableError
 from edge_agent.ports import CrashPoint
 from tests.campaign.approvals.home import LeaveHome

@@ -35,7 +35,7 @@ from edge_agent.core import intent as intents
 from edge_agent.core.catalogue import Preferences
 from edge_agent.core.clock_trust import bounds_for
 from edge_agent.core.intent import IntentRecord, IntentState
-from edge_agent.core.mandate import (
+from edge_agent.core.leave.mandate import (
     Acceptable,
     AmountRange,
     Budget,
@@ -46,8 +46,8 @@ from edge_agent.core.mandate import (
     Recurrence,
     step,
 )
+from edge_agent.core.leave.period import Frequency
 from edge_agent.core.messages import IntentId, MandateId
-from edge_agent.core.period import Frequency
 from edge_agent.errors import BridgeUnreachableError, RefusedError
 from edge_agent.ports import CrashPoint
 from tests.campaign.approvals.home import LeaveHome, furnished

@@ -8,9 +8,9 @@ from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
-from edge_agent.core import terms
 from edge_agent.core.catalogue import Item, Preferences
-from edge_agent.core.terms import Offer
+from edge_agent.core.leave import terms
+from edge_agent.core.leave.terms import Offer
 
 
 @contextmanager

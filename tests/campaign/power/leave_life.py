@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 
-from edge_agent.core import mandate as mandates
-from edge_agent.core.draw import DrawRequest
-from edge_agent.core.mandate import (
+from edge_agent.core.leave import mandate as mandates
+from edge_agent.core.leave.draw import DrawRequest
+from edge_agent.core.leave.mandate import (
     Acceptable,
     AmountRange,
     Budget,
@@ -20,7 +20,7 @@ from edge_agent.core.mandate import (
     Recurrence,
     period_of,
 )
-from edge_agent.core.period import Frequency
+from edge_agent.core.leave.period import Frequency
 from tests.campaign.power.order_life import ITEMS, free_items, hand_over, new_prompt
 from tests.campaign.power.stores import Scene
 from tests.edge_agent.samples import NOW, offer

@@ -12,6 +12,7 @@ from datetime import timedelta
 from hashlib import sha256
 from typing import Any
 
+from edge_agent.core.leave.policy import Policy
 from edge_agent.core.messages import (
     Birth,
     Decoded,
@@ -24,7 +25,6 @@ from edge_agent.core.messages import (
     StoredCursor,
 )
 from edge_agent.core.people import Account, Role, Session
-from edge_agent.core.policy import Policy
 from edge_agent.core.sparkplug.topics import RebirthRequest
 from edge_agent.pipeline.ingest import Ingest
 from tests.campaign.power.leave_life import LeaveLife

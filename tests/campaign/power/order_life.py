@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 
 from edge_agent.core import intent as intents
 from edge_agent.core import prompt as prompts
-from edge_agent.core.draw import DrawRequest
 from edge_agent.core.intent import IntentRecord, IntentState
+from edge_agent.core.leave.draw import DrawRequest
 from edge_agent.core.messages import ItemId
 from edge_agent.core.prompt import DeclineReason, PromptEvent, PromptRecord, PromptState
 from tests.campaign.power.stores import Scene

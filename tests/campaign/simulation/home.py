@@ -17,9 +17,9 @@ from edge_agent.adapters.bridge import BridgeClient
 from edge_agent.adapters.egress import Egress
 from edge_agent.adapters.store.merchants import Merchants
 from edge_agent.adapters.store.orders import Orders
-from edge_agent.core.draw import DrawRequest
+from edge_agent.core.leave.draw import DrawRequest
+from edge_agent.core.leave.terms import Terms
 from edge_agent.core.prompt import PromptChange
-from edge_agent.core.terms import Terms
 from edge_agent.errors import FailClosedError, RetryLaterError, SendsStoppedError
 from edge_agent.pipeline.afterwards import Afterwards
 from edge_agent.pipeline.hand_over import HandOver

@@ -11,14 +11,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from edge_agent.adapters.store.outbox import OutboxRow
-from edge_agent.core import draw as draws
 from edge_agent.core import intent as intents
-from edge_agent.core.draw import DrawRequest, LedgerRow, LedgerState, Usage
 from edge_agent.core.intent import IntentChange, IntentRecord, IntentState
-from edge_agent.core.mandate import MandateRecord, MandateState, MandateTerms
+from edge_agent.core.leave import draw as draws
+from edge_agent.core.leave.draw import DrawRequest, LedgerRow, LedgerState, Usage
+from edge_agent.core.leave.mandate import MandateRecord, MandateState, MandateTerms
+from edge_agent.core.leave.terms import Terms
 from edge_agent.core.messages import IntentId
 from edge_agent.core.prompt import PromptChange, PromptRecord
-from edge_agent.core.terms import Terms
 from edge_agent.errors import BudgetError, HandoverMovedError, RefusedError
 from edge_agent.ports import CrashHook, CrashPoint
 

@@ -18,13 +18,13 @@ from edge_agent.core import intent as intents
 from edge_agent.core import prompt as prompts
 from edge_agent.core.catalogue import Item
 from edge_agent.core.clock_trust import APART_MAX, bounds_for
-from edge_agent.core.draw import LedgerRow, LedgerState, Usage
 from edge_agent.core.handover import OVERTAKEN, HubKnowledge, TakenOver, closed_since, own_item
 from edge_agent.core.intent import IntentRecord, IntentState
-from edge_agent.core.mandate import LIVE, MandateChange, MandateEvent, MandateRecord, MandateState
+from edge_agent.core.leave.draw import LedgerRow, LedgerState, Usage
+from edge_agent.core.leave.mandate import LIVE, MandateChange, MandateEvent, MandateRecord, MandateState
+from edge_agent.core.leave.policy import Policy
 from edge_agent.core.messages import IntentId, ItemId, MandateId
 from edge_agent.core.people import Account, Role
-from edge_agent.core.policy import Policy
 from edge_agent.core.prompt import PromptEvent
 from edge_agent.errors import RefusedError
 from edge_agent.ports import CrashHook, CrashPoint

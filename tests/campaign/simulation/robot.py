@@ -15,11 +15,11 @@ from zoneinfo import ZoneInfo
 
 from cloud_bridge.core.capability import MerchantClass
 from edge_agent.core import prompt as prompts
-from edge_agent.core import terms as offers
 from edge_agent.core.catalogue import Binding, Item, Preferences, Product
-from edge_agent.core.draw import DrawRequest, Grant, grant
 from edge_agent.core.intent import IntentRecord
-from edge_agent.core.mandate import (
+from edge_agent.core.leave import terms as offers
+from edge_agent.core.leave.draw import DrawRequest, Grant, grant
+from edge_agent.core.leave.mandate import (
     Acceptable,
     AmountRange,
     Budget,
@@ -30,10 +30,10 @@ from edge_agent.core.mandate import (
     canonical_mandate,
     period_of,
 )
+from edge_agent.core.leave.period import Frequency
+from edge_agent.core.leave.terms import Terms, terms_hash
 from edge_agent.core.messages import IntentId, ItemId, MandateId, Price, PromptId, Propose
-from edge_agent.core.period import Frequency
 from edge_agent.core.prompt import DeclineReason, PromptEvent, PromptRecord, PromptState
-from edge_agent.core.terms import Terms, terms_hash
 from edge_agent.errors import BridgeUnreachableError, RefusedError
 from edge_agent.ports import CrashPoint
 from tests.campaign.simulation.home import Home

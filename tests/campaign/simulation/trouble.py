@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from cloud_bridge.wire import OrderState
-from edge_agent.core.mandate import MandateState
+from edge_agent.core.leave.mandate import MandateState
 from tests.campaign.simulation.home import Home
 from tests.campaign.simulation.hub import Disk
 from tests.campaign.simulation.judge import Judge, Need

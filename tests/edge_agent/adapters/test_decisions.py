@@ -14,7 +14,7 @@ from edge_agent.adapters.store.decisions import BUNDLES_MAX, SHADOW_ORDERS_MAX, 
 from edge_agent.core.messages import ItemId, PromptId
 from edge_agent.errors import BugError
 from tests.edge_agent.consumables import START
-from tests.edge_agent.core.test_shadow import MADE
+from tests.edge_agent.core.deciding.test_shadow import MADE
 
 
 @pytest.fixture

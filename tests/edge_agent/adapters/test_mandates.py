@@ -14,9 +14,9 @@ from edge_agent.adapters.store.connection import Connection
 from edge_agent.adapters.store.mandates import LIVE_MAX, Mandates
 from edge_agent.adapters.store.orders import Orders
 from edge_agent.core import intent as intents
-from edge_agent.core.draw import DrawRequest, Grant, grant
 from edge_agent.core.intent import IntentRecord, IntentState
-from edge_agent.core.mandate import MandateEvent, MandateRecord, MandateState, step
+from edge_agent.core.leave.draw import DrawRequest, Grant, grant
+from edge_agent.core.leave.mandate import MandateEvent, MandateRecord, MandateState, step
 from edge_agent.core.messages import IntentId, ItemId, MandateId
 from edge_agent.core.prompt import PromptEvent
 from edge_agent.core.prompt import step as step_prompt

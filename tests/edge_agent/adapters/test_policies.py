@@ -10,8 +10,8 @@ import pytest
 from edge_agent.adapters.keys import HouseholdKey, load_or_create
 from edge_agent.adapters.store.connection import Connection
 from edge_agent.adapters.store.policies import Policies
+from edge_agent.core.leave.policy import Policy, canonical_policy
 from edge_agent.core.people import Role
-from edge_agent.core.policy import Policy, canonical_policy
 from edge_agent.errors import PolicyTamperedError
 from tests.edge_agent.samples import NOW
 

@@ -7,13 +7,13 @@ from datetime import datetime, timedelta
 from math import sqrt
 from statistics import NormalDist
 
-from edge_agent.core.back_off import Quiet
 from edge_agent.core.catalogue import Item, Preferences, Product
-from edge_agent.core.lead_time import LeadTime
+from edge_agent.core.deciding.back_off import Quiet
+from edge_agent.core.deciding.lead_time import LeadTime
+from edge_agent.core.deciding.position import inventory_position
+from edge_agent.core.deciding.presence import Presence
+from edge_agent.core.deciding.situation import Situation
 from edge_agent.core.messages import Batch, Forecast, ItemId, Price, StockEstimate
-from edge_agent.core.position import inventory_position
-from edge_agent.core.presence import Presence
-from edge_agent.core.situation import Situation
 from tests.edge_agent.consumables import MILK, START, stock_estimate
 
 USUAL = Preferences()

@@ -14,9 +14,9 @@ from pydantic import ValidationError
 
 from edge_agent.adapters.profiles import load_profiles, profile_folders
 from edge_agent.core.commands import acknowledges, in_device_terms, outgoing
-from edge_agent.core.extract import reader
+from edge_agent.core.decoding.extract import reader
+from edge_agent.core.decoding.payload import Tree
 from edge_agent.core.messages import Presence
-from edge_agent.core.payload import Tree
 from edge_agent.core.profile import Invert, Offset, Profile, Scale, Signal
 from edge_agent.errors import ProfileError, RefusedError
 from tests.edge_agent.core.test_profile import SOUND

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from edge_agent.core.catalogue import Item, Preferences
 from edge_agent.core.decide import decide
+from edge_agent.core.deciding.position import inventory_position
 from edge_agent.core.estimate import StockState, estimate, fold
 from edge_agent.core.messages import (
     Alert,
@@ -26,7 +27,6 @@ from edge_agent.core.messages import (
     Reason,
     StockEstimate,
 )
-from edge_agent.core.position import inventory_position
 from tests.edge_agent.consumables import DETERGENT, ITEMS, MILK, START, WASHER_FLUID, stock_estimate
 from tests.edge_agent.core.situations import forecast_of
 

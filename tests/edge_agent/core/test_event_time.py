@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from edge_agent.core.decode import Decoder, Limits
+from edge_agent.core.decoding.payload import Tree
 from edge_agent.core.messages import Decoded, RawMessage
-from edge_agent.core.payload import Tree
 from edge_agent.core.profile import Profile
 from edge_agent.core.registry import Registry
 from tests.edge_agent.core.test_language import profile

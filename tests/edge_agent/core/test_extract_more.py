@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from edge_agent.core.decode import Decoder, Limits
-from edge_agent.core.extract import reader
+from edge_agent.core.decoding.extract import reader
+from edge_agent.core.decoding.payload import TreeLimits
 from edge_agent.core.formats.decoding import decoder
 from edge_agent.core.messages import Decoded, Presence, Quarantined, QuarantineReason, RawMessage
-from edge_agent.core.payload import TreeLimits
 from edge_agent.core.profile import Decoding, Inner, Profile
 from edge_agent.core.registry import Registry
 

@@ -17,8 +17,8 @@ from pydantic import ValidationError
 from edge_agent.adapters.profiles import load_profiles, profile_folders, shipped_profiles
 from edge_agent.adapters.strict_yaml import load_yaml
 from edge_agent.core.decode import Decoder, Limits, Outcome
+from edge_agent.core.decoding.payload import Tree
 from edge_agent.core.messages import Birth, Decoded, DeviceId, Presence, Quarantined, RawMessage
-from edge_agent.core.payload import Tree
 from edge_agent.core.profile import Condition, Consumable, Decoding, Guard, Match, Product, Profile, Signal
 from edge_agent.core.registry import Registry
 from edge_agent.errors import ProfileError

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from edge_agent.core.catalogue import DateRange, Holding, Preferences
 from edge_agent.core.decide import Weighed, weigh
-from edge_agent.core.lead_time import LeadTime
+from edge_agent.core.deciding.lead_time import LeadTime
+from edge_agent.core.deciding.need import need_of, tolerated_chance
+from edge_agent.core.deciding.presence import Presence, Shift
+from edge_agent.core.deciding.situation import Situation
+from edge_agent.core.deciding.spoilage import USED_UP_SURELY
 from edge_agent.core.messages import Alert, Hold, Propose, Reason
-from edge_agent.core.need import need_of, tolerated_chance
-from edge_agent.core.presence import Presence, Shift
-from edge_agent.core.situation import Situation
-from edge_agent.core.spoilage import USED_UP_SURELY
 from tests.edge_agent.consumables import DETERGENT, MILK, START
 from tests.edge_agent.core.situations import listed, situation
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from edge_agent.core.conditions import contradict, holds
-from edge_agent.core.payload import Tree
+from edge_agent.core.decoding.conditions import contradict, holds
+from edge_agent.core.decoding.payload import Tree
 from edge_agent.core.profile import Condition, Profile
 from edge_agent.core.registry import Registry
 from edge_agent.errors import ProfileError

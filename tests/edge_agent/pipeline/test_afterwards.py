@@ -12,8 +12,8 @@ from cloud_bridge.wire import CancelReceipt, OrderState
 from edge_agent.core import intent as intents
 from edge_agent.core.catalogue import Household
 from edge_agent.core.intent import IntentRecord, IntentState
+from edge_agent.core.leave.terms import canonical
 from edge_agent.core.messages import IntentId
-from edge_agent.core.terms import canonical
 from edge_agent.errors import BridgeUnreachableError, NotAllowedError, RefusedError
 from tests.edge_agent.pipeline.desk import Desk, open_desk
 from tests.edge_agent.samples import MILK, prompt

@@ -12,14 +12,14 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from cloud_bridge.wire import Intent
-from edge_agent.core.authority import verify_authority
 from edge_agent.core.catalogue import Household
 from edge_agent.core.intent import IntentState
+from edge_agent.core.leave.authority import verify_authority
+from edge_agent.core.leave.policy import Policy
+from edge_agent.core.leave.terms import canonical
 from edge_agent.core.messages import PromptId
 from edge_agent.core.people import Role
-from edge_agent.core.policy import Policy
 from edge_agent.core.prompt import DeclineReason, PromptState
-from edge_agent.core.terms import canonical
 from edge_agent.errors import NotAllowedError, PinNeededError, RefusedError, StaleTermsError
 from edge_agent.ports import CrashPoint
 from tests.edge_agent.pipeline.desk import Desk, open_desk

@@ -16,8 +16,9 @@ from edge_agent.adapters.store.inspection import SqliteInspection
 from edge_agent.adapters.store.readings import SqliteReadings
 from edge_agent.core.catalogue import Binding, Household, Item
 from edge_agent.core.decode import Decoder, Limits
-from edge_agent.core.inventory import Apart, Heard, Inventory, SuggestedLine
-from edge_agent.core.inventory_text import as_text
+from edge_agent.core.decoding.remarks import Remarks
+from edge_agent.core.inventory.devices import Apart, Heard, Inventory, SuggestedLine
+from edge_agent.core.inventory.text import as_text
 from edge_agent.core.messages import (
     Birth,
     Decoded,
@@ -32,7 +33,6 @@ from edge_agent.core.messages import (
 )
 from edge_agent.core.profile import Profile
 from edge_agent.core.registry import Registry
-from edge_agent.core.remarks import Remarks
 from edge_agent.pipeline import discovery
 from edge_agent.pipeline.discovery import Discovery, Survey, assembled
 from tests.edge_agent.clock import ManualClock

@@ -13,11 +13,11 @@ import pytest
 from cloud_bridge.wire import Intent
 from edge_agent.adapters.store.handover import SqliteHandovers
 from edge_agent.core import intent as intents
-from edge_agent.core.authority import verify_authority
 from edge_agent.core.catalogue import Household, Item, Preferences
 from edge_agent.core.handover import OVERTAKEN, TAKEN_OVER, TakenOver
 from edge_agent.core.intent import IntentRecord, IntentState, step
-from edge_agent.core.mandate import MandateRecord
+from edge_agent.core.leave.authority import verify_authority
+from edge_agent.core.leave.mandate import MandateRecord
 from edge_agent.core.messages import ItemId, PromptId, Reason
 from edge_agent.core.prompt import PromptRecord
 from edge_agent.core.safety import SafetyCode, SafetyProblem

@@ -11,8 +11,8 @@ import pytest
 from edge_agent.adapters.household import HouseholdFile
 from edge_agent.adapters.store.decisions import Decisions
 from edge_agent.core.catalogue import DateRange, Household, Preferences
+from edge_agent.core.deciding.replay import replay
 from edge_agent.core.messages import Reason
-from edge_agent.core.replay import replay
 from edge_agent.errors import RefusedError
 from edge_agent.pipeline.explaining import Explaining
 from edge_agent.pipeline.review import Review

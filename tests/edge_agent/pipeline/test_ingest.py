@@ -16,9 +16,9 @@ from edge_agent.adapters.store.connection import Connection
 from edge_agent.adapters.store.inspection import SqliteInspection
 from edge_agent.adapters.store.readings import SqliteReadings
 from edge_agent.adapters.store.room import Room
+from edge_agent.core.deciding.pacing import Paces
 from edge_agent.core.decode import Decoder, Limits
 from edge_agent.core.messages import DeviceId, QuarantineReason, RawMessage, StoredCursor
-from edge_agent.core.pacing import Paces
 from edge_agent.core.sparkplug.topics import RebirthRequest
 from edge_agent.errors import RoomReservedError, StoreFailedError
 from edge_agent.pipeline.ingest import Ingest

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.core.mandate import MandateState, canonical_mandate
+from edge_agent.core.leave.mandate import MandateState, canonical_mandate
+from edge_agent.core.leave.policy import Policy
 from edge_agent.core.messages import MandateId
 from edge_agent.core.people import Role
-from edge_agent.core.policy import Policy
 from edge_agent.errors import NotAllowedError, PinNeededError, RefusedError
 from edge_agent.ports import CrashPoint
 from tests.edge_agent.leave import draft

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent.core.leave.policy import Policy
 from edge_agent.core.people import Role, Session
-from edge_agent.core.policy import Policy
 from edge_agent.errors import NotAllowedError, RefusedError
 from edge_agent.pipeline.people import PEOPLE_MAX
 from tests.edge_agent.pipeline.desk import PEOPLE, Desk, open_desk

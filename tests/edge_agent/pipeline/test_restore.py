@@ -20,7 +20,7 @@ from edge_agent.config import HomeConfig, HubConfig
 from edge_agent.core.catalogue import Household
 from edge_agent.core.handover import CLOSED_SINCE_BACKUP, OVERTAKEN, TAKEN_OVER, TakenOver, taken_over
 from edge_agent.core.intent import IntentState, arrived, step
-from edge_agent.core.mandate import canonical_mandate
+from edge_agent.core.leave.mandate import canonical_mandate
 from edge_agent.core.messages import IntentId, ItemId
 from edge_agent.core.safety import SafetyCode
 from edge_agent.errors import (

@@ -18,6 +18,7 @@ from edge_agent.adapters.store.orders import Orders
 from edge_agent.adapters.store.readings import SqliteReadings
 from edge_agent.core import intent as intents
 from edge_agent.core.catalogue import Household, Item, Preferences, QuietHours
+from edge_agent.core.deciding.replay import replay
 from edge_agent.core.forecast import HORIZONS_D, QUANTILES
 from edge_agent.core.intent import IntentRecord, IntentState
 from edge_agent.core.messages import (
@@ -33,7 +34,6 @@ from edge_agent.core.messages import (
     StockEstimate,
 )
 from edge_agent.core.prompt import DeclineReason, PromptEvent, PromptRecord, PromptState, step
-from edge_agent.core.replay import replay
 from edge_agent.pipeline.deciding import PROMPTS_A_DAY_MAX
 from edge_agent.pipeline.review import Review
 from edge_agent.ports import CrashHook, CrashPoint, Forecaster, no_crash

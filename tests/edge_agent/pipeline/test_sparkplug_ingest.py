@@ -18,10 +18,10 @@ from edge_agent.adapters.store.connection import Connection
 from edge_agent.adapters.store.inspection import SqliteInspection
 from edge_agent.adapters.store.readings import SqliteReadings
 from edge_agent.config import MqttConfig
+from edge_agent.core.deciding.pacing import Paces
 from edge_agent.core.decode import Decoder, Limits
 from edge_agent.core.formats.sparkplug import read_frame
 from edge_agent.core.messages import QuarantineReason, RawMessage
-from edge_agent.core.pacing import Paces
 from edge_agent.core.registry import Registry
 from edge_agent.core.sparkplug.topics import EdgeNodes
 from edge_agent.errors import StoreFailedError

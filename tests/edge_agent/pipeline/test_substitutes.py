@@ -21,10 +21,10 @@ from cloud_bridge.wire import Intent, PriceQuery
 from edge_agent.adapters.forecaster import RuleForecaster
 from edge_agent.adapters.store.readings import SqliteReadings
 from edge_agent.core import intent as intents
-from edge_agent.core.authority import verify_authority
 from edge_agent.core.catalogue import Household, Item, Product
 from edge_agent.core.intent import IntentRecord, IntentState
-from edge_agent.core.mandate import Acceptable, MandateItem, MandateRecord
+from edge_agent.core.leave.authority import verify_authority
+from edge_agent.core.leave.mandate import Acceptable, MandateItem, MandateRecord
 from edge_agent.core.messages import Alert, ItemId, Price
 from edge_agent.errors import BridgeUnreachableError
 from edge_agent.pipeline.prices import PriceKeeper

@@ -7,15 +7,22 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 
 from edge_agent.adapters.store.accounts import Accounts
-from edge_agent.core import mandate as mandates
-from edge_agent.core.draw import Usage
-from edge_agent.core.mandate import MandateDraft, MandateEvent, MandateRecord, MandateState, MandateTerms, period_of
+from edge_agent.core.deciding.shadow import ShadowReport
+from edge_agent.core.leave import mandate as mandates
+from edge_agent.core.leave.draw import Usage
+from edge_agent.core.leave.mandate import (
+    MandateDraft,
+    MandateEvent,
+    MandateRecord,
+    MandateState,
+    MandateTerms,
+    period_of,
+)
+from edge_agent.core.leave.policy import Policy
 from edge_agent.core.messages import ItemId, MandateId, PromptId, Reason
 from edge_agent.core.overview import EgressRow, MandateView
 from edge_agent.core.people import Role
-from edge_agent.core.policy import Policy
 from edge_agent.core.safety import SafetyProblem
-from edge_agent.core.shadow import ShadowReport
 from edge_agent.errors import HubError
 from edge_agent.pipeline.people import HouseholdPeople
 from edge_agent.ports import Clock

@@ -10,10 +10,10 @@ from datetime import datetime, timedelta
 from edge_agent.core import intent as intents
 from edge_agent.core.intent import LIVE as LIVE_INTENTS
 from edge_agent.core.intent import IntentRecord, IntentState
-from edge_agent.core.inventory import Inventory
+from edge_agent.core.inventory.devices import Inventory
+from edge_agent.core.leave.policy import Ruling, rule
 from edge_agent.core.messages import DeviceId, IntentId, ItemId, PromptId, Quarantined, QuarantineReason
 from edge_agent.core.overview import BridgeStatus, CancelResult, DeviceOverview, ItemOverview
-from edge_agent.core.policy import Ruling, rule
 from edge_agent.core.prompt import LIVE, DeclineReason, Endorsement, PromptEvent, PromptRecord, step
 from edge_agent.errors import HubError, NotAllowedError, PinNeededError, RefusedError, StaleTermsError
 from edge_agent.leave_ports import AccountStore

@@ -6,8 +6,8 @@ import hashlib
 from dataclasses import replace
 from datetime import date, timedelta
 
-from edge_agent.core.draw import LedgerRow, LedgerState
-from edge_agent.core.mandate import (
+from edge_agent.core.leave.draw import LedgerRow, LedgerState
+from edge_agent.core.leave.mandate import (
     Acceptable,
     AmountRange,
     Budget,
@@ -18,8 +18,8 @@ from edge_agent.core.mandate import (
     MandateTerms,
     Recurrence,
 )
+from edge_agent.core.leave.period import Frequency
 from edge_agent.core.overview import EgressRow
-from edge_agent.core.period import Frequency
 from edge_agent.ports import Clock
 from tests.edge_agent.samples import NOW
 from tests.edge_agent.web.fake_household import MandatesInMemory, PoliciesInMemory

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from edge_agent.core.catalogue import Item
-from edge_agent.core.inventory import DeviceLine, Inventory, SignalLine, offers, rising
-from edge_agent.core.inventory_families import Strange, families
+from edge_agent.core.inventory.devices import DeviceLine, Inventory, SignalLine, offers, rising
+from edge_agent.core.inventory.families import Strange, families
 from tests.edge_agent.samples import NOW
 
 

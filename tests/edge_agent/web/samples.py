@@ -8,9 +8,9 @@ from datetime import date, datetime, timedelta
 
 from edge_agent.core.catalogue import Binding, Item, Product
 from edge_agent.core.intent import IntentRecord, IntentState
+from edge_agent.core.leave.terms import Offer, terms_hash
 from edge_agent.core.messages import Forecast, IntentId, ItemId, Price, PromptId, Range, Reason, StockEstimate
 from edge_agent.core.prompt import PromptRecord, PromptState
-from edge_agent.core.terms import Offer, terms_hash
 from tests.edge_agent.samples import NOW
 
 

@@ -8,9 +8,9 @@ from datetime import date
 import httpx
 import pytest
 
+from edge_agent.core.deciding.shadow import ShadowReport
 from edge_agent.core.messages import Reason
 from edge_agent.core.people import Role
-from edge_agent.core.shadow import ShadowReport
 from tests.edge_agent.web.house import House, field, sign_in
 
 AWAY = Reason("seems_away", "Hardly anything has been used since Tue 3 Mar. Are you away?")

@@ -10,8 +10,8 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from edge_agent.core.inventory import Inventory, SuggestedLine, offers, rising
-from edge_agent.core.inventory_families import Strange, families
+from edge_agent.core.inventory.devices import Inventory, SuggestedLine, offers, rising
+from edge_agent.core.inventory.families import Strange, families
 from edge_agent.core.people import Role
 from edge_agent.web.parts import no_inventory
 from tests.edge_agent.samples import NOW

@@ -8,7 +8,7 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from edge_agent.core.mandate import Acceptable
+from edge_agent.core.leave.mandate import Acceptable
 from edge_agent.core.messages import DeviceId, Reason
 from edge_agent.core.people import Account, Role
 from edge_agent.core.prompt import Endorsement

@@ -7,10 +7,10 @@ from dataclasses import replace
 import httpx
 import pytest
 
+from edge_agent.core.leave.policy import Policy
+from edge_agent.core.leave.terms import terms_hash
 from edge_agent.core.people import DISABLED_MARK, Role
-from edge_agent.core.policy import Policy
 from edge_agent.core.prompt import PromptState
-from edge_agent.core.terms import terms_hash
 from edge_agent.errors import PolicyTamperedError
 from edge_agent.web.sign_in import FAILURES_MAX
 from tests.edge_agent.clock import ManualClock

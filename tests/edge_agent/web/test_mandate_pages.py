@@ -11,10 +11,10 @@ from datetime import date
 import httpx
 import pytest
 
-from edge_agent.core.mandate import MandateState
+from edge_agent.core.leave.mandate import MandateState
+from edge_agent.core.leave.period import Frequency
+from edge_agent.core.leave.policy import Policy
 from edge_agent.core.people import Role
-from edge_agent.core.period import Frequency
-from edge_agent.core.policy import Policy
 from edge_agent.errors import RefusedError
 from tests.edge_agent.web.house import House, field, sign_in
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import httpx
 import pytest
 
+from edge_agent.core.leave.policy import Policy
 from edge_agent.core.people import Role
-from edge_agent.core.policy import Policy
 from edge_agent.errors import PolicyTamperedError
 from edge_agent.web.sign_in import FAILURES_MAX
 from tests.edge_agent.clock import ManualClock

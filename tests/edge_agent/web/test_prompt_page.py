@@ -10,10 +10,10 @@ import httpx
 import pytest
 
 from edge_agent.core.intent import IntentState
+from edge_agent.core.leave.terms import terms_hash
 from edge_agent.core.overview import BridgeStatus
 from edge_agent.core.people import Role
 from edge_agent.core.prompt import DeclineReason, PromptState
-from edge_agent.core.terms import terms_hash
 from edge_agent.errors import (
     BugError,
     ConfigurationError,

@@ -10,13 +10,13 @@ from cloud_bridge.api import problems
 from cloud_bridge.core.order import Detail
 from edge_agent.adapters.egress import Purpose
 from edge_agent.core import handover, intent
-from edge_agent.core.draw import LedgerState
 from edge_agent.core.intent import IntentState
-from edge_agent.core.mandate import MandateState
+from edge_agent.core.leave.draw import LedgerState
+from edge_agent.core.leave.mandate import MandateState
+from edge_agent.core.leave.period import Frequency
 from edge_agent.core.messages import Range
 from edge_agent.core.overview import ItemOverview
 from edge_agent.core.people import Role
-from edge_agent.core.period import Frequency
 from edge_agent.core.prompt import DeclineReason, PromptState
 from edge_agent.errors import ConfigurationError
 from edge_agent.web import wording

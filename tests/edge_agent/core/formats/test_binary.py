@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge_agent.core.decoding.payload import Tree, TreeLimits
 from edge_agent.core.formats.cbor import parse_cbor
 from edge_agent.core.formats.msgpack import parse_msgpack
-from edge_agent.core.payload import Tree, TreeLimits
 from edge_agent.errors import DecodeError
 
 LIMITS = TreeLimits(depth_max=8, nodes_max=50)

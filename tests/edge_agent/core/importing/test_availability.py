@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from edge_agent.core.decoding.payload import Tree
 from edge_agent.core.importing.availability import Presences, availability_of, guard_of
 from edge_agent.core.importing.device import Availability, AvailabilityTopic, NotReadableError
-from edge_agent.core.payload import Tree
 
 TWO: Tree = [{"topic": "a"}, {"topic": "b", "payload_available": "up", "payload_not_available": "down"}]
 

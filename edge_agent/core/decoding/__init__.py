@@ -1,0 +1,1 @@
+"""The steps from a payload to readings that `core/decode.py` takes in order."""

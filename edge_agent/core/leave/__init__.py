@@ -1,0 +1,1 @@
+"""The household's leave: who may approve what, the terms that are signed, the mandates that are drawn on."""

@@ -1,0 +1,77 @@
+"""How long an item is left alone: after declining, cancelling once, cancelling twice, and not answering."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from edge_agent.core.deciding.back_off import Quiet, quiet
+from edge_agent.core.intent import CANCELLED_BY_HOUSEHOLD, IntentRecord, IntentState
+from edge_agent.core.messages import IntentId, Refill
+from edge_agent.core.prompt import DeclineReason, PromptRecord, PromptState
+from tests.edge_agent.consumables import MILK, START, stock_estimate
+from tests.edge_agent.core.deciding.test_position import ORDER
+from tests.edge_agent.core.test_prompt import prompt as open_prompt
+
+TAKEN_BACK = replace(ORDER, state=IntentState.CANCELLED, detail=CANCELLED_BY_HOUSEHOLD)
+STOCK = stock_estimate(MILK, packs=1.0)
+
+
+def after(
+    *orders: IntentRecord, days: float, prompts: tuple[PromptRecord, ...] = (), refilled_packs: float = 0.0
+) -> Quiet | None:
+    """What stands against asking so many days after the last of the orders."""
+    refill = Refill(at=START + timedelta(days=1), amount=refilled_packs * MILK.product.pack_amount)
+    stock = replace(STOCK, refills=(refill,)) if refilled_packs else STOCK
+    now = START + timedelta(days=days)
+    return quiet(MILK, prompts=prompts, orders=orders, estimate=stock, price=None, now=now)
+
+
+def test_after_a_first_cancellation_five_days() -> None:
+    """And then it may be asked again."""
+    assert after(TAKEN_BACK, days=4.9) is not None
+    assert after(TAKEN_BACK, days=5.0) is None
+
+
+def test_after_a_second_one_until_the_stock_is_full_again() -> None:
+    """However long that takes; a pack from the shop does not fill it."""
+    twice = (TAKEN_BACK, replace(TAKEN_BACK, id=IntentId("i0")))
+    for packs in (0.0, 1.0):
+        found = after(*twice, days=300, refilled_packs=packs)
+        assert found is not None
+        assert (found.until, found.reason.code) == (None, "quiet_until_full")
+    assert after(*twice, days=300, refilled_packs=4.0) is None
+
+
+def test_an_order_that_came_in_between_starts_afresh() -> None:
+    """Only cancellations in a row count."""
+    came = replace(ORDER, state=IntentState.DELIVERED)
+    assert after(TAKEN_BACK, came, TAKEN_BACK, days=6) is None
+
+
+def test_a_refusal_of_the_merchant_is_no_cancellation() -> None:
+    """Twice out of stock: asked again after a day."""
+    refused = replace(ORDER, state=IntentState.REJECTED, detail="out_of_stock")
+    assert after(refused, refused, days=0.9) is not None
+    assert after(refused, refused, days=1.1) is None
+
+
+@pytest.mark.parametrize(("unanswered", "hours"), [(1, 12), (2, 24), (3, 48), (9, 168)])
+def test_who_does_not_answer_is_asked_more_and_more_rarely(unanswered: int, hours: int) -> None:
+    """Half a day, a day, two days, and a week at the most."""
+    expired = replace(open_prompt(), state=PromptState.EXPIRED, changed_at=START)
+    before, later = ((hours + shift) / 24 for shift in (-0.1, 0.1))
+    assert after(days=before, prompts=(expired,) * unanswered) is not None
+    assert after(days=later, prompts=(expired,) * unanswered) is None
+
+
+@pytest.mark.parametrize(("times", "days"), [(1, 3), (2, 6), (3, 12), (4, 14), (9, 14)])
+def test_who_always_has_a_spare_is_asked_more_rarely(times: int, days: int) -> None:
+    """Three days, six, twelve, and two weeks at the most."""
+    declined = replace(
+        open_prompt(), state=PromptState.DECLINED, decline_reason=DeclineReason.HAVE_SPARE, changed_at=START
+    )
+    assert after(days=days - 0.1, prompts=(declined,) * times) is not None
+    assert after(days=days, prompts=(declined,) * times) is None

@@ -1,0 +1,81 @@
+"""Terms: what is shown, what is signed, and what a change of either does."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge_agent.core.catalogue import Preferences
+from edge_agent.core.leave.terms import canonical, offer_for, seal, terms_hash
+from edge_agent.core.messages import IntentId
+from tests.edge_agent.samples import MILK, NOW, offer, price, propose
+
+SEALED = {
+    "intent_id": IntentId("i1"),
+    "household": "home-1",
+    "hub": "hub-1",
+    "customer_ref": "a" * 64,
+    "nonce": "b" * 32,
+    "leave": "approval",
+    "consent_hash": "c" * 64,
+    "handover": 1,
+}
+
+
+def test_an_offer_adds_up() -> None:
+    """Total is packs at the unit price plus delivery, and the ceiling is the total plus the tolerance."""
+    made = offer(packs=4)
+    assert (made.total_minor, made.total_max_minor) == (4 * 129 + 500, 1066)  # 1016 * 1.05 = 1066.8
+
+
+@given(
+    unit=st.integers(0, 100_000),
+    delivery=st.integers(0, 10_000),
+    packs=st.integers(1, 99),
+    tolerance=st.sampled_from([0.0, 0.01, 0.05, 0.1, 0.3, 0.5]),
+)
+def test_the_ceiling_never_exceeds_the_tolerance(unit: int, delivery: int, packs: int, tolerance: float) -> None:
+    """Rounding never gives away a cent: ceiling <= total * (1 + tolerance), and never under the total."""
+    line = price(unit_price_minor=unit, delivery_minor=delivery)
+    made = offer_for(MILK, line, propose(packs=packs), preferences=Preferences(price_tolerance=tolerance), now=NOW)
+    assert made.total_minor <= made.total_max_minor
+    assert made.total_max_minor * 100 <= made.total_minor * (100 + round(tolerance * 100))
+
+
+def test_the_signed_bytes_are_canonical_and_whole() -> None:
+    """The signed bytes are RFC 8785 JSON: sorted keys, no spaces, every field of the terms."""
+    terms = seal(offer(), **SEALED)
+    signed = canonical(terms)
+    fields = json.loads(signed)
+    assert list(fields) == sorted(fields)
+    assert b" " not in signed.replace(b"T08:00:00Z", b"")
+    assert set(fields) == set(type(terms).model_fields)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"sku": "milk-skimmed-1l"},
+        {"title": "Whole milk 2 L"},
+        {"pack_amount": 2070.0},
+        {"unit": "mL"},
+        {"quantity": 5},
+        {"unit_price_minor": 130},
+        {"delivery_minor": 501},
+        {"total_minor": 1017},
+        {"total_max_minor": 1067},
+        {"currency": "EUR"},
+        {"merchant": "other"},
+        {"delivery_ref": "work"},
+        {"expires_at": NOW + timedelta(days=9)},
+        {"hold_s": 0},
+    ],
+)
+def test_any_changed_field_is_another_offer(change: dict[str, object]) -> None:
+    """A page that shows any other term carries another hash, so its approval is stale."""
+    assert terms_hash(replace(offer(), **change)) != terms_hash(offer())
