@@ -184,11 +184,13 @@ def _devices(config: HubConfig, arguments: argparse.Namespace) -> int:
             for_s=arguments.for_s,
             filters=arguments.topic or ["#"],
             save=arguments.save,
+            ready=lambda: print(f"listening for {arguments.for_s:g} s ...", file=sys.stderr, flush=True),
         )
         found = asyncio.run(listening)
     print(as_json(found.inventory).decode() if arguments.json else as_text(found.inventory).rstrip("\n"))
-    for path, topic in found.saved:
-        print(f"saved {path} from {topic!r}", file=sys.stderr)
+    for each in found.saved:
+        done = "saved" if each.is_new else "there already:"
+        print(f"{done} {each.path} from {each.topic!r}", file=sys.stderr)
     return EXIT_DONE
 
 
@@ -201,20 +203,14 @@ def _replay(arguments: argparse.Namespace) -> int:
 
 
 def _profiles(arguments: argparse.Namespace) -> int:
-    from edge_agent.adapters import drafts, profile_tools, profiles  # noqa: PLC0415
+    from edge_agent.adapters import profile_tools, profiles  # noqa: PLC0415
 
     if arguments.action == "new":
         return _new_profile(arguments)
     if arguments.action == "import":
         return _import_profiles(arguments)
     if arguments.action == "check":
-        folders = (arguments.folder,) if arguments.folder else profiles.profile_folders()
-        checked = profile_tools.check_profiles(folders)
-        problems = drafts.with_questions(checked.problems, folder=arguments.folder)
-        for problem in problems:
-            print(problem, file=sys.stderr)
-        print(f"{len(checked.profiles)} profiles, {checked.samples} samples, {len(problems)} problems")
-        return EXIT_FAILED if problems else EXIT_DONE
+        return _check_profiles(arguments.folder)
     loaded = profiles.load_profiles(profiles.profile_folders(arguments.profiles or ()))
     for refused in loaded.refused:
         print(refused, file=sys.stderr)
@@ -224,6 +220,19 @@ def _profiles(arguments: argparse.Namespace) -> int:
     )
     print(json.dumps(decoded))
     return EXIT_DONE
+
+
+def _check_profiles(folder: Path | None) -> int:
+    from edge_agent.adapters import drafts, profile_tools, profiles  # noqa: PLC0415
+
+    folders = (folder,) if folder else profiles.profile_folders()
+    checked = profile_tools.check_profiles(folders, every_signal=folder is not None and not drafts.is_shipped(folder))
+    problems = drafts.with_questions(checked.problems, folder=folder)
+    for line in (*problems, *checked.doubts):
+        print(line, file=sys.stderr)
+    doubts = f", {len(checked.doubts)} doubts" if checked.doubts else ""
+    print(f"{len(checked.profiles)} profiles, {checked.samples} samples, {len(problems)} problems{doubts}")
+    return EXIT_FAILED if problems else EXIT_DONE
 
 
 def _new_profile(arguments: argparse.Namespace) -> int:
@@ -300,7 +309,9 @@ def _add_devices(devices: argparse.ArgumentParser) -> None:
     devices.add_argument("--json", action="store_true", help="one JSON object on standard output")
     devices.add_argument("--for", dest="for_s", type=float, metavar="SECONDS", help="listen to the broker for so long")
     devices.add_argument("--topic", action="append", metavar="FILTER", help="with --for: listen to this only (all: #)")
-    devices.add_argument("--save", type=Path, metavar="DIR", help="with --for: keep a payload of each unknown topic")
+    devices.add_argument(
+        "--save", type=Path, metavar="DIR", help="with --for: keep up to six payloads of each unknown topic"
+    )
     devices.add_argument("--profiles", metavar="DIR", action="append", help="a folder of profiles of your own")
 
 

@@ -39,6 +39,7 @@ from edge_agent.ports import EdgeNodeSessions
 log = logging.getLogger(__name__)
 
 _DAMAGED_MAX = 3  # a card may read wrong once
+_EXPLAINS_EVERY_S = 30.0  # as often as the list of devices is written
 _STORE_RETRY_S = 5.0  # real time: the disk does not mend faster in a simulation
 
 
@@ -138,7 +139,13 @@ def _wire_ingest(config: HubConfig, secret: Secrets, stack: AsyncExitStack) -> I
         user=user,
         password=password,
     )
-    decoder = Decoder(registry, home=config.home.id, limits=_limits(config), birth_of=readings.birth_of)
+    decoder = Decoder(
+        registry,
+        home=config.home.id,
+        limits=_limits(config),
+        birth_of=readings.birth_of,
+        explains_every_s=_EXPLAINS_EVERY_S,
+    )
     rejudge = Rejudge(held=DoubtfulReadings(store.connection), decoder=decoder, clock=clock)
     remarks = Remarks()
     ingest = Ingest(

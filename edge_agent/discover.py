@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -25,7 +26,8 @@ from edge_agent.core.messages import Birth, DeviceId
 from edge_agent.core.registry import Registry
 from edge_agent.errors import ConfigurationError, ProfileError, StoreBusyError
 from edge_agent.folder import HOUSEHOLD_FILE, PROFILE_CACHE, STORE_FILE
-from edge_agent.pipeline.discovery import Discovery, Survey
+from edge_agent.pipeline.discovery import Discovery
+from edge_agent.pipeline.survey import Survey
 
 FOR_MAX_S = 3_600.0
 _REFUSED_SHOWN_MAX = 10
@@ -33,11 +35,20 @@ _OLD_AFTER_S = 120.0  # the running hub writes every 30 s
 
 
 @dataclass(frozen=True, slots=True)
+class Saved:
+    """A file that holds a payload of a topic; `is_new` where it did not stand there before."""
+
+    path: Path
+    topic: str
+    is_new: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
-    """The list, and the files that payloads were kept in, each with its topic."""
+    """The list, and the files that payloads were kept in."""
 
     inventory: Inventory
-    saved: tuple[tuple[Path, str], ...] = ()
+    saved: tuple[Saved, ...] = ()
 
 
 def known_devices(config: HubConfig) -> Found:
@@ -75,11 +86,18 @@ def known_devices(config: HubConfig) -> Found:
 
 
 async def heard_devices(
-    config: HubConfig, secret: Secrets, *, for_s: float, filters: Sequence[str], save: Path | None
+    config: HubConfig,
+    secret: Secrets,
+    *,
+    for_s: float,
+    filters: Sequence[str],
+    save: Path | None,
+    ready: Callable[[], None] = lambda: None,
 ) -> Found:
     """What is on the broker: whatever comes within so many seconds, retained copies included.
 
-    `save` is a folder that gets one whole payload of each topic that no profile is for.
+    `save` is a folder that gets some whole payloads of each topic that no profile is for. `ready` is called when it
+    begins to listen.
     Raises: BrokerUnreachableError; ConfigurationError.
     """
     if not 0 < for_s <= FOR_MAX_S:
@@ -97,6 +115,7 @@ async def heard_devices(
             for_s=for_s,
             take=lambda message: survey.take(message, now=message.received_at),
             now=_now,
+            ready=ready,
         )
     inventory = survey.inventory(
         items=_items(config),
@@ -114,7 +133,7 @@ def _decoder(config: HubConfig, registry: Registry, births: Callable[[str], Birt
         return births(device)
 
     limits = Limits(payload_bytes_max=config.mqtt.payload_bytes_max, clock_skew_max_s=config.review.clock_skew_max_s)
-    return Decoder(registry, home=config.home.id, limits=limits, birth_of=birth_of, explains=True)
+    return Decoder(registry, home=config.home.id, limits=limits, birth_of=birth_of, explains_every_s=0.0)
 
 
 def _profiles(config: HubConfig) -> LoadedProfiles:
@@ -141,21 +160,31 @@ def _source(age_s: float) -> str:
     return f"a list that is {age_s / 60:.0f} min old: the hub that runs now has written none since"
 
 
-def _saved(examples: dict[str, bytes], folder: Path) -> tuple[tuple[Path, str], ...]:
+def _saved(examples: Mapping[str, Sequence[bytes]], folder: Path) -> tuple[Saved, ...]:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return tuple((_save(folder, topic, payload), topic) for topic, payload in sorted(examples.items()))
+        return tuple(_save(folder, topic, payload) for topic in sorted(examples) for payload in examples[topic])
     except OSError as exc:
         raise ConfigurationError(f"--save {folder}: cannot be written ({exc.strerror})") from exc
 
 
-def _save(folder: Path, topic: str, payload: bytes) -> Path:
-    """Under a name that no topic can choose: its words, and a mark that keeps two topics apart."""
+def _save(folder: Path, topic: str, payload: bytes) -> Saved:
+    """Under a name that no topic can choose: its words, a mark that keeps two topics apart, and one of the content.
+
+    What stands there already is left as it is: it came from the same topic and says the same.
+    """
     words = "".join(char if char.isascii() and char.isalnum() else "-" for char in topic)[:60].strip("-")
-    path = folder / f"{words}-{hashlib.sha256(topic.encode()).hexdigest()[:8]}.payload"
-    path.write_bytes(payload)
-    path.chmod(0o600)
-    return path
+    path = folder / f"{words}-{_mark(topic.encode())}-{_mark(payload)}.payload"
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(payload)
+    except FileExistsError:
+        return Saved(path, topic, is_new=False)
+    return Saved(path, topic, is_new=True)
+
+
+def _mark(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:8]
 
 
 def _now() -> datetime:

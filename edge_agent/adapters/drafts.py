@@ -7,25 +7,25 @@ value; this module says which are left, with line and question, and what a sampl
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
 from pydantic import ValidationError
 
 from edge_agent.adapters.profile_faults import first_fault
-from edge_agent.adapters.profile_tools import body_of, topic_of
+from edge_agent.adapters.profile_tools import sample_problems
 from edge_agent.adapters.profiles import load_profiles, shipped_profiles
+from edge_agent.adapters.sample_runs import run_sample
 from edge_agent.adapters.strict_yaml import StrictYamlError, load_yaml, locate
-from edge_agent.core.decode import Decoder, Limits
+from edge_agent.adapters.unanswered import question, todos
 from edge_agent.core.decoding.payload import Tree
 from edge_agent.core.drafting.draft import Draft, Format, draft
 from edge_agent.core.drafting.text import TODO
 from edge_agent.core.drafting.yaml import scalar
-from edge_agent.core.messages import Birth, Decoded, DeviceId, Presence, Quarantined, RawMessage, Reading
+from edge_agent.core.messages import Decoded, Presence, Quarantined, Reading
 from edge_agent.core.profile import Profile, Sample
 from edge_agent.core.registry import Registry
 from edge_agent.errors import ConfigurationError, ProfileError
@@ -33,7 +33,6 @@ from edge_agent.errors import ConfigurationError, ProfileError
 _FILE_BYTES_MAX = 262_144
 _SAMPLE_BYTES_MAX = 65_536
 _FILES_MAX = 2_000
-_AT = datetime(2026, 1, 1, 12, tzinfo=UTC)  # the instant of every sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +61,11 @@ def save(drafted: Draft, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("x", encoding="utf-8") as file:
             file.write(drafted.text)
+    except FileExistsError as exc:
+        raise ConfigurationError(
+            f"{path}: is there already, and what was answered in it would be lost. To draft again, delete it first; "
+            "two drafts of one device are refused, so do not keep both"
+        ) from exc
     except OSError as exc:
         raise ConfigurationError(f"{path}: cannot be written ({exc.strerror}); give another --out") from exc
 
@@ -76,9 +80,14 @@ def with_questions(problems: Sequence[str], *, folder: Path | None) -> tuple[str
     return (*others, *(line for one in drafted for line in one.lines)) or _clashes(folder)
 
 
+def is_shipped(folder: Path) -> bool:
+    """Whether it is the folder of profiles that comes with Restock."""
+    return folder.resolve() == Path(str(shipped_profiles())).resolve()
+
+
 def _clashes(folder: Path) -> tuple[str, ...]:
     """What a hub would refuse of a folder that is sound by itself, beside the profiles that ship."""
-    if folder.resolve() == Path(str(shipped_profiles())).resolve():
+    if is_shipped(folder):
         return ()
     beside = load_profiles((shipped_profiles(), folder), samples=False)
     return tuple(str(each) for each in beside.refused if str(each).startswith(f"{folder}/"))
@@ -119,50 +128,39 @@ def _encode(form: str, tree: Tree) -> bytes:
 
 
 def _left(text: bytes, tree: Any, *, file: str) -> list[str]:  # noqa: ANN401 - any YAML
-    places = list(_todos(tree, ()))
-    written = text.decode("utf-8", "replace").splitlines()
+    places = todos(tree)
     only_samples = places and all(place[0] == "samples" and place[-1] == "expect" for place in places)
     if not only_samples:
-        return [f"{file}: {_question(place, text, written)}" for place in places]
+        return [f"{file}: {question(place, text)}" for place in places]
     try:
-        profile = Profile.model_validate_json(json.dumps(_without_expectations(tree)))
+        profile = Profile.model_validate_json(json.dumps(_with_samples(tree, lambda sample: sample | {"expect": {}})))
         Registry([profile])
     except ValidationError as exc:
         return [f"{file}: {first_fault(exc, text, tree)}"]
     except ProfileError as exc:
         return [f"{file}: {exc}"]
-    return [f"{file}: {_proposal(place, profile, text)}" for place in places]
+    return [
+        *(f"{file}: {_proposal(place, profile, text)}" for place in places),
+        *_answered_wrong(text, tree, file=file),
+    ]
 
 
-def _todos(tree: Any, place: tuple[str | int, ...]) -> Iterator[tuple[str | int, ...]]:  # noqa: ANN401
-    """Where a TODO stands, as a value or as the beginning of a key."""
-    if isinstance(tree, dict):
-        for key, value in tree.items():
-            if key.startswith(TODO):
-                yield (*place, key)
-            yield from _todos(value, (*place, key))
-    elif isinstance(tree, list):
-        for at, value in enumerate(tree):
-            yield from _todos(value, (*place, at))
-    elif tree == TODO:
-        yield place
+def _answered_wrong(text: bytes, tree: dict[str, Any], *, file: str) -> list[str]:
+    """What is wrong with the samples that are answered already, while others wait."""
+    answered = {each.get("name") for each in tree["samples"] if each.get("expect") != TODO}
+    try:
+        profile = Profile.model_validate_json(
+            json.dumps(_with_samples(tree, lambda each: each | {"expect": {}} if each.get("expect") == TODO else each))
+        )
+    except ValidationError as exc:
+        return [f"{file}: {first_fault(exc, text, tree)}"]
+    done = profile.model_copy(update={"samples": tuple(each for each in profile.samples if each.name in answered)})
+    return [f"{file}: {each}" for each in sample_problems(done)]
 
 
-def _question(place: tuple[str | int, ...], text: bytes, written: Sequence[str]) -> str:
-    """Line, place, and what the draft asked there, as far as its comment still stands."""
-    key = place[-1]
-    if isinstance(key, str) and key.startswith(TODO):
-        number = next((at for at, line in enumerate(written, 1) if line.lstrip().startswith(f"{key}:")), 0)
-    else:
-        number = int(locate(text, place).partition(",")[0].removeprefix("line ") or 0)
-    asked = written[number - 1].partition(" # ")[2] if 0 < number <= len(written) else ""
-    where = ".".join(str(step) for step in place)
-    return f"line {number}: {where}: {TODO}{f': {asked}' if asked else ''}"
-
-
-def _without_expectations(tree: dict[str, Any]) -> dict[str, Any]:
-    samples = [each | {"expect": {}} if each.get("expect") == TODO else each for each in tree["samples"]]
-    return tree | {"samples": samples}
+def _with_samples(tree: dict[str, Any], change: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
+    """The file with each sample that expects something changed."""
+    return tree | {"samples": [change(each) if "expect" in each else each for each in tree["samples"]]}
 
 
 def _proposal(place: tuple[str | int, ...], profile: Profile, text: bytes) -> str:
@@ -174,25 +172,21 @@ def _proposal(place: tuple[str | int, ...], profile: Profile, text: bytes) -> st
 
 
 def _given(profile: Profile, sample: Sample) -> list[str]:
-    birth = Birth(DeviceId("sample"), profile.profile, "sample", "boot-1", _AT)
-    decoder = Decoder(Registry([profile]), home="sample", limits=Limits(), birth_of=lambda _: birth)
-    for message in (sample, *sample.then):
-        topic = message.topic or sample.topic or topic_of(profile)
-        raw = RawMessage(topic, body_of(message), retained=False, duplicate=False, received_at=_AT, receipt=0)
-        outcome = decoder.decode(raw, now=_AT)
-    if isinstance(outcome, Quarantined):
-        return [f"quarantine: {outcome.reason} # {outcome.detail}"]
-    if not isinstance(outcome, Decoded):
+    ran = run_sample(profile, sample)
+    if isinstance(ran.outcome, Quarantined):
+        return [f"quarantine: {ran.outcome.reason} # {ran.outcome.detail}"]
+    if not isinstance(ran.outcome, Decoded):
         return ["# nothing: the message is no reading"]
-    rows = [f"  {reading.signal}: {_expected(reading)}" for reading in outcome.readings]
-    return ["expect:", *rows, *(f"  # {fault}" for fault in outcome.faults)]
+    whys = {name: f" # {why}" for name, why in ran.why.items()}
+    return ["expect:", *(f"  {each.signal}: {_expected(each)}{whys.get(each.signal, '')}" for each in ran.told)]
 
 
 def _expected(reading: Reading) -> str:
     if reading.presence is not Presence.VALUE or reading.value is None:
         return str(reading.presence)
     value = reading.value
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
-        value = int(value)
+    if isinstance(value, float):
+        value = float(f"{value:.12g}")  # 18.4, for what a step of `transform` made 18.400000000000002
+        value = int(value) if value.is_integer() and abs(value) < 1e15 else value
     unit = f", unit: {scalar(reading.unit)}" if reading.unit else ""
     return f"{{value: {scalar(value)}{unit}}}"

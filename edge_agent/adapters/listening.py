@@ -34,14 +34,17 @@ async def listen(
     take: Callable[[RawMessage], None],
     now: Callable[[], datetime],
     messages_max: int = MESSAGES_MAX,
+    ready: Callable[[], None] = lambda: None,
 ) -> None:
     """Give every message of these filters to `take`, for so many seconds of real time, or until there are too many.
 
+    `ready` is called once nothing is missed any more.
     Raises: BrokerUnreachableError; ConfigurationError when the broker refuses the log-in or a filter.
     """
     try:
         async with _client(config, login) as client:
             await _subscribe(client, filters)
+            ready()
             left = messages_max
             async with asyncio.timeout(for_s):
                 async for message in client.messages:

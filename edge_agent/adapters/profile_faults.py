@@ -18,6 +18,12 @@ _EXAMPLES = (  # by how the pattern begins
     ("^(/(", "should be a place of the payload, such as /salt/max"),
     (r"^\$(", "a filter, such as $.parts[?@.kind == 'OIL'].level"),
 )
+_NAMED = "should be names with values, such as {name: value}"
+_LISTED = "should be a list, such as [0, 100]"
+_KINDS = {  # by the kind of fault
+    **dict.fromkeys(("dict_type", "model_type", "model_attributes_type", "mapping_type"), _NAMED),
+    **dict.fromkeys(("list_type", "tuple_type"), _LISTED),
+}
 _VALUE_MAX, _FORMS_MAX = 60, 3
 
 _Steps = tuple[str | int, ...]
@@ -36,9 +42,13 @@ def first_fault(error: ValidationError, text: bytes, tree: object) -> str:
     at = locate(text, steps)
     name = (first["loc"][-1],) if first["type"] == "missing" else ()
     where = ".".join(str(step) for step in (*_in_the_file(first["loc"], tree), *name))
-    given = "" if first["type"] in _UNTELLING else f" = {str(first['input'])[:_VALUE_MAX]!r}"
+    given = "" if first["type"] in _UNTELLING else f" = {_given(first['input'])}"
     meant = "" if len(faults) == len(every) else _meaning(_in_the_file(first["loc"], tree), tree)
     return ": ".join(each for each in (at, f"{where}{given}", says + meant) if each)
+
+
+def _given(value: object) -> str:
+    return "nothing" if value is None else f"{str(value)[:_VALUE_MAX]!r}"
 
 
 def _is_of_another_form(fault: _Fault, every: Sequence[_Fault]) -> bool:
@@ -82,6 +92,8 @@ def _says(first: ErrorDetails, steps: _Steps, there: Sequence[ErrorDetails]) -> 
 
 def _in_words(fault: ErrorDetails) -> str:
     """A pattern that people need not read is shown by an example."""
+    if fault["type"] in _KINDS:
+        return _KINDS[fault["type"]]
     pattern = fault.get("ctx", {}).get("pattern", "")
     return next((words for start, words in _EXAMPLES if pattern.startswith(start)), fault["msg"])
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,12 +14,12 @@ import orjson
 from pydantic import BaseModel, ConfigDict, StringConstraints, TypeAdapter, ValidationError
 
 from edge_agent.adapters.profiles import load_profiles
+from edge_agent.adapters.sample_runs import HOME, Run, Unread, run_sample, unread
 from edge_agent.core.decode import Decoder, Limits, Outcome
 from edge_agent.core.decoding.payload import TreeLimits, parse_json
 from edge_agent.core.messages import (
     Birth,
     Decoded,
-    DeviceId,
     Presence,
     PresenceChange,
     Quarantined,
@@ -29,26 +27,26 @@ from edge_agent.core.messages import (
     RawMessage,
     Reading,
 )
-from edge_agent.core.profile import Expected, Message, Profile, Sample
+from edge_agent.core.profile import Expected, Profile, Sample
 from edge_agent.core.registry import Registry
 from edge_agent.errors import ConfigurationError, DecodeError, ProfileError
 
-_HOME = "sample"
-_DEVICE = DeviceId("sample")
-_NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)  # the instant of every native sample
 _FILE_BYTES_MAX = 1_048_576
 _RECORDED = TreeLimits(nodes_max=_FILE_BYTES_MAX)  # what is inside is held to the limits of a message later
 _REFUSED_SHOWN_MAX = 3
-_OPEN = {"{device}": str(_DEVICE), "+": "any", "{key}": "key", "{key+}": "key"}
 
 
 @dataclass(frozen=True, slots=True)
 class CheckReport:
-    """What `profiles check` found. `problems` names file, field or sample; empty when all is sound."""
+    """What `profiles check` found. `problems` names file, field or sample; empty when all is sound.
+
+    `doubts` are of signals that were found, and never had a value.
+    """
 
     profiles: tuple[str, ...]
     samples: int
     problems: tuple[str, ...]
+    doubts: tuple[str, ...] = ()
 
 
 class _Entry(BaseModel):
@@ -58,30 +56,64 @@ class _Entry(BaseModel):
     topic: Annotated[str, StringConstraints(min_length=1, max_length=65_535)]
 
 
-def check_profiles(folders: Sequence[Traversable]) -> CheckReport:
+def check_profiles(folders: Sequence[Traversable], *, every_signal: bool = False) -> CheckReport:
     """Load every profile and run every sample in it.
 
+    With `every_signal`, each must have been read in some sample: for profiles of a device that somebody has. Those
+    that ship are for families of models, and some have parts that no sample shows.
     Raises: ConfigurationError when a folder cannot be read.
     """
     loaded = load_profiles(folders)
     profiles = loaded.registry.profiles()
-    problems = [str(refusal) for refusal in loaded.refused]
+    problems, doubts = [str(refusal) for refusal in loaded.refused], list[str]()
     for profile in profiles:
-        problems.extend(sample_problems(profile))
+        runs = [run_sample(profile, sample) for sample in profile.samples]
+        problems += _broken(profile, runs)
+        never = unread(profile, runs)
+        problems += [_never(profile, one) for one in never if _is_blind(one, never, profile, every_signal=every_signal)]
+        doubts += [_doubt(profile, one) for one in never if one.found and every_signal]
     return CheckReport(
         profiles=tuple(profile.profile for profile in profiles),
         samples=sum(len(profile.samples) for profile in profiles),
         problems=tuple(problems),
+        doubts=tuple(doubts),
     )
 
 
 def sample_problems(profile: Profile) -> list[str]:
     """Every sample that does not give what it promises; empty when all do."""
+    return _broken(profile, [run_sample(profile, sample) for sample in profile.samples])
+
+
+def _broken(profile: Profile, runs: Sequence[Run]) -> list[str]:
     return [
         f"{profile.profile}: sample {sample.name!r}: {problem}"
-        for sample in profile.samples
-        if (problem := _sample_problem(profile, sample))
+        for sample, ran in zip(profile.samples, runs, strict=True)
+        if (problem := _sample_problem(sample, ran))
     ]
+
+
+def _is_blind(one: Unread, never: Sequence[Unread], profile: Profile, *, every_signal: bool) -> bool:
+    """Whether nothing shows that the signal can be read; whatever the folder, where it is so with all of a profile."""
+    if one.taken_out or len(never) == len(profile.signals):
+        return not one.found
+    return every_signal and not one.found
+
+
+def _never(profile: Profile, one: Unread) -> str:
+    remedy = (
+        "put a message there in which it is not private, or delete the signal"
+        if one.taken_out
+        else "correct its place, add a sample in which it has a value, or delete it"
+    )
+    return f"{profile.profile}: {one.signal}: no sample shows it with a value ({one.why}): {remedy}"
+
+
+def _doubt(profile: Profile, one: Unread) -> str:
+    return (
+        f"{profile.profile}: {one.signal}: to be sure, add a sample in which it has a value; it is unknown in each "
+        f"({one.why})"
+    )
 
 
 def decode_manifest(
@@ -111,55 +143,32 @@ def instant(text: str) -> datetime:
     return at.astimezone(UTC)
 
 
-def _sample_problem(profile: Profile, sample: Sample) -> str:
-    birth = Birth(_DEVICE, profile.profile, "sample", "boot-1", _NOW)
-    decoder = Decoder(Registry([profile]), home=_HOME, limits=Limits(), birth_of=lambda _: birth)
-    told = {name: Reading(name, Presence.UNKNOWN, None, each.canonical) for name, each in profile.signals.items()}
-    for message in (sample, *sample.then):
-        topic = message.topic or sample.topic or topic_of(profile)
-        outcome = decoder.decode(_message(topic, body_of(message), at=_NOW), now=_NOW)
-        told |= {each.signal: each for each in outcome.readings} if isinstance(outcome, Decoded) else {}
-    match outcome:
-        case Decoded(faults=faults):
+def _sample_problem(sample: Sample, ran: Run) -> str:
+    match ran.outcome:
+        case Decoded():
             if sample.quarantine is not None:
                 return f"should be kept apart as {sample.quarantine}, was understood"
-            wrong = _difference(sample.expect or {}, [*told.values()])
-            return f"{wrong} ({'; '.join(faults)})" if wrong and faults else wrong
+            return _difference(sample.expect or {}, ran)
         case Quarantined(reason=reason, detail=detail):
             return "" if reason is sample.quarantine else f"was kept apart: {reason}: {detail}"
         case Birth() | PresenceChange():
             return "is no reading"
         case _:
-            assert_never(outcome)
+            assert_never(ran.outcome)
 
 
-def body_of(message: Message) -> bytes:
-    """The bytes that a message of a sample stands for."""
-    if message.text is not None:
-        return message.text.encode()
-    if message.hex is not None:
-        return bytes.fromhex(message.hex)
-    if message.base64 is not None:
-        return base64.b64decode(message.base64, validate=True)
-    return json.dumps(message.payload, ensure_ascii=False).encode()
-
-
-def topic_of(profile: Profile) -> str:
-    """A topic that the profile is for: its first pattern, with names of ours."""
-    if not profile.match.patterns:
-        return f"restock/v1/{_HOME}/{_DEVICE}/reading"
-    levels = profile.match.patterns[0].split("/")
-    return "/".join(_OPEN.get(level, level) for level in levels)
-
-
-def _difference(expected: dict[str, Expected | Any], readings: Sequence[Reading]) -> str:
+def _difference(expected: dict[str, Expected | Any], ran: Run) -> str:
     got = {
         reading.signal: (reading.value, reading.unit) if reading.presence is Presence.VALUE else str(reading.presence)
-        for reading in readings
+        for reading in ran.told
     }
     wanted = {name: (each.value, each.unit) if isinstance(each, Expected) else each for name, each in expected.items()}
     wrong = sorted(name for name in got.keys() | wanted.keys() if not _alike(got.get(name), wanted.get(name)))
-    return "; ".join(f"{name} wants {_read_out(wanted.get(name))}, got {_read_out(got.get(name))}" for name in wrong)
+    whys = {name: f" ({ran.why[name]})" for name in wrong if name in ran.why}
+    return "; ".join(
+        f"{name} wants {_read_out(wanted.get(name))}, got {_read_out(got.get(name))}{whys.get(name, '')}"
+        for name in wrong
+    )
 
 
 def _read_out(told: tuple[float | str | None, str] | str | None) -> str:
@@ -192,7 +201,7 @@ def _entries(manifest: Path) -> list[_Entry]:
 def _decode_file(
     entry: _Entry, *, registry: Registry, now: datetime, refused: Sequence[ProfileError]
 ) -> dict[str, Any]:
-    decoder = Decoder(registry, home=_HOME, limits=Limits(), birth_of=lambda _: None, explains=True)
+    decoder = Decoder(registry, home=HOME, limits=Limits(), birth_of=lambda _: None, explains_every_s=0.0)
     outcome = decoder.decode(_message(entry.topic, _payload_in(Path(entry.file)), at=now), now=now)
     if not isinstance(outcome, Decoded):
         kept = f"{outcome.reason}: {outcome.detail}" if isinstance(outcome, Quarantined) else "no reading"

@@ -27,6 +27,7 @@ from pydantic import ValidationError
 
 from edge_agent.adapters.profile_faults import first_fault
 from edge_agent.adapters.strict_yaml import StrictYamlError, load_yaml
+from edge_agent.adapters.unanswered import first_question
 from edge_agent.core.profile import Compiled, Profile
 from edge_agent.core.registry import Registry
 from edge_agent.errors import ConfigurationError, ProfileError
@@ -71,8 +72,8 @@ def load_profiles(folders: Sequence[Traversable], *, samples: bool = True, cache
 
 
 def profile_folders(more: Iterable[str] = ()) -> tuple[Traversable, ...]:
-    """The shipped folder, and then the household's own ones."""
-    return (shipped_profiles(), *(Path(folder) for folder in more))
+    """The shipped folder, and then the household's own ones, each once."""
+    return (shipped_profiles(), *(Path(folder) for folder in dict.fromkeys(more)))
 
 
 def read_profile(file: Traversable, *, name: str) -> Profile:
@@ -158,7 +159,7 @@ def _checked(model: type[Profile], text: bytes, tree: Any, *, name: str) -> Prof
     try:
         return model.model_validate_json(_json(tree))
     except ValidationError as exc:
-        raise ProfileError(f"{name}: {first_fault(exc, text, tree)}") from exc
+        raise ProfileError(f"{name}: {first_question(tree, text) or first_fault(exc, text, tree)}") from exc
 
 
 def _json(tree: Any) -> bytes:  # noqa: ANN401

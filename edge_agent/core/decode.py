@@ -95,7 +95,8 @@ _Window: TypeAlias = tuple[datetime, datetime]  # between which times a message 
 class Decoder:
     """Decodes for one home. `birth_of` tells which profile a native device announced.
 
-    With `explains`, what it understood of a foreign device says why signals have no value (`Decoded.untold`).
+    What it understood of a foreign device says why signals have no value (`Decoded.untold`), for one device at most
+    every `explains_every_s`; None for never.
     """
 
     def __init__(
@@ -105,13 +106,13 @@ class Decoder:
         home: str,
         limits: Limits,
         birth_of: Callable[[DeviceId], Birth | None],
-        explains: bool = False,
+        explains_every_s: float | None = None,
     ) -> None:
         self._registry = registry
         self._home = home
         self._limits = limits
         self._birth_of = birth_of
-        self._foreign = ForeignDevices(registry, explains=explains)
+        self._foreign = ForeignDevices(registry, explains_every_s=explains_every_s)
 
     def decode(self, message: RawMessage, *, now: datetime, since: datetime | None = None) -> Outcome:
         """One message, understood or kept apart with the reason; never raises for what a device sends.

@@ -53,6 +53,10 @@ QUANTITIES = MappingProxyType(
         "soc": Quantity(None, _SHARE),
         "tds": Quantity(None, _SHARE),
         "warning": Quantity("none", frozenset()),
+        "programme": Quantity("none", frozenset()),
+        "soil": Quantity("none", frozenset()),
+        "asleep_today": Quantity("none", frozenset({"time"})),
+        "active_today": Quantity("none", frozenset({"time"})),
     }
 )
 
@@ -78,10 +82,12 @@ SUBJECTS = frozenset(
         *("toner_black", "toner_cyan", "toner_magenta", "toner_yellow", "drum", "pages", "filament", "filament_ext"),
         *("ink_black", "ink_cyan", "ink_magenta", "ink_yellow"),
         *("drum_black", "drum_cyan", "drum_magenta", "drum_yellow", "belt", "fuser", "deodorant"),
+        *("waste_bag", "blade"),
         *("fuel", "cng", "adblue", "engine_oil", "washer_fluid", "service", "traction_battery", "aux_battery"),
         *("tyre", "tyre_fl", "tyre_fr", "tyre_rl", "tyre_rr"),
         *("oil", "lpg", "liquid", "tissue", "cycle", "battery"),
         *("brake_fluid", "coolant", "key_battery", "headlamp", "wiper", "brake_pads"),
+        *("person",),
     }
 )
 

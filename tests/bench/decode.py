@@ -32,8 +32,8 @@ import orjson
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from edge_agent.adapters.profile_tools import body_of, topic_of
 from edge_agent.adapters.profiles import load_profiles, profile_folders, shipped_profiles
+from edge_agent.adapters.sample_runs import body_of, topic_of
 from edge_agent.adapters.strict_yaml import load_yaml
 from edge_agent.core.decode import Decoder, Limits
 from edge_agent.core.messages import Birth, Decoded, DeviceId, RawMessage

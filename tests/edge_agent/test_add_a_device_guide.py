@@ -14,6 +14,7 @@ from edge_agent.adapters.drafts import unfinished, with_questions
 from edge_agent.adapters.profile_tools import check_profiles
 from edge_agent.adapters.strict_yaml import load_yaml
 from edge_agent.core.drafting.draft import draft
+from edge_agent.core.topics import device_id, in_family
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "add-a-device.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```(\w*)\n(.*?)```", GUIDE, flags=re.DOTALL)
@@ -37,7 +38,8 @@ def drafted() -> str:
 def test_the_finished_profile_is_sound(tmp_path: Path) -> None:
     """Beside all that ship."""
     (tmp_path / "soapy.yaml").write_text(FINISHED)
-    checked = check_profiles([tmp_path])
+    checked = check_profiles([tmp_path], every_signal=True)
+    assert checked.doubts == ()
     assert with_questions(checked.problems, folder=tmp_path) == ()
     assert f"{len(checked.profiles)} profiles, {checked.samples} samples, 0 problems" in GUIDE
 
@@ -68,7 +70,7 @@ def test_every_command_is_one(command: str) -> None:
 
 def test_a_number_that_rises_is_turned_as_shown(tmp_path: Path) -> None:
     """Measured from the lid, with the depth in another field: 14 of 40 cm are 65 % left."""
-    turned = next(body for kind, body in BLOCKS if kind == "yaml" and body.startswith("  salt.remaining:"))
+    turned = next(body for kind, body in BLOCKS if kind == "yaml" and "select: /salt/cm" in body)
     head = FINISHED.partition("signals:\n")[0].replace("soapy", "softee")
     samples = """samples:
   - name: half
@@ -101,3 +103,39 @@ def test_guards_and_clamp_do_what_the_guide_says(tmp_path: Path, signal: str, pa
         f"samples:\n  - {{name: it, payload: {payload}, expect: {{{signal}: {wanted}}}}}\n"
     )
     assert with_questions(check_profiles([tmp_path]).problems, folder=tmp_path) == ()
+
+
+def test_bytes_inside_a_text_are_read_as_shown(tmp_path: Path) -> None:
+    """The guide's layout and signal, with the sample that gives nothing away; as it was drafted it is refused."""
+    decode = next(body for kind, body in BLOCKS if kind == "yaml" and body.startswith("decode:"))
+    signal = next(body for kind, body in BLOCKS if kind == "yaml" and "select: /raw/salt" in body)
+    head = FINISHED.partition("match:\n")[0].replace("soapy", "hexed")
+    profile = f"{head}match: {{topic: 'a/{{device}}/b'}}\n{decode}merge: snapshot\nsignals:\n{signal}samples:\n"
+    for raw in ("A5020AB800D8041200DB", "000000B80000"):
+        assert f'"{raw}"' in GUIDE
+        sample = f'  - {{name: it, payload: {{raw: "{raw}"}}, expect: {{salt.remaining: {{value: 18.4, unit: kg}}}}}}\n'
+        (tmp_path / "hexed.yaml").write_text(profile + sample)
+        assert check_profiles([tmp_path], every_signal=True).problems == ()
+    taken_out = "  - {name: it, payload: {raw: REDACTED}, expect: {salt.remaining: unknown}}\n"
+    (tmp_path / "hexed.yaml").write_text(profile + taken_out)
+    assert "no sample shows it with a value" in check_profiles([tmp_path], every_signal=True).problems[0]
+    assert '"no sample shows it with a value"' in GUIDE
+
+
+def test_the_name_of_a_device_with_capitals_is_the_one_that_is_shown() -> None:
+    """It is made readable, with a mark of its own."""
+    assert f"`{in_family('pelletstove', device_id('4C11AE'))}`" in GUIDE
+
+
+def test_every_section_that_is_named_is_there() -> None:
+    """In the guide, and the one on bytes in the reference."""
+    heads = {_anchor(line) for line in GUIDE.splitlines() if line.startswith("#")}
+    assert set(re.findall(r"\]\(#([^)]*)\)", GUIDE)) <= heads
+    reference = (Path(__file__).parents[2] / "device_profiles" / "README.md").read_text(encoding="utf-8")
+    named = re.findall(r"device_profiles/README.md#([^)]*)\)", GUIDE)
+    assert set(named) <= {_anchor(line) for line in reference.splitlines() if line.startswith("#")}
+
+
+def _anchor(line: str) -> str:
+    """As a reader of Markdown makes it of a heading."""
+    return re.sub(r"[^a-z0-9 -]", "", line.lstrip("# ").lower()).replace(" ", "-")

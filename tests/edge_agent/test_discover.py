@@ -13,6 +13,7 @@ from edge_agent.__main__ import main
 from edge_agent.adapters import devices_list
 from edge_agent.adapters.store.connection import Connection
 from edge_agent.core.inventory.devices import Inventory
+from edge_agent.discover import _saved
 from edge_agent.folder import STORE_FILE
 from tests.conftest import Broker
 from tests.edge_agent.samples import MILK, NOW
@@ -64,7 +65,7 @@ def test_a_profile_that_was_refused_is_said(tmp_path: Path, capsys: pytest.Captu
     with Connection(tmp_path / "data" / STORE_FILE):
         pass
     assert main(["devices", "--config", str(config), "--profiles", str(own)]) == 0
-    assert f"Left out: a profile that was refused: {own}/soapy.yaml: line 1" in capsys.readouterr().out
+    assert f"Left out: a profile that was refused: {own}/soapy.yaml: line 1: profile: TODO" in capsys.readouterr().out
 
 
 def test_beside_a_running_hub_its_own_list_is_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -120,3 +121,16 @@ def test_listening_lists_and_keeps_examples(
     assert saved.read_bytes() == payload
     assert saved.stat().st_mode & 0o777 == 0o600
     assert f"saved {saved} from 'soapy/../kitchen'" in err
+    assert err.startswith("listening for 2 s ...\n")
+
+
+def test_a_second_run_overwrites_nothing(tmp_path: Path) -> None:
+    """Several messages of a topic stand side by side, the same one once, and what a person wrote into one stays."""
+    first, again = {"a/b": (b"1", b"2"), "a/c": (b"1",)}, {"a/b": (b"2", b"3")}
+    told = [*_saved(first, tmp_path), *_saved(again, tmp_path)]
+    assert [each.is_new for each in told] == [True, True, True, False, True]
+    assert sorted(each.read_bytes() for each in tmp_path.iterdir()) == [b"1", b"1", b"2", b"3"]
+    assert {each.stat().st_mode & 0o777 for each in tmp_path.iterdir()} == {0o600}
+    told[0].path.write_bytes(b"mine")
+    _saved(first, tmp_path)
+    assert told[0].path.read_bytes() == b"mine"

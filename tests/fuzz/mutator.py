@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from edge_agent.adapters.profile_tools import body_of, topic_of
+from edge_agent.adapters.sample_runs import body_of, topic_of
 from edge_agent.core.decode import Decoder, Limits
 from edge_agent.core.messages import (
     Birth,
@@ -172,7 +172,8 @@ def _law(signal: Signal) -> Callable[[Reading], bool]:
     """What a reading of this signal may be."""
     low, high = signal.range or (-math.inf, math.inf)
     lookups = [step for step in signal.transform if isinstance(step, Lookup)]
-    states = {each for step in lookups for each in step.lookup.values() if isinstance(each, str)}
+    states: set[str] = {each for step in lookups for each in step.lookup.values() if isinstance(each, str)}
+    states |= {each.otherwise for each in signal.guard if each.tells_state}
     is_number = signal.range is not None
 
     def holds(reading: Reading) -> bool:

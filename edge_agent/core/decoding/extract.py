@@ -10,43 +10,26 @@ is a function of what was found.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from types import MappingProxyType
-from typing import NamedTuple, assert_never
+from typing import NamedTuple
 
 from edge_agent.core.decoding.conditions import tester
-from edge_agent.core.decoding.measured import measured
-from edge_agent.core.decoding.payload import MISSING, Found, Tree
+from edge_agent.core.decoding.measured import in_unit
+from edge_agent.core.decoding.numbers import UntoldError, digits, kind_of, refused
+from edge_agent.core.decoding.payload import MISSING, Tree
 from edge_agent.core.decoding.places import Places
+from edge_agent.core.decoding.steps import Values, steps_of
 from edge_agent.core.decoding.times import age_s
 from edge_agent.core.messages import Presence, QuarantineReason, Reading
-from edge_agent.core.profile import (
-    Calibrate,
-    Clamp,
-    DivideBy,
-    Invert,
-    Lookup,
-    Minus,
-    Offset,
-    Profile,
-    Scale,
-    Signal,
-    Times,
-    Transform,
-    UnitRule,
-)
-from edge_agent.core.quantity import converter, same_quantity
+from edge_agent.core.profile import Guard, Lookup, Profile, Scalar, Signal
 from edge_agent.errors import DecodeError
 
-_DIGITS_MAX = 40
 _CODE_MAX = 10**12
 _WORD_MAX = 120
 _INFINITE = float("inf")
 
-_Values = list[Found]  # what stands at each place of the profile
-_Step = Callable[[float, _Values], float]
-_ValueOf = Callable[[Tree, _Values], float | str | None]
+_ValueOf = Callable[[Tree, Values], float | str | None]
 
 
 class Fault(NamedTuple):
@@ -64,10 +47,6 @@ class Readings(NamedTuple):
 
 
 Reader = Callable[[Tree, datetime], Readings]
-
-
-class _UntoldError(Exception):
-    """A second number that a step needs is not there, or a text is a sentinel in digits."""
 
 
 def reader(profile: Profile) -> Reader:
@@ -94,7 +73,7 @@ def reader(profile: Profile) -> Reader:
                 continue
             try:
                 readings.append(cell(raw, values))  # type: ignore[arg-type]
-            except _UntoldError:
+            except UntoldError:
                 readings.append(nothing[len(readings)])
             except DecodeError as exc:
                 unread = nothing[len(readings)]
@@ -110,13 +89,12 @@ def reader(profile: Profile) -> Reader:
 
 def _cell(
     name: str, signal: Signal, *, places: Places, aliases: Mapping[str, str]
-) -> tuple[int, Reading, Callable[[Tree, _Values], Reading]]:
+) -> tuple[int, Reading, Callable[[Tree, Values], Reading]]:
     """Where it stands, what it says where nothing stands there, and what it says of what does."""
     place = places.first([signal.jsonpath or signal.select or "", *signal.instead])
     unit = signal.canonical
     checks = [
-        (places.number(each.steps), tester(each), each.optional, Reading(name, Presence(each.otherwise), None, unit))
-        for each in signal.guard
+        (places.number(each.steps), tester(each), each.optional, _otherwise(name, each, unit)) for each in signal.guard
     ]
     unknown = Reading(name, Presence.UNKNOWN, None, unit)
     flags = frozenset(each for each in signal.sentinels if type(each) is bool)
@@ -125,7 +103,7 @@ def _cell(
     value, new, low, high = Presence.VALUE, tuple.__new__, *_direct(signal)
     said = {word: new(Reading, (name, value, told, unit)) for word, told in _words(signal, value_of).items()}
 
-    def read(raw: Tree, values: _Values) -> Reading:
+    def read(raw: Tree, values: Values) -> Reading:
         for there, test, is_optional, otherwise in checks:
             found = values[there]
             if not test(found) and not (is_optional and found is MISSING):
@@ -141,6 +119,12 @@ def _cell(
         return unknown if told is None else new(Reading, (name, value, told, unit))  # as its class does, in one call
 
     return place, Reading(name, Presence(signal.missing), None, unit), read
+
+
+def _otherwise(name: str, guard: Guard, unit: str) -> Reading:
+    if guard.tells_state:
+        return Reading(name, Presence.VALUE, guard.otherwise, unit)
+    return Reading(name, Presence(guard.otherwise), None, unit)
 
 
 def _direct(signal: Signal) -> tuple[float, float]:
@@ -172,20 +156,17 @@ def _told(value_of: _ValueOf, word: str) -> float | str | None:
 
 def _value(signal: Signal, *, places: Places, aliases: Mapping[str, str]) -> _ValueOf:
     lookup = next((step for step in signal.transform if isinstance(step, Lookup)), None)
-    if signal.parse == "measured":
-        amount = measured(signal, aliases)
-        return lambda raw, _values: amount(raw)
     if lookup is None and signal.is_numeric:
-        return _number(signal, _digits_reader(signal), places=places, aliases=aliases)
+        return _number(signal, _first_reader(signal, aliases), places=places, aliases=aliases)
     word_of = _word_reader(signal)
     if lookup is None:
         return lambda raw, _values: _short(word_of(raw))
     table = lookup.lookup
     if not lookup.to_numbers:
         return lambda raw, _values: _looked_up(word_of(raw), table)
-    finish = _number(signal, _digits, places=places, aliases=aliases)
+    finish = _number(signal, digits, places=places, aliases=aliases)
 
-    def coded(raw: Tree, values: _Values) -> float | str | None:
+    def coded(raw: Tree, values: Values) -> float | str | None:
         number = _looked_up(word_of(raw), table)
         return None if number is None else finish(float(number), values)
 
@@ -194,14 +175,12 @@ def _value(signal: Signal, *, places: Places, aliases: Mapping[str, str]) -> _Va
 
 def _number(
     signal: Signal, first: Callable[[Tree], float], *, places: Places, aliases: Mapping[str, str]
-) -> Callable[[Tree, _Values], float]:
-    steps = [_step(step, places) for step in signal.transform if not isinstance(step, Lookup)]
-    if signal.unit is not None and (to_canonical := _unit(signal.unit, places=places, aliases=aliases)):
-        steps.append(to_canonical)
+) -> Callable[[Tree, Values], float]:
+    steps = steps_of(signal, places=places, aliases=aliases)
     low, high = signal.range or (-_INFINITE, _INFINITE)
     canonical = signal.canonical
 
-    def finish(raw: Tree, values: _Values) -> float:
+    def finish(raw: Tree, values: Values) -> float:
         number = raw if type(raw) is float else float(raw) if type(raw) is int else first(raw)
         for step in steps:
             number = step(number, values)
@@ -212,98 +191,25 @@ def _number(
     return finish
 
 
-def _step(step: Transform, places: Places) -> _Step:  # noqa: PLR0911 - one for each step of the language
-    match step:
-        case Scale(scale=factor):
-            return lambda number, _: number * factor
-        case Offset(offset=constant):
-            return lambda number, _: number + constant
-        case Invert(invert=whole):
-            return lambda number, _: whole - number
-        case Clamp(clamp=(low, high)):
-            return lambda number, _: min(max(number, low), high)
-        case Times():
-            place = places.at(step.place)
-            return lambda number, values: number * _second(values[place])
-        case Minus():
-            place = places.at(step.place)
-            return lambda number, values: number - _second(values[place])
-        case DivideBy():
-            place = places.at(step.place)
-            return lambda number, values: number / _second(values[place], refused=0.0)
-        case Lookup() | Calibrate():
-            return lambda number, _: number  # a lookup comes first; a calibration is the binding's, after this file
-        case _:
-            assert_never(step)
-
-
-def _second(found: Found, *, refused: float | None = None) -> float:
-    number = as_number(found)
-    if number is None or number == refused:
-        raise _UntoldError
-    return number
-
-
-def _unit(rule: UnitRule, *, places: Places, aliases: Mapping[str, str]) -> _Step | None:
-    """From the unit that a number comes in to the canonical one; None where they are the same."""
-    canonical, source = rule.canonical, rule.source or rule.canonical
-    if rule.path is None:
-        fixed = converter(source, target=canonical)
-        return None if source == canonical else lambda number, _: fixed(number)
-    place, path = places.number(rule.steps), rule.path
-    known = {word: unit for word, unit in aliases.items() if same_quantity(unit, canonical)} | {canonical: canonical}
-    factors = {word: converter(aliases.get(word, unit), target=canonical) for word, unit in known.items()}
-
-    def convert(number: float, values: _Values) -> float:
-        said = values[place]
-        word = said if type(said) is str else str(said) if type(said) is int else None
-        if word is None:
-            raise DecodeError(QuarantineReason.WRONG_UNIT, f"no unit at {path}")
-        factor = factors.get(word)
-        if factor is None:
-            raise _wrong_unit(word, aliases, canonical)
-        return factor(number)
-
-    return convert
-
-
-def _wrong_unit(word: str, aliases: Mapping[str, str], canonical: str) -> DecodeError:
-    known = f"cannot be read as {canonical!r}" if word in aliases else "is not a unit that this profile knows"
-    return DecodeError(QuarantineReason.WRONG_UNIT, f"{word[:40]!r} {known}")
-
-
-def as_number(found: Found) -> float | None:
-    """The number, and None for everything else: `true` and "1" are none."""
-    return float(found) if type(found) in {int, float} else None  # type: ignore[arg-type]
-
-
-def _refused(raw: Tree) -> float:
-    raise DecodeError(QuarantineReason.MALFORMED, f"a number is needed, this is {kind_of(raw)}")
-
-
-def _digits_reader(signal: Signal) -> Callable[[Tree], float]:
-    """What reads a number that is not one yet. A sentinel that is a number is one in digits too."""
+def _first_reader(signal: Signal, aliases: Mapping[str, str]) -> Callable[[Tree], float]:
+    """What reads a number that is not one yet. A sentinel that is a number is one in digits too, and in every unit."""
+    if signal.parse == "measured" and signal.unit is not None:
+        return in_unit(signal.unit, aliases, sentinels=_numbers(signal.sentinels))
+    sentinels = _numbers(signal.sentinels)
     if signal.parse == "number":
-        return _refused
-    sentinels = frozenset(each for each in signal.sentinels if type(each) in {int, float})
+        return refused
 
     def read(raw: Tree) -> float:
-        number = _digits(raw)
+        number = digits(raw)
         if number in sentinels:
-            raise _UntoldError
+            raise UntoldError
         return number
 
-    return read if sentinels else _digits
+    return read if sentinels else digits
 
 
-def _digits(raw: Tree) -> float:
-    """A decimal number in a text: no exponent, no blanks inside, no words for infinity."""
-    text = raw.strip() if isinstance(raw, str) else ""
-    sign, number = (text[0], text[1:]) if text[:1] in {"-", "+"} else ("", text)
-    whole, point, part = number.partition(".")
-    if len(text) > _DIGITS_MAX or not text.isascii() or not whole.isdigit() or (point and not part.isdigit()):
-        raise DecodeError(QuarantineReason.MALFORMED, f"a text of digits is needed, this is {kind_of(raw)}")
-    return -float(number) if sign == "-" else float(number)
+def _numbers(sentinels: Iterable[Scalar]) -> frozenset[float]:
+    return frozenset(each for each in sentinels if isinstance(each, int | float) and not isinstance(each, bool))
 
 
 def _word_reader(signal: Signal) -> Callable[[Tree], str]:
@@ -348,9 +254,3 @@ def _looked_up(word: str, table: Mapping[str, float | str | None]) -> float | st
 
 
 _PLAIN = frozenset({bool, int, str, float})
-_KINDS = MappingProxyType({bool: "a flag", int: "a number", float: "a number", str: "a text", list: "a list"})
-
-
-def kind_of(raw: Tree) -> str:
-    """What a value is, for a message to a person; never the value itself."""
-    return _KINDS.get(type(raw), "an object")

@@ -23,16 +23,20 @@ from edge_agent.core.registry import Candidate, Registry
 from edge_agent.core.topics import device_id, in_family
 from edge_agent.errors import DecodeError
 
+_EXPLAINED_MAX = 1_000  # devices
+
 
 class ForeignDevices:
     """Understands what they send, and remembers the picture of each that sends changes only.
 
-    With `explains`, it says of each signal without a value why it has none: for a person who looks.
+    It says of each signal without a value why it has none, for a person who looks: in a message of a device at most
+    every `explains_every_s`, since the reasons cost more than the reading; None for never.
     """
 
-    def __init__(self, registry: Registry, *, explains: bool = False) -> None:
+    def __init__(self, registry: Registry, *, explains_every_s: float | None = None) -> None:
         self._registry = registry
-        self._explains = explains
+        self._explains_every_s = explains_every_s
+        self._explained: dict[DeviceId, datetime] = {}
         self._pictures = Pictures()
 
     def understand(self, message: RawMessage, *, now: datetime) -> Decoded:
@@ -56,8 +60,9 @@ class ForeignDevices:
         events = _events(told, ready.events) if message.duplicate else ()
         # Of changes only, a time that came before says nothing of when this one was measured.
         timed = tree if isinstance(change, Missing) else change
+        device = by.device if not ready.profile.match.identity else _device_of(by, tree)
         return Decoded(
-            device=by.device if not ready.profile.match.identity else _device_of(by, tree),
+            device=device,
             profile=ready.profile.profile,
             topic=message.topic,
             boot=None,
@@ -67,10 +72,21 @@ class ForeignDevices:
             received_at=message.received_at,
             duplicate=message.duplicate and not events,
             readings=events or told.readings,
-            untold=untold(ready.profile, tree, told=told, now=now) if self._explains else (),
+            untold=untold(ready.profile, tree, told=told, now=now) if self._explains_now(device, now) else (),
             faults=tuple([each.error.detail for each in told.faults]) if told.faults else (),
             suggestions=ready.suggest(tree) if ready.suggest is not None else (),
         )
+
+    def _explains_now(self, device: DeviceId, now: datetime) -> bool:
+        if self._explains_every_s is None:
+            return False
+        last = self._explained.get(device)
+        if last is None and len(self._explained) >= _EXPLAINED_MAX:
+            return False
+        if last is not None and abs((now - last).total_seconds()) < self._explains_every_s:
+            return False
+        self._explained[device] = now
+        return True
 
     def _fitting(self, candidates: Sequence[Candidate], message: RawMessage) -> tuple[Candidate, Tree, Found]:
         """The first candidate whose conditions hold, everything that is known of the device, and what came of it.

@@ -1,4 +1,4 @@
-"""A number with its unit in one text, such as `12.6 V`: which forms it may have, and what it is in the canonical unit.
+"""A number with its unit in one text, such as `12.6 V`: which forms it may have, and what it is in a unit of ours.
 
 One form and nothing around it: a sign, digits, a point with digits, one blank or none, and the unit. A unit is taken
 only where the profile names it; without one, the number is in the unit that the profile states.
@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
+from edge_agent.core.decoding.numbers import UntoldError
 from edge_agent.core.decoding.payload import Tree
 from edge_agent.core.messages import QuarantineReason
-from edge_agent.core.profile.signal import Signal
+from edge_agent.core.profile.signal import UnitRule
 from edge_agent.core.quantity import converter, same_quantity
 from edge_agent.errors import DecodeError
 
@@ -42,39 +43,27 @@ def unit_of_last(parts: list[str]) -> list[str]:
     ]
 
 
-def measured(signal: Signal, aliases: Mapping[str, str]) -> Callable[[Tree], float | None]:
-    """From what stands in the payload to a value in the signal's canonical unit; None for a sentinel.
+def in_unit(
+    rule: UnitRule, aliases: Mapping[str, str], *, sentinels: frozenset[float] = frozenset()
+) -> Callable[[Tree], float]:
+    """From a text in the payload to a number in the unit that the signal's steps work in (`rule.working`).
 
-    Raises, when called: DecodeError MALFORMED, WRONG_UNIT or OUT_OF_RANGE.
+    Raises, when called: DecodeError MALFORMED or WRONG_UNIT; UntoldError for a sentinel, whatever its unit.
     """
-    if signal.unit is None or signal.range is None:
-        raise ValueError("a number needs a unit and a range")
-    canonical, stated = signal.canonical, signal.unit.source or signal.canonical
-    own = {each: each for each in (canonical, stated) if each not in aliases}
-    units = own | {word: unit for word, unit in aliases.items() if same_quantity(unit, canonical)}
-    known = {word: converter(unit, target=canonical) for word, unit in units.items()}
-    known[""] = converter(stated, target=canonical)
-    sentinels = frozenset(each for each in signal.sentinels if type(each) in {int, float})
-    low, high = signal.range
+    own = {each: each for each in (rule.canonical, rule.working) if each not in aliases}
+    units = {word: unit for word, unit in (own | dict(aliases)).items() if same_quantity(unit, rule.working)}
+    known = {word: converter(unit, target=rule.working) for word, unit in units.items()}
+    known[""] = converter(rule.working, target=rule.working)
 
-    def read(raw: Tree) -> float | None:
-        number, word = _number(raw)
+    def read(raw: Tree) -> float:
+        told = parts_of(raw) if isinstance(raw, str) else None
+        if told is None:
+            raise DecodeError(QuarantineReason.MALFORMED, "a number is needed, with its unit behind it or alone")
+        number, word = float(told[0]), told[1]
         if number in sentinels:
-            return None
+            raise UntoldError
         if word not in known:
             raise DecodeError(QuarantineReason.WRONG_UNIT, f"{word[:40]!r} is not a unit that this profile knows here")
-        value = known[word](number)
-        if low <= value <= high:
-            return value
-        raise DecodeError(QuarantineReason.OUT_OF_RANGE, f"{value:g} {canonical} is outside {low:g} to {high:g}")
+        return known[word](number)
 
     return read
-
-
-def _number(raw: Tree) -> tuple[float, str]:
-    if type(raw) is float or type(raw) is int:
-        return float(raw), ""
-    told = parts_of(raw) if isinstance(raw, str) else None
-    if told is None:
-        raise DecodeError(QuarantineReason.MALFORMED, "a number is needed, with its unit behind it or alone")
-    return float(told[0]), told[1]

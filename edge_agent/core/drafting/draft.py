@@ -35,6 +35,11 @@ _INNER_FROM = 2  # characters
 _REMARKED_MAX = 20
 _LIMITS = TreeLimits()
 
+_NEXT = (
+    ". If it holds a number in hex or base64, write `decode.inner` by hand and put a payload into the sample that "
+    "gives nothing away: docs/add-a-device.md, 'When the number is inside hex or base64'"
+)
+
 Format = Literal["json", "text", "cbor", "msgpack"]
 Encode = Callable[[str, Tree], bytes]
 _BINARY: tuple[Format, ...] = ("cbor", "msgpack")
@@ -102,6 +107,7 @@ def draft(
         chosen=chosen,
         others=tuple(leaf for leaf in leaves if leaf not in chosen and leaf is not model),
         redacted=tuple(dict.fromkeys(place for each in clean for place in each.places)),
+        packed=_packed(clean),
         bodies=tuple(
             _shown(each.tree, inner=before.inner, form=form, encode=encode)
             for before, each in zip(unfolded, clean, strict=True)
@@ -213,7 +219,7 @@ def _check_choice(
     for place in signals:
         leaf = next((leaf for leaf in leaves if leaf.place == place), None)
         if place in private:
-            raise DraftError(f"--signal {place}: looks like something private, and was taken out of the sample")
+            raise DraftError(f"--signal {place}: looks like something private, and was taken out of the sample{_NEXT}")
         if leaf is None:
             raise DraftError(f"--signal {place}: no sample has a value there; the places are {there}")
         if leaf.kind in {"null", "mixed"}:
@@ -221,8 +227,18 @@ def _check_choice(
     if not chosen:
         raise DraftError(
             f"no number, flag or word in these samples could be a signal; the places are {there}. "
-            "Give a sample in which the device says more, or name places with --signal"
+            f"Give a sample in which the device says more, or name places with --signal{_packed_note(clean)}"
         )
+
+
+def _packed(clean: Sequence[Redaction]) -> tuple[str, ...]:
+    """The places that were taken out and could hold numbers in bytes."""
+    return tuple(dict.fromkeys(place for each in clean for place in each.packed))
+
+
+def _packed_note(clean: Sequence[Redaction]) -> str:
+    packed = _packed(clean)
+    return f". Taken out: {', '.join(packed[:4])}{_NEXT}" if packed else ""
 
 
 def _shown(tree: Tree, *, inner: Sequence[str], form: Format, encode: Encode) -> Shown:

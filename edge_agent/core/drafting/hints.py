@@ -62,7 +62,8 @@ _ALIASES = MappingProxyType(
         ),
         **dict.fromkeys(("canister", "bottle", "reservoir", "tank", "doser"), "liquid"),
         **dict.fromkeys(("paper", "towel", "towels", "roll"), "tissue"),
-        **dict.fromkeys(("bean", "hopper"), "beans"),
+        **dict.fromkeys(("bean",), "beans"),
+        **dict.fromkeys(("pellet", "wood", "briquette", "firewood"), "fuel"),
         **dict.fromkeys(("kibble", "feed", "feeder"), "food"),
         **dict.fromkeys(("brush",), "main_brush"),
         **dict.fromkeys(("hepa",), "hepa_filter"),
@@ -73,6 +74,8 @@ _ALIASES = MappingProxyType(
     }
 )
 _FALLS = word_set("remaining remain remains rest left range")
+_RUNNING = word_set("runtime runtimes running operating operation worked working")
+_SECONDS = frozenset({"ms", "s", "min", "h", "d", "mo"})
 _RISES = word_set("used usage saturation wear worn odometer mileage dispensed pumped counter count")
 _SHARE = frozenset({"%", "1"})
 
@@ -93,13 +96,15 @@ class Hint:
     direction: str
 
 
-def hint_of(steps: tuple[str, ...], *, is_number: bool) -> Hint:
-    """The hint for the value at these steps."""
+def hint_of(steps: tuple[str, ...], *, is_number: bool, said: str = "") -> Hint:
+    """The hint for the value at these steps. `said` is the unit behind the number, in the device's words."""
     own = words_of(steps[-1]) if steps else ()
     words = tuple(word for step in steps for word in words_of(step) if not word.isdigit())
-    unit, doubt = _unit(own)
+    unit, doubt = _unit((said.lower(),) * 2 if said and not _unit(own)[0] else own)
     direction = "down" if _FALLS.intersection(words) else "up" if _RISES.intersection(words) else ""
     subjects, role = _subjects(words), _role(own, words)
+    if is_number and _runs(words, unit):
+        subjects, direction = subjects or ("service",), direction or "up"
     quantities = _quantities(words, unit, direction) if is_number else ("state",)
     if is_number and role == "setting":
         quantities = ("reorder_threshold",) if "threshold" in words else ("capacity",)
@@ -143,6 +148,12 @@ def _unit(own: tuple[str, ...]) -> tuple[str, str]:
     return "", ""
 
 
+def _runs(words: tuple[str, ...], unit: str) -> bool:
+    """Whether it counts how long a machine ran; with a battery it is as often how long it will."""
+    is_time = not unit or unit in _SECONDS
+    return is_time and bool(_RUNNING.intersection(words)) and not _FALLS.intersection(words) and "battery" not in words
+
+
 def _subjects(words: tuple[str, ...]) -> tuple[str, ...]:
     """The subjects whose every word is there, the most exact first; then what goes by another name with us."""
     there = {*words, *(word.removesuffix("s") for word in words)}
@@ -159,8 +170,8 @@ def _quantities(words: tuple[str, ...], unit: str, direction: str) -> tuple[str,
         return ("voltage",)
     if unit in {"g", "kg", "mL", "L", "[lb_av]", "[gal_us]"}:
         return ("amount",)
-    if unit in {"ms", "s", "min", "h", "d", "mo"}:
-        return {"down": ("time_left",), "up": ("time_used",)}.get(direction, ("time_left", "time_used"))
+    if unit in _SECONDS or _runs(words, unit):
+        return {"down": ("time_left",), "up": ("time_used", "time_left")}.get(direction, ("time_left", "time_used"))
     if unit in {"mm", "cm", "km", "[mi_i]"}:
         return ("distance_left",) if unit in {"km", "[mi_i]"} else ("distance", "depth")
     if {"count", "counter", "cycles", "doses", "portions", "cups", "pages", "dispensed"}.intersection(words):

@@ -90,7 +90,7 @@ def _leaf(steps: tuple[str, ...], found: _Found, trees: Sequence[Tree]) -> Leaf:
         kind=kind,
         values=tuple(found.values),
         seen=found.seen,
-        hint=hint_of(steps, is_number=kind in NUMERIC),
+        hint=hint_of(steps, is_number=kind in NUMERIC, said=unit_says[0] if kind == "measured" else ""),
         unit_at=unit_at,
         unit_says=unit_says,
     )

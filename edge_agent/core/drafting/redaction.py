@@ -58,6 +58,10 @@ _FORMS = tuple(
         r"\d{9,}",
     )
 )
+_PACKED = (
+    re.compile(r"([0-9A-Fa-f]{2} ?){4,}"),
+    re.compile(r"(?=[^+/=]*[A-Z])(?=[^+/=]*[a-z])([A-Za-z0-9+/]{4}){2,}([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?"),
+)
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:?\d\d)")
 _LOCAL_TIME = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?)?")
 _TIME_WORDS = word_set("time timestamp ts date datetime updated update seen at epoch measured reported since")
@@ -65,11 +69,16 @@ _TIME_WORDS = word_set("time timestamp ts date datetime updated update seen at e
 
 @dataclass(frozen=True, slots=True)
 class Redaction:
-    """A sample without what is private; `places` are the pointers of what was replaced, `times` those of times."""
+    """A sample without what is private; `places` are the pointers of what was replaced, `times` those of times.
+
+    `packed` are those of `places` whose text could as well be numbers in bytes: long hex or base64, and no name that
+    says a secret.
+    """
 
     tree: Tree
     places: tuple[str, ...]
     times: dict[str, str]
+    packed: tuple[str, ...] = ()
 
 
 def words_of(name: str) -> tuple[str, ...]:
@@ -86,7 +95,7 @@ def redacted(tree: Tree) -> Redaction:
     """The sample as it may be kept."""
     worker = _Worker()
     clean = worker.clean(tree, (), is_secret=False)
-    return Redaction(clean, tuple(worker.places), worker.times)
+    return Redaction(clean, tuple(worker.places), worker.times, tuple(worker.packed))
 
 
 def time_form(name: str, value: Tree) -> str | None:
@@ -99,6 +108,11 @@ def time_form(name: str, value: Tree) -> str | None:
     if 1e9 <= number < 4e9:
         return "epoch_s"
     return "epoch_ms" if 1e12 <= number < 4e12 else None
+
+
+def looks_packed(text: str) -> bool:
+    """Whether a text could be bytes in hex or base64; so could many a key."""
+    return any(form.fullmatch(text) for form in _PACKED)
 
 
 def is_private_text(text: str) -> bool:
@@ -121,6 +135,7 @@ def is_private_name(name: str) -> bool:
 class _Worker:
     def __init__(self) -> None:
         self.places: list[str] = []
+        self.packed: list[str] = []
         self.times: dict[str, str] = {}
         self._keys = 0
 
@@ -159,6 +174,8 @@ class _Worker:
             return _AT[form]
         if is_secret or _is_private(value):
             self.places.append(pointer(steps))
+            if isinstance(value, str) and not is_secret and looks_packed(value):
+                self.packed.append(pointer(steps))
             return REDACTED if isinstance(value, str) else 0 if isinstance(value, int) else 0.0
         return value
 

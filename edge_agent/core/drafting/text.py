@@ -6,33 +6,36 @@ import json
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 
 from edge_agent.core.decoding.payload import Tree
-from edge_agent.core.drafting.hints import Hint, quantity_words, range_hint, subject_words
+from edge_agent.core.drafting.hints import quantity_words, range_hint, subject_words
 from edge_agent.core.drafting.leaves import NUMERIC, Leaf
 from edge_agent.core.drafting.match import Topic
+from edge_agent.core.drafting.notes import (
+    TAKEN_OUT_NOTE,
+    class_note,
+    direction_note,
+    name_note,
+    passed_over_note,
+    sentinel_note,
+    state_rows,
+    unit_note,
+    values,
+    words_note,
+    words_to_answer,
+)
 from edge_agent.core.drafting.yaml import flow, quoted, scalar
 from edge_agent.core.quantity import unit_of
 from edge_agent.errors import DraftError
 
 TODO = "TODO"
 _WIDTH = 118
-_SHOWN_MAX = 5
 _OTHERS_MAX = 40
 _PLACES_MAX = 12
 _NODES_MAX = 1_500  # a larger sample stands as one text
 _DEPTH_MAX = 16
 _SAMPLE_MAX = 65_536
-_SUSPECT = frozenset({0, -1, 254, 255, 65_535, 32_767, -127, 127, 999, 9_999})
 _UNIT_LIST = '"%" mL L g kg [oz_av] [lb_av] [gal_us] s min h d mo km [mi_i] cm mm V mV [ppm] "{cup}" "{page}"'
-_UNTAKEABLE: Mapping[str, str] = MappingProxyType(
-    {"null": "; give a sample where it has a value", "mixed": "; give samples where it is of one type"}
-)
-_CLASS_NOTE: Mapping[str, str] = MappingProxyType(
-    dict.fromkeys(("V", "mV"), "; likely setting, for a voltage is only measured; direction is then none")
-)
-_STATES = "ok | low | empty | replace | null (says nothing)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,7 @@ class Findings:
     chosen: tuple[Leaf, ...]
     others: tuple[Leaf, ...]
     redacted: tuple[str, ...]
+    packed: tuple[str, ...]  # of `redacted`, what could be numbers in bytes
     bodies: tuple[Shown, ...]
 
 
@@ -168,9 +172,9 @@ def _signal(leaf: Leaf, number: int, *, taken: set[str], samples: int) -> list[s
         name, remark = names[0], "by its name; another, if that is not what it is"
         taken.add(name)
     else:
-        name, remark = f"{TODO}_{number}", _name_note(names, leaf.hint)
+        name, remark = f"{TODO}_{number}", name_note(names, leaf.hint)
     some = f", in {leaf.seen} of {samples} samples" if leaf.seen < samples else ""
-    lines = [f"  {name}: # {remark}", f"    select: {scalar(leaf.place)} # was {_values(leaf)}{some}"]
+    lines = [f"  {name}: # {remark}", f"    select: {scalar(leaf.place)} # was {values(leaf)}{some}"]
     if some:
         lines.append(f"    missing: {TODO} # unknown, or not_applicable where it means that there is no such part")
     if leaf.kind in NUMERIC:
@@ -178,79 +182,39 @@ def _signal(leaf: Leaf, number: int, *, taken: set[str], samples: int) -> list[s
     return lines + _state(leaf)
 
 
-def _name_note(names: Sequence[str], hint: Hint) -> str:
-    """What the name may be; two of a kind are told apart by a number."""
-    if names:
-        turned = ", or turned: .remaining" if names[0].endswith((".distance", ".depth", ".used")) else ""
-        return f"likely {' or '.join(names)}{turned}"
-    if hint.names:
-        subject, _, quantity = hint.names[0].partition(".")
-        return (
-            f"{hint.names[0]} stands above already: two of a kind are {subject}_1.{quantity} and {subject}_2.{quantity}"
-        )
-    return f"a name from the lists above, likely with {' or '.join(f'.{each}' for each in hint.quantities)}"
-
-
 def _number(leaf: Leaf) -> list[str]:
     unit = f"{{canonical: {TODO}, path: {scalar(leaf.unit_at)}}}" if leaf.unit_at else f"{{canonical: {TODO}}}"
     bounds = f"; likely {likely}" if (likely := range_hint(leaf.hint.unit)) else ""
     return [
-        f"    sentinels: {TODO} # {_sentinel_note(leaf)}",
+        f"    sentinels: {TODO} # {sentinel_note(leaf)}",
         f"    parse: {leaf.kind}",
-        f"    unit: {unit} # {_unit_note(leaf)}",
+        f"    unit: {unit} # {unit_note(leaf)}",
         f"    range: {TODO} # [lowest, highest] that a sound device can say, in the canonical unit{bounds}",
-        f"    class: {TODO} # level | counter | run_time | setting{_class_note(leaf)}",
-        f"    direction: {TODO} # {_direction_note(leaf)}",
+        f"    class: {TODO} # level | counter | run_time | setting{class_note(leaf)}",
+        f"    direction: {TODO} # {direction_note(leaf)}",
     ]
 
 
 def _state(leaf: Leaf) -> list[str]:
-    words = ["true", "false"] if leaf.kind == "flag" else [str(value) for value in leaf.values]
+    words = words_to_answer(leaf)
     table = ", ".join(f"{quoted(word)}: {TODO}" for word in words)
-    more = "" if leaf.kind == "flag" else "; add every word that it can say: any other is refused"
     return [
+        *(f"    {row}" for row in state_rows(leaf)),
         f"    parse: {leaf.kind}",
         "    transform:",
-        f"      - lookup: {{{table}}} # {_STATES}{more}",
+        f"      - lookup: {{{table}}} # {words_note(leaf)}",
         "    class: flag",
         "    direction: none",
     ]
 
 
-def _sentinel_note(leaf: Leaf) -> str:
-    suspect = [value for value in leaf.values if type(value) in {int, float} and value in _SUSPECT]
-    asked = f"does {json.dumps(suspect[0])} here mean a number, or 'not known'? " if suspect else ""
-    return f"{asked}numbers that mean 'not known' or 'not set up', such as [-1, 255]; [] if there are none"
-
-
-def _class_note(leaf: Leaf) -> str:
-    """What is only measured, by the unit that the payload says or the name suggests."""
-    return next((_CLASS_NOTE[word] for word in (*leaf.unit_says, leaf.hint.unit) if word in _CLASS_NOTE), "")
-
-
-def _unit_note(leaf: Leaf) -> str:
-    if leaf.unit_says:
-        return f"the payload says {_values_of(leaf.unit_says)}; canonical: the unit of your item, such as mL or g"
-    if leaf.hint.unit:
-        return f"likely {scalar(leaf.hint.unit)}, by the name; nothing in the payload says"
-    doubt = f"could be {leaf.hint.unit_doubt}; " if leaf.hint.unit_doubt else ""
-    return f"{doubt}nothing in the payload says"
-
-
-def _direction_note(leaf: Leaf) -> str:
-    likely = f"likely {leaf.hint.direction}, by the name; " if leaf.hint.direction else ""
-    return f"{likely}down: falls as stock is used. up: rises; to feed an item, `transform` it. none: for a setting"
-
-
 def _others(found: Findings) -> list[str]:
     """What did not become a signal, so that a person sees what was passed over."""
-    rows = [
-        f"  #   {scalar(leaf.place)} ({leaf.kind}, was {_values(leaf)}{_UNTAKEABLE.get(leaf.kind, '')})"
-        for leaf in found.others[:_OTHERS_MAX]
-    ]
+    rows = [f"  #   {scalar(leaf.place)} ({passed_over_note(leaf)})" for leaf in found.others[:_OTHERS_MAX]]
+    rows += [f"  #   {scalar(place)} ({TAKEN_OUT_NOTE})" for place in found.packed[:_PLACES_MAX]]
     if not rows:
         return []
-    more = len(found.others) - len(rows)
+    more = max(len(found.others) - _OTHERS_MAX, 0)
     head = _note(
         "Not taken. A place that is added by hand has no sample to judge it: to have one of them as a signal, draft "
         "again with --signal and its place, and with --signal for each one above that shall stay.",
@@ -307,15 +271,6 @@ def _inside(tree: Tree) -> Sequence[Tree]:
     if isinstance(tree, dict):
         return list(tree.values())
     return tree if isinstance(tree, list) else ()
-
-
-def _values(leaf: Leaf) -> str:
-    return _values_of(leaf.values)
-
-
-def _values_of(values: Sequence[str | float | bool | None]) -> str:
-    shown = [scalar(value if not isinstance(value, str) else value[:40]) for value in values[:_SHOWN_MAX]]
-    return ", ".join(shown) + (", ..." if len(values) > _SHOWN_MAX else "")
 
 
 def _note(text: str, *, indent: int = 0) -> list[str]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from edge_agent.core.catalogue import Item
+from edge_agent.core.inventory.words import in_words
 from edge_agent.core.messages import Direction, Presence, QuarantineReason, Reading, SignalClass
 from edge_agent.core.profile import Profile
 from edge_agent.core.quantity import countable
@@ -158,6 +159,11 @@ class OfferLine:
         """Whether what 100 % are must be said, in the item's unit."""
         return self.unit == _PERCENT
 
+    @property
+    def means(self) -> str:
+        """What the signal is, in words."""
+        return in_words(self.signal)
+
 
 @dataclass(frozen=True, slots=True)
 class RisingLine:
@@ -167,6 +173,11 @@ class RisingLine:
     signal: str
     unit: str
     feeds: tuple[str, ...]
+
+    @property
+    def means(self) -> str:
+        """What the signal is, in words."""
+        return in_words(self.signal)
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,8 @@ def _device(device: DeviceLine, now: datetime) -> Iterator[str]:
     online = {True: ", online", False: ", offline", None: ""}[device.online]
     seen = f"heard {_ago(device.seen_at, now)}" if device.seen_at else "not heard yet"
     yield f"  {device.device}  {device.profile or 'profile not known'}, {seen}{online}  {device.topic}".rstrip()
+    if device.title:
+        yield f"    {device.title}"
     for line in device.signals:
         yield f"    {line.signal:<28} {_value(line):<16} {_about(line, now)}"
     for each in device.suggested:
@@ -94,6 +96,8 @@ def _family(line: FamilyLine, now: datetime) -> Iterator[str]:
 
 def _offer(offer: OfferLine) -> Iterator[str]:
     yield f"  {offer.device}  {offer.signal} ({offer.unit})"
+    if offer.means:
+        yield f"    {offer.means}"
     full = "with full_amount = what 100 % are, in its unit" if offer.needs_full_amount else f"counted in {offer.unit}"
     yield f"    for a new item in household.json, {full}:"
     yield f"      {household_lines(offer)}"
@@ -114,8 +118,10 @@ def _no_offer(inventory: Inventory) -> str:
 
 def _rising(line: RisingLine) -> Iterator[str]:
     yield f"  {line.device}  {line.signal} ({line.unit}): rises as stock is used"
+    if line.means:
+        yield f"    {line.means}"
     if line.feeds:
-        yield f"    WRONG: {', '.join(line.feeds)} is bound to it and takes what is used for what is left"
+        yield f"    WRONG: {', '.join(line.feeds)} is bound to it, and it is not counted: it does not say what is left"
     yield '    turn it into what is left, in its profile: docs/add-a-device.md, "When the number rises"'
 
 

@@ -58,8 +58,16 @@ class Condition(Part):
 class Guard(Condition):
     """A condition that must hold for a signal to be trusted; `else` says what the signal is when it does not.
 
+    A state there is for devices that tell each step down by an event of its own: "lack" beside "nearly empty".
     `optional` is for a place that only some models have: where it is missing, the guard holds.
     """
 
-    otherwise: Annotated[Literal["unknown", "not_applicable"], Field(alias="else")] = "unknown"
+    otherwise: Annotated[Literal["unknown", "not_applicable", "ok", "low", "empty", "replace"], Field(alias="else")] = (
+        "unknown"
+    )
     optional: bool = False
+
+    @property
+    def tells_state(self) -> bool:
+        """Whether the signal has a state where the guard does not hold."""
+        return self.otherwise not in {"unknown", "not_applicable"}

@@ -101,6 +101,10 @@ class Profile(Part):
             raise ValueError("merge and decode: a native device sends whole readings in JSON")
         if (self.merge == "per_topic") != self.match.has_any_key or self.match.has_any_key != self.match.has_key:
             raise ValueError("merge: per_topic needs {key} at the end of every topic, and nothing else may have it")
+        if self.merge != "snapshot" and any(each.tells_states for each in self.signals.values()):
+            raise ValueError(
+                "merge: a state behind a guard's else needs whole pictures: an event that is over says so once"
+            )
         if self.match.identity and self.merge != "snapshot":
             raise ValueError("merge: what names its device inside (match.identity) sends whole pictures")
         return self

@@ -11,7 +11,7 @@ from edge_agent.core.decoding.payload import pointer_steps
 from edge_agent.core.messages import Direction, SignalClass
 from edge_agent.core.profile.conditions import Guard, Scalar
 from edge_agent.core.profile.parts import ArrayFilter, Part, Pointer, UnitCode, Word
-from edge_agent.core.profile.transforms import Lookup, Transform
+from edge_agent.core.profile.transforms import DivideBy, Lookup, Scale, Times, Transform
 from edge_agent.core.quantity import same_quantity, unit_of
 
 Words = Annotated[tuple[Word, ...], Field(min_length=1, max_length=32)]
@@ -21,11 +21,14 @@ class UnitRule(Part):
     """The unit that a signal leaves in (`canonical`), and what it comes in.
 
     `path` is where the payload says it; `source` states it where the payload does not and it differs from canonical.
+    `measured` is what a text with its unit is brought to where the steps make another quantity of it: `cm` of a gap
+    that becomes `%` of a tank.
     """
 
     canonical: UnitCode
     path: Pointer | None = None
     source: UnitCode | None = None
+    measured: UnitCode | None = None
 
     @model_validator(mode="after")
     def _known(self) -> Self:
@@ -35,7 +38,22 @@ class UnitRule(Part):
             raise ValueError("path and source exclude each other")
         if self.source is not None and not same_quantity(self.source, self.canonical):
             raise ValueError(f"{self.source!r} cannot be turned into {self.canonical!r}")
+        if self.measured is not None:
+            self._check_measured(self.measured)
         return self
+
+    def _check_measured(self, measured: str) -> None:
+        if unit_of(measured) is None:
+            raise ValueError(f"measured: {measured!r} is not a UCUM unit that this hub knows")
+        if self.path is not None or self.source is not None:
+            raise ValueError("measured and path or source exclude each other")
+        if same_quantity(measured, self.canonical):
+            raise ValueError(f"measured: {measured!r} and {self.canonical!r} are one quantity: write it as source")
+
+    @property
+    def working(self) -> str:
+        """The unit that a number is in when the first step gets it, and that one without a unit is in."""
+        return self.measured or self.source or self.canonical
 
     @cached_property
     def steps(self) -> tuple[str, ...]:
@@ -94,12 +112,26 @@ class Signal(Part):
             raise ValueError("transform: one lookup at the most, and first")
         if self.flags is not None and self.parse != "flag":
             raise ValueError("flags go with parse: flag")
-        if self.parse == "measured" and (self.transform or (self.unit is not None and self.unit.path is not None)):
-            raise ValueError("parse: measured takes no transform and no unit.path: the text says its own unit")
+        self._check_measured()
         self._check_kind(lookups[0] if lookups else None)
+        if self.tells_states and self.signal_class is not SignalClass.FLAG:
+            raise ValueError("guard: a state behind else goes with class flag")
         if (self.direction == "none") != (self.signal_class in {SignalClass.FLAG, "setting"}):
             raise ValueError("direction is none for flags and settings, and down or up for everything else")
         return self
+
+    def _check_measured(self) -> None:
+        if self.unit is None:
+            return
+        if self.parse == "measured" and self.unit.path is not None:
+            raise ValueError("parse: measured takes no unit.path: the text says its own unit")
+        if self.unit.measured is None:
+            return
+        if self.parse != "measured":
+            raise ValueError("unit.measured goes with parse: measured")
+        if not any(isinstance(step, (Scale, Times, DivideBy)) for step in self.transform):
+            turned = f"{self.unit.measured!r} into {self.unit.canonical!r}"
+            raise ValueError(f"unit.measured: no step turns {turned}: scale, times or divide_by is needed")
 
     def _check_kind(self, lookup: Lookup | None) -> None:
         is_number = self.is_numeric if lookup is None else lookup.to_numbers
@@ -115,6 +147,11 @@ class Signal(Part):
             raise ValueError("range: the lower bound must be below the upper one")
         if self.signal_class != "setting" and is_number == (self.signal_class is SignalClass.FLAG):
             raise ValueError("class flag is for texts and flags, and they have no other")
+
+    @property
+    def tells_states(self) -> bool:
+        """Whether a guard that does not hold gives a state."""
+        return any(each.tells_state for each in self.guard)
 
     @property
     def is_numeric(self) -> bool:

@@ -65,11 +65,12 @@ class DeviceRow:
 
 @dataclass(frozen=True, slots=True)
 class BindRow:
-    """A level that feeds no item, the line that binds it, and the items whose unit fits."""
+    """A level that feeds no item, what it is in words, the line that binds it, and the items whose unit fits."""
 
     device: str
     signal: str
     unit: str
+    means: str
     line: str
     needs_full_amount: bool
     takers: tuple[Taker, ...]
@@ -175,6 +176,7 @@ def _bind_row(offer: OfferLine) -> BindRow:
         offer.device,
         offer.signal,
         offer.unit,
+        offer.means,
         line=household_lines(offer),
         needs_full_amount=offer.needs_full_amount,
         takers=offer.takers[:_WAYS_MAX],

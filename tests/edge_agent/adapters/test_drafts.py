@@ -110,7 +110,7 @@ def test_a_wrong_answer_is_said_before_what_comes_out(own: Path) -> None:
 @pytest.mark.parametrize(
     ("wrong", "shows"),
     [
-        ("range: [0, 50]", "# liquid.remaining: 62 % is outside 0 to 50"),
+        ("range: [0, 50]", "liquid.remaining: unknown # 62 % is outside 0 to 50"),
         ("range: [0, 100]\n    guard: [{path: /refill, eq: true}]", "liquid.remaining: unknown"),
     ],
 )
@@ -155,7 +155,7 @@ def test_a_file_without_todos_is_not_looked_at(own: Path) -> None:
 def test_nothing_is_overwritten(own: Path, sample: Path) -> None:
     """A file that a person may have answered stays."""
     made = new_profile([sample], topic="soapy/kitchen/state", form=None, signals=())
-    with pytest.raises(ConfigurationError, match="cannot be written"):
+    with pytest.raises(ConfigurationError, match="what was answered in it would be lost"):
         save(made, own / "soapy.yaml")
 
 
@@ -202,3 +202,47 @@ def test_an_unusable_form_is_said(sample: Path) -> None:
     """JSON is no CBOR."""
     with pytest.raises(DraftError, match="not CBOR"):
         new_profile([sample], topic="a/b/c", form="cbor", signals=())
+
+
+TWO = """profile: soapy.two
+version: 1
+title: two
+source: Payloads of one device
+match: {topic: "soapy/{device}/two"}
+decode: {format: json}
+signals:
+  salt.amount:
+    select: /kg
+    sentinels: []
+    parse: number
+    transform: [{scale: 0.1}]
+    unit: {canonical: kg}
+    range: [0, 60]
+    class: level
+    direction: down
+samples:
+  - name: one
+    payload: {kg: 184}
+    expect: EXPECT
+  - name: two
+    payload: {kg: 187}
+    expect: TODO
+"""
+
+
+@pytest.mark.parametrize(
+    ("answer", "wrong"),
+    [
+        ("{salt.amount: {value: 18.4, unit: kg}}", ""),
+        ("{salt.amount: 18.4}", "samples.0.expect.salt.amount = '18.4': should be names with values"),
+        ("{salt.amount: unknown}", "sample 'one': salt.amount wants unknown, got 18.4 kg"),
+    ],
+    ids=["right", "malformed", "wrong"],
+)
+def test_a_sample_that_waits_is_shown_whatever_the_others_say(tmp_path: Path, answer: str, wrong: str) -> None:
+    """With the number as a person would write it, and what is wrong with the others behind."""
+    (tmp_path / "two.yaml").write_text(TWO.replace("EXPECT", answer))
+    (found,) = unfinished(tmp_path)
+    assert found.lines[0].endswith("    expect:\n      salt.amount: {value: 18.7, unit: kg}")
+    assert len(found.lines) == (2 if wrong else 1)
+    assert wrong in found.lines[-1]

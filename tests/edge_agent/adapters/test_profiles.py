@@ -51,6 +51,17 @@ def test_yaml_that_is_refused(text: bytes, says: str) -> None:
     assert says in str(refusal.value)
 
 
+def test_a_draft_is_refused_by_its_first_question(tmp_path: Path) -> None:
+    """File, line, field and what was asked there, as in the check; without TODOs, its mistake."""
+    draft = "profile: own.x\nmerge: TODO # snapshot or delta?\nsignals:\n  TODO_1: {parse: number}\n"
+    (tmp_path / "draft.yaml").write_text(draft)
+    (tmp_path / "wrong.yaml").write_text("profile: own.y\nmerge: both\n")
+    first, second = (str(each) for each in load_profiles([tmp_path]).refused)
+    asked = "line 2: merge: TODO: snapshot or delta? (2 TODOs are left; `restock-hub profiles check` on its folder"
+    assert first.startswith(f"{tmp_path}/draft.yaml: {asked}")
+    assert "TODO" not in second
+
+
 def test_yaml_is_json_in_other_clothes() -> None:
     """Words, times and dates stay texts; only JSON's own scalars are anything else."""
     text = b"a: [no, off, yes, 1:30, 2026-01-01, 0o7, 0x1f, ~, .inf, 010, 'true', <<]\nb: [true, null, 1, -2.5, 1e3, ]"
@@ -151,7 +162,7 @@ def test_two_profiles_that_fit_equally_well(folder: Path) -> None:
 def test_a_sample_that_does_not_hold(folder: Path) -> None:
     """`profiles check` names the profile, the sample and the signal."""
     file = folder / "restock" / "washer.yaml"
-    file.write_text(file.read_text().replace("cycle.count: {value: 412", "cycle.count: {value: 413"))
+    file.write_text(file.read_text().replace("cycle.count: {value: 412", "cycle.count: {value: 413", 1))
     report = check_profiles([folder])
     assert report.problems == ("restock.washer: sample 'counter': cycle.count wants 413 {cycle}, got 412 {cycle}",)
 

@@ -19,9 +19,11 @@ NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 FRESH = {"path": "/at", "form": "epoch_s", "max_age_s": 3_600}
 
 
-def home(read: Profile, *, explains: bool = False) -> Decoder:
+def home(read: Profile, *, explains_every_s: float | None = None) -> Decoder:
     """A decoder with one profile."""
-    return Decoder(Registry([read]), home="h", limits=Limits(), birth_of=lambda _: None, explains=explains)
+    return Decoder(
+        Registry([read]), home="h", limits=Limits(), birth_of=lambda _: None, explains_every_s=explains_every_s
+    )
 
 
 def told(decoder: Decoder, payload: Tree, *, now: datetime = NOW, topic: str = "acme/a/status") -> Decoded:
@@ -85,7 +87,7 @@ def test_an_old_time_of_the_picture_is_not_that_of_a_change() -> None:
 def test_why_a_signal_has_no_value(signal: dict[str, Any], payload: Tree, why: str) -> None:
     """Each reason has its words, for those who ask for them; another value of the payload is never among them."""
     read = profile(signal, freshness=FRESH)
-    (said,) = told(home(read, explains=True), payload).untold
+    (said,) = told(home(read, explains_every_s=0.0), payload).untold
     assert said.startswith("oil.amount: ")
     assert why in said
     assert "fault" not in said
@@ -94,4 +96,4 @@ def test_why_a_signal_has_no_value(signal: dict[str, Any], payload: Tree, why: s
 
 def test_a_value_needs_no_reason() -> None:
     """Nothing is explained where a value was told."""
-    assert told(home(profile(freshness=FRESH), explains=True), {"level": 5}).untold == ()
+    assert told(home(profile(freshness=FRESH), explains_every_s=0.0), {"level": 5}).untold == ()

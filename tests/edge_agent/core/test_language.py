@@ -415,7 +415,10 @@ def test_the_readme_shows_what_the_language_takes(example: dict[str, Any]) -> No
         assert profile(**example).decode.inner
     else:
         place = {"select": ...} if "jsonpath" in example else {}
-        assert profile(example | place).signals
+        place |= {"unit": ..., "range": ...} if example.get("class") == "flag" else {}
+        is_share = example.get("unit", {}).get("canonical") == "%"
+        name = "oil.state" if example.get("class") == "flag" else "oil.remaining" if is_share else "oil.amount"
+        assert profile(example | place, name=name).signals
 
 
 def test_the_readme_names_every_word_of_the_language() -> None:
@@ -425,3 +428,34 @@ def test_the_readme_names_every_word_of_the_language() -> None:
     words = {field.alias or name for part in parts for name, field in part.model_fields.items()}
     untold = {word for word in words if not re.search(rf"\b{word}\b", text)}
     assert untold <= {"profile", "version", "title", "source", "encoding"}
+
+
+LACK = {"path": "/lack", "not_in": ["Present"], "optional": True, "else": "empty"}
+NEAR = {"path": "/near", "not_in": ["Present"], "optional": True, "else": "low"}
+
+
+@pytest.mark.parametrize(
+    ("tree", "wanted"),
+    [
+        ({"level": "fine"}, "ok"),
+        ({"level": "fine", "near": "Present"}, "low"),
+        ({"level": "fine", "near": "Present", "lack": "Present"}, "empty"),
+        ({"level": "fine", "near": "Off", "lack": "Off"}, "ok"),
+        ({"level": "fine", "near": None, "lack": "present"}, "ok"),
+        ({"level": "odd", "near": None}, "out_of_range"),
+        ({"near": "Present"}, UNKNOWN),
+    ],
+)
+def test_an_event_of_its_own_is_a_state(tree: Tree, wanted: str) -> None:
+    """The first guard that does not hold says which; only the words that are listed do, and a part must be there."""
+    lookup = {"parse": "text", "transform": [{"lookup": {"fine": "ok"}}], "guard": [LACK, NEAR]}
+    assert said(profile(FLAG | lookup, name="salt.state"), tree) == wanted
+
+
+def test_a_state_behind_else_needs_a_flag_and_whole_pictures() -> None:
+    """A number has no states; and of changes only, an event that is over would be taken for one that lasts."""
+    with pytest.raises(ValidationError, match="a state behind else goes with class flag"):
+        profile({"guard": [LACK]})
+    lookup = {"parse": "text", "transform": [{"lookup": {"fine": "ok"}}], "guard": [LACK]}
+    with pytest.raises(ValidationError, match="needs whole pictures"):
+        profile(FLAG | lookup, name="salt.state", merge="delta")

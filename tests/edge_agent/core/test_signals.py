@@ -20,9 +20,15 @@ from edge_agent.core.signals import quantity_of
         ("filament_12.remaining", "down"),
         ("salt.state", "none"),
         ("odometer", "up"),
+        ("waste_bag.state", "none"),
+        ("blade.remaining", "down"),
+        ("cycle.programme", "none"),
+        ("cycle.soil", "none"),
+        ("cycle.weight", None),
+        ("person.asleep_today", "none"),
     ],
 )
-def test_known_names(name: str, direction: str) -> None:
+def test_known_names(name: str, direction: str | None) -> None:
     """A name of the list says in which direction it goes."""
     quantity = quantity_of(name)
     assert quantity is not None

@@ -1,10 +1,9 @@
-"""The list of devices, from a real store and from what was heard at a broker."""
+"""The list of devices, from a real store."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -17,6 +16,8 @@ from edge_agent.adapters.store.readings import SqliteReadings
 from edge_agent.core.catalogue import Binding, Household, Item
 from edge_agent.core.decode import Decoder, Limits
 from edge_agent.core.decoding.remarks import Remarks
+from edge_agent.core.inventory import assembling
+from edge_agent.core.inventory.assembling import assembled
 from edge_agent.core.inventory.devices import Apart, Heard, Inventory, SuggestedLine
 from edge_agent.core.inventory.text import as_text
 from edge_agent.core.messages import (
@@ -34,7 +35,7 @@ from edge_agent.core.messages import (
 from edge_agent.core.profile import Profile
 from edge_agent.core.registry import Registry
 from edge_agent.pipeline import discovery
-from edge_agent.pipeline.discovery import Discovery, Survey, assembled
+from edge_agent.pipeline.discovery import Discovery
 from tests.edge_agent.clock import ManualClock
 from tests.edge_agent.samples import MILK, NOW
 
@@ -162,6 +163,29 @@ def test_what_a_device_says_besides_its_readings_is_listed(connection: Connectio
     assert (len(device.suggested), [line.fault for line in device.signals]) == (1, ["", ""])
 
 
+def test_the_hub_says_why_a_value_is_unknown_and_pays_for_it_now_and_then(connection: Connection) -> None:
+    """The reason stays while the value is unknown, and goes at once when there is one."""
+    remarks, store = Remarks(), SqliteReadings(connection)
+    decoder = Decoder(REGISTRY, home="home", limits=Limits(), birth_of=store.birth_of, explains_every_s=30.0)
+
+    def why(payload: dict[str, object], *, after_s: float) -> tuple[int, str]:
+        at = NOW + timedelta(seconds=after_s)
+        told = decoder.decode(raw("garden/rain/level", payload, at=at), now=at)
+        assert isinstance(told, Decoded)
+        store.commit([told], [])
+        remarks.note(told)
+        (device,) = known(connection, remarks=remarks, now=at).devices
+        return len(told.untold), next(line.fault for line in device.signals if line.signal == "liquid.remaining")
+
+    assert why({"kind": "tank", "state": "fine"}, after_s=0) == (1, "nothing stands at /level")
+    assert why({"kind": "tank", "state": "fine", "level": None}, after_s=10) == (0, "nothing stands at /level")
+    assert why({"kind": "tank", "state": "fine", "level": None}, after_s=31) == (1, "the payload says null")
+    assert why({"kind": "tank", "state": "fine", "level": 170}, after_s=40) == (0, "170 % is outside 0 to 100")
+    assert why({"kind": "tank", "state": "fine", "level": 60}, after_s=50) == (0, "")
+    assert why({"kind": "tank", "state": "fine"}, after_s=60) == (0, "")
+    assert why({"kind": "tank", "state": "fine"}, after_s=62) == (1, "nothing stands at /level")
+
+
 def test_remarks_are_bounded() -> None:
     """Whoever invents devices or signals fills no memory, and loses nobody else's."""
     remarks = Remarks()
@@ -255,9 +279,10 @@ def test_a_device_that_was_only_born_is_listed(connection: Connection) -> None:
 
 def test_limits_are_said(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is left out without a word."""
-    monkeypatch.setattr(discovery, "SIGNALS_MAX", 1)
-    monkeypatch.setattr(discovery, "TOPICS_MAX", 2)
-    monkeypatch.setattr(discovery, "_FAMILIES_MAX", 1)
+    for module in (assembling, discovery):
+        monkeypatch.setattr(module, "SIGNALS_MAX", 1)
+        monkeypatch.setattr(module, "TOPICS_MAX", 2)
+    monkeypatch.setattr(assembling, "_FAMILIES_MAX", 1)
     ingest(connection, tank(62), *(raw(f"x/{name}", {name: 1}) for name in "abc"))
     inventory = known(connection)
     assert len(inventory.devices[0].signals) == 1
@@ -279,47 +304,6 @@ def test_the_cost_of_the_list_does_not_grow_with_the_readings(connection: Connec
 
 
 # --- what was heard at a broker ---
-
-
-def survey() -> Survey:
-    """One that knows the tank."""
-    return Survey(lambda births: Decoder(REGISTRY, home="home", limits=Limits(), birth_of=births))
-
-
-def heard(found: Survey, *items: Item) -> Inventory:
-    """The list so far."""
-    return found.inventory(items=items, profile_of=REGISTRY.by_id, now=NOW, stale_after_s=3_600, source="a test")
-
-
-def test_a_survey_lists_what_it_hears() -> None:
-    """Understood, with the fault of a signal; kept apart; strangers with an example that is kept whole for a draft."""
-    found = survey()
-    for message in (
-        tank(162),
-        raw("garden/other/level", b"{"),
-        raw("pool/a/t", {"ph": 7.25}),
-        raw("restock/v1/home/fridge/ack", {"device": "fridge", "boot": "b", "seq": 4}),
-    ):
-        found.take(message, now=NOW)
-    inventory = heard(found, SOAP)
-    assert [(line.signal, line.value, line.fault) for line in inventory.devices[0].signals] == [
-        ("liquid.remaining", None, "162 % is outside 0 to 100"),
-        ("liquid.state", "ok", ""),
-    ]
-    assert [(line.topic, line.reason) for line in inventory.apart] == [("garden/other/level", "malformed")]
-    assert [line.pattern for line in inventory.families] == ["pool/a/t"]
-    assert found.examples() == {"pool/a/t": b'{"ph": 7.25}'}
-    assert len(inventory.offers) == 1
-    assert found.messages == 4
-
-
-def test_a_survey_says_why_a_signal_is_unknown() -> None:
-    """Also where nothing contradicts the profile."""
-    found = Survey(lambda births: Decoder(REGISTRY, home="home", limits=Limits(), birth_of=births, explains=True))
-    found.take(raw("garden/a/level", {"kind": "tank", "state": "fine"}), now=NOW)
-    [line] = [each for each in heard(found, SOAP).devices[0].signals if each.signal == "liquid.remaining"]
-    assert line.value is None
-    assert line.fault.startswith("nothing stands at /")
 
 
 def test_a_late_reading_is_old_and_its_device_is_not() -> None:
@@ -346,50 +330,3 @@ def test_a_late_reading_is_old_and_its_device_is_not() -> None:
     assert device.seen_at == NOW
     assert (device.signals[0].at, device.signals[0].is_fresh) == (at, False)
     assert told.families == ()
-
-
-def test_a_retained_copy_is_shown_and_never_fresh() -> None:
-    """It tells what there is; a live message takes its place."""
-    found = survey()
-    found.take(replace(tank(62), retained=True), now=NOW)
-    assert [(line.value, line.is_fresh, line.is_retained) for line in heard(found).devices[0].signals][:1] == [
-        (62.0, False, True)
-    ]
-    found.take(tank(61), now=NOW)
-    assert [(line.value, line.is_fresh, line.is_retained) for line in heard(found).devices[0].signals][:1] == [
-        (61.0, True, False)
-    ]
-
-
-def test_a_native_device_is_read_by_its_retained_birth() -> None:
-    """Its birth names the profile; before it, its readings are kept apart."""
-    found = survey()
-    state = {"device": "fridge", "boot": "b", "state": "online"}
-    found.take(raw("restock/v1/home/fridge/state", state, retained=True), now=NOW)
-    birth = {"device": "fridge", "profile": "no.such", "firmware": "1", "boot": "b", "at": "2026-03-02T08:00:00Z"}
-    found.take(raw("restock/v1/home/fridge/birth", birth, retained=True), now=NOW)
-    (device,) = heard(found).devices
-    assert (device.profile, device.online, device.seen_at) == ("no.such", True, None)
-
-
-def test_a_flood_of_topics_is_bounded_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Topics, signals and examples have limits; the messages beyond them are counted."""
-    monkeypatch.setattr(discovery, "TOPICS_MAX", 3)
-    monkeypatch.setattr(discovery, "EXAMPLES_MAX", 2)
-    monkeypatch.setattr(discovery, "SIGNALS_MAX", 2)
-    found = survey()
-    for number in range(9):
-        found.take(raw(f"x/y{number}/{number}", {"a": number}), now=NOW)
-        found.take(raw(f"garden/t{number}/level", {"kind": "tank", "level": number}), now=NOW)
-    inventory = heard(found)
-    assert sum(line.topics for line in inventory.families) == 3
-    assert len(found.examples()) == 2
-    assert sum(len(device.signals) for device in inventory.devices) == 2
-    assert inventory.left_out[-1] == "14 messages of topics or signals over the limit"
-
-
-def test_an_announced_device_has_its_id() -> None:
-    """The same id as in the hub's store, so that a binding fits."""
-    found = survey()
-    found.take(tank(5), now=NOW)
-    assert heard(found).devices[0].device == DeviceId("own.rain")

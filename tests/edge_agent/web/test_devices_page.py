@@ -70,6 +70,7 @@ async def test_a_level_that_feeds_nothing_comes_with_the_line_that_binds_it(owne
     (line,) = [html.unescape(found) for found in re.findall(r'<code class="line"><bdi>(.*?)</bdi>', offer)]
     assert json.loads("{" + line + "}")["binding"]["full_amount"] == 0
     assert "put its line into a new item" in words(page)
+    assert "<bdi>softener: how much is left</bdi>" in offer
     first = page.split('data-offer="car/washer_fluid.remaining"')[1].split("</li>")[0]
     assert first.index("<bdi>Washer fluid</bdi>") < first.index("<bdi>Milk</bdi>")
     assert "<bdi>Milk</bdi> (now <bdi>fridge/milk.amount</bdi> tells it; that would end)" in first
@@ -78,7 +79,7 @@ async def test_a_level_that_feeds_nothing_comes_with_the_line_that_binds_it(owne
 async def test_a_level_that_rises_is_told_with_the_way_out(owner: httpx.AsyncClient, house: House) -> None:
     """Not offered, not passed over; an item that is bound to it is named."""
     page = words((await owner.get("/devices")).text)
-    assert "washer dust_filter.used in %" in page
+    assert "washer dust_filter.used in % , dust filter: how much is used up" in page
     assert "When the number rises" in page
     devices = (device("softener", "own.salt", signal("salt.distance", 14.0, "cm", direction="up", feeds=("salt",))),)
     house.home.inventory = Inventory(NOW, "x", devices=devices, rising=rising(devices))

@@ -12,19 +12,30 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from edge_agent.core.decoding.measured import measured, parts_of, unit_of_last
+from edge_agent.core.decoding.extract import reader
+from edge_agent.core.decoding.measured import parts_of, unit_of_last
 from edge_agent.core.profile import Profile
 from edge_agent.core.quantity import convert
-from edge_agent.errors import DecodeError
-from tests.edge_agent.core.test_language import UNKNOWN, profile, said
+from tests.edge_agent.core.test_language import NOW, UNKNOWN, profile, said
 from tests.edge_agent.core.test_profile import SOUND
 
 UNITS = {"l": "L", "ml": "mL", "US gal": "[gal_us]", "psi": "[psi]"}
 MEASURED: dict[str, Any] = {"parse": "measured", "unit": {"canonical": "L"}, "range": [0, 500], "sentinels": ["", 255]}
 READ = profile(MEASURED, units=UNITS)
+READER = reader(READ)
+GAP: dict[str, Any] = {
+    "select": "/gap",
+    "parse": "measured",
+    "unit": {"canonical": "%", "measured": "cm"},
+    "range": [0, 100],
+    "sentinels": [255],
+    "class": "level",
+    "direction": "down",
+}
+GAP_UNITS = {"cm": "cm", "mm": "mm", "in": "[in_i]", "l": "L"}
 
 
-def _said(text: object) -> float | str:
+def _said(text: Any) -> float | str:  # noqa: ANN401 - any JSON
     return said(READ, {"level": text})
 
 
@@ -89,12 +100,10 @@ def test_the_profiles_own_word_goes_before_the_code() -> None:
 def test_only_a_declared_unit_gives_a_value(number: float, blank: str, word: str) -> None:
     """Whatever stands behind a number: a value comes out only of a declared unit, and is that number in it."""
     text = f"{number}{blank}{word}"
-    try:
-        value = measured(READ.signals["oil.amount"], UNITS)(text)
-    except DecodeError:
-        return
+    value = READER({"level": text}, NOW).readings[0].value
     if value is None:
         return
+    assert isinstance(value, float)
     told = parts_of(text)
     assert told is not None
     declared = {"l": "L", "ml": "mL", "US gal": "[gal_us]", "L": "L", "": "L"}
@@ -107,11 +116,8 @@ def test_only_a_declared_unit_gives_a_value(number: float, blank: str, word: str
 @given(st.one_of(st.text(), st.binary().map(repr), st.integers(), st.floats(allow_nan=False), st.booleans(), st.none()))
 def test_no_payload_raises_anything_else(raw: float | str | bool | None) -> None:
     """A text gives a value in range, or a reason."""
-    try:
-        value = measured(READ.signals["oil.amount"], UNITS)(raw)
-    except DecodeError:
-        return
-    assert value is None or 0 <= value <= 500
+    value = READER({"level": raw}, NOW).readings[0].value
+    assert value is None or (isinstance(value, float) and 0 <= value <= 500)
 
 
 @pytest.mark.parametrize("text", ["9" * 1_000_000, "1" + " a" * 500_000, "5 " + "a " * 500_000, " " * 1_000_000])
@@ -151,14 +157,24 @@ def test_a_list_with_its_unit_behind_the_last() -> None:
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"transform": [{"scale": 2.0}]}, "no transform"),
+        ({"transform": [{"lookup": {"a": 1}}]}, "takes no lookup"),
         ({"unit": {"canonical": "L", "path": "/u"}}, "no unit.path"),
+        ({"unit": {"canonical": "L", "measured": "mL"}}, "one quantity: write it as source"),
+        ({"unit": {"canonical": "L", "measured": "cups"}}, "is not a UCUM unit"),
+        ({"unit": {"canonical": "L", "measured": "cm", "source": "mL"}}, "exclude each other"),
+        ({"unit": {"canonical": "L", "measured": "cm", "path": "/u"}}, "exclude each other"),
+        ({"unit": {"canonical": "L", "measured": "cm"}}, "no step turns 'cm' into 'L'"),
+        ({"unit": {"canonical": "L", "measured": "cm"}, "transform": [{"calibrate": "tank"}]}, "no step turns"),
+        (
+            {"parse": "digits", "unit": {"canonical": "L", "measured": "cm"}, "transform": [{"scale": 2}]},
+            "goes with parse: measured",
+        ),
         ({"range": ...}, "needs a unit and a range"),
         ({"unit": ...}, "needs a unit and a range"),
     ],
 )
 def test_what_goes_with_it(changes: dict[str, Any], says: str) -> None:
-    """A step before the unit is known would be in no unit, and two places for one unit would be one too many."""
+    """Two places for one unit would be one too many, and a unit does not change without a step that changes it."""
     with pytest.raises(ValidationError, match=says):
         profile(MEASURED | changes)
 
@@ -179,3 +195,80 @@ def test_it_cannot_be_told_back() -> None:
     }
     with pytest.raises(ValidationError, match="cannot be turned back"):
         Profile.model_validate_json(json.dumps(document))
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [("94", 94.0), (94, 94.0), ("94 cm", 94.0), ("34.5cm", 34.5), ("940 mm", 94.0), ("94 l", "wrong_unit")],
+)
+def test_a_level_that_needs_the_tank_may_have_its_unit(text: str | int, wanted: float | str) -> None:
+    """A calibration is the household's and changes no number here."""
+    signal = GAP | {"unit": {"canonical": "cm"}, "range": [1, 400], "direction": "up"}
+    read = profile(signal | {"transform": [{"calibrate": "tank"}]}, name="oil.distance", units=GAP_UNITS)
+    assert said(read, {"gap": text}) == wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        *(("14 cm", 65.0), ("140 mm", 65.0), (14, 65.0), ("14", 65.0), ("255", UNKNOWN), ("255 mm", UNKNOWN)),
+        *(("35 %", "wrong_unit"), ("14 l", "wrong_unit"), ("41 cm", "out_of_range"), ("fourteen", "malformed")),
+    ],
+)
+def test_a_distance_with_its_unit_becomes_a_share(text: str | int, wanted: float | str) -> None:
+    """It is brought to the unit that the steps are written for; a percentage is no distance."""
+    read = profile(GAP | {"transform": [{"scale": 2.5}, {"invert": 100}]}, name="oil.remaining", units=GAP_UNITS)
+    assert said(read, {"gap": text}) == wanted
+
+
+def test_the_steps_work_in_the_stated_unit() -> None:
+    """Whatever unit the text has; what comes out of the steps is turned into the canonical unit last."""
+    signal = MEASURED | {"unit": {"canonical": "L", "source": "mL"}, "transform": [{"offset": -500}]}
+    read = profile(signal, units=UNITS)
+    assert [said(read, {"level": each}) for each in ("750 ml", "0.75L", 750, "750")] == [0.25] * 4
+
+
+@pytest.mark.parametrize(
+    ("most", "wanted"),
+    [
+        ("40 cm", 65.0),
+        ("400 mm", 65.0),
+        ("40", 65.0),
+        (40, 65.0),
+        ("40 l", UNKNOWN),
+        ("0 cm", UNKNOWN),
+        (None, UNKNOWN),
+    ],
+)
+def test_the_second_number_may_have_its_unit_too(most: str | float | None, wanted: float | str) -> None:
+    """It is a distance like the first one, and anything else is none."""
+    steps = [{"divide_by": "/full"}, {"scale": 100}, {"invert": 100}]
+    read = profile(GAP | {"transform": steps}, name="oil.remaining", units=GAP_UNITS)
+    assert said(read, {"gap": "14 cm", "full": most}) == wanted
+
+
+@pytest.mark.parametrize(
+    ("steps", "tree", "wanted"),
+    [
+        ([{"minus": "/tare"}], {"level": "5 L", "tare": "250 ml"}, 4.75),
+        ([{"minus": "/tare"}], {"level": "5 L", "tare": "3 psi"}, UNKNOWN),
+        ([{"scale": 10}, {"minus": "/tare"}], {"level": "5 L", "tare": "250 ml"}, UNKNOWN),
+        ([{"scale": 10}, {"minus": "/tare"}], {"level": "5 L", "tare": "2"}, 48.0),
+        ([{"times": "/full"}], {"level": "0.5 L", "full": "8 L"}, UNKNOWN),
+        ([{"divide_by": "/parts"}], {"level": "5 L", "parts": "2 L"}, UNKNOWN),
+        ([{"divide_by": "/parts"}], {"level": "5 L", "parts": "2"}, 2.5),
+    ],
+)
+def test_a_second_unit_is_read_only_where_it_is_the_same_quantity(
+    steps: list[dict[str, Any]], tree: dict[str, Any], wanted: float | str
+) -> None:
+    """Two litres times three litres are no litres."""
+    assert said(profile(MEASURED | {"transform": steps}, units=UNITS), tree) == wanted
+
+
+def test_digits_have_digits_beside_them() -> None:
+    """A device that writes its numbers as texts writes all of them so; one that does not has no text for a number."""
+    steps = {"transform": [{"scale": 100}, {"divide_by": "/full"}], "range": [0, 1000]}
+    assert said(profile({"parse": "digits"} | steps), {"level": "5", "full": "20"}) == 25
+    assert said(profile({"parse": "digits"} | steps), {"level": "5", "full": "full"}) == UNKNOWN
+    assert said(profile({"parse": "number"} | steps), {"level": 5, "full": "20"}) == UNKNOWN

@@ -203,6 +203,13 @@ def test_a_number_with_its_unit_behind_it_is_measured() -> None:
     assert (signal["select"], signal["parse"]) == ("/text", "measured")  # type: ignore[index, call-overload]
 
 
+def test_a_distance_in_a_text_says_how_it_becomes_a_share() -> None:
+    """Else a tank that tells its air gap with the unit behind it would feed nothing; a volume needs no such word."""
+    made = drafted({"salt_distance": "14 cm", "soap_level": "12 L"}, {"salt_distance": "15 cm", "soap_level": "11 L"})
+    assert made.text.count("where `transform` makes % of it") == 1
+    assert '{canonical: "%", measured: cm}' in made.text
+
+
 def test_what_was_not_taken_says_how_to_take_it() -> None:
     """By a redraft that names all that shall be there; what is null or changes its type needs another sample."""
     made = drafted(
@@ -388,3 +395,73 @@ def test_a_distance_may_be_turned_into_what_is_left() -> None:
     text = draft([b'{"salt": {"cm": 14, "max": 40}}'], topic="softee/kitchen/state", encode=lambda *_: b"").text
     assert "likely salt.distance or salt.depth, or turned: .remaining" in text
     assert "up: rises; to feed an item, `transform` it" in text
+
+
+SOFTENER = {"sn": "WS2208-00417", "raw": "A5020AB800D8041200DB", "salt_low": "no"}
+SOFT_TOPIC = "home/softener/ws2208/telemetry"
+
+
+def test_packed_bytes_are_named_and_stay_out() -> None:
+    """Long hex may be a key, so its text is nowhere; it is listed with what else it may be."""
+    made = drafted(SOFTENER, topic=SOFT_TOPIC)
+    assert "A5020AB8" not in made.text
+    (row,) = [row for row in made.text.splitlines() if row.startswith("  #   /raw")]
+    assert "taken out: long hex or base64, so a key, or packed bytes?" in row
+    assert "'When the number is inside hex or base64'" in row
+    assert "/sn (" not in made.text
+
+
+@pytest.mark.parametrize("name", ["token", "serial", "mac"])
+def test_what_a_name_calls_a_secret_is_not_offered_as_bytes(name: str) -> None:
+    """However it is written."""
+    made = drafted({name: "A5020AB800D8041200DB", "level": 3}, topic=SOFT_TOPIC)
+    assert "packed" not in made.text
+    assert "A5020AB8" not in made.text
+
+
+def test_asking_for_packed_bytes_says_the_next_step() -> None:
+    """And where nothing else is there, too."""
+    with pytest.raises(DraftError, match=r"--signal /raw: .* write `decode.inner` by hand and put a payload"):
+        drafted(SOFTENER, topic=SOFT_TOPIC, signals=["/raw"])
+    with pytest.raises(DraftError, match=r"Taken out: /raw. If it holds a number in hex or base64"):
+        drafted({"raw": "A5020AB800D8041200DB"}, topic=SOFT_TOPIC)
+
+
+@pytest.mark.parametrize(
+    ("said", "asks"),
+    [
+        ("no", '{"no": TODO, "yes": TODO}'),
+        ("ON", '{"ON": TODO, "OFF": TODO}'),
+        ("False", '{"False": TODO, "True": TODO}'),
+        ("fine", "{fine: TODO}"),
+    ],
+)
+def test_the_other_word_of_a_pair_is_asked_too(said: str, asks: str) -> None:
+    """Where only one of them was seen."""
+    (row,) = [row for row in drafted({"salt_low": said}).text.splitlines() if "lookup:" in row]
+    assert asks.replace("{fine", '{"fine"') in row
+    assert "with any other the signal is unknown" in row
+
+
+def test_what_a_machine_does_is_to_be_deleted() -> None:
+    """A text that is no plain yes or no may say no more than that."""
+    text = drafted({"tank_state": "STANDBY", "salt_low": "no"}).text
+    assert text.count("# If it says what the machine does (WORK, STANDBY) and not how its stock is, delete") == 1
+
+
+def test_hints_of_a_stove() -> None:
+    """Pellets are fuel, hours stay hours, and what counts them is a run time."""
+    stove = {"pellet": {"hopper": 64}, "counters": {"runtime": "1532.5 h", "service_in": "467 h"}}
+    places = ["/pellet/hopper", "/counters/runtime", "/counters/service_in"]
+    text = drafted(stove, topic="pelletstove/4C11AE/status", signals=places).text
+    assert "beans" not in "".join(row for row in text.splitlines() if "likely" in row)
+    assert "# likely fuel.remaining or fuel.used" in text
+    assert "# likely service.time_used or service.time_left" in text
+    assert "the payload says h; canonical: likely h too" in text
+    assert "the unit of your item" not in text
+    assert "likely run_time, for hours of use; direction is then up" in text
+
+
+def test_the_time_that_a_battery_runs_is_no_running_hours() -> None:
+    """It falls."""
+    assert "run_time, for hours" not in drafted({"battery": {"runtime": 24}}, signals=["/battery/runtime"]).text

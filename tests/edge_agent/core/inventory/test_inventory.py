@@ -187,12 +187,21 @@ def test_the_text_tells_all_four_lists() -> None:
         "for a new item in household.json, with full_amount = what 100 % are, in its unit:",
         "in place of its binding, only if it is of this very product:\n      soap (mL)",
         "Cannot feed an item as it is: 1",
-        "  washer  dust_filter.used (%): rises as stock is used",
+        "  washer  dust_filter.used (%): rises as stock is used\n    dust filter: how much is used up",
+        "  washer  softener.remaining (%)\n    softener: how much is left\n",
         "Left out: 3 more families of topics.",
     ):
         assert words in text
     assert "somebody@example.org" not in text
     assert "PS88213AB21" not in text
+
+
+def test_a_device_is_called_what_its_profile_calls_it() -> None:
+    """Where the profile is not loaded, nothing stands there."""
+    tank = replace(device("tank", "own.tank", signal("liquid.amount", 5.0, "mL")), title="Rain tank")
+    said = as_text(Inventory(NOW, "x", devices=(tank, replace(tank, device="other", title=""))))
+    assert "home/tank/state\n    Rain tank\n    liquid.amount" in said
+    assert said.count("home/tank/state\n    liquid.amount") == 1
 
 
 def test_nothing_at_all_is_said_too() -> None:
@@ -210,7 +219,8 @@ def test_a_level_that_rises_is_told_and_not_offered() -> None:
     devices = (device("softener", "own.salt", salt),)
     text = as_text(Inventory(NOW, "x", devices=devices, offers=offers(devices, items=[SOAP]), rising=rising(devices)))
     assert "Could be bound to an item: none of the levels as it is" in text
-    assert "  softener  salt.distance (cm): rises as stock is used\n    turn it into what is left" in text
+    told = "rises as stock is used\n    salt: distance from the sensor down to it\n    turn it into what is left"
+    assert f"  softener  salt.distance (cm): {told}" in text
     bound = (device("softener", "own.salt", replace(salt, feeds=("salt",))),)
     assert "WRONG: salt is bound to it" in as_text(Inventory(NOW, "x", devices=bound, rising=rising(bound)))
 
