@@ -66,6 +66,7 @@ from edge_agent.pipeline.explaining import Explaining
 from edge_agent.pipeline.guard import Guard
 from edge_agent.pipeline.hand_over import Home
 from edge_agent.pipeline.overview import HomeOverview
+from edge_agent.pipeline.personal import PersonalDays
 from edge_agent.pipeline.prices import PriceKeeper
 from edge_agent.pipeline.rejudge import Rejudge
 from edge_agent.pipeline.restore import Restore
@@ -365,7 +366,12 @@ def _wire(
         merchants=merchants,
         inventory=discovery.inventory,
         decisions=Explaining(
-            review=review, bundles=decisions, household=household, clock=clock, zone=config.home.timezone
+            review=review,
+            bundles=decisions,
+            household=household,
+            clock=clock,
+            zone=config.home.timezone,
+            personal=PersonalDays(readings=readings, devices=SqliteInspection(connection).devices),
         ),
         stock=Telling(events=stock_events, household=household, clock=clock),
         no_room=room.notice if room is not None else lambda: None,

@@ -242,6 +242,7 @@ class Preferences(Document):
     is opened in `quiet_hours`, and none within `prompt_gap_h` of the last one unless it cannot wait. `away`, `guests`
     and `as_usual` are days that the household has told of; with `notice_changes` the hub asks when use says so by
     itself. `budget_minor` is what orders may cost in a `budget_period`: beyond it nothing is ordered unasked.
+    `product_advice` allows a word about a product that fits better, `personal_advice` one from personal devices.
     """
 
     currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")] = "USD"
@@ -263,6 +264,7 @@ class Preferences(Document):
     budget_period: Literal["WEEKLY", "BIWEEKLY", "MONTHLY", "QUARTERLY", "ANNUALLY"] = "MONTHLY"
     free_delivery: Annotated[tuple[FreeDelivery, ...], Field(max_length=MERCHANTS_MAX)] = ()
     hemisphere: Literal["north", "south"] | None = None
+    product_advice: bool = False
     personal_advice: bool = False
 
 

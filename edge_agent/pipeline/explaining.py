@@ -13,6 +13,7 @@ from edge_agent.core.deciding.replay import bundle
 from edge_agent.core.deciding.shadow import ShadowReport
 from edge_agent.core.messages import ItemId, PromptId, Reason
 from edge_agent.errors import RefusedError
+from edge_agent.pipeline.personal import NOBODY, PersonalDays
 from edge_agent.pipeline.review import Review
 from edge_agent.ports import BundleStore, Clock, HouseholdDocuments
 
@@ -28,13 +29,21 @@ class Explaining:
     """Fulfils `web.parts.Decisions`."""
 
     def __init__(
-        self, *, review: Review, bundles: BundleStore, household: HouseholdDocuments, clock: Clock, zone: str
+        self,
+        *,
+        review: Review,
+        bundles: BundleStore,
+        household: HouseholdDocuments,
+        clock: Clock,
+        zone: str,
+        personal: PersonalDays = NOBODY,
     ) -> None:
         self._review = review
         self._bundles = bundles
         self._household = household
         self._clock = clock
         self._zone = zone
+        self._personal = personal
 
     def question(self) -> Reason | None:
         """What to ask the whole home."""
@@ -54,10 +63,19 @@ class Explaining:
         return self._bundles.bundle(prompt)
 
     def advice(self, item: ItemId) -> tuple[Reason, ...]:
-        """Advice about what is bought; it is part of no decision."""
-        household = self._household.load()
-        found = household.item(item)
-        return () if found is None else advise(found, preferences=household.preferences, now=self._clock.now())
+        """Advice about what is bought, and what its programmes take; it is part of no decision."""
+        household, now = self._household.load(), self._clock.now()
+        found, programmes = household.item(item), self._review.programmes
+        if found is None:
+            return ()
+        said = advise(
+            found,
+            preferences=household.preferences,
+            washes=programmes.washes(item),
+            personal=self._personal.days(now=now) if household.preferences.personal_advice else (),
+            now=now,
+        )
+        return (*programmes.told(item), *said)
 
     def tell(self, said: Said, *, last: date | None) -> None:
         """Note who is at home until the day `last`, or for a week that all is as usual.

@@ -1,5 +1,6 @@
 """Advice about what is bought: never more than words, and never part of a decision.
 
+Which detergent fits the programmes is said only where the household allows it (`Preferences.product_advice`).
 What personal devices tell (sleep, activity) is looked at only where the household allows it
 (`Preferences.personal_advice`), stays on the hub, and orders nothing: it is no input of any rule but this one.
 """
@@ -46,7 +47,7 @@ def advise(
     """All advice about one item. `washes` and `personal` are oldest first."""
     said = [
         _against_frost(item, preferences, now=now),
-        laundry_advice(washes, title=item.product.title) if item.category == "laundry_detergent" else None,
+        _fitting(item, washes) if preferences.product_advice else None,
         _personal(item, personal) if preferences.personal_advice else None,
     ]
     return tuple(reason for reason in said if reason is not None)
@@ -59,6 +60,10 @@ def _against_frost(item: Item, preferences: Preferences, *, now: datetime) -> Re
     if not is_cold(hemisphere=preferences.hemisphere, now=now):
         return None
     return Reason("frost", f"The cold half of the year is here: is {item.product.title} safe against frost?")
+
+
+def _fitting(item: Item, washes: Sequence[Wash]) -> Reason | None:
+    return laundry_advice(washes, title=item.product.title) if item.category == "laundry_detergent" else None
 
 
 def _personal(item: Item, days: Sequence[PersonalDay]) -> Reason | None:

@@ -1,9 +1,8 @@
-"""Washing: what a programme uses of detergent, what the coming days will use, and which kind of product fits.
+"""Washing: what a programme uses of detergent, and which kind of product fits.
 
 The dose of one wash follows its load, soil, fabric and the hardness of the water, in steps as the packs' tables give
-them; the factors are round figures after such tables, not those of any one product. What was measured of a programme
-corrects the table for that programme: a few washes little, many nearly all. The use that is foreseen is the dose of
-each programme times how often it ran lately, so a week of heavy cotton foretells more than a week of wool.
+them; the factors are round figures after such tables, not those of any one product. What a level fell over the washes
+of a programme corrects the table for that programme: a few washes little, many nearly all.
 
 Which product fits is advice and orders nothing.
 """
@@ -13,7 +12,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Literal
 
 from edge_agent.core.messages import Reason
@@ -21,6 +20,8 @@ from edge_agent.core.messages import Reason
 Soil = Literal["light", "normal", "heavy"]
 Fabric = Literal["cotton", "synthetic", "delicate", "wool"]
 Kind = Literal["universal", "colour", "delicate", "sport", "sensitive"]
+
+UNKNOWN_PROGRAMME = ""
 
 _USUAL_LOAD_KG = 4.5
 _LOAD_SHARE_MIN, _LOAD_SHARE_MAX = 0.4, 1.8
@@ -30,10 +31,21 @@ _SOFT_BELOW_DH, _HARD_FROM_DH = 8.4, 14.0  # the bounds of soft, medium and hard
 _SOFT, _MEDIUM, _HARD = 0.85, 1.0, 1.25
 
 _PRIOR_WASHES = 4.0
-_LATELY = timedelta(days=28)
+_ROUNDS = 30
 _LATELY_WASHES_MAX = 200
 _RUNS_MIN = 5
 _SHARE_MIN = 0.3
+# Words of devices for how dirty it is; any other says nothing.
+_SOIL_WORDS: Mapping[str, Soil] = {
+    **dict.fromkeys(("extralight", "light", "down"), "light"),
+    "normal": "normal",
+    **dict.fromkeys(("up", "heavy", "extraheavy"), "heavy"),
+}
+_FABRICS: tuple[tuple[Fabric, tuple[str, ...]], ...] = (
+    ("wool", ("wool",)),
+    ("delicate", ("delicate", "silk", "hand_wash", "handwash", "lingerie", "curtain")),
+    ("synthetic", ("synthetic", "easy_care", "easycare", "mix", "sport", "outdoor")),
+)
 # Parts of programmes' names as makers use them; the first that fits says the kind.
 _KINDS: tuple[tuple[Kind, tuple[str, ...]], ...] = (
     ("sensitive", ("sensitive", "allerg", "baby", "hygien", "anti_bacter")),
@@ -52,41 +64,73 @@ _WORDS: Mapping[Kind, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Wash:
-    """One run of a programme. `used` is what was measured of it, in the item's unit; None where nothing was told."""
+    """One run of a programme. An empty programme is one that nobody told."""
 
     at: datetime
     programme: str
     load_kg: float | None = None
     soil: Soil = "normal"
-    fabric: Fabric = "cotton"
+
+    @property
+    def fabric(self) -> Fabric:
+        """What is washed, by the programme's name."""
+        name = _plain(self.programme)
+        return next((fabric for fabric, parts in _FABRICS if any(part in name for part in parts)), "cotton")
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Washes between two looks at the level; `used` is how far it fell, in the item's unit, None where not known."""
+
+    washes: tuple[Wash, ...]
     used: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Dose:
+    """What a usual wash of a programme takes, in the item's unit, and how many of its washes were measured."""
+
+    amount: float
+    measured: int
+
+
+def soil_of(word: str) -> Soil | None:
+    """How dirty it is, in a device's word; None where the word is not known."""
+    return _SOIL_WORDS.get(word.lower())
+
+
+def wash_factor(wash: Wash) -> float:
+    """How many times the usual wash of its programme it takes, by load and soil."""
+    share = 1.0 if wash.load_kg is None else wash.load_kg / _USUAL_LOAD_KG
+    return min(max(share, _LOAD_SHARE_MIN), _LOAD_SHARE_MAX) * _SOIL[wash.soil]
 
 
 def dose_factor(wash: Wash, *, hardness_dh: float | None) -> float:
     """How many times the usual dose a wash takes; `hardness_dh` in German degrees, None where it is not known."""
-    share = 1.0 if wash.load_kg is None else wash.load_kg / _USUAL_LOAD_KG
-    load = min(max(share, _LOAD_SHARE_MIN), _LOAD_SHARE_MAX)
-    return load * _SOIL[wash.soil] * _FABRIC[wash.fabric] * _water(hardness_dh)
+    return wash_factor(wash) * _FABRIC[wash.fabric] * _water(hardness_dh)
 
 
-def doses(washes: Sequence[Wash], *, usual_dose: float, hardness_dh: float | None) -> dict[str, float]:
-    """The mean dose of each programme: the table's, corrected by what was measured of it. In the unit of the dose."""
-    by_programme: defaultdict[str, list[Wash]] = defaultdict(list)
-    for wash in washes:
-        by_programme[wash.programme].append(wash)
-    return {
-        programme: _dose(ran, usual_dose=usual_dose, hardness_dh=hardness_dh) for programme, ran in by_programme.items()
+def doses(spans: Sequence[Span], *, usual_dose: float | None, hardness_dh: float | None) -> dict[str, Dose]:
+    """The dose of each programme: the table's, corrected by how far the level fell over its washes.
+
+    Where a level fell over washes of several programmes, each takes its share by the dose found so far, again and again
+    until they agree. Without a `usual_dose` it is the mean of what was measured; empty where nothing was.
+
+    Source: the multiplicative updates of Richardson (1972) and Lucy (1974), with the table as a prior of some washes.
+    """
+    measured = [span for span in spans if span.used is not None and _is_told(span)]
+    usual = usual_dose or _mean_dose(measured, hardness_dh=hardness_dh)
+    if usual is None:
+        return {}
+    counted = Counter(wash.programme for span in measured for wash in span.washes)
+    prior = {
+        wash.programme: usual * _FABRIC[wash.fabric] * _water(hardness_dh)
+        for span in spans
+        for wash in span.washes
+        if wash.programme != UNKNOWN_PROGRAMME
     }
-
-
-def foreseen_per_day(washes: Sequence[Wash], *, usual_dose: float, hardness_dh: float | None, now: datetime) -> float:
-    """Use a day that the programmes of the last four weeks foretell; 0 where none ran."""
-    recent = [wash for wash in washes if now - _LATELY <= wash.at <= now][-_LATELY_WASHES_MAX:]
-    if not recent:
-        return 0.0
-    dose = doses(washes, usual_dose=usual_dose, hardness_dh=hardness_dh)
-    watched = max(now - min(wash.at for wash in recent), timedelta(days=7)) / timedelta(days=1)
-    return sum(dose[wash.programme] for wash in recent) / watched
+    amounts = _agreed([(_weights(span), span.used or 0.0) for span in measured], prior)
+    return {programme: Dose(amount, counted[programme]) for programme, amount in amounts.items()}
 
 
 def fitting(washes: Sequence[Wash]) -> Kind:
@@ -101,7 +145,7 @@ def fitting(washes: Sequence[Wash]) -> Kind:
 def advice(washes: Sequence[Wash], *, title: str) -> Reason | None:
     """Which product would fit better than the one that is bought; None where it fits, or nothing says otherwise."""
     kind = fitting(washes)
-    if kind == "universal" or kind_of(title.lower().replace(" ", "_")) == kind:
+    if kind == "universal" or kind_of(title) == kind:
         return None
     runs = sum(1 for wash in washes[-_LATELY_WASHES_MAX:] if kind_of(wash.programme) == kind)
     text = f"{runs} of your last {len(washes[-_LATELY_WASHES_MAX:])} washes would do better with {_WORDS[kind]}."
@@ -110,14 +154,43 @@ def advice(washes: Sequence[Wash], *, title: str) -> Reason | None:
 
 def kind_of(programme: str) -> Kind:
     """The kind of product that a programme's name asks for."""
-    name = programme.lower().replace(" ", "_").replace("-", "_")
+    name = _plain(programme)
     return next((kind for kind, parts in _KINDS if any(part in name for part in parts)), "universal")
 
 
-def _dose(ran: Sequence[Wash], *, usual_dose: float, hardness_dh: float | None) -> float:
-    by_table = usual_dose * sum(dose_factor(wash, hardness_dh=hardness_dh) for wash in ran) / len(ran)
-    measured = [wash.used for wash in ran if wash.used is not None and wash.used >= 0]
-    return (_PRIOR_WASHES * by_table + sum(measured)) / (_PRIOR_WASHES + len(measured))
+def _plain(name: str) -> str:
+    return name.lower().replace(" ", "_").replace("-", "_")
+
+
+def _is_told(span: Span) -> bool:
+    return all(wash.programme != UNKNOWN_PROGRAMME for wash in span.washes)
+
+
+def _mean_dose(measured: Sequence[Span], *, hardness_dh: float | None) -> float | None:
+    factors = sum(dose_factor(wash, hardness_dh=hardness_dh) for span in measured for wash in span.washes)
+    return sum(span.used or 0.0 for span in measured) / factors if factors > 0 else None
+
+
+def _weights(span: Span) -> dict[str, float]:
+    """How many usual washes of each programme a span is worth."""
+    weights: defaultdict[str, float] = defaultdict(float)
+    for wash in span.washes:
+        weights[wash.programme] += wash_factor(wash)
+    return weights
+
+
+def _agreed(measured: Sequence[tuple[Mapping[str, float], float]], prior: Mapping[str, float]) -> dict[str, float]:
+    amounts = dict(prior)
+    for _ in range(_ROUNDS):
+        taken = {programme: _PRIOR_WASHES * amount for programme, amount in prior.items()}
+        worth = dict.fromkeys(prior, _PRIOR_WASHES)
+        for weights, used in measured:
+            expected = sum(weight * amounts[programme] for programme, weight in weights.items())
+            for programme, weight in weights.items():
+                taken[programme] += used * weight * amounts[programme] / expected if expected > 0 else 0.0
+                worth[programme] += weight
+        amounts = {programme: taken[programme] / worth[programme] for programme in prior}
+    return amounts
 
 
 def _water(hardness_dh: float | None) -> float:

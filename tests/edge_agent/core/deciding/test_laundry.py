@@ -1,4 +1,4 @@
-"""Detergent follows the programmes, by the table and by what was measured; the fitting product is named."""
+"""Detergent follows the programmes, by the table and by what the level fell; the fitting product is named."""
 
 from __future__ import annotations
 
@@ -7,64 +7,90 @@ from datetime import timedelta
 import pytest
 
 from edge_agent.core.deciding.laundry import (
-    Fabric,
     Soil,
+    Span,
     Wash,
     advice,
     dose_factor,
     doses,
     fitting,
-    foreseen_per_day,
     kind_of,
+    soil_of,
 )
 from tests.edge_agent.consumables import START
 
 
-def wash(programme: str = "cotton", *, day: float = 0.0, used: float | None = None, **how: object) -> Wash:
+def wash(programme: str = "cotton", *, day: float = 0.0, **how: object) -> Wash:
     """One wash."""
-    return Wash(START + timedelta(days=day), programme, used=used, **how)  # type: ignore[arg-type]
+    return Wash(START + timedelta(days=day), programme, **how)  # type: ignore[arg-type]
+
+
+def spans(used: float | None, *programmes: str, times: int = 1) -> list[Span]:
+    """So many looks at the level, each after these washes."""
+    return [Span(tuple(wash(programme) for programme in programmes), used)] * times
 
 
 @pytest.mark.parametrize(
-    ("load_kg", "soil", "fabric", "hardness_dh", "factor"),
+    ("programme", "load_kg", "soil", "hardness_dh", "factor"),
     [
-        (4.5, "normal", "cotton", 10.0, 1.0),
-        (None, "normal", "cotton", None, 1.0),
-        (4.5, "heavy", "cotton", 10.0, 1.4),
-        (4.5, "normal", "wool", 10.0, 0.6),
-        (4.5, "normal", "cotton", 20.0, 1.25),
-        (4.5, "normal", "cotton", 3.0, 0.85),
-        (9.0, "normal", "cotton", 10.0, 1.8),
-        (0.5, "light", "cotton", 10.0, 0.28),
+        ("cotton", 4.5, "normal", 10.0, 1.0),
+        ("cotton", None, "normal", None, 1.0),
+        ("cotton", 4.5, "heavy", 10.0, 1.4),
+        ("wool", 4.5, "normal", 10.0, 0.6),
+        ("DelicatesSilk", 4.5, "normal", 10.0, 0.65),
+        ("Easy Care", 4.5, "normal", 10.0, 0.85),
+        ("cotton", 4.5, "normal", 20.0, 1.25),
+        ("cotton", 4.5, "normal", 3.0, 0.85),
+        ("cotton", 9.0, "normal", 10.0, 1.8),
+        ("cotton", 0.5, "light", 10.0, 0.28),
     ],
 )
 def test_the_dose_follows_load_soil_fabric_and_water(
-    load_kg: float | None, soil: Soil, fabric: Fabric, hardness_dh: float | None, factor: float
+    programme: str, load_kg: float | None, soil: Soil, hardness_dh: float | None, factor: float
 ) -> None:
     """In the steps of the packs' tables."""
-    found = dose_factor(wash(load_kg=load_kg, soil=soil, fabric=fabric), hardness_dh=hardness_dh)
+    found = dose_factor(wash(programme, load_kg=load_kg, soil=soil), hardness_dh=hardness_dh)
     assert found == pytest.approx(factor)
+
+
+@pytest.mark.parametrize(
+    ("word", "soil"), [("light", "light"), ("extraHeavy", "heavy"), ("normal", "normal"), ("muddy", None), ("", None)]
+)
+def test_how_dirty_in_the_words_of_devices(word: str, soil: Soil | None) -> None:
+    """A word that nobody agreed on says nothing."""
+    assert soil_of(word) == soil
 
 
 def test_what_was_measured_corrects_the_table() -> None:
     """A machine that takes 80 where the table says 50 is believed after some washes, programme by programme."""
-    few = doses([wash(used=80.0)], usual_dose=50.0, hardness_dh=10.0)["cotton"]
-    many = doses([wash(used=80.0)] * 40, usual_dose=50.0, hardness_dh=10.0)
-    mixed = doses([wash(used=80.0)] * 40 + [wash("wool", fabric="wool")], usual_dose=50.0, hardness_dh=10.0)
-    assert 50 < few < 60
-    assert many["cotton"] > 76
-    assert mixed["wool"] == pytest.approx(30.0)
+    few = doses(spans(80.0, "cotton"), usual_dose=50.0, hardness_dh=10.0)["cotton"]
+    many = doses([*spans(80.0, "cotton", times=40), *spans(None, "wool")], usual_dose=50.0, hardness_dh=10.0)
+    assert 50 < few.amount < 60
+    assert many["cotton"].amount > 76
+    assert many["wool"].amount == pytest.approx(30.0)
+    assert (few.measured, many["cotton"].measured, many["wool"].measured) == (1, 40, 0)
 
 
-def test_a_week_of_cotton_foretells_more_than_a_week_of_wool() -> None:
-    """Use is foreseen by programme, not by the number of washes."""
-    cotton = [wash("cotton", day=day, soil="heavy") for day in range(14)]
-    wool = [wash("wool", day=day, fabric="wool") for day in range(14)]
-    now = START + timedelta(days=14)
-    heavy, light = (foreseen_per_day(one, usual_dose=50.0, hardness_dh=18.0, now=now) for one in (cotton, wool))
-    assert heavy == pytest.approx(50 * 1.4 * 1.25)
-    assert light == pytest.approx(50 * 0.6 * 1.25)
-    assert foreseen_per_day(cotton, usual_dose=50.0, hardness_dh=None, now=now + timedelta(days=60)) == 0.0
+def test_a_level_that_is_seen_after_several_washes_is_shared_out() -> None:
+    """Other mixes of the same programmes tell how much each of them took."""
+    seen = [*spans(140.0, "cotton", "cotton", times=15), *spans(95.0, "cotton", "wool", times=15)]
+    seen += spans(50.0, "wool", "wool", times=15)
+    found = doses(seen, usual_dose=None, hardness_dh=None)
+    assert found["cotton"].amount == pytest.approx(70.0, rel=0.08)
+    assert found["wool"].amount == pytest.approx(25.0, rel=0.08)
+
+
+@pytest.mark.parametrize("seen", [[], spans(None, "cotton"), spans(90.0, "cotton", ""), spans(0.0, "", times=9)])
+def test_nothing_measured_is_no_dose(seen: list[Span]) -> None:
+    """Nor is what fell while a programme ran that nobody told."""
+    assert doses(seen, usual_dose=None, hardness_dh=None) == {}
+
+
+def test_water_is_in_what_was_measured() -> None:
+    """Where the usual dose comes from the home's own washes, its water changes nothing."""
+    seen = spans(80.0, "cotton", times=10)
+    soft, hard = (doses(seen, usual_dose=None, hardness_dh=hardness) for hardness in (3.0, 20.0))
+    assert soft["cotton"].amount == pytest.approx(hard["cotton"].amount)
 
 
 @pytest.mark.parametrize(
