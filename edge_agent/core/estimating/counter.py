@@ -34,4 +34,4 @@ def fold_counter(track: Track, number: float, *, at: datetime, item: Item, bindi
         used = use_amount(number - track.pending.level, binding)
     moved_at = at if used > 0 else track.moved_at
     track = replace(track, raw=number, moved_at=moved_at, used_at=moved_at, pending=None, counted=track.counted + used)
-    return track, Moved(since=since, until=at, used=used)
+    return track, Moved(since=since, until=at, used=used, step=use_amount(1.0, binding))

@@ -14,7 +14,7 @@ from edge_agent.core.catalogue import Binding, Item
 from edge_agent.core.estimating import shelf as shelves
 from edge_agent.core.estimating.counter import fold_counter
 from edge_agent.core.estimating.evidence import amount_of, flag_amount, step_of, tells_level, use_number
-from edge_agent.core.estimating.level import Moved, fold_level, is_stuck
+from edge_agent.core.estimating.level import NOTHING_CAME, Came, Moved, fold_level, is_stuck
 from edge_agent.core.estimating.state import Container, LevelAt, Shelf, StockState, Track
 from edge_agent.core.estimating.use import GAP_MAX, book, complete_days, take_back, use_per_day
 from edge_agent.core.messages import ItemId, Reading, Refill
@@ -38,6 +38,9 @@ _DISPUTED_PACKS = 0.15
 _CORRECTING_VALUES = 3  # the first readings may only correct each other
 _BRIM_SHARE = 0.93
 _EMPTY_PACKS = 0.03  # next to nothing, and within what a sensor wanders
+LEFT_EMPTY_FOR = timedelta(hours=12)  # nobody leaves it empty for so long who has something to fill it with
+_WHAT_CAME_PACKS = 0.15
+_COUNT_USES_SPREAD = 0.4  # of one wash: some take a quarter more or less, a spin nothing; over many it evens out
 _FLAG_SPREAD = 0.3  # of what it says is left
 _REFILLED_SPREAD_PACKS = 0.25
 _DAY_S = 86_400.0
@@ -98,13 +101,40 @@ def fold_reading(state: StockState, reading: Reading, *, at: datetime, place: in
     amount = amount_of(reading, bound, item=item)
     if amount is None:
         return state
-    step = step_of(reading, bound)
+    state = _without_old(state, track, at=at, item=item)
+    step, peak = step_of(reading, bound), track.peak
     track = replace(track, step=step if track.step == 0.0 else min(track.step, step))
-    track, told = fold_level(track, LevelAt(amount, at), item=item, binding=bound)
+    came = _came_since_drop(state, track, at=at, item=item)
+    track, told = fold_level(track, LevelAt(amount, at), item=item, binding=bound, came=came)
     if track.moved_at == at:
         track = replace(track, counted_at_move=counted(box))
     box = _put(box, number, track)
-    return _levelled(state, box, number, told, item=item, is_part=bound.kind != "level")
+    return _levelled(state, box, number, told, item=item, is_part=bound.kind != "level", peak=peak)
+
+
+def _came_since_drop(state: StockState, track: Track, *, at: datetime, item: Item) -> Came:
+    """What was told to have come since the level fell at a stroke, as far as it still stands in the cupboard."""
+    if track.lifted is None or track.pending is None:
+        return NOTHING_CAME
+    amount = _told_since(state.shelf, track.lifted.at)
+    if amount <= 0.0:
+        return NOTHING_CAME
+    used, _ = reckoned_use(state.containers, since=track.lifted.at, until=at, item=item)
+    return Came(amount, used)
+
+
+def _without_old(state: StockState, track: Track, *, at: datetime, item: Item) -> StockState:
+    """On the first reading of a day, what is past its date leaves the cupboard."""
+    if item.best_before_d is None or track.as_of is None or at.date() == track.as_of.date():
+        return state
+    inside = sum(max((each.level or 0.0 for each in box.tracks), default=0.0) for box in state.containers)
+    shelf = shelves.past_date(state.shelf, inside, at=at, item=item)
+    return state if shelf is state.shelf else replace(state, shelf=shelf)
+
+
+def _told_since(shelf: Shelf, since: datetime) -> float:
+    told = sum(arrival.amount for arrival in shelf.arrivals if arrival.at >= since and not arrival.is_hint)
+    return min(told, shelf.amount or 0.0)
 
 
 def counted(box: Container) -> float:
@@ -136,9 +166,9 @@ def _with(state: StockState, box: Container, **changes: object) -> StockState:
 
 
 def _levelled(
-    state: StockState, box: Container, number: int, told: Moved | None, *, item: Item, is_part: bool
+    state: StockState, box: Container, number: int, told: Moved | None, *, item: Item, is_part: bool, peak: float
 ) -> StockState:
-    """What a level told: use, or more than there was."""
+    """What a level told: use, or more than there was; `peak` is the most that it had told before."""
     if told is None or not leads(box, number, at=told.until):
         return _with(state, box)
     if told.rise == 0.0:
@@ -149,8 +179,9 @@ def _levelled(
     track = box.tracks[number]
     if track.values <= _CORRECTING_VALUES:
         return _with(state, box)
-    is_full = (track.level or 0.0) >= _BRIM_SHARE * track.peak
-    return _risen(state, box, told, item=item, is_part=is_part, is_full=is_full)
+    is_full = _BRIM_SHARE <= (track.level or 0.0) / max(peak, 1e-9) <= 1.0 / _BRIM_SHARE
+    is_brim = (track.level or 0.0) > peak / _BRIM_SHARE
+    return _risen(state, box, told, item=item, is_part=is_part, is_full=is_full, is_brim=is_brim)
 
 
 def _stood_empty(track: Track, told: Moved, *, item: Item) -> bool:
@@ -160,27 +191,55 @@ def _stood_empty(track: Track, told: Moved, *, item: Item) -> bool:
 
 
 def _risen(
-    state: StockState, box: Container, told: Moved, *, item: Item, is_part: bool, is_full: bool = True
+    state: StockState,
+    box: Container,
+    told: Moved,
+    *,
+    item: Item,
+    is_part: bool,
+    is_full: bool = True,
+    is_brim: bool = False,
 ) -> StockState:
     pack = item.product.pack_amount
     unseen, spread = _used_unseen(state, told, item=item)
     shelf, outside = shelves.fill_appliance(
-        state.shelf,
+        _without_ghosts(state, told, item=item),
         told.rise,
         unseen=unseen,
         spread=spread,
+        dose=max((track.dose or 0.0 for track in box.tracks), default=0.0),
         at=told.until,
         item=item,
         is_part=is_part,
         is_full=is_full,
+        is_brim=is_brim,
     )
     if told.rise >= shelves.REFILL_PACKS * pack:
         shelf = replace(shelf, opened_at=told.until)
+    outside, shelf = shelves.found(shelf, outside, at=told.until)
     if outside < shelves.REFILL_PACKS * pack:
         return _with(state, box, shelf=shelf)
     refill = Refill(at=told.rise_seen_at or told.until, amount=outside, since=told.before_seen_at)
-    shelf = shelves.came_unexplained(shelf, outside, at=told.until)
+    if (state.shelf.amount or 0.0) > 0.0 and outside <= told.lifted + _WHAT_CAME_PACKS * pack:
+        # Put back together with what stood in the cupboard: a sign that goods came, and no goods beyond the books.
+        return _with(state, take_back(box, outside), shelf=shelf, refills=(*state.refills, refill)[-REFILLS_KEPT:])
+    was_out = told.empty_since is not None and refill.at - told.empty_since >= LEFT_EMPTY_FOR
+    shelf = shelves.came_unexplained(shelf, outside, at=told.until, was_out=was_out)
     return _with(state, box, shelf=shelf, refills=(*state.refills, refill)[-REFILLS_KEPT:])
+
+
+def _without_ghosts(state: StockState, told: Moved, *, item: Item) -> Shelf:
+    """The cupboard before a refill: what stood there while the appliance was left empty was not there.
+
+    So it is where goods that came since then explain the refill alone.
+    """
+    shelf, since, pack = state.shelf, told.empty_since, item.product.pack_amount
+    if since is None or shelf.amount is None or (told.rise_seen_at or told.until) - since < LEFT_EMPTY_FOR:
+        return shelf
+    came, shelf = _told_since(shelf, since), replace(shelf, maybe=0.0)
+    if came <= 0.0 or told.rise > came + _WHAT_CAME_PACKS * pack:
+        return shelf
+    return replace(shelf, amount=came, variance=0.0)
 
 
 def _used_unseen(state: StockState, told: Moved, *, item: Item) -> tuple[float, float]:
@@ -199,7 +258,7 @@ def _counted(state: StockState, box: Container, number: int, moved: Moved) -> St
         return _with(state, box)  # the level tells it better
     if number == next(n for n, track in enumerate(box.tracks) if track.level is None and track.is_low is None):
         box = book(box, since=moved.since, until=moved.until, used=moved.used, gap_max=GAP_MAX)
-    spread = (0.1 * moved.used) ** 2
+    spread = _COUNT_USES_SPREAD**2 * moved.used * moved.step
     if not is_only:
         left = None if box.amount is None else max(0.0, box.amount - moved.used)
         return _with(state, replace(box, amount=left, variance=box.variance + spread))
@@ -223,6 +282,8 @@ def _fold_flag(
     )  # fmt: skip
     if is_low == was_low and not (left == 0.0 and box.amount):
         return _with(state, box)
+    if is_low and not was_low:
+        box = _taught(state, box, left=left, at=at)
     box = reckoned(box, at=at, item=item)
     low = bound.low_amount or 0.0
     if is_low:
@@ -234,6 +295,20 @@ def _fold_flag(
     box = replace(box, amount=(box.amount or 0.0) + rise, variance=(_REFILLED_SPREAD_PACKS * pack) ** 2, amount_at=at)
     told = Moved(since=track.as_of, until=at, rise=rise, rise_seen_at=at, before_seen_at=track.as_of)
     return _risen(state, box, told, item=item, is_part=True)
+
+
+def _taught(state: StockState, box: Container, *, left: float, at: datetime) -> Container:
+    """Since it was last filled or counted, what a flag says is left now tells the use.
+
+    Not where goods came meanwhile, which may be in it, nor where a counter tells the use better.
+    """
+    since = box.amount_at
+    came_at = max((arrival.at for arrival in state.shelf.arrivals), default=None)
+    if box.amount is None or since is None or (came_at is not None and came_at > since):
+        return box
+    if any(track.counted for track in box.tracks) or box.amount <= left:
+        return box
+    return book(box, since=since, until=at, used=box.amount - left, gap_max=_BY_HAND_GAP_MAX)
 
 
 def reckoned(box: Container, *, at: datetime, item: Item) -> Container:
@@ -327,7 +402,8 @@ def _put_right(state: StockState, by: float, *, at: datetime) -> StockState:
     fullest = max(state.containers, key=lambda box: max((track.level or 0.0 for track in box.tracks), default=0.0))
     tracks = tuple(
         track if track.level is None else replace(
-            track, level=max(0.0, track.level + by), offset=track.offset + by, settled_at=at, pending=None, lifted=None
+            track, level=max(0.0, track.level + by), offset=track.offset + by, settled_at=at, pending=None, lifted=None,
+            crept=0.0,
         )
         for track in fullest.tracks
     )  # fmt: skip

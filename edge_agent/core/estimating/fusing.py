@@ -12,10 +12,12 @@ from datetime import datetime
 from math import sqrt
 
 from edge_agent.core.catalogue import Binding, Item
+from edge_agent.core.estimating import shelf as shelves
 from edge_agent.core.estimating.evidence import tells_level
-from edge_agent.core.estimating.folding import counted, is_pool, leads, reckoned, reckoned_use
+from edge_agent.core.estimating.folding import LEFT_EMPTY_FOR, counted, is_pool, leads, reckoned, reckoned_use
 from edge_agent.core.estimating.level import (
     LIFTED_FOR,
+    has_crept,
     is_gone,
     is_plain_use,
     is_stuck,
@@ -25,11 +27,11 @@ from edge_agent.core.estimating.level import (
 )
 from edge_agent.core.estimating.state import Container, StockState, Track
 from edge_agent.core.messages import Range, Reason
+from edge_agent.core.quantity import unit_of
 
 Z80 = 1.2816  # standard normal quantile at 0.9
 
-_DRIFT_PACKS = 0.007  # the zero of a scale wanders by about so much, one standard deviation
-_MASS_UNITS = frozenset({"mg", "g", "kg", "[oz_av]", "[lb_av]"})
+_WANDER_G, _WANDER_SHARE = 3.2, 0.0004  # the zero of a scale, and of what it carries; one standard deviation
 _UNMODELLED = 1.15  # what else may be off: found on simulated homes, where 80 % were to be covered
 _STEP_SHARE = 0.4  # 80 % of the half step that a whole number hides
 _SETTLED_SHARE, _JUST_CHANGED_SHARE = 0.18, 0.7  # of the noise's variance, after many values and after two
@@ -41,7 +43,9 @@ _DOUBTED = 0.4  # of the trust that is left
 _DISPUTED = 0.7
 _SHAKY_JUNK = 0.3
 _BY_HAND_TRUST = 0.9
-_LEFT_EMPTY_BOOKS_PACKS, _LEFT_EMPTY_PACKS, _LEFT_EMPTY_D = 0.5, 0.04, 0.5
+_LEFT_EMPTY_BOOKS_PACKS = 0.5
+_OVERDRAWN_PACKS = 0.15
+_COUNT_OFF = 0.05  # the household's word of what one count uses, one standard deviation
 _DAY_S = 86_400.0
 
 
@@ -65,9 +69,12 @@ def fused(state: StockState, use: Range, *, item: Item, now: datetime, is_home_q
     parts = [part for part in (*boxes, shelf) if part is not None]
     if None in boxes or not parts:
         return None
+    besides = 0.0
+    if not is_pool(item):
+        besides = shelves.besides(state.shelf, now, item=item)
     value = max(0.0, sum(part.value for part in parts))
     low = value - sqrt(sum((part.value - part.low) ** 2 for part in parts))
-    high = value + sqrt(sum((part.high - part.value) ** 2 for part in parts))
+    high = value + sqrt(sum((part.high - part.value) ** 2 for part in parts)) + besides
     trust = min(part.trust for part in parts)
     doubts = tuple(doubt for part in parts for doubt in part.doubts)
     if state.shelf.dispute:
@@ -83,14 +90,8 @@ def _is_left_empty(state: StockState, *, item: Item, now: datetime) -> bool:
         return False
     tracks = [track for box in _holding(state, item=item) for track in box.tracks if track.level is not None]
     return bool(tracks) and all(
-        (track.level or 0.0) <= _LEFT_EMPTY_PACKS * pack and _unused_d(track, now) > _LEFT_EMPTY_D for track in tracks
+        track.empty_at is not None and now - track.empty_at > LEFT_EMPTY_FOR for track in tracks
     )
-
-
-def _unused_d(track: Track, now: datetime) -> float:
-    """Days since use was last seen; a sensor that wanders about nothing shows none."""
-    since = track.used_at or track.moved_at
-    return _age_s(since, now) / _DAY_S
 
 
 def _not_in_the_cupboard(state: StockState, *, item: Item) -> Reason:
@@ -134,16 +135,23 @@ def _shelf(state: StockState, use: Range, *, item: Item, now: datetime) -> Part 
 
 
 def _reckoned_pool(state: StockState, amount: float, use: Range, *, item: Item, now: datetime) -> Part:
-    """A stock that counters are taken from."""
-    margin = Z80 * sqrt(state.shelf.variance)
+    """A stock that counters are taken from.
+
+    What one count uses varies from time to time (`shelf.variance`), and may be off as a whole. Where more was counted
+    than is known to have come, goods came that nobody told of.
+    """
+    shelf, pack = state.shelf, item.product.pack_amount
+    drawn = max(0.0, shelf.counted + shelf.came - amount)
+    margin = Z80 * sqrt(shelf.variance + (_COUNT_OFF * drawn) ** 2)
+    untold = -shelf.overdrawn % pack if shelf.overdrawn > max(margin, _OVERDRAWN_PACKS * pack) else 0.0
     age_s = _age_s(state.as_of, now)
     low = amount - margin - use.high * age_s / _DAY_S
     heard = [track for box in state.containers for track in box.tracks if track.as_of is not None]
     values = sum(track.values for track in heard)
     trust = values / (values + 1) * _freshness(age_s)
     doubts = _stale(item.bindings[0], age_s) if heard else ()
-    spread = max(0.0, 1.0 - margin / (2 * item.product.pack_amount))
-    return Part(amount, max(0.0, low), amount + margin, trust * spread, doubts)
+    spread = max(0.0, 1.0 - (margin + untold) / (2 * pack))
+    return Part(amount, max(0.0, low), amount + margin + untold, trust * spread, doubts)
 
 
 def _box(box: Container, use: Range, *, item: Item, now: datetime, is_home_quiet: bool) -> Part | None:
@@ -252,9 +260,10 @@ def _told(
     pack, level = item.product.pack_amount, track.level or 0.0
     margin, age_s = _margin(track, item=item), _age_s(track.as_of, now)
     pending = track.pending.level if track.pending is not None else level
+    least, most = min(level, pending), max(level, pending)
     if is_plain_use(track, item=item):
         level = pending
-    least, most = min(level, pending), max(level, pending)
+        most = level if noise_of(track, pack=pack) == 0.0 else most  # who shakes may be outvoted
     lifted = track.lifted
     if lifted is not None and track.as_of is not None and track.as_of - lifted.at <= LIFTED_FOR:
         most = max(most, lifted.level)
@@ -268,6 +277,11 @@ def _told(
     if lifted is not None and is_gone(track, pack=pack, now=now):
         used = use.value * _age_s(lifted.at, now) / _DAY_S
         return _doubted(replace(part, value=max(part.low, lifted.level - used), high=lifted.level), _gone(bound))
+    if has_crept(track, item=item):
+        value = max(0.0, level - track.crept)
+        return _doubted(replace(part, value=value, low=max(0.0, min(part.low, part.low - track.crept))), _creeps(
+            bound, track.crept / pack
+        ))  # fmt: skip
     used_on = counted(box) - track.counted_at_move
     if used_on > max(_COUNTED_ON_PACKS * pack, 3 * margin):
         value = max(0.0, level - used_on)
@@ -287,9 +301,10 @@ def _margin(track: Track, *, item: Item) -> float:
     """Half of the 80 % interval of a settled level, in the item's unit."""
     noise = noise_of(track, pack=item.product.pack_amount)
     variance = noise**2 * max(_SETTLED_SHARE, _JUST_CHANGED_SHARE / (1 + track.calm))
-    if noise > 0 and item.unit in _MASS_UNITS:
-        variance += (_DRIFT_PACKS * item.product.pack_amount) ** 2
-    return _UNMODELLED * sqrt(Z80**2 * variance + (_STEP_SHARE * track.step) ** 2)
+    unit = unit_of(item.unit)
+    if noise > 0 and unit is not None and unit.dimension == "mass":
+        variance += (_WANDER_G / unit.factor + _WANDER_SHARE * track.peak) ** 2
+    return sqrt(_UNMODELLED**2 * Z80**2 * variance + (_STEP_SHARE * track.step) ** 2)
 
 
 def _doubted(part: Part, doubt: Reason) -> Part:
@@ -331,6 +346,14 @@ def _stuck(bound: Binding, still_d: float) -> Reason:
         "it may be stuck. Look once, and say here how much there is."
     )
     return Reason("stuck", text)
+
+
+def _creeps(bound: Binding, packs: float) -> Reason:
+    text = (
+        f"{bound.device} has risen by {packs:.1f} packs little by little, which goods do not do: its zero may wander. "
+        "Count once, and say here how much there is."
+    )
+    return Reason("creeps", text)
 
 
 def _gone(bound: Binding) -> Reason:

@@ -6,7 +6,8 @@ The rules:
 - A change larger than the sensor's noise waits for a second value on the same side, at least `CONFIRMED_AFTER` later;
   the one nearer to the old level is taken. One junk value (an item lifted, a hand on the tray, one radio message heard
   by two gateways) is so outvoted.
-- A confirmed rise that only puts back what was lifted shortly before is no rise.
+- A confirmed rise that only puts back what was lifted shortly before is no rise. Goods that were told since then
+  explain it first.
 - Noise is learned from the differences between values, so that a sensor that begins to shake is averaged for longer.
 - A value that stands still for much longer than it mostly does may be stuck: what it says is then no evidence of
   "nothing used", and a change after it is spread over the whole time.
@@ -20,9 +21,12 @@ from math import inf
 
 from edge_agent.core.catalogue import Binding, Item
 from edge_agent.core.estimating.state import LevelAt, Track
+from edge_agent.core.quantity import unit_of
 
 CONFIRMED_AFTER = timedelta(seconds=15)
+_JUMPY_JUNK, _NOISY_PACKS = 0.1, 0.3
 LIFTED_FOR = timedelta(hours=6)
+_POURED_FOR = timedelta(hours=1)
 STUCK_TIMES = 8.0  # longer than it mostly stands, by this factor
 ZERO_FOR = timedelta(days=3)  # a full stock that is gone at a stroke is doubted for so long
 
@@ -39,6 +43,12 @@ _CALM_MAX = 10
 _JUNK_SMOOTHING = 0.05
 _LIFTED_PACKS = 0.25  # a drop of this much may be an item that is put back
 _GONE_PACKS = 0.75  # a drop of this much to exactly nothing may be a jar that was taken away, or a part never set up
+_WHAT_CAME_PACKS = 0.3  # a rise this near to what was told to have come is that
+_CREPT_PACKS, _CREPT_TIMES = 0.08, 4.0
+_CREPT_AT_ONCE_PACKS = 0.15  # a smaller rise is no refill, of a sensor that wanders
+_CREPT_SLACK = 0.3
+EMPTY_PACKS = 0.04  # next to nothing, and within what a sensor wanders
+_DOSE_SMOOTHING = 0.2
 _PLAIN_USE_PACKS = (0.25, 0.5)
 _PLAIN_JUNK = 0.1
 _QUIET_SMOOTHING = 0.15
@@ -50,7 +60,11 @@ _DAY_S = 86_400.0
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """What a value told beyond itself: signed use since `since`, or a rise that puts nothing back."""
+    """What a value told beyond itself: signed use since `since`, or a rise that puts nothing back.
+
+    `empty_since`: the appliance had stood empty since then, before the rise; `lifted`: so much was taken away shortly
+    before. `step` is what one count uses, of a counter.
+    """
 
     since: datetime | None
     until: datetime
@@ -58,6 +72,20 @@ class Moved:
     rise: float = 0.0
     rise_seen_at: datetime | None = None
     before_seen_at: datetime | None = None
+    empty_since: datetime | None = None
+    lifted: float = 0.0
+    step: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Came:
+    """What people said of the time since the last big drop: goods that came, and the use to be expected meanwhile."""
+
+    amount: float = 0.0
+    used: float = 0.0
+
+
+NOTHING_CAME = Came()
 
 
 def noise_of(track: Track, *, pack: float) -> float:
@@ -81,6 +109,14 @@ def is_stuck(track: Track, now: datetime) -> bool:
     return limit_d is not None and stands_d(track, now) > limit_d
 
 
+def is_settling(track: Track, *, pack: float) -> bool:
+    """Whether a change waits for a second reading, what was taken away may be put back, or the values jump about."""
+    lifted, as_of = track.lifted, track.as_of
+    if track.junk >= _JUMPY_JUNK or noise_of(track, pack=pack) >= _NOISY_PACKS * pack:
+        return True
+    return track.pending is not None or (lifted is not None and as_of is not None and as_of - lifted.at <= LIFTED_FOR)
+
+
 def is_gone(track: Track, *, pack: float, now: datetime) -> bool:
     """Whether a good part of a pack went to exactly nothing at a stroke, and not long ago."""
     lifted = track.lifted
@@ -93,8 +129,22 @@ def is_gone(track: Track, *, pack: float, now: datetime) -> bool:
     )
 
 
-def fold_level(track: Track, seen: LevelAt, *, item: Item, binding: Binding) -> tuple[Track, Moved | None]:
+def fold_level(
+    track: Track, seen: LevelAt, *, item: Item, binding: Binding, came: Came = NOTHING_CAME
+) -> tuple[Track, Moved | None]:
     """One value later than all before. The second part says what it means for the stock, None: nothing."""
+    empty_since = track.empty_at
+    track, told = _folded(track, seen, item=item, binding=binding, came=came)
+    is_empty = track.level is not None and track.level <= EMPTY_PACKS * item.product.pack_amount
+    track = replace(
+        track,
+        empty_at=(track.empty_at or seen.at) if is_empty else None,
+        crept=min(track.crept, track.level or 0.0),  # no less than nothing was there
+    )
+    return track, replace(told, empty_since=empty_since) if told is not None and told.rise > 0.0 else told
+
+
+def _folded(track: Track, seen: LevelAt, *, item: Item, binding: Binding, came: Came) -> tuple[Track, Moved | None]:
     pack = item.product.pack_amount
     track = _note_value(track, seen, item=item)
     seen = LevelAt(max(0.0, seen.level + track.offset), seen.at)
@@ -111,7 +161,7 @@ def fold_level(track: Track, seen: LevelAt, *, item: Item, binding: Binding) -> 
     if seen.at - pending.at < CONFIRMED_AFTER:
         return track, None
     nearer = min(pending.level, seen.level) if change > 0 else max(pending.level, seen.level)
-    settled, moved = _settle(track, LevelAt(nearer, seen.at), first=pending, margin=margin, item=item)
+    settled, moved = _settle(track, LevelAt(nearer, seen.at), first=pending, margin=margin, item=item, came=came)
     still_away = abs(seen.level - nearer) > margin
     seen_at = pending.at if still_away and change > 0 else seen.at
     settled = replace(settled, pending=seen if still_away else None, dip=None, seen_at=seen_at, calm=0)
@@ -158,6 +208,7 @@ def _smooth(track: Track, seen: LevelAt, *, change: float, pack: float) -> tuple
         return replace(track, calm=calm), None  # no evidence of anything
     moved = Moved(since=track.settled_at, until=seen.at, used=-step)
     level = (track.level or 0.0) + step
+    track = replace(track, crept=max(0.0, track.crept + step) if noise > 0.0 else track.crept)
     used_at = seen.at if noise == 0.0 and change != 0.0 else track.used_at or seen.at
     return replace(track, level=level, settled_at=seen.at, seen_at=seen.at, calm=calm, used_at=used_at), moved
 
@@ -178,36 +229,86 @@ def plain_use(item: Item) -> float:
     return min(max(_PLAIN_USE_PACKS[0] * pack, item.prior_use_per_day), _PLAIN_USE_PACKS[1] * pack)
 
 
-def _settle(track: Track, seen: LevelAt, *, first: LevelAt, margin: float, item: Item) -> tuple[Track, Moved]:
+def _settle(
+    track: Track, seen: LevelAt, *, first: LevelAt, margin: float, item: Item, came: Came
+) -> tuple[Track, Moved]:
     """A change that two values agree on: use, something put back, or more than there was."""
     before, pack = track.level or 0.0, item.product.pack_amount
     rise = seen.level - before
     settled = replace(track, level=seen.level, settled_at=seen.at, used_at=seen.at, peak=max(track.peak, seen.level))
     use = Moved(since=track.settled_at, until=seen.at, used=-rise)
     if rise < 0:
+        if _is_zero_right(track, -rise, slack=margin, item=item):
+            return replace(settled, crept=0.0, used_at=track.used_at), replace(use, used=0.0)  # its zero is right again
         lifted = LevelAt(before, seen.at) if -rise >= _LIFTED_PACKS * pack else track.lifted
-        return replace(settled, lifted=lifted), use
-    if _is_put_back(track.lifted, seen, before=before, slack=margin, pack=pack):
+        return replace(settled, lifted=lifted, dose=_dose(track, -rise, item=item)), use
+    if _stands_beside(track.lifted, seen, before=before, slack=margin, pack=pack, came=came):
+        beside = replace(use, used=before + came.amount - seen.level, rise=came.amount, rise_seen_at=first.at)
+        return replace(settled, lifted=None), replace(beside, before_seen_at=track.seen_at or track.settled_at)
+    back = LevelAt(max(first.level, seen.level), first.at)  # the next glass may have been poured already
+    is_what_came = came.amount > 0.0 and abs(rise - came.amount) <= _WHAT_CAME_PACKS * pack
+    if not is_what_came and _is_put_back(track.lifted, back, before=before, slack=margin, pack=pack):
         return replace(settled, lifted=None), use
     lowest = before if track.dip is None else min(before, track.dip.level)
     highest = first.level if 0 < first.level - seen.level <= plain_use(item) else seen.level
     highest = seen.level if track.junk >= _PLAIN_JUNK else highest
+    lifted = track.lifted if track.lifted is not None and seen.at - track.lifted.at <= LIFTED_FOR else None
+    if rise < _CREPT_AT_ONCE_PACKS * pack and noise_of(track, pack=pack) > 0.0:
+        settled = replace(settled, crept=track.crept + rise)
     told = Moved(
         since=track.settled_at,
         until=seen.at,
         used=(before - lowest) + (highest - seen.level),
         rise=highest - lowest,
+        lifted=0.0 if lifted is None else lifted.level - before,
         rise_seen_at=first.at,
         before_seen_at=track.seen_at or track.settled_at,
     )
     return replace(settled, lifted=None), told
 
 
+def _is_zero_right(track: Track, fall: float, *, slack: float, item: Item) -> bool:
+    """Whether a fall, too large for use, takes back what the value had crept."""
+    near = _CREPT_SLACK * track.crept + slack
+    return has_crept(track, item=item) and fall > plain_use(item) and abs(fall - track.crept) <= near
+
+
+def has_crept(track: Track, *, item: Item) -> bool:
+    """Whether the value of a scale has risen little by little for more than its zero wanders."""
+    pack, unit = item.product.pack_amount, unit_of(item.unit)
+    if unit is None or unit.dimension != "mass":
+        return False  # what sloshes goes up and down by more
+    return track.crept > max(_CREPT_PACKS * pack, _CREPT_TIMES * noise_of(track, pack=pack))
+
+
+def _dose(track: Track, used: float, *, item: Item) -> float | None:
+    """What is mostly used at once, after one more time."""
+    if used > plain_use(item):
+        return track.dose
+    return used if track.dose is None else track.dose + _DOSE_SMOOTHING * (used - track.dose)
+
+
+def _stands_beside(
+    lifted: LevelAt | None, seen: LevelAt, *, before: float, slack: float, pack: float, came: Came
+) -> bool:
+    """True where a sensor that had said nothing for a while now says what it said before, and what came meanwhile."""
+    if lifted is None or came.amount <= 0.0 or not _is_from_nothing(lifted, before=before, pack=pack):
+        return False
+    least = max(lifted.level - came.used, 0.0) + came.amount / 2
+    return seen.at - lifted.at <= ZERO_FOR and max(least, came.amount + _WHAT_CAME_PACKS * pack) <= seen.level <= (
+        lifted.level + came.amount + slack
+    )
+
+
+def _is_from_nothing(lifted: LevelAt, *, before: float, pack: float) -> bool:
+    return before < _SCATTER_MIN_PACKS * pack and lifted.level >= _GONE_PACKS * pack
+
+
 def _is_put_back(lifted: LevelAt | None, seen: LevelAt, *, before: float, slack: float, pack: float) -> bool:
-    """True where a rise returns most of a recent drop, and nothing more."""
+    """True where a rise returns most of a recent drop, or any of a very recent one, and nothing more."""
     if lifted is None:
         return False
-    from_nothing = before < _SCATTER_MIN_PACKS * pack and lifted.level >= _GONE_PACKS * pack
-    if seen.at - lifted.at > (ZERO_FOR if from_nothing else LIFTED_FOR):
+    if seen.at - lifted.at > (ZERO_FOR if _is_from_nothing(lifted, before=before, pack=pack) else LIFTED_FOR):
         return False
-    return (lifted.level + before) / 2 <= seen.level <= lifted.level + slack
+    least = before if seen.at - lifted.at <= _POURED_FOR else (lifted.level + before) / 2
+    return least <= seen.level <= lifted.level + slack

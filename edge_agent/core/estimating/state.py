@@ -49,7 +49,8 @@ class Track:
     before the last big drop; `calm` counts the readings since the last change. `scatter` is the median of the
     differences between two readings, `junk` the recent share of readings that were outvoted. The value stands since
     `moved_at`; `quiet_d` is how long it mostly stands. `offset` is what a person's count has put right. `step` is the
-    smallest step that it was seen to count in.
+    smallest step that it was seen to count in, `dose` what is mostly used at once. It stands empty since `empty_at`.
+    `crept` is how far it has risen little by little, as goods do not.
 
     Of a counter: `counted` is all that it has told of use. Of a flag: `is_low`, since `moved_at`. `used_at` is when use
     was last seen for sure.
@@ -73,6 +74,9 @@ class Track:
     quiet_d: float | None = None
     offset: float = 0.0
     step: float = 0.0
+    dose: float | None = None
+    empty_at: datetime | None = None
+    crept: float = 0.0
     counted: float = 0.0
     counted_at_move: float = 0.0
     used_at: datetime | None = None
@@ -110,7 +114,10 @@ class Shelf:
 
     `arrivals` are the last goods that came, `unmatched` the refills that no known pack explains yet. `counted_at` is
     when all was last known for sure, `counted` how much it was, `came` how much has come since. `opened_at` is when the
-    pack in use was opened. `dispute` is a count that contradicts a sensor.
+    pack in use was opened. `dispute` is a count that contradicts a sensor. `overdrawn` is what was used beyond all that
+    is known to have come, since the last count. `straight` is the share of goods that stood in an appliance within a
+    day of coming. `maybe` is what may stand here besides. Goods that nobody told of were found `untold` times since
+    `begun_at`; there were none at `searched_at`.
     """
 
     amount: float | None = None
@@ -123,6 +130,12 @@ class Shelf:
     came: float = 0.0
     opened_at: datetime | None = None
     dispute: str = ""
+    overdrawn: float = 0.0
+    straight: float = 0.5
+    maybe: float = 0.0
+    untold: int = 0
+    begun_at: datetime | None = None
+    searched_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
