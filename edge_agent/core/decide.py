@@ -151,8 +151,10 @@ def _unsettled(case: Situation) -> Reason | None:
     if estimate.trust < _TRUST_MIN and not estimate.doubts:
         return Reason("little_evidence", "Too few steady readings yet to decide on.")
     amount = estimate.amount
-    is_sensed = case.item.binding is not None
-    if is_sensed and amount is not None and amount.high - amount.value >= REFILL_PACKS * case.item.product.pack_amount:
+    is_shaky = any(doubt.code == "shaky" for doubt in estimate.doubts)
+    if amount is None or not (estimate.is_settling or is_shaky):
+        return None
+    if amount.high - amount.value >= REFILL_PACKS * case.item.product.pack_amount:
         return Reason("unsettled", "The level has just changed a lot; the next readings will tell.")
     return None
 

@@ -23,6 +23,7 @@ from datetime import date, datetime
 from edge_agent.core.catalogue import Item
 from edge_agent.core.estimating.folding import anew, fitted, fold_event, fold_reading
 from edge_agent.core.estimating.fusing import cupboard_packs, fused
+from edge_agent.core.estimating.level import is_settling
 from edge_agent.core.estimating.shelf import REFILL_PACKS
 from edge_agent.core.estimating.spoiling import batches
 from edge_agent.core.estimating.state import StockState
@@ -84,7 +85,7 @@ def estimate(
     stuck sensor. `refused` says which bindings do not count, and why.
     """
     state = state or anew(item)
-    seen_at = state.as_of if item.bindings else None
+    seen_at, pack = state.as_of if item.bindings else None, item.product.pack_amount
     as_of = seen_at or now
     days = complete_days(state.containers, item=item, today=as_of.date())
     use = use_per_day(days, item=item)
@@ -105,6 +106,7 @@ def estimate(
         spoils=() if amount is None else batches(state, amount.value, item=item),
         doubts=doubts,
         last_used_on=_last_used_on(state, item=item),
+        is_settling=any(is_settling(track, pack=pack) for box in state.containers for track in box.tracks),
     )
 
 

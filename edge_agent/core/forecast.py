@@ -14,6 +14,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import pairwise
 from math import isfinite, log, sqrt
 from statistics import NormalDist
@@ -44,6 +45,7 @@ _VARIANCE_LEAST = 1e-3
 _Z80 = 1.2816
 _DEVIATION_GROWTH = 0.75  # the trained model's deviation from 7 to 14 to 28 days grows like this
 _BISECTIONS = 24
+_TABLES_KEPT = 256  # a day's tables of a home: its reviews ask for the same ones again and again
 _TAIL_FALL = 4.0  # beyond the last quantile the chance falls like this power of the packs
 _NEGATIVE_MAX = 1e-3
 _PACKS_PER_DAY_MAX = 50.0
@@ -159,6 +161,7 @@ def own_demand(days: Sequence[tuple[int, float]], *, guess: float) -> Table:
     )
 
 
+@lru_cache(maxsize=_TABLES_KEPT)
 def gamma_demand(rate: float, *, rate_spread: float, variance_per_pack: float = VARIANCE_PER_PACK) -> Table:
     """Quantiles of demand from a rate in packs a day and its relative standard deviation.
 

@@ -97,17 +97,17 @@ class Deciding:
     def _look_after(self, need: Need, weighed: Weighed) -> None:
         live = self._orders.live_prompt(need.id)
         if live is not None:
-            self._age(live, need, weighed.decision)
+            self._age(live, need, weighed)
         if need.item.mode == "shadow":
             self._shadowing.follow(need, weighed)
 
-    def _age(self, live: PromptRecord, need: Need, decision: Decision) -> None:
+    def _age(self, live: PromptRecord, need: Need, weighed: Weighed) -> None:
         """Let time work on a prompt, and withdraw one whose need was met from elsewhere."""
         event = prompts.due_event(live, now=need.now)
         if event is PromptEvent.WAKE and self._is_quiet(need.home):
             event = None
         refilled = any(step.at > live.created_at for step in need.stock.refills)
-        if event is None and isinstance(decision, Hold) and refilled:
+        if event is None and isinstance(weighed.decision, Hold) and (refilled or _is_met(live, weighed)):
             event = PromptEvent.WITHDRAW
         if event is not None:
             log.info("prompt=%s event=%s", live.id, event)
@@ -139,6 +139,12 @@ class Deciding:
         self._bundles.put_bundle(record.id, bundle(case, program=__version__), at=need.now)
         self._crash_hook(CrashPoint.PROMPTED)
         log.info("prompt=%s item=%s packs=%d", record.id, item.id, record.offer.quantity)
+
+
+def _is_met(live: PromptRecord, weighed: Weighed) -> bool:
+    """Whether there is a pack more than enough of what was due when it was asked about: it came from elsewhere."""
+    was_due = any(reason.code == "due" for reason in live.reasons)
+    return was_due and weighed.need is not None and weighed.need.spare_packs >= 1
 
 
 def _reviewed(need: Need, weighed: Weighed, settled: dict[ItemId, Decision]) -> ItemReview:

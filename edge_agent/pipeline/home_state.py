@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo
 from edge_agent.core.catalogue import Preferences
 from edge_agent.core.deciding import away
 from edge_agent.core.deciding.budget import budget_left_minor
-from edge_agent.core.deciding.lead_time import LeadTime, lead_time
+from edge_agent.core.deciding.lead_time import LeadTime, answer_time, lead_time
 from edge_agent.core.deciding.presence import Presence
+from edge_agent.core.deciding.situation import ANSWER_D
 from edge_agent.core.intent import IntentRecord
 from edge_agent.core.messages import ItemId, Reason, StockEstimate
 from edge_agent.core.prompt import PromptRecord
@@ -38,13 +39,18 @@ class HomeState:
     @property
     def last_asked_at(self) -> datetime | None:
         """When the household was asked last; what a mandate paid for asked nobody."""
-        asked = (one for one in self.prompts if not (one.answered_by or "").startswith(_DRAWN))
+        asked = (one for one in self.prompts if not _is_drawn(one))
         return max((one.created_at for one in asked), default=None)
 
     def lead_time(self, merchant: str) -> LeadTime:
         """How long a merchant takes, as far as this home's orders tell."""
         expected_d = float(self.preferences.lead_time_d)
         return lead_time(self.orders, merchant=merchant, expected_d=expected_d, now=self.now)
+
+    @property
+    def answer_time(self) -> LeadTime:
+        """How long the household takes to answer, as far as its answers tell."""
+        return answer_time((one for one in self.prompts if not _is_drawn(one)), expected_d=ANSWER_D)
 
     def orders_of(self, item: ItemId, *, last: IntentRecord | None) -> list[IntentRecord]:
         """Orders of one item, newest first, from its `last` one on: what was overtaken since is none."""
@@ -80,3 +86,8 @@ def home_state(
         question=away.question(seen, presence=told, now=now),
         budget_left_minor=budget_left_minor(preferences, history, zone=zone, now=now),
     )
+
+
+def _is_drawn(prompt: PromptRecord) -> bool:
+    """Whether a mandate paid for it, so that nobody was asked."""
+    return (prompt.answered_by or "").startswith(_DRAWN)

@@ -14,6 +14,7 @@ from edge_agent.core.decide import Weighed, weigh
 from edge_agent.core.deciding import season, substitute
 from edge_agent.core.deciding.back_off import Quiet, quiet
 from edge_agent.core.deciding.position import Position, in_transit_amount, inventory_position, on_order_amount
+from edge_agent.core.deciding.presence import away_pace
 from edge_agent.core.deciding.situation import Situation
 from edge_agent.core.intent import IntentRecord
 from edge_agent.core.leave.terms import offer_for, terms_hash
@@ -99,12 +100,13 @@ class Options:
             preferences=preferences,
             now=home.now,
             lead_time=home.lead_time((product or need.item.product).merchant),
-            presence=home.presence,
+            presence=replace(home.presence, away_pace=away_pace(need.item, need.stock, presence=home.presence)),
             quiet=self._quiet(need, price=price, is_substitute=product is not None),
             budget_left_minor=home.budget_left_minor,
             season=season.factor(need.item.category, hemisphere=preferences.hemisphere, now=home.now),
             stale_after=self._stale_after,
             substitute=product,
+            answer_time=home.answer_time,
         )
         return weigh(case)
 
@@ -152,6 +154,7 @@ class Options:
             estimate=need.stock,
             price=price,
             is_refusal_of_another=is_substitute and self._is_refused(need),
+            away=need.home.preferences.away,
             now=need.now,
         )
 

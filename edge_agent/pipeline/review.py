@@ -25,6 +25,7 @@ from edge_agent.pipeline.deliveries import Deliveries
 from edge_agent.pipeline.draw import Drawing
 from edge_agent.pipeline.home_state import home_state
 from edge_agent.pipeline.options import Need, Options
+from edge_agent.pipeline.programmes import Programmes
 from edge_agent.pipeline.shadowing import KeepsNothing, Shadowing
 from edge_agent.pipeline.stocktaking import Stocktaking, not_declared
 from edge_agent.ports import (
@@ -105,6 +106,7 @@ class Review:
         self._spares: dict[ItemId, list[datetime]] = {}
         self._stocktaking = Stocktaking(readings=readings, events=stock_events, declared=declared)
         self._deliveries = None if stock_events is None else Deliveries(stock_events)
+        self.programmes = Programmes(readings)
         self.latest: dict[ItemId, ItemReview] = {}
         self.question: Reason | None = None
 
@@ -117,7 +119,7 @@ class Review:
             self._deliveries.note(orders, items=household.items, now=now)
         self._spares = self._spares_told()
         stocks = [self._on_its_cycle(*known, now=now) for known in self._stocktaking.take(household.items, now=now)]
-        forecasts = self._forecast(stocks)
+        forecasts = self.programmes.shifted(stocks, self._forecast(stocks), now=now)
         for item, stock in stocks:
             self._notice_arrival(item, stock, now=now)
         home = home_state(

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from itertools import takewhile
 
-from edge_agent.core.catalogue import Item
+from edge_agent.core.catalogue import DateRange, Item
 from edge_agent.core.intent import CANCELLED_BY_HOUSEHOLD, IntentRecord, IntentState
 from edge_agent.core.messages import Price, Reason, StockEstimate
 from edge_agent.core.prompt import DeclineReason, PromptRecord, PromptState, quiet_after_decline
@@ -45,16 +45,18 @@ def quiet(
     estimate: StockEstimate,
     price: Price | None,
     is_refusal_of_another: bool = False,
+    away: Sequence[DateRange] = (),
     now: datetime,
 ) -> Quiet | None:
     """Why and until when the item is left alone; None: it may be asked about. Records are the item's, newest first.
 
+    `away` are the days for which the household has said that nobody is at home.
     `is_refusal_of_another`: the newest order was refused for a product that is not the one to be bought now.
     """
     if _is_cancelled_twice(item, orders, estimate=estimate):
         text = f"You took back two orders of {item.name}: not asking again until its stock is full again."
         return Quiet(None, Reason("quiet_until_full", text))
-    ends = [_after_prompts(prompts)]
+    ends = [_after_prompts(prompts, away=away)]
     if orders and not is_refusal_of_another:
         ends.append(_after_order(orders[0], price=price))
     until = max((end for end in ends if end is not None), default=None)
@@ -76,18 +78,26 @@ def _is_taken_back(order: IntentRecord) -> bool:
     return order.state is IntentState.CANCELLED and order.detail == CANCELLED_BY_HOUSEHOLD
 
 
-def _after_prompts(prompts: Sequence[PromptRecord]) -> datetime | None:
+def _after_prompts(prompts: Sequence[PromptRecord], *, away: Sequence[DateRange]) -> datetime | None:
     if not prompts:
         return None
     last = prompts[0]
     if last.state is PromptState.DECLINED and last.decline_reason is not None:
         alike = sum(1 for _ in takewhile(lambda one: one.decline_reason is DeclineReason.HAVE_SPARE, prompts))
         quiet_for = quiet_after_decline(last.decline_reason) * 2.0 ** min(max(alike - 1, 0), 10)
-        return last.changed_at + min(quiet_for, _AFTER_SPARES_MAX)
+        until = last.changed_at + min(quiet_for, _AFTER_SPARES_MAX)
+        back_at = _back_at(away, since=last.changed_at, until=until)
+        return back_at if last.decline_reason is DeclineReason.GOING_AWAY and back_at is not None else until
     unanswered = sum(1 for _ in takewhile(lambda one: one.state is PromptState.EXPIRED, prompts))
     if unanswered == 0:
         return None
     return last.changed_at + min(_AFTER_EXPIRY * 2.0 ** min(unanswered - 1, 10), _AFTER_EXPIRY_MAX)
+
+
+def _back_at(away: Sequence[DateRange], *, since: datetime, until: datetime) -> datetime | None:
+    """When the household is back from the absence that an answer was about, as far as it has told."""
+    ends = [stay.last for stay in away if stay.first <= until.date() and since.date() <= stay.last]
+    return datetime.combine(max(ends), time(), UTC) if ends else None
 
 
 def _after_order(last: IntentRecord, *, price: Price | None) -> datetime | None:

@@ -13,13 +13,16 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from edge_agent.core.catalogue import DateRange, Preferences
+from edge_agent.core.catalogue import DateRange, Item, Preferences
+from edge_agent.core.messages import StockEstimate
 
 AWAY_PACE = 0.05
 GUESTS_PACE = 1.6  # where nobody has seen yet by how much
 DAYS_MAX = 400.0
 
 _DAY = timedelta(days=1)
+_USED_WHILE_AWAY = frozenset({"cat_food", "dog_food", "bird_food", "fish_food", "pet_food", "cat_litter"})
+_PRIOR_AWAY_DAYS = 2.0
 _SEEN_GUESTS_FOR_D = 5  # guests that nobody told of are expected to stay for so long at the most
 ShiftKind = Literal["away", "guests"]
 
@@ -35,12 +38,16 @@ class Shift:
 
 @dataclass(frozen=True, slots=True)
 class Presence:
-    """Pace of life on the days around now: what was told, and the shift that was seen and not answered yet."""
+    """Pace of life on the days around now: what was told, and the shift that was seen and not answered yet.
+
+    `away_pace` is how many times its usual an item is used while nobody is at home: nearly none, but for pets.
+    """
 
     preferences: Preferences
     zone: str = "UTC"
     seen: Shift | None = None
     seen_on: date | None = None
+    away_pace: float = AWAY_PACE
 
     @property
     def is_usual(self) -> bool:
@@ -50,7 +57,7 @@ class Presence:
     def pace(self, day: date) -> float:
         """How much of a usual day's use a day has."""
         if _covered(self.preferences.away, day):
-            return AWAY_PACE
+            return self.away_pace
         if _covered(self.preferences.guests, day):
             return self.seen.pace if self.seen is not None and self.seen.kind == "guests" else GUESTS_PACE
         if self.seen is None or self.seen_on is None or _covered(self.preferences.as_usual, day):
@@ -110,9 +117,32 @@ class Presence:
             begins, day = ends, day + _DAY
 
 
+def away_pace(item: Item, estimate: StockEstimate, *, presence: Presence) -> float:
+    """How many times its usual an item is used while nobody is at home, from the days on which nobody was.
+
+    Few such days are known, so what is expected of its category weighs as much as `_PRIOR_AWAY_DAYS` of them. The first
+    and the last day of an absence are half lived at home, and tell nothing.
+    """
+    expected = 1.0 if item.category in _USED_WHILE_AWAY else AWAY_PACE
+    told, seen = presence.preferences, presence.seen
+    since = seen.since if seen is not None and seen.kind == "away" else None
+    apart = [used for day, used in estimate.daily_use if _is_inside(told.away, day) or (since and day > since)]
+    usual = [used for day, used in estimate.daily_use if not (_covered((*told.away, *told.guests), day))]
+    mean = sum(usual) / len(usual) if usual else 0.0
+    if mean <= 0 or not apart:
+        return expected
+    share = (_PRIOR_AWAY_DAYS * expected + sum(apart) / mean) / (_PRIOR_AWAY_DAYS + len(apart))
+    return min(max(share, AWAY_PACE), 1.0)
+
+
 def at_home(preferences: Preferences) -> Presence:
     """Presence by what the household told alone, in UTC."""
     return Presence(preferences)
+
+
+def _is_inside(ranges: Sequence[DateRange], day: date) -> bool:
+    """Whether a day is one of an absence, and neither its first nor its last."""
+    return any(stay.first < day < stay.last for stay in ranges)
 
 
 def _covered(ranges: Sequence[DateRange], day: date) -> bool:

@@ -60,14 +60,14 @@ def test_nothing_is_asked_in_quiet_hours() -> None:
 @pytest.mark.parametrize(
     ("packs", "hours_ago", "code"),
     [
-        pytest.param(1.0, 1, "asked_lately", id="it can wait"),
+        pytest.param(1.2, 1, "asked_lately", id="it can wait"),
         pytest.param(0.0, 1, "due", id="it cannot"),
-        pytest.param(1.0, 13, "due", id="that was yesterday"),
+        pytest.param(1.2, 13, "due", id="that was yesterday"),
     ],
 )
 def test_one_question_is_not_followed_by_the_next(packs: float, hours_ago: int, code: str) -> None:
     """Within the gap only what would have to be ordered before it is over."""
-    item = opened("Milk", packs=packs, rate=0.12)
+    item = opened("Milk", packs=packs, rate=0.1)
     assert isinstance(item.weighed.decision, Propose)
     found = settled(item, last_asked_at=START - timedelta(hours=hours_ago))["Milk"]
     assert code in codes(found)
@@ -82,7 +82,7 @@ def test_what_cannot_wait_takes_the_others_along() -> None:
 def test_what_a_mandate_pays_for_waits_for_no_gap() -> None:
     """Nobody is asked; where a person must be, the gap holds."""
     found, doubtful = (
-        settled(opened("Milk", packs=1.0, rate=0.12, mode="auto", trust=trust), last_asked_at=START)["Milk"]
+        settled(opened("Milk", packs=1.2, rate=0.1, mode="auto", trust=trust), last_asked_at=START)["Milk"]
         for trust in (0.95, 0.62)
     )
     assert isinstance(found, Propose)
@@ -115,7 +115,7 @@ def test_nothing_goes_along_where_nothing_is_due() -> None:
 
 def test_a_free_delivery_is_reached_with_what_comes_next() -> None:
     """What would be due within two weeks fills up the order, and says from which amount it is free."""
-    milk, soap = opened("Milk", packs=0.5), opened("Soap", packs=1.5, rate=0.12)
+    milk, soap = opened("Milk", packs=0.5), opened("Soap", packs=1.7, rate=0.12)
     free = Preferences(free_delivery=(FreeDelivery(merchant="grocer", from_minor=1_000),))
     without, reached = (settled(milk, soap, preferences=told)["Soap"] for told in (USUAL, free))
     assert isinstance(without, Hold)

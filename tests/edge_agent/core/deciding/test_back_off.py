@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from edge_agent.core.catalogue import DateRange
 from edge_agent.core.deciding.back_off import Quiet, quiet
 from edge_agent.core.intent import CANCELLED_BY_HOUSEHOLD, IntentRecord, IntentState
 from edge_agent.core.messages import IntentId, Refill
@@ -75,3 +76,23 @@ def test_who_always_has_a_spare_is_asked_more_rarely(times: int, days: int) -> N
     )
     assert after(days=days - 0.1, prompts=(declined,) * times) is not None
     assert after(days=days, prompts=(declined,) * times) is None
+
+
+def test_who_declined_for_being_away_is_asked_again_when_back() -> None:
+    """The told absence ends the silence, earlier or later than a week; without one it is a week."""
+    going = replace(
+        open_prompt(), state=PromptState.DECLINED, decline_reason=DeclineReason.GOING_AWAY, changed_at=START
+    )
+    today = START.date()
+    short = DateRange(first=today, last=today + timedelta(days=2))
+    long = DateRange(first=today + timedelta(days=1), last=today + timedelta(days=11))
+
+    def silent(days: float, *away: DateRange) -> bool:
+        now = START + timedelta(days=days)
+        return quiet(MILK, prompts=[going], orders=[], estimate=STOCK, price=None, away=away, now=now) is not None
+
+    assert silent(6.9)
+    assert not silent(7.1)
+    assert not silent(3.0, short)
+    assert silent(9.0, long)
+    assert not silent(12.0, long)

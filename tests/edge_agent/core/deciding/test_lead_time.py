@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_agent.core.deciding.lead_time import LEAD_TIME_MAX_D, lead_time
+from edge_agent.core.deciding.lead_time import LEAD_TIME_MAX_D, answer_time, lead_time
 from edge_agent.core.intent import IntentRecord, IntentState
+from edge_agent.core.prompt import PromptRecord, PromptState
 from tests.edge_agent.consumables import START
 from tests.edge_agent.core.deciding.test_position import ORDER
+from tests.edge_agent.samples import prompt
 
 NOW = START + timedelta(days=100)
 
@@ -79,3 +81,23 @@ def test_it_stays_within_sane_bounds(days: list[float], expected: int, low: floa
     """Whatever the orders say, also ones that came before they were made: 0 to the limit, rising with certainty."""
     found = lead_time([came(one) for one in days], merchant="grocer", expected_d=float(expected), now=NOW)
     assert 0 <= found.within(low) <= found.within(high) <= LEAD_TIME_MAX_D
+
+
+def answered(hours: float, *, state: PromptState = PromptState.APPROVED) -> PromptRecord:
+    """A question that ended so many hours after it was asked."""
+    return replace(prompt(), state=state, created_at=START, changed_at=START + timedelta(hours=hours))
+
+
+def test_how_long_people_take_to_answer_is_learned() -> None:
+    """Nothing is made up without answers; quick ones shorten the wait, and what nobody answered counts as it stood."""
+    assert answer_time([], expected_d=0.5).mean_d == 0.5
+    assert answer_time([answered(1.0)] * 20, expected_d=0.5).mean_d < 0.2
+    slow = answer_time([answered(72.0, state=PromptState.EXPIRED)] * 5, expected_d=0.5)
+    assert slow.mean_d > 1.5
+    assert slow.spread_d > 0
+
+
+def test_a_question_that_is_still_open_or_was_withdrawn_says_nothing_of_answers() -> None:
+    """Nobody has answered it, and perhaps nobody was to."""
+    kept = [answered(90.0, state=state) for state in (PromptState.OPEN, PromptState.SNOOZED, PromptState.WITHDRAWN)]
+    assert answer_time(kept, expected_d=0.5).orders == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -10,7 +11,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from edge_agent.core.catalogue import DateRange, Preferences
-from edge_agent.core.deciding.presence import AWAY_PACE, GUESTS_PACE, Presence, Shift
+from edge_agent.core.deciding.presence import AWAY_PACE, GUESTS_PACE, Presence, Shift, away_pace
+from tests.edge_agent.consumables import MILK, stock_estimate
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 
@@ -81,3 +83,23 @@ def test_days_that_cannot_be_meant_are_refused(first: str, last: str) -> None:
     """The file says what is wrong with them."""
     with pytest.raises(ValidationError):
         DateRange(first=date.fromisoformat(first), last=date.fromisoformat(last))
+
+
+def test_what_is_used_in_an_absence_is_learned_from_absences() -> None:
+    """An item that went on while they were away is expected to go on in the next one; milk is not."""
+    today = date(2026, 3, 10)
+    past = Presence(Preferences(away=(DateRange(first=today - timedelta(days=12), last=today - timedelta(days=4)),)))
+    months = [(today - timedelta(days=age), 500.0) for age in range(30, 0, -1)]
+    stood = [(day, 0.0 if past.preferences.away[0].covers(day) else used) for day, used in months]
+    goes_on, stops = (replace(stock_estimate(MILK, packs=2.0), daily_use=tuple(used)) for used in (months, stood))
+    assert away_pace(MILK, goes_on, presence=past) > 0.7
+    assert away_pace(MILK, stops, presence=past) < 0.1
+    assert away_pace(MILK, goes_on, presence=Presence(Preferences())) == AWAY_PACE
+
+
+def test_pets_eat_while_nobody_is_at_home() -> None:
+    """Before the first absence the category says so."""
+    food = MILK.model_copy(update={"category": "cat_food"})
+    assert away_pace(food, stock_estimate(food, packs=2.0), presence=Presence(Preferences())) == 1.0
+    fed = Presence(Preferences(away=(days(12, 18),)), away_pace=1.0)
+    assert fed.lived_days(NOW, 11.5) == pytest.approx(11.5)

@@ -64,7 +64,7 @@ def test_what_differs_is_said() -> None:
     document["decided"]["packs"] += 1
     replayed = replay(json.dumps(document).encode())
     assert replayed.program == "0.9"
-    assert replayed.differs == ("packs: 6 then, 5 now",)
+    assert replayed.differs == ("packs: 7 then, 6 now",)
 
 
 @pytest.mark.parametrize(
