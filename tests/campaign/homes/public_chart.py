@@ -27,7 +27,7 @@ text { fill: #1f2328; } .soft { fill: #59636e; } .grid { stroke: #d1d9e0; } path
 """
 _PANELS: Final = (("deliveries", "deliveries a year"), ("supply_days", "days of supply held"))
 
-_OURS: Final = "together, a delivery worth {} days"
+_OURS: Final = "together, a delivery worth {} d"
 JOINED: Final = "joined, "  # how the curves of orders together are named, before the price of a delivery
 
 Curve = Sequence[Mapping[str, float]]
@@ -55,6 +55,7 @@ def _chosen(told: Mapping[str, Any]) -> list[tuple[str, str, Curve]]:
     """The best simple rule at five stock-out days, and ours at each price of a delivery: kind, name, curve."""
     simple = next(row["simple_rule"] for row in told["rows"] if row["stock_out_days"] == 5)
     ours = [(name, curve) for name, curve in told["curves"].items() if name.startswith(JOINED)]
+    ours.sort(key=lambda one: float(one[0].removeprefix(JOINED)))
     named = [(f"ours-{at % 3}", name, curve) for at, (name, curve) in enumerate(ours)]
     return [("simple", simple, told["curves"][simple]), *named]
 
