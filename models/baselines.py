@@ -15,7 +15,7 @@ import numpy as np
 
 from edge_agent.core.features import FEATURES, Floats
 from edge_agent.core.forecast import RATE_SPREAD_MIN, RULE_DAYS_MIN, gamma_demand, own_demand
-from models.dataset import Rows
+from models.use_rows import Rows
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,19 +44,21 @@ _FIRST_BIAS = 0.4
 class TailPlan:
     """How long, how wide, and over which prices (`thrift` of `core.deciding.reorder`)."""
 
-    spreads: int = 2
+    spreads: int = 4
     widths: tuple[int, ...] = (64, 32)
-    tail_steps: int = 1_500
+    tail_steps: int = 1_000
     tail_batch: int = 4_096
     tail_rate: float = 3e-3
-    order_steps: int = 2_200
+    order_steps: int = 8_000
     order_items: int = 96
-    order_prices: int = 4
+    order_prices: int = 8
+    order_moments: int = 32_768  # of a step, at most
     order_rate: float = 1e-3
     weight_decay: float = 1e-3
     last_steps: int = 400
     thrift: tuple[float, float] = (6e-4, 1.2e-2)
     noise: tuple[float, float] = (0.3, 0.15)  # of the log of the price, at first and at last
+    dropped: float = 0.1  # of hidden units, others for each item: no household is learned by heart
     average: float = 0.99
     report_every: int = 250
 
@@ -117,16 +119,37 @@ def draws_of(series: Sequence[Purchases], *, scaling: Scaling, plan: TailPlan, r
 
 
 def log_chances(
-    parameters: Parameters, x: jax.Array, category: jax.Array, *, leads: tuple[int, ...] = LEAD_DAYS
+    parameters: Parameters,
+    x: jax.Array,
+    category: jax.Array,
+    *,
+    leads: tuple[int, ...] = LEAD_DAYS,
+    kept: Sequence[jax.Array] = (),
 ) -> jax.Array:
-    """Logs of the chances by lead time and position, one pack first. Shape: (..., len(leads), POSITIONS)."""
-    hidden = jnp.concatenate([x, parameters["embedding"][category]], axis=-1)
-    for matrix, bias in parameters["layers"][:-1]:
-        hidden = jax.nn.relu(hidden @ matrix + bias)
+    """Logs of the chances by lead time and position, one pack first. Shape: (..., len(leads), POSITIONS).
+
+    Shapes: `x` (..., columns), `category` what goes along with (...): one entry will do for all days of an item. `kept`
+    are factors of the hidden units, layer by layer, while some of them are left out.
+    """
+    columns = x.shape[-1]
+    (matrix, bias), *between = parameters["layers"][:-1]
+    embedded = parameters["embedding"][category] @ matrix[columns:]  # apart: far less work for the slope
+    hidden = jax.nn.relu(x @ matrix[:columns] + embedded + bias) * (kept[0] if kept else 1.0)
+    for number, (matrix, bias) in enumerate(between, start=1):
+        hidden = jax.nn.relu(hidden @ matrix + bias) * (kept[number] if kept else 1.0)
     matrix, bias = parameters["layers"][-1]
     wanted = np.repeat([days in leads for days in LEAD_DAYS], POSITIONS)
     last = (hidden @ matrix[:, wanted] + bias[wanted]).reshape(*hidden.shape[:-1], len(leads), POSITIONS)
     return -jnp.cumsum(jnp.exp(jnp.clip(last, *_CLIP)), axis=-1)
+
+
+def some_kept(key: jax.Array, *, items: int, plan: TailPlan) -> list[jax.Array]:
+    """Factors of the hidden units, 0 for a few of them, the same for all days of an item. Shapes: (items, 1, width)."""
+    keys = jax.random.split(key, len(plan.widths))
+    return [
+        jax.random.bernoulli(one, 1 - plan.dropped, (items, 1, width)) / (1 - plan.dropped)
+        for one, width in zip(keys, plan.widths, strict=True)
+    ]
 
 
 def likelihood_loss(

@@ -15,8 +15,9 @@ import numpy as np
 from edge_agent.core.features import Floats
 from edge_agent.core.forecast import HORIZONS_D, QUANTILES
 from models.baselines import BUILT_IN, RULES, built_in_predict, rule_predict
-from models.dataset import SCORING, SENSED, YOUNG, Purchases, Rows, build_rows, steady_rows
+from models.dataset import Purchases
 from models.heads import Head, answer
+from models.use_rows import SCORING, SENSED, YOUNG, Rows, build_rows, steady_rows
 
 VIEWS: Final = {"packs": SCORING, "young": YOUNG, "sensed": SENSED}
 STEADY: Final = "steady"

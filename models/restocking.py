@@ -4,133 +4,125 @@ A day: goods arrive, an empty shelf is a stock-out day, packs are finished (on a
 elsewhere), and in the evening orders of a fixed size are placed until the position is what is needed. Goods arrive
 `lead_d` + 1 mornings later.
 
-`worth` tries every close decision both ways, ordering now and waiting a day, and goes on by the same rule until both
-shelves look alike: the difference in cost is exact for this household's year, and costs nothing but arithmetic.
+`worth` tries decisions both ways, ordering now and waiting a day, and goes on by the same rule until both shelves look
+alike: the difference in cost is exact for this household's year, and costs nothing but arithmetic.
+
+All of it is JAX, to be compiled into a training step. Packs are whole numbers, kept as floats.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+import jax
+import jax.numpy as jnp
 
 AHEAD_DAYS: Final = 45
-_CLOSE: Final = 0.03  # of p(1 - p): further from a coin toss there is nothing to decide
+
+_NEEDS_BITS = 3  # needs and packs of a day are read as one number: half of the look-ups
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """How a batch of shelves is restocked from `start` on, one lane for each pair of item and price.
+class Lanes(NamedTuple):
+    """How a batch of shelves is restocked, one lane for each pair of item and price; days are counted from the first.
 
-    Shapes: `finished` (items, days) packs, `end` (items,), `order_packs` (items,), `item` (lanes,) places in these,
-    `needs` (lanes, days from `start`) positions to reach in the evening, `chance` (lanes, days from `start`, positions)
-    that a decision at that position is to order, `pack_day_cost` (lanes,) stock-out days that holding a pack for a day
-    is worth.
+    Shapes: `finished` (lanes, days) packs; `needs` (lanes, days) positions to reach in the evening, 7 at most; `end`
+    (lanes,) days that are known; `lot` (lanes,) packs of an order; `pack_day_cost` (lanes,) stock-out days that holding
+    a pack for a day is worth.
     """
 
-    finished: Ints
-    end: Ints
-    order_packs: Ints
-    item: Ints
-    needs: Ints
-    chance: Floats
-    pack_day_cost: Floats
-    lead_d: int
-    start: int
+    finished: jax.Array
+    needs: jax.Array
+    end: jax.Array
+    lot: jax.Array
+    pack_day_cost: jax.Array
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """Evenings, before orders that are a choice: on the shelf, position, coming tomorrow and later (n, lead + 1)."""
+class Shelf(NamedTuple):
+    """Packs on the shelf, all those and what is ordered, and what comes on each of the next `lead_d` + 1 mornings."""
 
-    lane: Ints
-    day: Ints
-    on_shelf: Ints
-    position: Ints
-    coming: Ints
-
-    def some(self, kept: NDArray[np.bool_]) -> Moment:
-        """Only these of them."""
-        return Moment(*(part[kept] for part in (self.lane, self.day, self.on_shelf, self.position, self.coming)))
+    packs: jax.Array
+    position: jax.Array
+    coming: tuple[jax.Array, ...]
 
 
-def evenings(rule: Rule) -> tuple[Moment, Floats]:
-    """The evenings with a close decision when the rule is followed, and its cost a lane in stock-out days."""
-    lanes = np.arange(len(rule.item))
-    lot, end = rule.order_packs[rule.item], rule.end[rule.item]
-    on_shelf, position = lot.copy(), lot.copy()
-    coming = np.zeros((len(lanes), rule.lead_d + 1), dtype=np.int64)
-    cost, found = np.zeros(len(lanes)), []
-    positions = rule.chance.shape[2]
-    for day in range(rule.start, int(end.max())):
-        open_ = day < end
-        used, paid = _live_day(on_shelf, coming, rule.finished[rule.item, day], rule.pack_day_cost)
-        position -= used
-        cost += paid * open_
-        _order(position, coming, np.ones_like(lot), lot)  # an empty position is no decision; what to order beside it is
-        chance = rule.chance[lanes, day - rule.start, np.clip(position, 1, positions) - 1]
-        close = (chance * (1 - chance) > _CLOSE) & (position >= 1) & (position <= positions) & (day + 4 < end)
-        at = np.flatnonzero(close)
-        found.append((at, np.full(len(at), day), on_shelf[at], position[at], coming[at]))
-        _order(position, coming, rule.needs[lanes, day - rule.start], lot)
-    parts = [np.concatenate(part) for part in zip(*found, strict=True)]
-    return Moment(*parts), cost
+class Moment(NamedTuple):
+    """Evenings, before orders that are a choice. Shapes: (moments,); `counts` is 0 for those that fill up a batch."""
+
+    lane: jax.Array
+    day: jax.Array
+    shelf: Shelf
+    counts: jax.Array
 
 
-def worth(rule: Rule, moment: Moment) -> Floats:
-    """Stock-out days that waiting a day costs more than ordering now, holding included. Shape: (moments,)."""
-    gain = np.zeros(len(moment.lane))
-    left = np.arange(len(gain))
-    lot = rule.order_packs[rule.item[moment.lane]]
-    now, later = _branch(moment, lot), _branch(moment, np.zeros_like(lot))
-    last = np.minimum(rule.end[rule.item[moment.lane]], moment.day + 1 + AHEAD_DAYS)
-    for ahead in range(1, AHEAD_DAYS + 1):
-        day = moment.day[left] + ahead
-        lane = moment.lane[left]
-        packs, needs = rule.finished[rule.item[lane], day], rule.needs[lane, day - rule.start]
-        for sign, branch in ((-1.0, now), (1.0, later)):
-            gain[left] += sign * _live_on(branch, packs, needs, lot[left], rule.pack_day_cost[lane])
-        keep = (day + 1 < last[left]) & ((now[0] != later[0]) | (now[1] != later[1]) | (now[2] != later[2]).any(axis=1))
-        left = left[keep]
-        if not len(left):
-            break
-        now, later = (tuple(part[keep] for part in branch) for branch in (now, later))
-    return gain
+# Days ahead, the shelf when ordered and when not, what waiting cost so far, and whether a moment still counts.
+_Both = tuple[jax.Array, Shelf, Shelf, jax.Array, jax.Array]
 
 
-def _branch(moment: Moment, ordered: Ints) -> tuple[Ints, ...]:
-    coming = moment.coming.copy()
-    coming[:, -1] += ordered
-    return moment.on_shelf.copy(), moment.position + ordered, coming
+def evenings(lanes: Lanes, *, lead_d: int) -> tuple[Shelf, jax.Array]:
+    """Each evening before orders that are a choice, shapes (days, lanes), and the cost of each lane in stock-out days.
+
+    To order when nothing is left or on its way is no choice; what to order beside it is.
+    """
+
+    def day(carry: tuple[Shelf, jax.Array], known: tuple[jax.Array, ...]) -> tuple[tuple[Shelf, jax.Array], Shelf]:
+        shelf, cost = carry
+        number, finished, needs = known
+        shelf, paid = _live_day(shelf, finished, lanes.pack_day_cost)
+        shelf = _ordered(shelf, jnp.ones_like(lanes.lot), lanes.lot)
+        return (_ordered(shelf, needs, lanes.lot), cost + paid * (number < lanes.end)), shelf
+
+    nothing = jnp.zeros_like(lanes.lot)
+    first = Shelf(lanes.lot, lanes.lot, (nothing,) * (lead_d + 1))
+    days = (jnp.arange(lanes.finished.shape[1]), lanes.finished.T, lanes.needs.T)
+    (_, cost), shelves = jax.lax.scan(day, (first, nothing), days)
+    return shelves, cost
 
 
-def _live_on(branch: tuple[Ints, ...], packs: Ints, needs: Ints, lot: Ints, pack_day_cost: Floats) -> Floats:
-    """A whole day with its evening; gives its cost."""
-    on_shelf, position, coming = branch
-    used, paid = _live_day(on_shelf, coming, packs, pack_day_cost)
-    position -= used
-    _order(position, coming, needs, lot)
-    return paid
+def worth(lanes: Lanes, moment: Moment) -> jax.Array:
+    """Stock-out days that waiting a day costs more than ordering one lot now, holding included. Shape: (moments,)."""
+    known = (lanes.needs + (lanes.finished.astype(jnp.int32) << _NEEDS_BITS)).astype(jnp.int32).ravel()
+    days = lanes.finished.shape[1]
+    lot, day_cost = lanes.lot[moment.lane], lanes.pack_day_cost[moment.lane]
+    last = jnp.minimum(lanes.end[moment.lane], moment.day + 1 + AHEAD_DAYS)
+
+    def live(shelf: Shelf, finished: jax.Array, needs: jax.Array) -> tuple[Shelf, jax.Array]:
+        shelf, paid = _live_day(shelf, finished, day_cost)
+        return _ordered(shelf, needs, lot), paid
+
+    def one_day(state: _Both) -> _Both:
+        ahead, now, later, gain, counts = state
+        day = moment.day + ahead
+        code = known[moment.lane * days + jnp.minimum(day, days - 1)]
+        finished, needs = (code >> _NEEDS_BITS).astype(lot.dtype), (code & ((1 << _NEEDS_BITS) - 1)).astype(lot.dtype)
+        now, paid_now = live(now, finished, needs)
+        later, paid_later = live(later, finished, needs)
+        gain += counts * (paid_later - paid_now)
+        counts *= (day + 1 < last) & _differ(now, later)
+        return ahead + 1, now, later, gain, counts
+
+    begin = (jnp.int32(1), _came_to(moment.shelf, lot), moment.shelf, jnp.zeros_like(lot), moment.counts)
+    end = jax.lax.while_loop(lambda state: (state[0] <= AHEAD_DAYS) & state[4].any(), one_day, begin)
+    return end[3]
 
 
-def _live_day(on_shelf: Ints, coming: Ints, packs: Ints, pack_day_cost: Floats) -> tuple[Ints, Floats]:
-    """Goods in, packs used; changes both stocks. Gives packs used and the day's cost."""
-    on_shelf += coming[:, 0]
-    coming[:, :-1] = coming[:, 1:]
-    coming[:, -1] = 0
-    empty = on_shelf <= 0
-    used = np.minimum(on_shelf, packs)
-    paid = empty + pack_day_cost * np.maximum(on_shelf - 0.5 * ~empty - 0.5 * used, 0.0)
-    on_shelf -= used
-    return used, paid
+def _differ(one: Shelf, other: Shelf) -> jax.Array:
+    parts = [left != right for left, right in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True)]
+    return jnp.stack(parts).any(axis=0)
 
 
-def _order(position: Ints, coming: Ints, needs: Ints, lot: Ints) -> None:
-    ordered = np.maximum(-((position - needs) // lot), 0) * lot
-    position += ordered
-    coming[:, -1] += ordered
+def _live_day(shelf: Shelf, finished: jax.Array, pack_day_cost: jax.Array) -> tuple[Shelf, jax.Array]:
+    """Goods in, packs used. Gives the shelf and the day's cost."""
+    packs = shelf.packs + shelf.coming[0]
+    empty = packs <= 0
+    used = jnp.minimum(packs, finished)
+    paid = empty + pack_day_cost * jnp.maximum(packs - jnp.where(empty, 0.0, 0.5) - 0.5 * used, 0.0)
+    return Shelf(packs - used, shelf.position - used, (*shelf.coming[1:], jnp.zeros_like(packs))), paid
+
+
+def _ordered(shelf: Shelf, needs: jax.Array, lot: jax.Array) -> Shelf:
+    return _came_to(shelf, jnp.maximum(jnp.ceil((needs - shelf.position) / lot), 0.0) * lot)
+
+
+def _came_to(shelf: Shelf, ordered: jax.Array) -> Shelf:
+    """The shelf when this much more is on its way."""
+    return Shelf(shelf.packs, shelf.position + ordered, (*shelf.coming[:-1], shelf.coming[-1] + ordered))

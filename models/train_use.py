@@ -19,9 +19,10 @@ import optax
 from numpy.typing import NDArray
 
 from edge_agent.core.forecast import HORIZONS_D, QUANTILES
-from models.dataset import CATEGORY_NAMES, TRAINING, Purchases, Rows, build_rows, steady_rows
+from models.dataset import CATEGORY_NAMES, Purchases
 from models.heads import INPUTS, RATE_COLUMN, RATE_DAYS, Array, Finish, Head, Scaling, folded, scaled
 from models.train_needs import CONTEXT
+from models.use_rows import TRAINING, Rows, build_rows, steady_rows
 
 Parameters = dict[str, Any]  # a JAX tree: embedding and layers
 Report = Callable[[str], None]

@@ -39,6 +39,7 @@ OPERATORS: Final = frozenset(
         "Reshape",
         "Sigmoid",
         "Slice",
+        "Split",
         "Sub",
     }
 )

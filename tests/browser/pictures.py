@@ -14,6 +14,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 from typing import Literal
 
@@ -22,8 +23,10 @@ from hypercorn.config import Config
 from playwright.sync_api import Browser, Page, sync_playwright
 from starlette.types import ASGIApp
 
+from edge_agent.core.deciding.shadow import ShadowReport
 from edge_agent.core.intent import IntentState
 from edge_agent.core.leave.policy import Policy
+from edge_agent.core.messages import Reason
 from edge_agent.core.overview import BridgeStatus
 from edge_agent.core.prompt import Endorsement
 from edge_agent.core.safety import SafetyCode, SafetyProblem
@@ -171,6 +174,7 @@ def _special(house: House, page: Page, address: str, folder: Path, look: Look) -
     )
     written.append(_visit(page, address, "/", folder / f"home-stopped-{look.name}.png"))
     house.safety.found = safety
+    written.append(_shadowed(house, page, address, folder / f"item-shadow-{look.name}.png"))
     page.goto(f"{address}/new-mandate/milk")
     page.get_by_label("Budget", exact=False).first.fill("nothing")
     page.get_by_role("button", name="Give this mandate").evaluate("button => button.form.noValidate = true")
@@ -181,6 +185,17 @@ def _special(house: House, page: Page, address: str, folder: Path, look: Look) -
     assert owner is not None
     house.accounts.put_account(replace(owner, pin_hash=None))
     return written
+
+
+def _shadowed(house: House, page: Page, address: str, picture: Path) -> Path:
+    """The page of an item that only shadows, with its report."""
+    known = house.home.known["milk"]
+    house.home.known["milk"] = replace(known, item=known.item.model_copy(update={"mode": "shadow"}))
+    house.decisions.reported = ShadowReport(date(2026, 2, 1), 3, 12, 1_548, "USD", avoided_days=2, doubles=1)
+    house.decisions.advised = (Reason("product", "Mostly coloured laundry: a colour detergent would fit better."),)
+    shot = _visit(page, address, "/items/milk", picture)
+    house.home.known["milk"], house.decisions.reported, house.decisions.advised = known, None, ()
+    return shot
 
 
 def _visit(page: Page, address: str, path: str, picture: Path) -> Path:

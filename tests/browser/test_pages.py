@@ -132,3 +132,15 @@ _DOUBLED_IDS = """
 
 def _trap(address: str) -> str:
     return f'<form method="post" action="{address}/prompts/p-milk/approve"><button>Win</button></form>'
+
+
+def test_the_decision_can_be_saved(page: Page, address: str) -> None:
+    """The link saves a file whose name says what it is; the page stays."""
+    sign_in(page, address)
+    page.goto(f"{address}/items/milk")
+    with page.expect_download() as saving:
+        page.get_by_role("link", name="This decision as a file").click()
+    saved = saving.value
+    assert saved.suggested_filename.endswith(".json")
+    assert b"restock.decision" in saved.path().read_bytes()
+    assert page.url == f"{address}/items/milk"

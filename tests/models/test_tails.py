@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from edge_agent.core.features import FEATURES
-from models.chances import COLUMNS, START, TailPlan, draws_of, log_chances
+from models.chances import COLUMNS, START, TailPlan, draws_of, log_chances, some_kept
 from models.dataset import DAYS, Purchases
 from models.heads import answer, quantised, scaling_of, unscaled
 from models.orders import fit_orders
@@ -19,7 +20,15 @@ from tests.models.made_up import market
 
 SERIES = [one for one in market(households=10).series if len(one.days) >= 8]
 PLAN = TailPlan(
-    spreads=1, widths=(16,), tail_steps=20, tail_batch=256, order_steps=3, order_items=16, order_prices=2, last_steps=5
+    spreads=1,
+    widths=(16,),
+    tail_steps=20,
+    tail_batch=256,
+    order_steps=3,
+    order_items=16,
+    order_prices=2,
+    order_moments=2_048,
+    last_steps=5,
 )
 ITEMS = shelves(SERIES, rng=np.random.default_rng(1))
 RAW = all_inputs(ITEMS, np.arange(START + 1, DAYS, 20)).reshape(-1, len(FEATURES))
@@ -78,3 +87,13 @@ def test_jax_and_numpy_agree() -> None:
     said = np.exp(np.asarray(log_chances(tails, jnp.asarray(x), jnp.asarray(category))))
     found = answer(head, raw.reshape(-1, raw.shape[2]), SCALING).reshape(said.shape)
     assert np.abs(found - said).max() < 0.02  # halves and stored steps
+
+
+def test_hidden_units_are_left_out_for_a_whole_year() -> None:
+    """Each item lacks other units, all its days the same ones, and on average nothing is lost."""
+    plan = replace(PLAN, widths=(40, 20), dropped=0.25)
+    first, second = (np.asarray(part) for part in some_kept(jax.random.PRNGKey(1), items=500, plan=plan))
+    assert (first.shape, second.shape) == ((500, 1, 40), (500, 1, 20))
+    assert np.unique(first).tolist() == pytest.approx([0, 4 / 3])
+    assert first.mean() == pytest.approx(1, abs=0.02)
+    assert (first[0] != first[1]).any()

@@ -13,13 +13,13 @@ import pytest
 from edge_agent.core.features import FEATURES
 from edge_agent.core.forecast import QUANTILES
 from models.baselines import RULES, built_in_predict, rule_predict
-from models.dataset import steady_rows
 from models.evaluate import pinball, relative_interval
 from models.heads import answer, scaling_of
 from models.needs import Calendar, Dense, NeedRows, training_rows
 from models.run import Plan, split, train_and_export
 from models.train_needs import NeedPlan, prepared, train_needs
 from models.train_use import UsePlan, train_use
+from models.use_rows import steady_rows
 from tests.models.made_up import market
 
 WORLD = market(households=60)

@@ -14,7 +14,7 @@ _PANEL_WIDTH: Final = 300
 _PANEL_HEIGHT: Final = 260
 _TOP: Final = 84
 _LEFTS: Final = (64, 470)
-_FOOT: Final = 84
+_FOOT: Final = 96
 _STOCK_OUTS_MAX: Final = 12.0
 _STYLE = """
 svg { color-scheme: light dark; font: 13px system-ui, sans-serif; }
@@ -26,6 +26,9 @@ text { fill: #1f2328; } .soft { fill: #59636e; } .grid { stroke: #d1d9e0; } path
 }
 """
 _PANELS: Final = (("deliveries", "deliveries a year"), ("supply_days", "days of supply held"))
+
+_OURS: Final = "together, a delivery worth {} d"
+JOINED: Final = "joined, "  # how the curves of orders together are named, before the price of a delivery
 
 Curve = Sequence[Mapping[str, float]]
 
@@ -41,7 +44,7 @@ def drawn(public: Mapping[str, Any]) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-label="{escape(title)}">',
         f"<style>{_STYLE}</style>",
         _text(16, 24, title, more='font-weight="600"'),
-        _text(16, 44, f"against stock-out days an item and year; chances: {public['chances']}", kind="soft"),
+        _text(16, 44, f"chances: {public['chances']}", kind="soft"),
     ]
     for left, (figure, name) in zip(_LEFTS, _PANELS, strict=True):
         parts += _panel(curves, left=left, figure=figure, name=name)
@@ -51,7 +54,8 @@ def drawn(public: Mapping[str, Any]) -> str:
 def _chosen(told: Mapping[str, Any]) -> list[tuple[str, str, Curve]]:
     """The best simple rule at five stock-out days, and ours at each price of a delivery: kind, name, curve."""
     simple = next(row["simple_rule"] for row in told["rows"] if row["stock_out_days"] == 5)
-    ours = [(name, curve) for name, curve in told["curves"].items() if name.startswith("joined")]
+    ours = [(name, curve) for name, curve in told["curves"].items() if name.startswith(JOINED)]
+    ours.sort(key=lambda one: float(one[0].removeprefix(JOINED)))
     named = [(f"ours-{at % 3}", name, curve) for at, (name, curve) in enumerate(ours)]
     return [("simple", simple, told["curves"][simple]), *named]
 
@@ -74,6 +78,8 @@ def _panel(curves: Sequence[tuple[str, str, Curve]], *, left: float, figure: str
     for stock_outs in (2, 5, 10):
         yield f'<line class="grid" x1="{x(stock_outs):.1f}" x2="{x(stock_outs):.1f}" y1="{_TOP}" y2="{bottom}"/>'
         yield _text(x(stock_outs), bottom + 16, f"{stock_outs}", kind="soft", more='text-anchor="middle"')
+    middle = left + _PANEL_WIDTH / 2
+    yield _text(middle, bottom + 34, "stock-out days an item and year", kind="soft", more='text-anchor="middle"')
     for kind, _, curve in curves:
         yield f'<path class="{kind}" d="{_line(curve, figure=figure, x=x, y=y)}"/>'
 
@@ -88,12 +94,15 @@ def _shown(curve: Curve) -> list[Mapping[str, float]]:
 
 
 def _legend(curves: Sequence[tuple[str, str, Curve]], *, base: float) -> Iterator[str]:
+    """The simple rule on a line of its own, and below it ours at each price of a delivery."""
     at = float(_LEFTS[0])
     for kind, name, _ in curves:
-        told = "item by item: " + name if kind == "simple" else name
-        yield f'<path class="{kind}" d="M {at:.1f} {base - 4:.1f} L {at + 18:.1f} {base - 4:.1f}"/>'
-        yield _text(at + 24, base, told, kind="soft")
-        at += 44 + 6.6 * len(told)
+        is_simple = kind == "simple"
+        x, y = (float(_LEFTS[0]), base - 18) if is_simple else (at, base)
+        told = f"item by item: {name}" if is_simple else _OURS.format(name.removeprefix(JOINED))
+        yield f'<path class="{kind}" d="M {x:.1f} {y - 4:.1f} L {x + 18:.1f} {y - 4:.1f}"/>'
+        yield _text(x + 24, y, told, kind="soft")
+        at += 0 if is_simple else 44 + 6.6 * len(told)
 
 
 def _ceiling(most: float) -> float:
