@@ -218,8 +218,8 @@ class StockEstimate:
     `amount` is all there is at home: in the devices, and sealed in the cupboard (`cupboard_packs` of the bound
     product). `use_per_day` is in `unit` a day. `trust` is 0 to 1, and `doubts` say in words what lowers it.
     `daily_use` is oldest first, complete days only, in `unit`. `spoils` are the batches that have a date, the earliest
-    first. `last_used_on` is the last day on which it was really used, None where none was seen. `is_settling`: the level
-    has just changed, and the next readings will tell whether it stays so.
+    first. `last_used_on` is the last day on which it was really used, None where none was seen. `is_settling`: the
+    level has just changed, and the next readings will tell whether it stays so.
     """
 
     item: ItemId

@@ -154,9 +154,9 @@ def _order_point(case: Situation, *, rate: float) -> _OrderPoint:
     """The reorder point. Where room or freshness cuts an order short, waiting makes it larger, and questions rarer.
 
     An order that comes a day later is then a day's use larger, so each question lasts a day longer: that is worth
-    `question_pack_d / lot` days of supply. The point and the lot depend on each other; a few rounds settle them. Of what
-    spoils soon, the point leaves room for a worthwhile order of fresh packs: to stand against every chance would mean a
-    question about one pack every other day.
+    `question_pack_d / lot` days of supply. The point and the lot depend on each other; a few rounds settle them. Of
+    what spoils soon, the point leaves room for a worthwhile order of fresh packs: to stand against every chance
+    would mean a question about one pack every other day.
     """
     holding = HOLDING[case.preferences.stock]
     wait_d, lot = case.wait_d, _lot(case, rate=rate)
