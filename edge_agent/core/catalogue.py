@@ -14,6 +14,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 from stdnum import ean
 
+from edge_agent.core.units import countable, uncountable
+
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,64}$")]
 Mode = Literal["shadow", "ask", "auto"]
 BindingKind = Literal["level", "counter", "run_time", "flag"]
@@ -111,10 +113,10 @@ class Binding(Document):
 class Item(Document):
     """One thing that the household keeps in stock.
 
-    `unit` is UCUM (`g`, `mL`). `room_packs` is how many packs the home has room for, the one in use included;
-    `min_packs` is what it never wants to go below.
-    `prior_use_per_day` is the household's own guess, in `unit`, used until the sensors know better. `substitutes` may
-    be bought where `product` cannot be had, the first one first; their packs count for the same stock.
+    `unit` is UCUM, and one that goods are counted in (`g`, `mL`, `{pad}`). `room_packs` is how many packs the home has
+    room for, the one in use included; `min_packs` is what it never wants to go below. `prior_use_per_day` is the
+    household's own guess, in `unit`, used until the sensors know better. `substitutes` may be bought where `product`
+    cannot be had, the first one first; their packs count for the same stock.
 
     `more_bindings` are other sensors of the same stock, and other appliances that draw from the same shelf. Without any
     `binding` the item is replenished on a cycle: `cycle_days` is how many days a pack lasts, from which the guess of
@@ -137,6 +139,13 @@ class Item(Document):
     cycle_days: Annotated[float, Field(gt=0, le=3_650)] | None = None
     best_before_d: Annotated[float, Field(gt=0, le=36_500)] | None = None
     opened_for_d: Annotated[float, Field(gt=0, le=36_500)] | None = None
+
+    @field_validator("unit")
+    @classmethod
+    def _can_be_left(cls, unit: str) -> str:
+        if not countable(unit):
+            raise ValueError(uncountable(unit))
+        return unit
 
     @model_validator(mode="before")
     @classmethod

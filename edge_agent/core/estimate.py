@@ -7,7 +7,8 @@ The rules of the fold:
 - A late reading (its event time is not after the last folded value of its sensor) changes nothing but the id. Folding
   a set sorted by event time therefore gives the same as folding it as it came, apart from the readings that came late.
 - What a reading says depends on its binding's class: a level (`estimating.level`), a counter or run time
-  (`estimating.counter`), a flag (`estimating.folding`). Everything else, and what is absurd, says nothing.
+  (`estimating.counter`), a flag (`estimating.flags`). Everything else, and what is absurd, says nothing.
+- What people said is folded by `estimating.facts`.
 - A rise takes from the cupboard first (`estimating.shelf`); only what that cannot explain is a refill hint.
 - Unknown is never zero: an amount that no sensor told and nobody counted is None.
 
@@ -21,10 +22,13 @@ from dataclasses import replace
 from datetime import date, datetime
 
 from edge_agent.core.catalogue import Item
-from edge_agent.core.estimating.folding import anew, fitted, fold_event, fold_reading
-from edge_agent.core.estimating.fusing import cupboard_packs, fused
-from edge_agent.core.estimating.level import is_settling
+from edge_agent.core.estimating.containers import anew, fitted
+from edge_agent.core.estimating.cupboard import cupboard_packs
+from edge_agent.core.estimating.facts import fold_event
+from edge_agent.core.estimating.folding import fold_reading
+from edge_agent.core.estimating.fusing import fused
 from edge_agent.core.estimating.shelf import REFILL_PACKS
+from edge_agent.core.estimating.signs import is_settling
 from edge_agent.core.estimating.spoiling import batches
 from edge_agent.core.estimating.state import StockState
 from edge_agent.core.estimating.use import HISTORY_DAYS, complete_days, use_per_day

@@ -1,104 +1,18 @@
-"""Units: a fixed table of UCUM codes, and conversion inside one dimension.
+"""Conversion of units inside one dimension; the table of them is `core.units`.
 
-A unit is never guessed: a code that is not in the table, or that measures something else, is an error. Counts such as
-`{cup}` are dimensions of their own, since no factor turns cups into pages.
-
-Source: UCUM 2.1 (codes and factors); the US units are the exact ones of NIST SP 811.
+What is unknown, or measures something else, is an error.
 """
 
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from types import MappingProxyType
 
 from edge_agent.core.messages import QuarantineReason
+from edge_agent.core.units import UNITS, Unit, countable, same_quantity, unit_of
 from edge_agent.errors import DecodeError
 
-_COUNT = re.compile(r"^\{[a-z]{1,16}\}$")
-_NO_STOCK = frozenset({"ratio", "pressure", "voltage", "energy", "temperature"})
-
-
-@dataclass(frozen=True, slots=True)
-class Unit:
-    """`amount in the dimension's own unit = value * factor + offset`."""
-
-    dimension: str
-    factor: float
-    offset: float = 0.0
-
-
-UNITS = MappingProxyType(
-    {
-        "%": Unit("ratio", 0.01),
-        "1": Unit("ratio", 1.0),
-        "[ppm]": Unit("ratio", 1e-6),
-        "mg": Unit("mass", 1e-3),
-        "g": Unit("mass", 1.0),
-        "kg": Unit("mass", 1e3),
-        "[oz_av]": Unit("mass", 28.349523125),
-        "[lb_av]": Unit("mass", 453.59237),
-        "mL": Unit("volume", 1e-3),
-        "cL": Unit("volume", 1e-2),
-        "dL": Unit("volume", 1e-1),
-        "L": Unit("volume", 1.0),
-        "m3": Unit("volume", 1e3),
-        "[foz_us]": Unit("volume", 0.0295735295625),
-        "[cup_us]": Unit("volume", 0.2365882365),
-        "[pt_us]": Unit("volume", 0.473176473),
-        "[qt_us]": Unit("volume", 0.946352946),
-        "[gal_us]": Unit("volume", 3.785411784),
-        "mm": Unit("length", 1e-3),
-        "cm": Unit("length", 1e-2),
-        "m": Unit("length", 1.0),
-        "km": Unit("length", 1e3),
-        "[in_i]": Unit("length", 0.0254),
-        "[ft_i]": Unit("length", 0.3048),
-        "[mi_i]": Unit("length", 1609.344),
-        "ms": Unit("time", 1e-3),
-        "s": Unit("time", 1.0),
-        "min": Unit("time", 60.0),
-        "h": Unit("time", 3_600.0),
-        "d": Unit("time", 86_400.0),
-        "wk": Unit("time", 604_800.0),
-        "mo": Unit("time", 2_629_800.0),
-        "a": Unit("time", 31_557_600.0),
-        "Pa": Unit("pressure", 1.0),
-        "hPa": Unit("pressure", 1e2),
-        "kPa": Unit("pressure", 1e3),
-        "mbar": Unit("pressure", 1e2),
-        "bar": Unit("pressure", 1e5),
-        "[psi]": Unit("pressure", 6894.757293168),
-        "mV": Unit("voltage", 1e-3),
-        "V": Unit("voltage", 1.0),
-        "W.h": Unit("energy", 1.0),
-        "kW.h": Unit("energy", 1e3),
-        "K": Unit("temperature", 1.0),
-        "Cel": Unit("temperature", 1.0, 273.15),
-        "[degF]": Unit("temperature", 5 / 9, 459.67 * 5 / 9),
-    }
-)
-
-
-def unit_of(code: str) -> Unit | None:
-    """The unit behind a UCUM code, or None; `{cup}` and the like are counts of that one thing."""
-    if _COUNT.fullmatch(code):
-        return Unit(code, 1.0)
-    return UNITS.get(code)
-
-
-def countable(code: str) -> bool:
-    """Whether goods are counted in this unit: a mass, a volume, a length, a time of use, or so many of a thing."""
-    unit = unit_of(code)
-    return unit is not None and unit.dimension not in _NO_STOCK
-
-
-def same_quantity(one: str, other: str) -> bool:
-    """Whether both codes are known and measure the same thing."""
-    first, second = unit_of(one), unit_of(other)
-    return first is not None and second is not None and first.dimension == second.dimension
+__all__ = ["UNITS", "Unit", "convert", "converter", "countable", "same_quantity", "unit_of"]
 
 
 def convert(value: float, source: str, *, target: str) -> float:

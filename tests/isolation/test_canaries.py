@@ -41,7 +41,7 @@ ITEM = Item(
     id="canaryitem",
     name="Canary name",
     category="canarycat",
-    unit="canaryunit",
+    unit="{canaryunit}",
     product=MILK.product.model_copy(update={"title": "Canary title", "pack_amount": 1093.5}),
     binding=Binding(device="canarydevice", signal="canarysignal.amount"),
     room_packs=6,
@@ -116,7 +116,7 @@ def _reading(seq: int, amount: float, home: OutgoingHome) -> Decoded:
     return Decoded(
         device=DeviceId("canarydevice"), profile="canaryprofile", topic="t", boot="canaryboot", seq=seq,
         digest=f"{seq}", event_at=now, received_at=now, duplicate=False,
-        readings=(Reading("canarysignal.amount", Presence.VALUE, amount, "canaryunit"),),
+        readings=(Reading("canarysignal.amount", Presence.VALUE, amount, "{canaryunit}"),),
     )  # fmt: skip
 
 

@@ -42,7 +42,7 @@ from edge_agent.errors import RefusedError
 BUNDLE_BYTES_MAX = 262_144
 FORM = "restock.decision"
 _ITEM, _SENSOR, _MERCHANT, _SKU = "item", "sensor", "merchant", "article"
-_PACKS = "1"
+_PACKS = "{pack}"
 
 
 class Decided(BaseModel):

@@ -7,15 +7,27 @@ stands and the interval holds both. Containers and shelf add up.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from math import sqrt
 
 from edge_agent.core.catalogue import Binding, Item
 from edge_agent.core.estimating import shelf as shelves
-from edge_agent.core.estimating.evidence import tells_level
-from edge_agent.core.estimating.folding import LEFT_EMPTY_FOR, counted, is_pool, leads, reckoned, reckoned_use
-from edge_agent.core.estimating.level import (
+from edge_agent.core.estimating.containers import counted, is_pool, leads
+from edge_agent.core.estimating.cupboard import holding, in_cupboard, is_left_empty
+from edge_agent.core.estimating.doubts import (
+    DOUBTED,
+    counted_less,
+    creeps,
+    doubted,
+    gone,
+    not_in_the_cupboard,
+    shaky,
+    stale,
+    stuck,
+)
+from edge_agent.core.estimating.part import BY_HAND_TRUST, Z80, Part, freshness, seconds_since
+from edge_agent.core.estimating.signs import (
     LIFTED_FOR,
     has_crept,
     is_gone,
@@ -26,46 +38,25 @@ from edge_agent.core.estimating.level import (
     stands_d,
 )
 from edge_agent.core.estimating.state import Container, StockState, Track
+from edge_agent.core.estimating.use import reckoned
 from edge_agent.core.messages import Range, Reason
 from edge_agent.core.quantity import unit_of
-
-Z80 = 1.2816  # standard normal quantile at 0.9
 
 _WANDER_G, _WANDER_SHARE = 3.2, 0.0004  # the zero of a scale, and of what it carries; one standard deviation
 _UNMODELLED = 1.15  # what else may be off: found on simulated homes, where 80 % were to be covered
 _STEP_SHARE = 0.4  # 80 % of the half step that a whole number hides
 _SETTLED_SHARE, _JUST_CHANGED_SHARE = 0.18, 0.7  # of the noise's variance, after many values and after two
 _COUNTED_ON_PACKS = 0.1
-_FRESH_FOR_S = 12 * 3_600.0
-_TRUST_HALF_LIFE_S = 24 * 3_600.0
-_STALE_AFTER_S = 24 * 3_600.0
-_DOUBTED = 0.4  # of the trust that is left
 _DISPUTED = 0.7
-_SHAKY_JUNK = 0.3
-_BY_HAND_TRUST = 0.9
-_LEFT_EMPTY_BOOKS_PACKS = 0.5
-_OVERDRAWN_PACKS = 0.15
-_COUNT_OFF = 0.05  # the household's word of what one count uses, one standard deviation
 _DAY_S = 86_400.0
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """What one sensor, container or shelf says is there, how far it is trusted, and the doubts."""
-
-    value: float
-    low: float
-    high: float
-    trust: float
-    doubts: tuple[Reason, ...] = ()
 
 
 def fused(state: StockState, use: Range, *, item: Item, now: datetime, is_home_quiet: bool) -> Part | None:
     """All there is at home, None where a part of it is unknown."""
-    boxes = [_box(box, use, item=item, now=now, is_home_quiet=is_home_quiet) for box in _holding(state, item=item)]
-    shelf = _shelf(state, use, item=item, now=now)
-    if shelf is not None and not is_home_quiet and _is_left_empty(state, item=item, now=now):
-        shelf = _doubted(replace(shelf, value=0.0, low=0.0), _not_in_the_cupboard(state, item=item))
+    boxes = [_box(box, use, item=item, now=now, is_home_quiet=is_home_quiet) for box in holding(state, item=item)]
+    shelf = in_cupboard(state, use, item=item, now=now)
+    if shelf is not None and not is_home_quiet and is_left_empty(state, item=item, now=now):
+        shelf = doubted(replace(shelf, value=0.0, low=0.0), not_in_the_cupboard(state, item=item))
     parts = [part for part in (*boxes, shelf) if part is not None]
     if None in boxes or not parts:
         return None
@@ -79,79 +70,8 @@ def fused(state: StockState, use: Range, *, item: Item, now: datetime, is_home_q
     doubts = tuple(doubt for part in parts for doubt in part.doubts)
     if state.shelf.dispute:
         trust *= _DISPUTED
-        doubts = (*doubts, Reason("counted_less", _counted_less(state, item=item)))
+        doubts = (*doubts, Reason("counted_less", counted_less(state, item=item)))
     return Part(value, min(value, max(0.0, low)), high, trust, doubts)
-
-
-def _is_left_empty(state: StockState, *, item: Item, now: datetime) -> bool:
-    """Whether all that holds it has stood empty for long, though by the books there is a pack to fill it with."""
-    pack = item.product.pack_amount
-    if is_pool(item) or (state.shelf.amount or 0.0) < _LEFT_EMPTY_BOOKS_PACKS * pack:
-        return False
-    tracks = [track for box in _holding(state, item=item) for track in box.tracks if track.level is not None]
-    return bool(tracks) and all(
-        track.empty_at is not None and now - track.empty_at > LEFT_EMPTY_FOR for track in tracks
-    )
-
-
-def _not_in_the_cupboard(state: StockState, *, item: Item) -> Reason:
-    packs = (state.shelf.amount or 0.0) / item.product.pack_amount
-    text = f"{item.name} is empty, though {packs:.1f} packs should be in the cupboard: look, and say what is there."
-    return Reason("cupboard_doubtful", text)
-
-
-def cupboard_packs(state: StockState, *, item: Item) -> float:
-    """Sealed packs in the cupboard; where no sensor tells the open one, all but the last begun pack."""
-    amount, pack = state.shelf.amount or 0.0, item.product.pack_amount
-    if not is_pool(item):
-        return amount / pack
-    return float(max(0, -int(-(amount - 1e-6 * pack) // pack) - 1))
-
-
-def _holding(state: StockState, *, item: Item) -> list[Container]:
-    """The containers whose own amount counts; the others draw from the shelf."""
-    if is_pool(item):
-        return []
-    own = {bound.holder for bound in item.bindings if tells_level(bound) or bound.kind == "flag"}
-    return [box for box in state.containers if box.name in own]
-
-
-def _shelf(state: StockState, use: Range, *, item: Item, now: datetime) -> Part | None:
-    """What stands in the cupboard; all of it where no sensor tells the rest."""
-    shelf = state.shelf
-    if not is_pool(item):
-        margin = Z80 * sqrt(shelf.variance)
-        amount = shelf.amount or 0.0
-        return Part(amount, max(0.0, amount - margin), amount + (margin if amount else 0.0), 1.0)
-    if shelf.amount is None:
-        return None
-    if item.bindings:
-        return _reckoned_pool(state, shelf.amount, use, item=item, now=now)
-    since = shelf.at or now
-    used, variance = reckoned_use(state.containers, since=since, until=now, item=item)
-    value, margin = max(0.0, shelf.amount - used), Z80 * sqrt(shelf.variance + variance)
-    trust = _BY_HAND_TRUST * max(0.0, 1.0 - margin / (2 * item.product.pack_amount))
-    return Part(value, max(0.0, value - margin), value + margin, trust)
-
-
-def _reckoned_pool(state: StockState, amount: float, use: Range, *, item: Item, now: datetime) -> Part:
-    """A stock that counters are taken from.
-
-    What one count uses varies from time to time (`shelf.variance`), and may be off as a whole. Where more was counted
-    than is known to have come, goods came that nobody told of.
-    """
-    shelf, pack = state.shelf, item.product.pack_amount
-    drawn = max(0.0, shelf.counted + shelf.came - amount)
-    margin = Z80 * sqrt(shelf.variance + (_COUNT_OFF * drawn) ** 2)
-    untold = -shelf.overdrawn % pack if shelf.overdrawn > max(margin, _OVERDRAWN_PACKS * pack) else 0.0
-    age_s = _age_s(state.as_of, now)
-    low = amount - margin - use.high * age_s / _DAY_S
-    heard = [track for box in state.containers for track in box.tracks if track.as_of is not None]
-    values = sum(track.values for track in heard)
-    trust = values / (values + 1) * _freshness(age_s)
-    doubts = _stale(item.bindings[0], age_s) if heard else ()
-    spread = max(0.0, 1.0 - (margin + untold) / (2 * pack))
-    return Part(amount, max(0.0, low), amount + margin + untold, trust * spread, doubts)
 
 
 def _box(box: Container, use: Range, *, item: Item, now: datetime, is_home_quiet: bool) -> Part | None:
@@ -215,7 +135,7 @@ def _contradicted(part: Part, far: Sequence[Part], *, bindings: Sequence[Binding
         part,
         low=min(part.low, *(each.low for each in far)),
         high=max(part.high, *(each.high for each in far)),
-        trust=part.trust * _DOUBTED,
+        trust=part.trust * DOUBTED,
         doubts=(*part.doubts, Reason("contradictory", text)),
     )
 
@@ -234,7 +154,7 @@ def _with_flags(part: Part, box: Container, bindings: Sequence[Binding], *, item
             part = replace(part, high=max(part.high, bound.low_amount))
         else:
             continue
-        return replace(part, trust=part.trust * _DOUBTED, doubts=(*part.doubts, Reason("contradictory", text)))
+        return replace(part, trust=part.trust * DOUBTED, doubts=(*part.doubts, Reason("contradictory", text)))
     return part
 
 
@@ -243,14 +163,14 @@ def _by_rate(box: Container, bound: Binding, *, item: Item, now: datetime) -> Pa
     stood = reckoned(box, at=now, item=item)
     if stood.amount is None:
         return None
-    margin, age_s = Z80 * sqrt(stood.variance), _age_s(_last(box), now)
+    margin, age_s = Z80 * sqrt(stood.variance), seconds_since(_last(box), now)
     low = max(0.0, stood.amount - margin)
-    trust = _BY_HAND_TRUST * _freshness(age_s) * max(0.0, 1.0 - margin / (2 * item.product.pack_amount))
+    trust = BY_HAND_TRUST * freshness(age_s) * max(0.0, 1.0 - margin / (2 * item.product.pack_amount))
     track = box.tracks[0] if box.tracks else None
     if track is not None and track.is_low is False and bound.low_amount is not None and stood.amount < bound.low_amount:
         stood, low = replace(stood, amount=bound.low_amount), min(low, bound.low_amount)  # it would warn
     amount = stood.amount or 0.0
-    return Part(amount, min(low, amount), amount + margin, trust, _stale(bound, age_s))
+    return Part(amount, min(low, amount), amount + margin, trust, stale(bound, age_s))
 
 
 def _told(
@@ -258,7 +178,7 @@ def _told(
 ) -> Part:
     """What one sensor says is in its container; what is pending, what may be put back, and silence widen it."""
     pack, level = item.product.pack_amount, track.level or 0.0
-    margin, age_s = _margin(track, item=item), _age_s(track.as_of, now)
+    margin, age_s = _margin(track, item=item), seconds_since(track.as_of, now)
     pending = track.pending.level if track.pending is not None else level
     least, most = min(level, pending), max(level, pending)
     if is_plain_use(track, item=item):
@@ -271,21 +191,21 @@ def _told(
         value=level,
         low=max(0.0, least - margin - use.high * age_s / _DAY_S),
         high=most + margin,
-        trust=track.values / (track.values + 1) * _freshness(age_s) * (1.0 - track.junk),
-        doubts=(*_stale(bound, age_s), *_shaky(track, bound)),
+        trust=track.values / (track.values + 1) * freshness(age_s) * (1.0 - track.junk),
+        doubts=(*stale(bound, age_s), *shaky(track, bound)),
     )
     if lifted is not None and is_gone(track, pack=pack, now=now):
-        used = use.value * _age_s(lifted.at, now) / _DAY_S
-        return _doubted(replace(part, value=max(part.low, lifted.level - used), high=lifted.level), _gone(bound))
+        used = use.value * seconds_since(lifted.at, now) / _DAY_S
+        return doubted(replace(part, value=max(part.low, lifted.level - used), high=lifted.level), gone(bound))
     if has_crept(track, item=item):
         value = max(0.0, level - track.crept)
-        return _doubted(replace(part, value=value, low=max(0.0, min(part.low, part.low - track.crept))), _creeps(
+        return doubted(replace(part, value=value, low=max(0.0, min(part.low, part.low - track.crept))), creeps(
             bound, track.crept / pack
         ))  # fmt: skip
     used_on = counted(box) - track.counted_at_move
     if used_on > max(_COUNTED_ON_PACKS * pack, 3 * margin):
         value = max(0.0, level - used_on)
-        return _doubted(replace(part, value=value, low=0.7 * value), _stuck(bound, stands_d(track, now)))
+        return doubted(replace(part, value=value, low=0.7 * value), stuck(bound, stands_d(track, now)))
     still_d, limit_d = stands_d(track, now), quiet_limit_d(track)
     if limit_d is not None and still_d > limit_d / 2 and not is_home_quiet:
         part = replace(part, low=max(0.0, min(part.low, level - margin - use.high * still_d)))
@@ -293,7 +213,7 @@ def _told(
         # Below nothing: what it would have used beyond its level came out of the cupboard.
         value = level - use.value * max(0.0, still_d - (track.quiet_d or 0.0))
         low = level - margin - use.high * still_d
-        return _doubted(replace(part, value=value, low=min(low, value)), _stuck(bound, still_d))
+        return doubted(replace(part, value=value, low=min(low, value)), stuck(bound, still_d))
     return part
 
 
@@ -307,66 +227,5 @@ def _margin(track: Track, *, item: Item) -> float:
     return sqrt(_UNMODELLED**2 * Z80**2 * variance + (_STEP_SHARE * track.step) ** 2)
 
 
-def _doubted(part: Part, doubt: Reason) -> Part:
-    return replace(part, trust=part.trust * _DOUBTED, doubts=(*part.doubts, doubt))
-
-
 def _last(box: Container) -> datetime | None:
     return max((track.as_of for track in box.tracks if track.as_of is not None), default=None)
-
-
-def _age_s(at: datetime | None, now: datetime) -> float:
-    return 0.0 if at is None else max(0.0, (now - at).total_seconds())
-
-
-def _freshness(age_s: float) -> float:
-    return float(0.5 ** (max(0.0, age_s - _FRESH_FOR_S) / _TRUST_HALF_LIFE_S))
-
-
-# --- in the household's words ---
-
-
-def _stale(bound: Binding, age_s: float) -> tuple[Reason, ...]:
-    if age_s <= _STALE_AFTER_S:
-        return ()
-    text = f"{bound.device} has told nothing for {_days(age_s / _DAY_S)}. Is it on, and in reach?"
-    return (Reason("stale", text),)
-
-
-def _shaky(track: Track, bound: Binding) -> tuple[Reason, ...]:
-    if track.junk < _SHAKY_JUNK:
-        return ()
-    text = f"{bound.device} jumps about: {round(10 * track.junk)} in 10 of its last values did not count."
-    return (Reason("shaky", text),)
-
-
-def _stuck(bound: Binding, still_d: float) -> Reason:
-    text = (
-        f"{bound.device} has said the same for {_days(still_d)}, longer than it mostly does: "
-        "it may be stuck. Look once, and say here how much there is."
-    )
-    return Reason("stuck", text)
-
-
-def _creeps(bound: Binding, packs: float) -> Reason:
-    text = (
-        f"{bound.device} has risen by {packs:.1f} packs little by little, which goods do not do: its zero may wander. "
-        "Count once, and say here how much there is."
-    )
-    return Reason("creeps", text)
-
-
-def _gone(bound: Binding) -> Reason:
-    text = (
-        f"{bound.device} says that all of it went at a stroke: was it taken away, or did the device lose its setting?"
-    )
-    return Reason("gone", text)
-
-
-def _counted_less(state: StockState, *, item: Item) -> str:
-    device = item.bindings[0].device if item.bindings else "the sensor"
-    return f"You counted {state.shelf.dispute} packs, less than {device} said: its zero was put right by that."
-
-
-def _days(days: float) -> str:
-    return f"{days:.0f} days" if days >= 1.5 else f"{24 * days:.0f} hours"

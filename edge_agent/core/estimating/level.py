@@ -17,42 +17,44 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from math import inf
 
 from edge_agent.core.catalogue import Binding, Item
+from edge_agent.core.estimating.signs import (
+    GONE_PACKS,
+    LIFTED_FOR,
+    PLAIN_JUNK,
+    QUIET_SLACK_D,
+    SCATTER_MIN_PACKS,
+    ZERO_FOR,
+    has_crept,
+    is_plain_use,
+    is_stuck,
+    noise_of,
+    plain_use,
+    quiet_limit_d,
+    stands_d,
+)
 from edge_agent.core.estimating.state import LevelAt, Track
-from edge_agent.core.quantity import unit_of
 
 CONFIRMED_AFTER = timedelta(seconds=15)
-_JUMPY_JUNK, _NOISY_PACKS = 0.1, 0.3
-LIFTED_FOR = timedelta(hours=6)
 _POURED_FOR = timedelta(hours=1)
-STUCK_TIMES = 8.0  # longer than it mostly stands, by this factor
-ZERO_FOR = timedelta(days=3)  # a full stock that is gone at a stroke is doubted for so long
 
 _NOISE_SHARE_OF_PACK = 0.015  # a change below this is noise, not use
 _NOISE_SHARE_OF_FULL = 0.012  # a percentage mostly comes in whole steps
-_SCATTER_MIN_PACKS = 0.001
 _SCATTER_MAX_PACKS = 2.0
 _SCATTER_STEP = 1.15  # a median is followed in steps of this factor
-_OF_MEDIAN = 1 / 0.954  # standard deviation of a value, from the median of the differences of two
 _BEYOND_NOISE = 2.5
 _GAIN = 0.3
 _GAIN_MOVED = 0.8
 _CALM_MAX = 10
 _JUNK_SMOOTHING = 0.05
 _LIFTED_PACKS = 0.25  # a drop of this much may be an item that is put back
-_GONE_PACKS = 0.75  # a drop of this much to exactly nothing may be a jar that was taken away, or a part never set up
 _WHAT_CAME_PACKS = 0.3  # a rise this near to what was told to have come is that
-_CREPT_PACKS, _CREPT_TIMES = 0.08, 4.0
 _CREPT_AT_ONCE_PACKS = 0.15  # a smaller rise is no refill, of a sensor that wanders
 _CREPT_SLACK = 0.3
 EMPTY_PACKS = 0.04  # next to nothing, and within what a sensor wanders
 _DOSE_SMOOTHING = 0.2
-_PLAIN_USE_PACKS = (0.25, 0.5)
-_PLAIN_JUNK = 0.1
 _QUIET_SMOOTHING = 0.15
-_QUIET_SLACK_D = 0.1
 _STILL_TIMES = 2.0
 _QUIET_FIRST_D = (0.25, 7.0)
 _DAY_S = 86_400.0
@@ -86,47 +88,6 @@ class Came:
 
 
 NOTHING_CAME = Came()
-
-
-def noise_of(track: Track, *, pack: float) -> float:
-    """One standard deviation of a value, in the item's unit."""
-    return 0.0 if track.scatter is None or track.scatter <= _SCATTER_MIN_PACKS * pack else track.scatter * _OF_MEDIAN
-
-
-def quiet_limit_d(track: Track) -> float | None:
-    """Days after which a value that stands still is not believed any more; None: not known yet."""
-    return None if track.quiet_d is None else STUCK_TIMES * (track.quiet_d + _QUIET_SLACK_D)
-
-
-def stands_d(track: Track, now: datetime) -> float:
-    """For how many days the value has stood still."""
-    return 0.0 if track.moved_at is None else max(0.0, (now - track.moved_at).total_seconds() / _DAY_S)
-
-
-def is_stuck(track: Track, now: datetime) -> bool:
-    """Whether the value has stood still for much longer than it mostly does."""
-    limit_d = quiet_limit_d(track)
-    return limit_d is not None and stands_d(track, now) > limit_d
-
-
-def is_settling(track: Track, *, pack: float) -> bool:
-    """Whether a change waits for a second reading, what was taken away may be put back, or the values jump about."""
-    lifted, as_of = track.lifted, track.as_of
-    if track.junk >= _JUMPY_JUNK or noise_of(track, pack=pack) >= _NOISY_PACKS * pack:
-        return True
-    return track.pending is not None or (lifted is not None and as_of is not None and as_of - lifted.at <= LIFTED_FOR)
-
-
-def is_gone(track: Track, *, pack: float, now: datetime) -> bool:
-    """Whether a good part of a pack went to exactly nothing at a stroke, and not long ago."""
-    lifted = track.lifted
-    return (
-        lifted is not None
-        and track.raw == 0.0
-        and lifted.level >= _GONE_PACKS * pack
-        and now - lifted.at <= ZERO_FOR
-        and (track.level is None or track.level < _SCATTER_MIN_PACKS * pack + noise_of(track, pack=pack))
-    )
 
 
 def fold_level(
@@ -186,10 +147,10 @@ def _note_value(track: Track, seen: LevelAt, *, item: Item) -> Track:
         first_d = min(max(0.1 * pack / item.prior_use_per_day, least_d), most_d)
         return replace(track, moved_at=seen.at, quiet_d=first_d, scatter=_NOISE_SHARE_OF_PACK / 3 * pack)
     difference, scatter = abs(seen.level - before), track.scatter or 0.0
-    if difference == 0.0 and stands_d(track, seen.at) > _STILL_TIMES * ((track.quiet_d or 0.0) + _QUIET_SLACK_D):
+    if difference == 0.0 and stands_d(track, seen.at) > _STILL_TIMES * ((track.quiet_d or 0.0) + QUIET_SLACK_D):
         return track  # a sensor that sticks says nothing of its noise
     scatter *= _SCATTER_STEP if difference > scatter else 1 / _SCATTER_STEP
-    track = replace(track, scatter=min(max(scatter, _SCATTER_MIN_PACKS * pack), _SCATTER_MAX_PACKS * pack))
+    track = replace(track, scatter=min(max(scatter, SCATTER_MIN_PACKS * pack), _SCATTER_MAX_PACKS * pack))
     if difference == 0.0:
         return track
     stood_d, quiet_d = stands_d(track, seen.at), track.quiet_d or 0.0
@@ -217,18 +178,6 @@ def _with_junk(track: Track, *, outvoted: bool) -> Track:
     return replace(track, junk=track.junk + _JUNK_SMOOTHING * (float(outvoted) - track.junk))
 
 
-def is_plain_use(track: Track, *, item: Item) -> bool:
-    """Whether the change that waits is a cup or a wash, told by a sensor that is rarely outvoted."""
-    fall = (track.level or 0.0) - (track.pending.level if track.pending is not None else inf)
-    return 0 < fall <= plain_use(item) and track.junk < _PLAIN_JUNK
-
-
-def plain_use(item: Item) -> float:
-    """The most that is used at once, mostly."""
-    pack = item.product.pack_amount
-    return min(max(_PLAIN_USE_PACKS[0] * pack, item.prior_use_per_day), _PLAIN_USE_PACKS[1] * pack)
-
-
 def _settle(
     track: Track, seen: LevelAt, *, first: LevelAt, margin: float, item: Item, came: Came
 ) -> tuple[Track, Moved]:
@@ -251,7 +200,7 @@ def _settle(
         return replace(settled, lifted=None), use
     lowest = before if track.dip is None else min(before, track.dip.level)
     highest = first.level if 0 < first.level - seen.level <= plain_use(item) else seen.level
-    highest = seen.level if track.junk >= _PLAIN_JUNK else highest
+    highest = seen.level if track.junk >= PLAIN_JUNK else highest
     lifted = track.lifted if track.lifted is not None and seen.at - track.lifted.at <= LIFTED_FOR else None
     if rise < _CREPT_AT_ONCE_PACKS * pack and noise_of(track, pack=pack) > 0.0:
         settled = replace(settled, crept=track.crept + rise)
@@ -271,14 +220,6 @@ def _is_zero_right(track: Track, fall: float, *, slack: float, item: Item) -> bo
     """Whether a fall, too large for use, takes back what the value had crept."""
     near = _CREPT_SLACK * track.crept + slack
     return has_crept(track, item=item) and fall > plain_use(item) and abs(fall - track.crept) <= near
-
-
-def has_crept(track: Track, *, item: Item) -> bool:
-    """Whether the value of a scale has risen little by little for more than its zero wanders."""
-    pack, unit = item.product.pack_amount, unit_of(item.unit)
-    if unit is None or unit.dimension != "mass":
-        return False  # what sloshes goes up and down by more
-    return track.crept > max(_CREPT_PACKS * pack, _CREPT_TIMES * noise_of(track, pack=pack))
 
 
 def _dose(track: Track, used: float, *, item: Item) -> float | None:
@@ -301,7 +242,7 @@ def _stands_beside(
 
 
 def _is_from_nothing(lifted: LevelAt, *, before: float, pack: float) -> bool:
-    return before < _SCATTER_MIN_PACKS * pack and lifted.level >= _GONE_PACKS * pack
+    return before < SCATTER_MIN_PACKS * pack and lifted.level >= GONE_PACKS * pack
 
 
 def _is_put_back(lifted: LevelAt | None, seen: LevelAt, *, before: float, slack: float, pack: float) -> bool:

@@ -1,4 +1,4 @@
-"""Use of one container by UTC day: booked as it is seen, and read as complete days and as a rate."""
+"""Use of one container by UTC day: booked as it is seen, read as complete days and as a rate, and reckoned on by it."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from edge_agent.core.messages import Range
 
 HISTORY_DAYS = 364
 GAP_MAX = timedelta(days=14)  # over a longer silence nobody knows when the use was
+BY_HAND_GAP_MAX = timedelta(days=120)
 
 _DAY_S = 86_400.0
 _DAY_SEEN_SHARE_MIN = 0.8
@@ -90,6 +91,26 @@ def use_per_day(days: Sequence[tuple[date, float]], *, item: Item) -> Range:
     mean = total / weight
     spread = sqrt(max(squares / weight - mean**2, 0.0)) / mean / sqrt(weight)
     return Range(value=mean, low=mean * exp(-_Z80 * spread), high=mean * exp(_Z80 * spread))
+
+
+def reckoned_use(boxes: tuple[Container, ...], *, since: datetime, until: datetime, item: Item) -> tuple[float, float]:
+    """Use by the rate over a time, and its variance."""
+    rate = use_per_day(complete_days(boxes, item=item, today=until.date()), item=item)
+    days = max(0.0, (until - since).total_seconds() / _DAY_S)
+    spread = (rate.high - rate.low) / 2.56 * days
+    return rate.value * days, spread**2 + 0.25 * rate.value * days * item.product.pack_amount * 0.2
+
+
+def reckoned(box: Container, *, at: datetime, item: Item) -> Container:
+    """A container without a level as it would stand at `at` by the rate of use; what counters tell is in it already."""
+    if box.amount is None or box.amount_at is None or at <= box.amount_at:
+        return box
+    if any(track.counted for track in box.tracks):
+        return replace(box, amount_at=at)
+    used, variance = reckoned_use((box,), since=box.amount_at, until=at, item=item)
+    left = max(0.0, box.amount - used)
+    booked = book(box, since=box.amount_at, until=at, used=box.amount - left, gap_max=timedelta(0))
+    return replace(booked, amount=left, amount_at=at, variance=box.variance + variance)
 
 
 def _add(days: list[DayUse], part: DayUse) -> None:

@@ -38,6 +38,7 @@ def test_a_persons_edit_is_read_at_once(tmp_path: Path) -> None:
     [
         ('"pack_amount": 1035.0', '"pack_amount": 0', "product.pack_amount"),
         ('"mode": "ask"', '"mode": "always"', "mode"),
+        ('"unit": "g"', '"unit": "V"', "unit"),
         ('"room_packs": 6', '"room_packs": 6, "colour": "red"', "colour"),
     ],
 )

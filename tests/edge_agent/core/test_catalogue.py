@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from edge_agent.core.catalogue import Product
+from edge_agent.core.catalogue import Item, Product
 from tests.edge_agent.samples import MILK
 
 
@@ -20,3 +20,28 @@ def test_a_wrong_product_number_is_refused(gtin: str) -> None:
     """A mistyped number would be ordered from somebody one day, so it is refused when it is written."""
     with pytest.raises(ValidationError, match="gtin14"):
         Product.model_validate({**MILK.product.model_dump(), "gtin14": gtin})
+
+
+@pytest.mark.parametrize("unit", ["g", "kg", "mL", "L", "[lb_av]", "m", "km", "h", "{pad}", "{page}"])
+def test_an_item_is_kept_in_what_can_be_left(unit: str) -> None:
+    """Masses, volumes, lengths, times of use, and so many of a thing."""
+    assert Item.model_validate(MILK.model_dump() | {"unit": unit}).unit == unit
+
+
+@pytest.mark.parametrize("unit", ["V", "mV", "kPa", "Cel", "[degF]", "kW.h", "%", "1", "pieces", "ml", "{Pad}", " g"])
+def test_a_unit_of_which_nothing_can_be_left_is_refused(unit: str) -> None:
+    """Nobody has three volts of milk at home; the error names the field, the unit, and what is allowed."""
+    with pytest.raises(ValidationError, match=r"mL.*\{pad\}") as refused:
+        Item.model_validate(MILK.model_dump() | {"unit": unit})
+    [error] = refused.value.errors()
+    assert error["loc"] == ("unit",)
+    assert repr(unit) in error["msg"]
+
+
+def test_a_percentage_is_bound_and_not_kept() -> None:
+    """A level in percent fits an item in any unit by `full_amount`, and the error says so."""
+    with pytest.raises(ValidationError, match="full_amount"):
+        Item.model_validate(MILK.model_dump() | {"unit": "%"})
+    assert MILK.binding is not None
+    bound = MILK.binding.model_copy(update={"full_amount": 2_000.0})
+    assert Item.model_validate(MILK.model_dump() | {"binding": bound.model_dump()}).unit == "g"
