@@ -113,7 +113,9 @@ class Hub:
                 continue
             # Of what a broker keeps, a hub that subscribes gets the retained copy; one that was there gets it live.
             retained = message.seen.left_over and self._home.seed % 2 == 0
-            raw = RawMessage(message.topic, message.payload, retained, duplicate=False, received_at=message.at, receipt=0)
+            raw = RawMessage(
+                message.topic, message.payload, retained, duplicate=False, received_at=message.at, receipt=0
+            )
             match self._decoder.decode(raw, now=now, since=message.at):
                 case Decoded() as understood:
                     accepted.append(understood)
