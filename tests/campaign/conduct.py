@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from tests.campaign.tiers import Done, Pace, Piece
 
 ROOT = Path(__file__).parents[2]
 _PIECE_WITHIN_S = 3_600
+_LOOK_EVERY_S = 0.2  # whether somebody asked for an end
 # A killed process leaves what it wrote in the system's memory, on whatever disk: so the fastest one will do. Power cuts
 # and failing disks are simulated, and do not depend on it either.
 _IN_MEMORY = {"TMPDIR": "/dev/shm"} if os.access("/dev/shm", os.W_OK) else {}
@@ -27,20 +30,39 @@ def conduct(wanted: Sequence[Piece], *, lanes: int, tell: Callable[[str], None])
     However it ends, nothing that a piece has started goes on.
     """
     groups, left, pace = Groups(within_s=_PIECE_WITHIN_S), list(wanted), Pace()
-    pool = ThreadPoolExecutor(max_workers=lanes)
+    with _noted() as asked_to_end:
+        pool = ThreadPoolExecutor(max_workers=lanes)
+        try:
+            waiting = {pool.submit(run_piece, piece, groups) for piece in wanted}
+            while waiting and not asked_to_end:
+                done, waiting = wait(waiting, timeout=_LOOK_EVERY_S, return_when=FIRST_COMPLETED)
+                for result in [future.result() for future in done]:
+                    left.remove(result.piece)
+                    pace.note(result)
+                    rest = f", about {pace.rest_s(left, lanes=lanes) / 60:.0f} min left" if left else ""
+                    tell(f"[{len(wanted) - len(left)}/{len(wanted)}{rest}] {_told(result)}")
+                    yield result
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+            groups.stop()
+            pool.shutdown()
+
+
+@contextmanager
+def _noted() -> Iterator[list[int]]:
+    """Signals that ask for an end are noted, and raised at the end: inside a lock of the pool it would stay locked."""
+    noted: list[int] = []
+    before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
+    heeded = {each: handler for each, handler in before.items() if handler is not signal.SIG_IGN}
+    for each in heeded:
+        signal.signal(each, lambda number, _: noted.append(number))
     try:
-        waiting = [pool.submit(run_piece, piece, groups) for piece in wanted]
-        for count, future in enumerate(as_completed(waiting), start=1):
-            result = future.result()
-            left.remove(result.piece)
-            pace.note(result)
-            rest = f", about {pace.rest_s(left, lanes=lanes) / 60:.0f} min left" if left else ""
-            tell(f"[{count}/{len(wanted)}{rest}] {_told(result)}")
-            yield result
+        yield noted
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-        groups.stop()
-        pool.shutdown()
+        for each, handler in heeded.items():
+            signal.signal(each, handler)
+        for number in noted:
+            signal.raise_signal(number)
 
 
 def run_piece(piece: Piece, groups: Groups) -> Done:
