@@ -228,7 +228,7 @@ class Room:
             values["load"] = (load_kg, "kg")
         if soil:
             values["soil"] = (soil, "")
-        self.native(_DEVICES["native"], "restock.washer", values)
+        self.native(_DEVICES["native"], "restock.dosing_washer", values)
 
     def _samsung(self, programme: str | None, soil: str) -> dict[str, object]:
         state = "stop" if programme is None else "run"
