@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 
-.PHONY: install install-test demo headless test check bench fuzz format train screenshots drawings homes faults-quick faults-bars faults-deep lock clean
+.PHONY: install install-test demo headless test check bench fuzz format train texts screenshots drawings homes faults-quick faults-bars faults-deep deb addon lock clean
 
 install: $(VENV)/.home
 install-test: $(VENV)/.tests
@@ -59,6 +59,10 @@ format: install-test
 train: install-test
 	$(BIN)/restock-model train --out models/artefacts
 
+# Catalogues of the pages' texts in step with the sources; lists what is left to translate.
+texts: install-test
+	@$(BIN)/python -m tests.texts
+
 screenshots: install-test
 	$(BIN)/python -m tests.browser.pictures docs/screenshots
 
@@ -81,13 +85,27 @@ faults-bars: install-test
 faults-deep: install-test
 	@$(BIN)/python -m tests.campaign deep --record faults-deep.jsonl
 
+# dist/restock_*.deb for the Debian release and architecture that this runs on: docs/install.md.
+deb:
+	@sh packaging/deb/build.sh
+
+# dist/restock-addon: the folder of the Home Assistant add-on, with our wheel and the lock.
+addon:
+	@sh packaging/home-assistant-addon/build.sh
+
 # Needs uv. Locks name no index; hashes cover every platform.
 lock:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-	    --extra hub --extra formats --extra bridge --extra sim --extra build pyproject.toml -o requirements/home.lock
+	    --extra hub --extra formats --extra metrics --extra mdns --extra channels --extra bridge --extra sim --extra build \
+	    pyproject.toml -o requirements/home.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-	    --extra hub --extra formats --extra bridge --extra sim --extra train --extra build --extra dev -c requirements/home.lock \
-	    pyproject.toml -o requirements/test.lock
+	    --extra hub --extra formats --extra metrics --extra mdns --extra channels --extra bridge --extra sim --extra train \
+	    --extra build --extra dev -c requirements/home.lock pyproject.toml -o requirements/test.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	    --extra hub --extra formats --extra metrics --extra mdns --extra channels --extra bridge -c requirements/home.lock \
+	    pyproject.toml -o requirements/installed.lock
+	printf 'editables>=0.5\nhatchling>=1.27\nsetuptools>=80\n' | uv pip compile --quiet --universal --python-version 3.11 \
+	    --generate-hashes --no-emit-index-url --no-header --no-annotate -c requirements/home.lock - -o requirements/build.lock
 	printf 'asyncio-mqtt==0.16.2\npaho-mqtt>=1.6,<2\n' | uv pip compile --quiet --universal --python-version 3.11 \
 	    --generate-hashes --no-emit-index-url --no-header --no-annotate - -o requirements/legacy.lock
 	for sdk in 04:0.4.6 05:0.5.0; do printf 'ucp-sdk==%s\n' $${sdk##*:} | uv pip compile --quiet --universal \
