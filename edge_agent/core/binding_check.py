@@ -12,16 +12,18 @@ from edge_agent.core.catalogue import Binding, Item
 from edge_agent.core.messages import Direction, Reason, SignalClass
 from edge_agent.core.profile import Profile
 from edge_agent.core.quantity import same_quantity, unit_of
+from edge_agent.core.said import Said, say
 from edge_agent.core.signals import quantity_of
 
 _PERCENT = "%"
+_NO_UNIT = say("no unit")
 BINDING_REFUSED = "binding_refused"
 _MEANS = {
-    SignalClass.LEVEL: "how much there is",
-    SignalClass.COUNTER: "how often something was done",
-    SignalClass.RUN_TIME: "how long it ran",
-    SignalClass.FLAG: "only whether it is nearly empty",
-    "setting": "a setting",
+    SignalClass.LEVEL: say("how much there is"),
+    SignalClass.COUNTER: say("how often something was done"),
+    SignalClass.RUN_TIME: say("how long it ran"),
+    SignalClass.FLAG: say("only whether it is nearly empty"),
+    "setting": say("a setting"),
 }
 
 
@@ -51,7 +53,10 @@ def misfit(binding: Binding, declared: Declared | None, *, item: Item) -> Reason
     else:
         why = _class_misfit(binding, declared) or _rises(binding, declared.direction)
         why = why or _unit_misfit(binding, declared.unit, item=item)
-    return None if why is None else Reason(BINDING_REFUSED, f"{item.name}: {name} is not counted. {why}")
+    if why is None:
+        return None
+    text = say("{item}: {signal} is not counted. {why}", item=item.name, signal=name, why=why)
+    return Reason(BINDING_REFUSED, text)
 
 
 def _direction_of(signal: str) -> str | None:
@@ -59,46 +64,58 @@ def _direction_of(signal: str) -> str | None:
     return None if quantity is None else quantity.direction
 
 
-def _class_misfit(binding: Binding, declared: Declared) -> str | None:
+def _class_misfit(binding: Binding, declared: Declared) -> Said | None:
     told, kind = declared.signal_class, binding.kind
     counts_down = told == SignalClass.LEVEL and declared.direction == Direction.DOWN
     if told == kind or (kind in {"counter", "run_time"} and counts_down):
         return None
-    says = _MEANS.get(SignalClass(told) if told in set(SignalClass) else "setting", "something else")
+    says = _MEANS.get(SignalClass(told) if told in set(SignalClass) else "setting", say("something else"))
     if told not in set(SignalClass):
-        return f"It tells {says}, no stock: bind another signal of the device (see Devices)."
-    needs = {"counter": ", with amount_per_count", "run_time": ", with amount_per_hour", "flag": ", with low_amount"}
-    return f'It tells {says}: write "kind": "{told}"{needs.get(told, "")} in its binding.'
+        return say("It tells {what}, no stock: bind another signal of the device (see Devices).", what=says)
+    needs = {"counter": "amount_per_count", "run_time": "amount_per_hour", "flag": "low_amount"}.get(told)
+    if needs is None:
+        return say('It tells {what}: write "kind": "{kind}" in its binding.', what=says, kind=told)
+    return say(
+        'It tells {what}: write "kind": "{kind}", with {needs} in its binding.', what=says, kind=told, needs=needs
+    )
 
 
-def _rises(binding: Binding, direction: str | None) -> str | None:
+def _rises(binding: Binding, direction: str | None) -> Said | None:
     if binding.kind != "level" or direction != Direction.UP:
         return None
-    return "It rises as the item is used, so it says what is used and not what is left: bind a signal that falls."
+    return say("It rises as the item is used, so it says what is used and not what is left: bind a signal that falls.")
 
 
-def _unit_misfit(binding: Binding, unit: str, *, item: Item) -> str | None:
+def _unit_misfit(binding: Binding, unit: str, *, item: Item) -> Said | None:
     match binding.kind:
         case "level":
             return _level_unit_misfit(binding, unit, item=item)
         case "counter" if unit == _PERCENT or _dimension(unit) in {"mass", "volume", "time"}:
-            return f'It tells {unit}, which is no count: write "kind": "level", or bind another signal.'
+            return say('It tells {unit}, which is no count: write "kind": "level", or bind another signal.', unit=unit)
         case "run_time" if _dimension(unit) != "time":
-            return f"It tells {unit or 'no unit'}, which is no time: bind a signal that tells hours."
+            return say("It tells {unit}, which is no time: bind a signal that tells hours.", unit=unit or _NO_UNIT)
         case _:
             return None
 
 
-def _level_unit_misfit(binding: Binding, unit: str, *, item: Item) -> str | None:
+def _level_unit_misfit(binding: Binding, unit: str, *, item: Item) -> Said | None:
     if unit == item.unit:
         return None
     if unit == _PERCENT:
         if binding.full_amount is not None:
             return None
-        return f"It tells a percentage: add full_amount, which is what 100 % hold, in {item.unit}."
+        return say("It tells a percentage: add full_amount, which is what 100 % hold, in {unit}.", unit=item.unit)
     if same_quantity(unit, item.unit):
-        return f"It tells {unit} and the item is kept in {item.unit}: write the item's unit and amounts in {unit}."
-    return f"It tells {unit or 'no unit'}, which cannot become {item.unit}: bind another signal, or keep it in {unit}."
+        return say(
+            "It tells {unit} and the item is kept in {kept}: write the item's unit and amounts in {unit}.",
+            unit=unit,
+            kept=item.unit,
+        )
+    return say(
+        "It tells {unit}, which cannot become {kept}: bind another signal, or keep it in {unit}.",
+        unit=unit or _NO_UNIT,
+        kept=item.unit,
+    )
 
 
 def _dimension(unit: str) -> str | None:

@@ -18,14 +18,17 @@ from edge_agent.core.units import countable, uncountable
 
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,64}$")]
 Mode = Literal["shadow", "ask", "auto"]
+IfUnanswered = Literal["asked_again", "left_alone"]
 BindingKind = Literal["level", "counter", "run_time", "flag"]
 SUBSTITUTES_MAX = 4
 MORE_BINDINGS_MAX = 7
 RANGES_MAX = 50
 MERCHANTS_MAX = 20
 MONEY_MAX = 1_000_000_000
+DELIVERY_CO2E_MAX_G = 100_000
+SOURCE_CHARS_MAX = 200
 Holding = Literal["run_out_rarely", "balanced", "hold_little"]
-ClockTime = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+ClockTime = Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 _RANGE_MAX = timedelta(days=366)
 
 
@@ -46,7 +49,7 @@ _STEP_MEANS = {
     "amount_per_hour": "how much of the item, in its unit, an hour of running uses",
     "low_amount": "how much is left, in the item's unit, when the device warns",
 }
-Gtin14 = Annotated[str, StringConstraints(pattern=r"^\d{14}$"), AfterValidator(_with_check_digit)]
+Gtin14 = Annotated[str, StringConstraints(pattern=r"^[0-9]{14}$"), AfterValidator(_with_check_digit)]
 
 
 class Document(BaseModel):
@@ -122,6 +125,9 @@ class Item(Document):
     `binding` the item is replenished on a cycle: `cycle_days` is how many days a pack lasts, from which the guess of
     use follows. A sealed pack keeps `best_before_d` days from when it came, an open one `opened_for_d` days; None: it
     does not spoil.
+
+    `if_unanswered` says what comes of a question that nobody answers, and buys nothing, ever: `asked_again` while it is
+    needed, at first after half a day and then more and more rarely; `left_alone` until the stock was refilled.
     """
 
     id: Id
@@ -139,6 +145,7 @@ class Item(Document):
     cycle_days: Annotated[float, Field(gt=0, le=3_650)] | None = None
     best_before_d: Annotated[float, Field(gt=0, le=36_500)] | None = None
     opened_for_d: Annotated[float, Field(gt=0, le=36_500)] | None = None
+    if_unanswered: IfUnanswered = "asked_again"
 
     @field_validator("unit")
     @classmethod
@@ -252,6 +259,8 @@ class Preferences(Document):
     and `as_usual` are days that the household has told of; with `notice_changes` the hub asks when use says so by
     itself. `budget_minor` is what orders may cost in a `budget_period`: beyond it nothing is ordered unasked.
     `product_advice` allows a word about a product that fits better, `personal_advice` one from personal devices.
+    `delivery_co2e_g` is what one delivery emits, in grams of CO2 equivalent, as `delivery_co2e_source` says; the report
+    reckons with it, and there is no default because it depends on carrier, vehicle and distance.
     """
 
     currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")] = "USD"
@@ -275,6 +284,8 @@ class Preferences(Document):
     hemisphere: Literal["north", "south"] | None = None
     product_advice: bool = False
     personal_advice: bool = False
+    delivery_co2e_g: Annotated[int, Field(ge=1, le=DELIVERY_CO2E_MAX_G)] | None = None
+    delivery_co2e_source: Annotated[str, StringConstraints(min_length=1, max_length=SOURCE_CHARS_MAX)] | None = None
 
 
 class Household(Document):

@@ -37,6 +37,7 @@ from edge_agent.core.messages import (
     Reason,
     StockEstimate,
 )
+from edge_agent.core.said import Day, Said, say
 
 AUTO_TRUST_MIN = 0.65  # below it a person is asked where the item may be ordered without
 
@@ -75,7 +76,8 @@ def decide(
 
     `price` is that of the bound product, or of the `substitute` that would be bought for the same stock.
     """
-    reason = Reason("quiet", "" if quiet_until is None else f"Not asking again before {quiet_until:%a %d %b}.")
+    until = None if quiet_until is None else Day(quiet_until.date())
+    reason = Reason("quiet", "" if until is None else say("Not asking again before {day}.", day=until))
     case = Situation(
         item=item,
         estimate=estimate,
@@ -133,29 +135,37 @@ def _unsure(case: Situation) -> Reason | None:
     item, estimate = case.item, case.estimate
     if estimate.amount is None:
         refused = next((doubt for doubt in estimate.doubts if doubt.code == BINDING_REFUSED), None)
-        return refused or Reason("stock_unknown", f"{item.name}: no usable reading yet from {_teller(item)}.")
+        return refused or Reason("stock_unknown", _none_yet(item))
     age = case.now - estimate.as_of
     if age > case.stale_after:
-        hours = round(age.total_seconds() / 3_600)
-        return Reason("stock_stale", f"{item.name}: {_teller(item)} has told nothing new for {hours} hours.")
+        return Reason("stock_stale", _nothing_new(item, hours=round(age.total_seconds() / 3_600)))
     return None
 
 
-def _teller(item: Item) -> str:
-    return item.binding.device if item.binding is not None else "you"
+def _none_yet(item: Item) -> Said:
+    if item.binding is None:
+        return say("{item}: no usable reading yet from you.", item=item.name)
+    return say("{item}: no usable reading yet from {device}.", item=item.name, device=item.binding.device)
+
+
+def _nothing_new(item: Item, *, hours: int) -> Said:
+    if item.binding is None:
+        return say("{item}: you have told nothing new for {hours} hours.", item=item.name, hours=hours)
+    device = item.binding.device
+    return say("{item}: {device} has told nothing new for {hours} hours.", item=item.name, device=device, hours=hours)
 
 
 def _unsettled(case: Situation) -> Reason | None:
     """Why the next readings are worth waiting for."""
     estimate = case.estimate
     if estimate.trust < _TRUST_MIN and not estimate.doubts:
-        return Reason("little_evidence", "Too few steady readings yet to decide on.")
+        return Reason("little_evidence", say("Too few steady readings yet to decide on."))
     amount = estimate.amount
     is_shaky = any(doubt.code == "shaky" for doubt in estimate.doubts)
     if amount is None or not (estimate.is_settling or is_shaky):
         return None
     if amount.high - amount.value >= REFILL_PACKS * case.item.product.pack_amount:
-        return Reason("unsettled", "The level has just changed a lot; the next readings will tell.")
+        return Reason("unsettled", say("The level has just changed a lot; the next readings will tell."))
     return None
 
 
@@ -174,7 +184,7 @@ def _doubts(case: Situation) -> tuple[Reason, ...]:
 
 
 def _look(case: Situation) -> Reason:
-    return Reason("look", f"Please have a look at {case.item.name}: it may be nearly empty.")
+    return Reason("look", say("Please have a look at {item}: it may be nearly empty.", item=case.item.name))
 
 
 # --- what is due -------------------------------------------------------------------------------------
@@ -184,7 +194,9 @@ def _stopped(case: Situation, known: tuple[Reason, ...]) -> Decision | None:
     """Why an item that is due is not bought: nobody uses it, nobody is there, or nobody wants to be asked."""
     since = out_of_use_since(case.estimate, pack_amount=case.item.product.pack_amount, now=case.now)
     if since is not None:
-        text = f"Nobody seems to have used {case.item.name} since {sentences.date_words(since)}. Is it still wanted?"
+        text = say(
+            "Nobody seems to have used {item} since {day}. Is it still wanted?", item=case.item.name, day=Day(since)
+        )
         return Alert(_id(case), (*known, Reason("out_of_use", text)))
     absent = _absent(case)
     if absent is not None:
@@ -197,27 +209,28 @@ def _absent(case: Situation) -> Reason | None:
     presence = case.presence
     back_on = presence.away_until(case.now + timedelta(days=case.lead_d))
     if back_on is not None:
-        return Reason(
-            "away", f"You are away until {sentences.date_words(back_on)}: nothing is ordered that comes before."
-        )
+        return Reason("away", say("You are away until {day}: nothing is ordered that comes before.", day=Day(back_on)))
     if presence.seems_empty(case.now):
-        return Reason("seems_away", "Nobody seems to be at home, so nothing is ordered until you say or use something.")
+        text = say("Nobody seems to be at home, so nothing is ordered until you say or use something.")
+        return Reason("seems_away", text)
     return None
 
 
 def _cannot(case: Situation, need: Need, known: tuple[Reason, ...]) -> Decision | None:
     """Why an item that is due cannot be bought, or better is not yet; None where it is to be bought."""
     if need.room_packs < 1:
-        return Hold(_id(case), (*known, Reason("no_room", "There is no room for another pack yet.")))
+        return Hold(_id(case), (*known, Reason("no_room", say("There is no room for another pack yet."))))
     if need.fresh_packs < 1:
-        return Alert(_id(case), (*known, Reason("would_spoil", "Most of another pack would spoil before it is used.")))
+        text = say("Most of another pack would spoil before it is used.")
+        return Alert(_id(case), (*known, Reason("would_spoil", text)))
     if need.packs < 1:
-        text = (
-            f"It is sold in {case.product.order_multiple} packs at once, which is more than finds room or stays fresh."
+        text = say(
+            "It is sold in {number} packs at once, which is more than finds room or stays fresh.",
+            number=case.product.order_multiple,
         )
         return Alert(_id(case), (*known, Reason("multiple_too_large", text)))
     if not need.is_worthwhile and case.now < need.order_by - _ANSWERED_WITHIN:
-        text = f"Better bought by {sentences.day(need.order_by, case)}, when there is room for more."
+        text = say("Better bought by {day}, when there is room for more.", day=sentences.day(need.order_by, case))
         return Hold(_id(case), (*known, Reason("little_room", text)))
     if case.price is None or not case.price.available:
         return Alert(_id(case), (*known, _no_offer(case)))
@@ -227,8 +240,10 @@ def _cannot(case: Situation, need: Need, known: tuple[Reason, ...]) -> Decision 
 def _no_offer(case: Situation) -> Reason:
     merchant, name = case.item.product.merchant, case.item.name
     if case.price is None:
-        return Reason("no_price", f"Time to buy {name}, but there is no price from {merchant} yet.")
-    return Reason("unavailable", f"Time to buy {name}, but {merchant} does not have it now.")
+        text = say("Time to buy {item}, but there is no price from {merchant} yet.", item=name, merchant=merchant)
+        return Reason("no_price", text)
+    text = say("Time to buy {item}, but {merchant} does not have it now.", item=name, merchant=merchant)
+    return Reason("unavailable", text)
 
 
 def _propose(case: Situation, need: Need, known: tuple[Reason, ...], *, reason: Reason | None = None) -> Propose:
@@ -260,8 +275,14 @@ def _against_auto(case: Situation, need: Need) -> tuple[Reason, ...]:
 def _little_trust(case: Situation) -> tuple[Reason, ...]:
     if case.estimate.trust >= AUTO_TRUST_MIN:
         return ()
-    asked = "so you are asked where it would be ordered by itself" if case.item.mode == "auto" else "so look first"
-    return (*_doubts(case), Reason("little_trust", f"What is left of {case.item.name} is not sure, {asked}."))
+    name = case.item.name
+    if case.item.mode == "auto":
+        text = say(
+            "What is left of {item} is not sure, so you are asked where it would be ordered by itself.", item=name
+        )
+    else:
+        text = say("What is left of {item} is not sure, so look first.", item=name)
+    return (*_doubts(case), Reason("little_trust", text))
 
 
 def _over_budget(case: Situation, need: Need) -> tuple[Reason, ...]:
@@ -277,4 +298,5 @@ def _part_spoils(need: Need) -> tuple[Reason, ...]:
     if need.likely_used >= _LIKELY_ALL:
         return ()
     used = max(10, round(need.likely_used * 10) * 10)
-    return (Reason("part_spoils", f"Only about {used} % of a pack is likely used before it spoils."),)
+    text = say("Only about {percent} % of a pack is likely used before it spoils.", percent=used)
+    return (Reason("part_spoils", text),)

@@ -40,7 +40,7 @@ SEQ_MAX = 2**53
 
 _Device = Annotated[str, StringConstraints(pattern=DEVICE_ID)]
 _Boot = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,32}$")]
-_Instant = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z$")]
+_Instant = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}(-[0-9]{2}){2}T[0-9]{2}(:[0-9]{2}){2}(\.[0-9]{1,6})?Z$")]
 _Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 _Word = Annotated[str, StringConstraints(max_length=120)]
 

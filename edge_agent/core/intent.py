@@ -13,6 +13,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from edge_agent.core.messages import IntentId, ItemId, PromptId
+from edge_agent.core.said import say
+from edge_agent.core.state_words import word
 from edge_agent.errors import RefusedError
 
 
@@ -200,7 +202,9 @@ def _said(
 ) -> IntentChange:
     change = step(intent, state, at=now, detail=SAID_BY_HOUSEHOLD) if intent.state in from_states else None
     if change is None:
-        raise RefusedError(f"order {intent.id} is {intent.state}: nothing can be said of its delivery")
+        raise RefusedError(
+            say("order {id} is {state}: nothing can be said of its delivery", id=intent.id, state=word(intent.state))
+        )
     return change
 
 

@@ -27,12 +27,16 @@ DISABLED_MARK = "!"
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A person of the household. The hashes are argon2id in their own encoded form; `pin_hash` None: no PIN is set."""
+    """A person of the household. The hashes are argon2id in their own encoded form; `pin_hash` None: no PIN is set.
+
+    `language` is the BCP 47 tag of the language that this person chose; None: none, the browser's counts.
+    """
 
     name: str
     role: Role
     password_hash: str
     pin_hash: str | None = None
+    language: str | None = None
 
     @property
     def is_disabled(self) -> bool:
@@ -42,7 +46,10 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A signed-in browser. Only the SHA-256 of its token is kept; `csrf` is the token that its forms carry."""
+    """A signed-in browser. Only the SHA-256 of its token is kept; `csrf` is the token that its forms carry.
+
+    `language` is the account's.
+    """
 
     token_hash: str
     account: str
@@ -50,3 +57,4 @@ class Session:
     csrf: str
     created_at: datetime
     expires_at: datetime
+    language: str | None = None

@@ -14,6 +14,8 @@ from enum import StrEnum
 
 from edge_agent.core.leave.terms import Offer
 from edge_agent.core.messages import ItemId, PromptId, Reason
+from edge_agent.core.said import say
+from edge_agent.core.state_words import word
 from edge_agent.errors import RefusedError
 
 
@@ -136,11 +138,18 @@ def step(
     """
     state = TRANSITIONS[prompt.state].get(event)
     if state is None:
-        raise RefusedError(f"prompt {prompt.id} is {prompt.state}: it can no longer be changed by {event}")
+        raise RefusedError(
+            say(
+                "this question is {state}: it can no longer be changed by {event}",
+                state=word(prompt.state),
+                event=word(event),
+            )
+        )
     if event is PromptEvent.APPROVE and now >= prompt.offer.expires_at:
-        raise RefusedError(f"the offer of prompt {prompt.id} ended at {prompt.offer.expires_at:%Y-%m-%d %H:%M} UTC")
+        ended = f"{prompt.offer.expires_at:%Y-%m-%d %H:%M}"
+        raise RefusedError(say("the offer of this question ended at {time} UTC", time=ended))
     if event is PromptEvent.APPROVE and now < prompt.changed_at:
-        raise RefusedError(f"prompt {prompt.id} was made later than the clock says: set the clock first")
+        raise RefusedError(say("this question was made later than the clock says: set the clock first"))
     after = replace(
         prompt,
         state=state,

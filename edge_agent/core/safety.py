@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from edge_agent.core.said import Opening, Said, say
 from edge_agent.errors import (
     AuthorityTamperedError,
     FailClosedError,
@@ -44,12 +45,12 @@ class SafetyProblem:
 
 def problem_of(exc: FailClosedError) -> SafetyProblem:
     """What a check that could not be made stands for."""
-    return SafetyProblem(_code_of(exc), sentence(str(exc)))
+    return SafetyProblem(_code_of(exc), sentence(exc.args[0] if exc.args else type(exc).__name__))
 
 
-def sentence(text: str) -> str:
+def sentence(text: str) -> Said:
     """An error's words as they are shown."""
-    return f"{text[0].upper()}{text[1:]}."
+    return say("{sentence}.", sentence=Opening(text))
 
 
 def _code_of(exc: FailClosedError) -> SafetyCode:

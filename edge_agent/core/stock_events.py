@@ -14,6 +14,7 @@ from typing import Literal
 
 from edge_agent.core.catalogue import Item
 from edge_agent.core.messages import ItemId
+from edge_agent.core.said import say
 from edge_agent.errors import BugError, RefusedError
 
 PACKS_MAX = 99.0
@@ -82,7 +83,9 @@ class Delivered:
 
 StockEvent = Corrected | Scanned | BoughtElsewhere | ThrownAway | Opened | Delivered
 
-Told = Literal["counted", "bought", "thrown_away", "opened"]  # what a person says on the item's page
+Told = Literal[
+    "counted", "bought", "thrown_away", "opened", "taken_in", "taken_out"
+]  # what a person says on the item's page
 
 _NAMES: Mapping[str, type[StockEvent]] = {
     "corrected": Corrected,
@@ -132,22 +135,30 @@ def refuse_unfit(event: StockEvent, *, item: Item, now: datetime) -> None:
     Raises: RefusedError saying what is wrong with it and what to do.
     """
     if event.item != item.id:
-        raise RefusedError(f"this is about {event.item}, not about {item.id}")
+        raise RefusedError(say("this is about {item}, not about {id}", item=event.item, id=item.id))
     if event.at.tzinfo is None or event.at > now + _AHEAD_MAX:
-        raise RefusedError(f"{item.name}: this would be in the future; say what is there now")
+        raise RefusedError(say("{item}: this would be in the future; say what is there now", item=item.name))
     if not event.by or len(event.by) > _BY_MAX:
-        raise RefusedError("nobody is named who says so: sign in again")
+        raise RefusedError(say("nobody is named who says so: sign in again"))
     number, packs = number_of(event), _in_packs(event, item)
     if number is None or packs is None:
         return
     if not isfinite(number):
-        raise RefusedError(f"{item.name}: that is no number")
+        raise RefusedError(say("{item}: that is no number", item=item.name))
     if abs(packs) > PACKS_MAX:
-        raise RefusedError(f"{item.name}: {packs:.4g} packs is more than {PACKS_MAX:.0f}; give a smaller number")
+        told, most = f"{packs:.4g}", f"{PACKS_MAX:.0f}"
+        raise RefusedError(
+            say(
+                "{item}: {packs} packs is more than {most}; give a smaller number",
+                item=item.name,
+                packs=told,
+                most=most,
+            )
+        )
     if packs < 0 and not isinstance(event, Scanned):
-        raise RefusedError(f"{item.name}: give a number of 0 or more")
+        raise RefusedError(say("{item}: give a number of 0 or more", item=item.name))
     if packs == 0 and not isinstance(event, Corrected):
-        raise RefusedError(f"{item.name}: 0 changes nothing; give how many")
+        raise RefusedError(say("{item}: 0 changes nothing; give how many", item=item.name))
 
 
 def _in_packs(event: StockEvent, item: Item) -> float | None:

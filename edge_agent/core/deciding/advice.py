@@ -16,6 +16,7 @@ from edge_agent.core.deciding.laundry import Wash
 from edge_agent.core.deciding.laundry import advice as laundry_advice
 from edge_agent.core.deciding.season import is_cold
 from edge_agent.core.messages import Reason
+from edge_agent.core.said import say
 
 _FROST_CATEGORIES = frozenset({"washer_fluid", "windscreen_fluid"})
 _FROST_WORDS = ("winter", "frost", "antifreeze", "anti-freeze", "-20", "-30")
@@ -59,7 +60,8 @@ def _against_frost(item: Item, preferences: Preferences, *, now: datetime) -> Re
         return None
     if not is_cold(hemisphere=preferences.hemisphere, now=now):
         return None
-    return Reason("frost", f"The cold half of the year is here: is {item.product.title} safe against frost?")
+    text = say("The cold half of the year is here: is {product} safe against frost?", product=item.product.title)
+    return Reason("frost", text)
 
 
 def _fitting(item: Item, washes: Sequence[Wash]) -> Reason | None:
@@ -73,10 +75,12 @@ def _personal(item: Item, days: Sequence[PersonalDay]) -> Reason | None:
     lately, before = days[-_LATELY_D:], days[:-_LATELY_D]
     asleep = [day.asleep_h for day in lately if day.asleep_h is not None]
     if item.category in _STIMULANTS and len(asleep) >= 5 and sum(asleep) / len(asleep) < _SHORT_NIGHTS_H:
-        return Reason("short_nights", f"Your nights were short this week: a decaffeinated {item.name} for the evening?")
+        text = say("Your nights were short this week: a decaffeinated {item} for the evening?", item=item.name)
+        return Reason("short_nights", text)
     now_active, usually = _mean_active(lately), _mean_active(before)
     if item.category in _SPORTS and now_active is not None and usually and now_active > _MORE * usually:
-        return Reason("more_active", f"You were more active than usual this week: {item.name} may go faster.")
+        text = say("You were more active than usual this week: {item} may go faster.", item=item.name)
+        return Reason("more_active", text)
     return None
 
 

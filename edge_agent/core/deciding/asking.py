@@ -22,7 +22,7 @@ from edge_agent.core.deciding.joining import Candidate, Joined, Terms, join
 from edge_agent.core.deciding.need import HOLDING
 from edge_agent.core.deciding.quiet_hours import quiet_until
 from edge_agent.core.messages import Decision, Hold, ItemId, Propose, Reason
-from edge_agent.core.money import format_money
+from edge_agent.core.said import Names, Sum, say
 
 JOIN_AHEAD_D = 7
 FILL_UP_AHEAD_D = 14
@@ -80,15 +80,18 @@ def _waits(
     """Why nothing at all is asked now."""
     until = quiet_until(preferences.quiet_hours, zone=zone, now=now)
     if until is not None:
-        return Reason("quiet_hours", f"It is quiet time: asked at {until.astimezone(zone):%H:%M}.")
+        return Reason("quiet_hours", say("It is quiet time: asked at {time}.", time=_clock(until, zone)))
     if last_asked_at is None:
         return None
     over_at = last_asked_at + timedelta(hours=preferences.prompt_gap_h)
     if now >= over_at or any(one.is_unasked or _order_by(one) <= over_at for one in due):
         return None
-    return Reason(
-        "asked_lately", f"You were asked not long ago, and this can wait until {over_at.astimezone(zone):%H:%M}."
-    )
+    text = say("You were asked not long ago, and this can wait until {time}.", time=_clock(over_at, zone))
+    return Reason("asked_lately", text)
+
+
+def _clock(at: datetime, zone: ZoneInfo) -> str:
+    return f"{at.astimezone(zone):%H:%M}"
 
 
 def _order_by(one: Open) -> datetime:
@@ -122,8 +125,9 @@ def _joined(there: Sequence[Open], *, preferences: Preferences, merchant: str) -
             reason = _joined_reason(choice, due_names, preferences=preferences, merchant=merchant)
             found[_id(one)] = replace(early, reasons=(*early.reasons, reason))
     if found:
-        names = _names([one.name for one in there if _id(one) in found])
-        together = Reason("joined_by", f"{names} can come with it: answer them together for one delivery.")
+        names = Names(tuple(one.name for one in there if _id(one) in found))
+        text = say("{items} can come with it: answer them together for one delivery.", items=names)
+        together = Reason("joined_by", text)
         found.update({_id(one): _with(one.weighed.decision, together) for one in there if one.is_due})
     return found
 
@@ -166,13 +170,24 @@ def _terms(preferences: Preferences, *, merchant: str) -> Terms:
 def _joined_reason(choice: Joined, due: Sequence[str], *, preferences: Preferences, merchant: str) -> Reason:
     if choice.why == "fills_up":
         free = next(one.from_minor for one in preferences.free_delivery if one.merchant == merchant)
-        amount = format_money(free, preferences.currency)
-        return Reason(
-            "joined_free", f"With it the order from {merchant} reaches {amount}, and is delivered for nothing."
+        text = say(
+            "With it the order from {merchant} reaches {sum}, and is delivered for nothing.",
+            merchant=merchant,
+            sum=Sum(free, preferences.currency),
         )
-    soon = f"would be due in about {choice.early_d} days" if choice.early_d > 0 else "would be due soon"
-    return Reason("joined", f"It {soon}, and goes with {_names(due)} in one delivery from {merchant}.")
-
-
-def _names(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+        return Reason("joined_free", text)
+    items = Names(tuple(due))
+    if choice.early_d > 0:
+        text = say(
+            "It would be due in about {days} days, and goes with {items} in one delivery from {merchant}.",
+            days=choice.early_d,
+            items=items,
+            merchant=merchant,
+        )
+    else:
+        text = say(
+            "It would be due soon, and goes with {items} in one delivery from {merchant}.",
+            items=items,
+            merchant=merchant,
+        )
+    return Reason("joined", text)

@@ -14,6 +14,7 @@ from math import sqrt
 
 from edge_agent.core.deciding.presence import Presence, Shift, ShiftKind
 from edge_agent.core.messages import Reason, StockEstimate
+from edge_agent.core.said import Day, say
 
 _KINDS: tuple[ShiftKind, ...] = ("away", "guests")
 _WINDOWS_D = (3, 5)
@@ -53,10 +54,13 @@ def question(shift: Shift | None, *, presence: Presence, now: datetime) -> Reaso
     told = presence.preferences
     if shift is None or any(stay.covers(today) for stay in (*told.away, *told.guests, *told.as_usual)):
         return None
-    since = f"{shift.since:%a} {shift.since.day} {shift.since:%b}"
+    since = Day(shift.since)
     if shift.kind == "away":
-        return Reason("seems_away", f"Hardly anything has been used since {since}. Are you away?")
-    return Reason("seems_guests", f"About {shift.pace:.1f} times the usual is used since {since}. Do you have guests?")
+        return Reason("seems_away", say("Hardly anything has been used since {day}. Are you away?", day=since))
+    text = say(
+        "About {times} times the usual is used since {day}. Do you have guests?", times=f"{shift.pace:.1f}", day=since
+    )
+    return Reason("seems_guests", text)
 
 
 def _pace(

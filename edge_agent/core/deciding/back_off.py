@@ -2,7 +2,7 @@
 
 After the first order that the household takes back, five days; after a second one in a row, until a refill has filled
 the stock again. Questions that nobody answers come back more and more rarely, and so do those about an item of which
-the household has a spare each time.
+the household has a spare each time. An item whose `if_unanswered` is `left_alone` waits for a refill instead.
 
 Source of the two cancellations: the order windows of Amazon's Dash Replenishment, the one public contract of the kind.
 """
@@ -18,6 +18,7 @@ from edge_agent.core.catalogue import DateRange, Item
 from edge_agent.core.intent import CANCELLED_BY_HOUSEHOLD, IntentRecord, IntentState
 from edge_agent.core.messages import Price, Reason, StockEstimate
 from edge_agent.core.prompt import DeclineReason, PromptRecord, PromptState, quiet_after_decline
+from edge_agent.core.said import Day, say
 
 _AFTER_CANCEL = timedelta(days=5)
 _AFTER_EXPIRY = timedelta(hours=12)
@@ -54,16 +55,27 @@ def quiet(
     `is_refusal_of_another`: the newest order was refused for a product that is not the one to be bought now.
     """
     if _is_cancelled_twice(item, orders, estimate=estimate):
-        text = f"You took back two orders of {item.name}: not asking again until its stock is full again."
+        text = say(
+            "You took back two orders of {item}: not asking again until its stock is full again.", item=item.name
+        )
         return Quiet(None, Reason("quiet_until_full", text))
+    if item.if_unanswered == "left_alone" and _is_unanswered_since_refill(prompts, estimate=estimate):
+        unanswered = say("Nobody answered about {item}: not asking again before it was refilled.", item=item.name)
+        return Quiet(None, Reason("quiet_until_refilled", unanswered))
     ends = [_after_prompts(prompts, away=away)]
     if orders and not is_refusal_of_another:
         ends.append(_after_order(orders[0], price=price))
     until = max((end for end in ends if end is not None), default=None)
     if until is None or now >= until:
         return None
-    text = f"Not asking again before {until:%a} {until.day} {until:%b}, as you wished."
+    text = say("Not asking again before {day}, as you wished.", day=Day(until.date()))
     return Quiet(until, Reason("quiet", text))
+
+
+def _is_unanswered_since_refill(prompts: Sequence[PromptRecord], *, estimate: StockEstimate) -> bool:
+    if not prompts or prompts[0].state is not PromptState.EXPIRED:
+        return False
+    return not any(step.at > prompts[0].created_at for step in estimate.refills)
 
 
 def _is_cancelled_twice(item: Item, orders: Sequence[IntentRecord], *, estimate: StockEstimate) -> bool:

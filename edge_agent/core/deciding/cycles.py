@@ -21,6 +21,7 @@ from math import ceil, exp, sqrt
 
 from edge_agent.core.catalogue import Item
 from edge_agent.core.messages import Range, Reason, StockEstimate
+from edge_agent.core.said import say
 from edge_agent.core.stock_events import (
     BoughtElsewhere,
     Corrected,
@@ -195,7 +196,11 @@ def _trust(item: Item, cycle: Cycle, *, now: datetime) -> tuple[float, tuple[Rea
     trust: float = _TRUST * 0.5 ** (fades / _TRUST_HALF_LIFE_CYCLES)
     if fades <= 0:
         return trust, ()
-    text = f"{item.name} has no sensor, and nobody has said for {days:.0f} days how much there is."
+    text = say(
+        "{item} has no sensor, and nobody has said for {days} days how much there is.",
+        item=item.name,
+        days=f"{days:.0f}",
+    )
     return trust, (Reason("not_counted_lately", text),)
 
 

@@ -1,8 +1,9 @@
 """Washing: what a programme uses of detergent, and which kind of product fits.
 
-The dose of one wash follows its load, soil, fabric and the hardness of the water, in steps as the packs' tables give
-them; the factors are round figures after such tables, not those of any one product. What a level fell over the washes
-of a programme corrects the table for that programme: a few washes little, many nearly all.
+The dose of one wash follows its load, soil and fabric, in steps as the packs' tables give them; the factors are round
+figures after such tables, not those of any one product. What a level fell over the washes of a programme corrects the
+table for that programme: a few washes little, many nearly all. A home has one water, so what was measured holds its
+hardness already.
 
 Which product fits is advice and orders nothing.
 """
@@ -16,6 +17,7 @@ from datetime import datetime
 from typing import Literal
 
 from edge_agent.core.messages import Reason
+from edge_agent.core.said import say
 
 Soil = Literal["light", "normal", "heavy"]
 Fabric = Literal["cotton", "synthetic", "delicate", "wool"]
@@ -27,8 +29,6 @@ _USUAL_LOAD_KG = 4.5
 _LOAD_SHARE_MIN, _LOAD_SHARE_MAX = 0.4, 1.8
 _SOIL: Mapping[Soil, float] = {"light": 0.7, "normal": 1.0, "heavy": 1.4}
 _FABRIC: Mapping[Fabric, float] = {"cotton": 1.0, "synthetic": 0.85, "delicate": 0.65, "wool": 0.6}
-_SOFT_BELOW_DH, _HARD_FROM_DH = 8.4, 14.0  # the bounds of soft, medium and hard water
-_SOFT, _MEDIUM, _HARD = 0.85, 1.0, 1.25
 
 _PRIOR_WASHES = 4.0
 _ROUNDS = 30
@@ -54,11 +54,11 @@ _KINDS: tuple[tuple[Kind, tuple[str, ...]], ...] = (
     ("colour", ("colour", "color", "dark", "jeans", "denim")),
 )
 _WORDS: Mapping[Kind, str] = {
-    "universal": "a universal detergent",
-    "colour": "a colour detergent",
-    "delicate": "a detergent for wool and delicates",
-    "sport": "a detergent for sportswear",
-    "sensitive": "a detergent for sensitive skin",
+    "universal": say("a universal detergent"),
+    "colour": say("a colour detergent"),
+    "delicate": say("a detergent for wool and delicates"),
+    "sport": say("a detergent for sportswear"),
+    "sensitive": say("a detergent for sensitive skin"),
 }
 
 
@@ -105,26 +105,26 @@ def wash_factor(wash: Wash) -> float:
     return min(max(share, _LOAD_SHARE_MIN), _LOAD_SHARE_MAX) * _SOIL[wash.soil]
 
 
-def dose_factor(wash: Wash, *, hardness_dh: float | None) -> float:
-    """How many times the usual dose a wash takes; `hardness_dh` in German degrees, None where it is not known."""
-    return wash_factor(wash) * _FABRIC[wash.fabric] * _water(hardness_dh)
+def dose_factor(wash: Wash) -> float:
+    """How many times the usual dose a wash takes."""
+    return wash_factor(wash) * _FABRIC[wash.fabric]
 
 
-def doses(spans: Sequence[Span], *, usual_dose: float | None, hardness_dh: float | None) -> dict[str, Dose]:
+def doses(spans: Sequence[Span]) -> dict[str, Dose]:
     """The dose of each programme: the table's, corrected by how far the level fell over its washes.
 
     Where a level fell over washes of several programmes, each takes its share by the dose found so far, again and again
-    until they agree. Without a `usual_dose` it is the mean of what was measured; empty where nothing was.
+    until they agree. The usual dose is the mean of what was measured; empty where nothing was.
 
     Source: the multiplicative updates of Richardson (1972) and Lucy (1974), with the table as a prior of some washes.
     """
     measured = [span for span in spans if span.used is not None and _is_told(span)]
-    usual = usual_dose or _mean_dose(measured, hardness_dh=hardness_dh)
+    usual = _mean_dose(measured)
     if usual is None:
         return {}
     counted = Counter(wash.programme for span in measured for wash in span.washes)
     prior = {
-        wash.programme: usual * _FABRIC[wash.fabric] * _water(hardness_dh)
+        wash.programme: usual * _FABRIC[wash.fabric]
         for span in spans
         for wash in span.washes
         if wash.programme != UNKNOWN_PROGRAMME
@@ -147,8 +147,13 @@ def advice(washes: Sequence[Wash], *, title: str) -> Reason | None:
     kind = fitting(washes)
     if kind == "universal" or kind_of(title) == kind:
         return None
-    runs = sum(1 for wash in washes[-_LATELY_WASHES_MAX:] if kind_of(wash.programme) == kind)
-    text = f"{runs} of your last {len(washes[-_LATELY_WASHES_MAX:])} washes would do better with {_WORDS[kind]}."
+    recent = washes[-_LATELY_WASHES_MAX:]
+    text = say(
+        "{runs} of your last {number} washes would do better with {product}.",
+        runs=sum(1 for wash in recent if kind_of(wash.programme) == kind),
+        number=len(recent),
+        product=_WORDS[kind],
+    )
     return Reason("fitting_product", text)
 
 
@@ -166,8 +171,8 @@ def _is_told(span: Span) -> bool:
     return all(wash.programme != UNKNOWN_PROGRAMME for wash in span.washes)
 
 
-def _mean_dose(measured: Sequence[Span], *, hardness_dh: float | None) -> float | None:
-    factors = sum(dose_factor(wash, hardness_dh=hardness_dh) for span in measured for wash in span.washes)
+def _mean_dose(measured: Sequence[Span]) -> float | None:
+    factors = sum(dose_factor(wash) for span in measured for wash in span.washes)
     return sum(span.used or 0.0 for span in measured) / factors if factors > 0 else None
 
 
@@ -191,11 +196,3 @@ def _agreed(measured: Sequence[tuple[Mapping[str, float], float]], prior: Mappin
                 worth[programme] += weight
         amounts = {programme: taken[programme] / worth[programme] for programme in prior}
     return amounts
-
-
-def _water(hardness_dh: float | None) -> float:
-    if hardness_dh is None:
-        return _MEDIUM
-    if hardness_dh < _SOFT_BELOW_DH:
-        return _SOFT
-    return _HARD if hardness_dh >= _HARD_FROM_DH else _MEDIUM

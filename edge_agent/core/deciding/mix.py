@@ -18,6 +18,7 @@ from statistics import fmean, pstdev
 from edge_agent.core.deciding.laundry import Dose, Wash, wash_factor
 from edge_agent.core.forecast import DAYS_HALF_LIFE, RULE_DAYS, days_until_used
 from edge_agent.core.messages import Forecast, Reason
+from edge_agent.core.said import say
 
 LEARNED_MIN = 3  # measured washes of a programme
 
@@ -105,18 +106,33 @@ def dose_words(learned: Mapping[str, Dose], *, unit: str) -> Reason | None:
         return None
     known.sort(key=lambda one: (-one[0], one[1]))
     each = ", ".join(f"{name} {amount:.3g} {_plain(unit)}" for _, name, amount in known[:_NAMED_MAX])
-    return Reason("use_by_programme", f"What a usual wash takes, by its level before and after: {each}.")
+    return Reason("use_by_programme", say("What a usual wash takes, by its level before and after: {each}.", each=each))
 
 
 def mix_words(mix: Mix | None, *, unit: str) -> Reason | None:
     """Why the forecast was shifted; None where it was not."""
     if mix is None or abs(mix.factor - 1) < _NOTABLE:
         return None
-    more = "more" if mix.factor > 1 else "less"
-    text = (
-        f"Your last {mix.late_washes} washes took {more} than usual ({mix.late:.3g} {_plain(unit)} each instead of "
-        f"{mix.usual:.3g}), mostly {mix.mostly}: {mix.factor:.2f} times the use is expected."
-    )
+    parts: dict[str, str | int] = {
+        "number": mix.late_washes,
+        "late": f"{mix.late:.3g}",
+        "unit": _plain(unit),
+        "usual": f"{mix.usual:.3g}",
+        "programme": mix.mostly,
+        "factor": f"{mix.factor:.2f}",
+    }
+    if mix.factor > 1:
+        text = say(
+            "Your last {number} washes took more than usual ({late} {unit} each instead of {usual}), mostly "
+            "{programme}: {factor} times the use is expected.",
+            **parts,
+        )
+    else:
+        text = say(
+            "Your last {number} washes took less than usual ({late} {unit} each instead of {usual}), mostly "
+            "{programme}: {factor} times the use is expected.",
+            **parts,
+        )
     return Reason("programmes_of_late", text)
 
 

@@ -12,6 +12,7 @@ from edge_agent.core.catalogue import Item
 from edge_agent.core.intent import IntentRecord, IntentState
 from edge_agent.core.leave.terms import Offer
 from edge_agent.core.messages import Price, Reason
+from edge_agent.core.said import say
 
 OUT_OF_STOCK = "out_of_stock"
 REFUSED_FOR = timedelta(days=1)  # how long a merchant's word holds that it has none, whatever its list says
@@ -37,22 +38,35 @@ def missing(item: Item, price: Price | None, *, oldest: datetime, is_refused: bo
     """
     title, merchant = item.product.title, item.product.merchant
     if is_refused:
-        return Reason("instead_refused", f"{merchant} has just refused {title} as out of stock.")
+        text = say("{merchant} has just refused {product} as out of stock.", merchant=merchant, product=title)
+        return Reason("instead_refused", text)
     if price is None:
         return None
     if price.fetched_at < oldest:
-        return Reason("instead_no_price", f"There is no price for {title} from {merchant} any more.")
+        text = say("There is no price for {product} from {merchant} any more.", product=title, merchant=merchant)
+        return Reason("instead_no_price", text)
     if not price.available:
-        return Reason("instead_unavailable", f"{merchant} does not have {title} now.")
+        text = say("{merchant} does not have {product} now.", merchant=merchant, product=title)
+        return Reason("instead_unavailable", text)
     return None
 
 
 def stands_in(item: Item, title: str) -> Reason:
     """What is bought instead, in words."""
-    return Reason("instead", f"{title} stands in for {item.product.title}, as your list for {item.name} allows.")
+    text = say(
+        "{other} stands in for {product}, as your list for {item} allows.",
+        other=title,
+        product=item.product.title,
+        item=item.name,
+    )
+    return Reason("instead", text)
 
 
 def too_dear(item: Item, *, merchant: str) -> Reason:
     """Why a mandate buys something else although the bound product could be had."""
-    text = f"{item.product.title} from {merchant} costs more than the mandate allows for one order."
+    text = say(
+        "{product} from {merchant} costs more than the mandate allows for one order.",
+        product=item.product.title,
+        merchant=merchant,
+    )
     return Reason("instead_too_dear", text)

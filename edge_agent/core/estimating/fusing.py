@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import reduce
 from math import sqrt
 
 from edge_agent.core.catalogue import Binding, Item
@@ -41,6 +42,7 @@ from edge_agent.core.estimating.state import Container, StockState, Track
 from edge_agent.core.estimating.use import reckoned
 from edge_agent.core.messages import Range, Reason
 from edge_agent.core.quantity import unit_of
+from edge_agent.core.said import Names, Said, say
 
 _WANDER_G, _WANDER_SHARE = 3.2, 0.0004  # the zero of a scale, and of what it carries; one standard deviation
 _UNMODELLED = 1.15  # what else may be off: found on simulated homes, where 80 % were to be covered
@@ -128,9 +130,12 @@ def _weighed(parts: Sequence[Part]) -> Part:
 
 def _contradicted(part: Part, far: Sequence[Part], *, bindings: Sequence[Binding], item: Item) -> Part:
     pack = item.product.pack_amount
-    said = " against ".join(f"{each.value / pack:.1f}" for each in (part, *far))
-    names = " and ".join(dict.fromkeys(bound.signal for bound in bindings if bound.kind != "flag"))
-    text = f"{bindings[0].device} contradicts itself ({names}): {said} packs. Count once, and say so here."
+    text = say(
+        "{device} contradicts itself ({signals}): {amounts} packs. Count once, and say so here.",
+        device=bindings[0].device,
+        signals=Names(tuple(dict.fromkeys(bound.signal for bound in bindings if bound.kind != "flag"))),
+        amounts=reduce(_against, [f"{each.value / pack:.1f}" for each in (part, *far)]),
+    )
     return replace(
         part,
         low=min(part.low, *(each.low for each in far)),
@@ -140,6 +145,10 @@ def _contradicted(part: Part, far: Sequence[Part], *, bindings: Sequence[Binding
     )
 
 
+def _against(one: str, other: str) -> Said:
+    return say("{one} against {other}", one=one, other=other)
+
+
 def _with_flags(part: Part, box: Container, bindings: Sequence[Binding], *, item: Item) -> Part:
     """A flag of the same container that cannot be true together with the level."""
     for track, bound in zip(box.tracks, bindings, strict=True):
@@ -147,10 +156,16 @@ def _with_flags(part: Part, box: Container, bindings: Sequence[Binding], *, item
             continue
         slack = 0.15 * item.product.pack_amount
         if track.is_low and part.low > 2 * bound.low_amount + slack:
-            text = f"{bound.device} warns that {item.name} is nearly empty, but its level says otherwise."
+            text = say(
+                "{device} warns that {item} is nearly empty, but its level says otherwise.",
+                device=bound.device,
+                item=item.name,
+            )
             part = replace(part, low=min(part.low, bound.low_amount))
         elif not track.is_low and part.high < 0.5 * bound.low_amount:
-            text = f"{bound.device} says that {item.name} is nearly gone, but it does not warn."
+            text = say(
+                "{device} says that {item} is nearly gone, but it does not warn.", device=bound.device, item=item.name
+            )
             part = replace(part, high=max(part.high, bound.low_amount))
         else:
             continue

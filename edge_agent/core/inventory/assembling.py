@@ -15,9 +15,11 @@ from edge_agent.core.inventory.devices import (
     Apart,
     ApartLine,
     DeviceLine,
+    Feeds,
     Heard,
     Inventory,
     SuggestedLine,
+    feeds,
     offers,
     rising,
     signal_line,
@@ -53,11 +55,10 @@ def assembled(
     by_device: dict[str, list[Heard]] = {name: [] for name in overviews}
     for each in heard:
         by_device.setdefault(each.device, []).append(each)
+    fed = feeds(items)
     devices = tuple(
         replace(
-            _device(
-                name, signals, overviews.get(name), items=items, profile_of=profile_of, now=now, stale_s=stale_after_s
-            ),
+            _device(name, signals, overviews.get(name), fed=fed, profile_of=profile_of, now=now, stale_s=stale_after_s),
             suggested=tuple(SuggestedLine(*each) for each in remarks.suggestions(name)),
         )
         for name, signals in sorted(by_device.items())
@@ -85,7 +86,7 @@ def _device(
     told: Sequence[Heard],
     overview: DeviceOverview | None,
     *,
-    items: Sequence[Item],
+    fed: Feeds,
     profile_of: ProfileOf,
     now: datetime,
     stale_s: float,
@@ -106,7 +107,7 @@ def _device(
         if newest is None
         else newest.came_at,
         signals=tuple(
-            signal_line(each, profile_of(each.profile), items=items, now=now, stale_after_s=stale_s) for each in told
+            signal_line(each, profile_of(each.profile), fed=fed, now=now, stale_after_s=stale_s) for each in told
         ),
     )
 

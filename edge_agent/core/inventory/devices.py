@@ -7,7 +7,7 @@ kind of what stands there, never a value. Everything is bounded, and what was le
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -194,10 +194,22 @@ class Inventory:
     left_out: tuple[str, ...] = ()
 
 
+Feeds = Mapping[tuple[str, str], tuple[str, ...]]  # the items that a signal of a device tells of
+
+
+def feeds(items: Iterable[Item]) -> Feeds:
+    """Which items each signal of each device tells of, in their order."""
+    found: dict[tuple[str, str], tuple[str, ...]] = {}
+    for item in items:
+        for bound in item.bindings:
+            found[bound.device, bound.signal] = (*found.get((bound.device, bound.signal), ()), item.id)
+    return found
+
+
 def signal_line(
-    heard: Heard, profile: Profile | None, *, items: Sequence[Item], now: datetime, stale_after_s: float
+    heard: Heard, profile: Profile | None, *, fed: Feeds, now: datetime, stale_after_s: float
 ) -> SignalLine:
-    """One signal with what its profile says of it."""
+    """One signal with what its profile says of it; `fed` as `feeds` tells it."""
     declared = None if profile is None else profile.signals.get(heard.reading.signal)
     return SignalLine(
         signal=heard.reading.signal,
@@ -208,7 +220,7 @@ def signal_line(
         is_fresh=not heard.is_retained and (now - heard.at).total_seconds() <= stale_after_s,
         kind="" if declared is None else str(declared.signal_class),
         direction="" if declared is None or declared.direction == "none" else str(declared.direction),
-        feeds=tuple(item.id for item in items if _is_bound(item, heard.device, heard.reading.signal)),
+        feeds=fed.get((heard.device, heard.reading.signal), ()),
         is_retained=heard.is_retained,
         fault=heard.fault,
     )
@@ -221,16 +233,16 @@ def offers(devices: Iterable[DeviceLine], *, items: Sequence[Item]) -> tuple[Off
     come first whose name has a word of the signal's, then those that nothing tells of now. That a unit fits does not
     mean that the item is of that product.
     """
+    devices = tuple(devices)
     told = {(each.device, line.signal) for each in devices for line in each.signals if _has_value(line)}
-    found = []
-    for device in devices:
-        for line in device.signals:
-            falls = line.kind == SignalClass.LEVEL and line.direction == Direction.DOWN
-            if falls and not line.feeds and (line.unit == _PERCENT or countable(line.unit)):
-                takers = [_taker(item, told) for item in items if _fits(item, line)]
-                takers.sort(key=lambda taker: (not _alike(taker, line.signal), taker.bound_to != ""))
-                found.append(OfferLine(device.device, line.signal, line.unit, tuple(takers)))
-    return tuple(found)
+    takers = sorted((_taker(item, told) for item in items), key=lambda taker: taker.bound_to != "")
+    named = [(taker, _words_of(taker)) for taker in takers]
+    return tuple(
+        OfferLine(device.device, line.signal, line.unit, _fitting(line, named))
+        for device in devices
+        for line in device.signals
+        if _is_free(line)
+    )
 
 
 def rising(devices: Iterable[DeviceLine]) -> tuple[RisingLine, ...]:
@@ -254,23 +266,29 @@ def household_lines(offer: OfferLine) -> str:
     return f'"binding": {{"device": "{offer.device}", "signal": "{offer.signal}", "full_amount": {full}}}'
 
 
-def _is_bound(item: Item, device: str, signal: str) -> bool:
-    return any((bound.device, bound.signal) == (device, signal) for bound in item.bindings)
+def _is_free(line: SignalLine) -> bool:
+    """Whether it falls with use, feeds nothing, and is in a unit in which goods are counted, or in percent."""
+    falls = line.kind == SignalClass.LEVEL and line.direction == Direction.DOWN
+    return falls and not line.feeds and (line.unit == _PERCENT or countable(line.unit))
 
 
-def _alike(taker: Taker, signal: str) -> bool:
-    subject = signal.partition(".")[0]
-    words = {word for word in re.split(r"[^a-z]+", f"{taker.item} {taker.name}".lower()) if len(word) > 2}
-    return any(word in words for word in re.split(r"[^a-z]+", subject) if word)
+def _fitting(line: SignalLine, named: Sequence[tuple[Taker, frozenset[str]]]) -> tuple[Taker, ...]:
+    """The items whose unit fits, those first whose name has a word of the signal's.
+
+    A level counts in the item's own unit or in percent (`core.estimate`).
+    """
+    subject = frozenset(filter(None, re.split(r"[^a-z]+", line.signal.partition(".")[0])))
+    fits = [each for each in named if line.unit in {each[0].unit, _PERCENT}]
+    alike = [taker for taker, words in fits if words & subject]
+    return (*alike, *(taker for taker, words in fits if not words & subject))
+
+
+def _words_of(taker: Taker) -> frozenset[str]:
+    return frozenset(word for word in re.split(r"[^a-z]+", f"{taker.item} {taker.name}".lower()) if len(word) > 2)
 
 
 def _has_value(line: SignalLine) -> bool:
     return line.presence == Presence.VALUE
-
-
-def _fits(item: Item, line: SignalLine) -> bool:
-    """A level counts in the item's own unit or in percent (`core.estimate`)."""
-    return line.unit in {item.unit, _PERCENT}
 
 
 def _taker(item: Item, told: set[tuple[str, str]]) -> Taker:

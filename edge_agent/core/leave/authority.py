@@ -18,6 +18,7 @@ from hmac import compare_digest
 from edge_agent.core.leave.receipt import consent_hash
 from edge_agent.core.leave.terms import Offer
 from edge_agent.core.messages import IntentId, PromptId
+from edge_agent.core.said import Said, say
 
 Verify = Callable[[bytes, bytes], bool]
 
@@ -47,22 +48,22 @@ class AuthorityRow:
     granted_at: datetime
 
 
-def verify_authority(row: AuthorityRow, *, verify: Verify) -> str | None:
+def verify_authority(row: AuthorityRow, *, verify: Verify) -> Said | None:
     """What is wrong with a leave, in words for the household; None: it is the one that was given.
 
     `verify(message, signature)` checks with the household's public key.
     """
     if not verify(row.terms, row.signature):
-        return f"the leave of intent {row.intent} does not bear the household's signature"
+        return say("the leave of intent {intent} does not bear the household's signature", intent=row.intent)
     terms = _object(row.terms)
     if terms is None or terms.get("intent_id") != row.intent:
-        return f"the leave of intent {row.intent} was given for another one"
+        return say("the leave of intent {intent} was given for another one", intent=row.intent)
     if row.body is not None and not _is_body(row.body, terms=terms, signature=row.signature):
-        return f"what would be sent for intent {row.intent} is not what was signed"
+        return say("what would be sent for intent {intent} is not what was signed", intent=row.intent)
     if not _is_consent(row, terms=terms):
-        return f"the receipt of intent {row.intent} is not the one that was signed"
+        return say("the receipt of intent {intent} is not the one that was signed", intent=row.intent)
     if not _is_offer(row.offer, terms=terms):
-        return f"the question that led to intent {row.intent} offered something else"
+        return say("the question that led to intent {intent} offered something else", intent=row.intent)
     return None
 
 

@@ -20,13 +20,23 @@ from edge_agent.core.leave.mandate import MandateRecord, MandateState, MandateTe
 from edge_agent.core.leave.period import Period
 from edge_agent.core.leave.terms import Offer
 from edge_agent.core.messages import ItemId, MandateId
-from edge_agent.core.money import format_money
+from edge_agent.core.said import Day, Sum, say
 
 # A merchant of class C can neither repeat an answer nor be asked for one: only a person may buy there.
 DRAWABLE_CLASSES = frozenset({"A", "B"})
 
 _NOT_BOUGHT = frozenset({IntentState.REJECTED, IntentState.CANCELLED, IntentState.EXPIRED})
 _UNKNOWN_ITEM = "bridge-"  # how the item of an order is named that nobody here can tell (`core.handover`)
+
+
+_IN_STATE = {
+    MandateState.PROPOSED: say("The mandate is proposed."),
+    MandateState.ACTIVE: say("The mandate is not signed."),
+    MandateState.PAUSED: say("The mandate is paused."),
+    MandateState.REVOKED: say("The mandate is revoked."),
+    MandateState.EXPIRED: say("The mandate is expired."),
+    MandateState.DECLINED: say("The mandate is declined."),
+}
 
 
 class RefusalReason(StrEnum):
@@ -212,16 +222,22 @@ def unclear(
 def over_budget(terms: MandateTerms, *, usage: Usage, request: DrawRequest) -> Refusal | None:
     """Why the ledger has no room for one more draw; None when it has."""
     if request.currency != terms.budget.currency:
-        return Refusal(RefusalReason.OTHER_CURRENCY, f"The mandate is in {terms.budget.currency}.")
+        return Refusal(
+            RefusalReason.OTHER_CURRENCY, say("The mandate is in {currency}.", currency=terms.budget.currency)
+        )
     if usage.period_index != request.period_index or request.period_index < (usage.open_period or 0):
-        return Refusal(RefusalReason.PERIOD_WENT_BACK, "The clock says an earlier period than one already used.")
+        text = say("The clock says an earlier period than one already used.")
+        return Refusal(RefusalReason.PERIOD_WENT_BACK, text)
     most = terms.recurrence.max_occurrences
     if most is not None and usage.occurrences >= most:
-        return Refusal(RefusalReason.NO_OCCURRENCE_LEFT, f"The mandate's {most} orders are used up.")
+        return Refusal(RefusalReason.NO_OCCURRENCE_LEFT, say("The mandate's {number} orders are used up.", number=most))
     if usage.used_minor + request.amount_minor > terms.budget.max_minor:
-        left = format_money(max(0, terms.budget.max_minor - usage.used_minor), request.currency)
-        wanted = format_money(request.amount_minor, request.currency)
-        return Refusal(RefusalReason.OVER_BUDGET, f"The mandate has {left} left; this may cost up to {wanted}.")
+        text = say(
+            "The mandate has {left} left; this may cost up to {most}.",
+            left=Sum(max(0, terms.budget.max_minor - usage.used_minor), request.currency),
+            most=Sum(request.amount_minor, request.currency),
+        )
+        return Refusal(RefusalReason.OVER_BUDGET, text)
     return None
 
 
@@ -260,10 +276,14 @@ def _cost_minor(order: IntentRecord, ceilings_minor: Mapping[str, int]) -> int:
 
 def _not_in_force(mandate: MandateRecord, *, now: datetime) -> Refusal | None:
     if mandate.state is not MandateState.ACTIVE or mandate.signature is None:
-        return Refusal(RefusalReason.NOT_ACTIVE, f"The mandate is {mandate.state}.")
+        return Refusal(RefusalReason.NOT_ACTIVE, _IN_STATE[mandate.state])
     window, today = mandate.terms.execution_date, now.astimezone(ZoneInfo(mandate.terms.timezone)).date()
     if not mandate.terms.first_day <= today <= window.not_after or now < mandate.terms.created_at:
-        text = f"The mandate holds from {mandate.terms.first_day} to {window.not_after}."
+        text = say(
+            "The mandate holds from {first} to {last}.",
+            first=Day(mandate.terms.first_day, with_year=True),
+            last=Day(window.not_after, with_year=True),
+        )
         return Refusal(RefusalReason.OUTSIDE_WINDOW, text)
     return None
 
@@ -271,18 +291,24 @@ def _not_in_force(mandate: MandateRecord, *, now: datetime) -> Refusal | None:
 def _wrong_merchant(offer: Offer, *, merchant_class: str | None) -> Refusal | None:
     if merchant_class in DRAWABLE_CLASSES:
         return None
-    text = f"{offer.merchant} cannot tell whether an order whose answer was lost exists, so a person must order there."
+    text = say(
+        "{merchant} cannot tell whether an order whose answer was lost exists, so a person must order there.",
+        merchant=offer.merchant,
+    )
     return Refusal(RefusalReason.MERCHANT_CLASS, text)
 
 
 def _not_covered(terms: MandateTerms, *, offer: Offer, item: ItemId) -> Refusal | None:
     entry = terms.entry(item)
     if entry is None:
-        return Refusal(RefusalReason.ITEM_NOT_COVERED, "The mandate does not name this item.")
+        return Refusal(RefusalReason.ITEM_NOT_COVERED, say("The mandate does not name this item."))
     if (offer.merchant, offer.sku) not in {(one.merchant, one.sku) for one in entry.acceptable}:
-        return Refusal(RefusalReason.PRODUCT_NOT_COVERED, "The mandate does not name this product or its merchant.")
+        text = say("The mandate does not name this product or its merchant.")
+        return Refusal(RefusalReason.PRODUCT_NOT_COVERED, text)
     if offer.quantity > entry.quantity_max:
-        text = f"The mandate allows {entry.quantity_max} at a time; this is {offer.quantity}."
+        text = say(
+            "The mandate allows {most} at a time; this is {number}.", most=entry.quantity_max, number=offer.quantity
+        )
         return Refusal(RefusalReason.TOO_MANY, text)
     return None
 
@@ -290,10 +316,13 @@ def _not_covered(terms: MandateTerms, *, offer: Offer, item: ItemId) -> Refusal 
 def _wrong_amount(terms: MandateTerms, *, offer: Offer) -> Refusal | None:
     span = terms.amount_range
     if offer.currency != span.currency:
-        return Refusal(
-            RefusalReason.OTHER_CURRENCY, f"The mandate is in {span.currency}, the offer in {offer.currency}."
-        )
+        text = say("The mandate is in {currency}, the offer in {other}.", currency=span.currency, other=offer.currency)
+        return Refusal(RefusalReason.OTHER_CURRENCY, text)
     if not (span.min_minor <= offer.total_minor and offer.total_max_minor <= span.max_minor):
-        low, high = format_money(span.min_minor, span.currency), format_money(span.max_minor, span.currency)
-        return Refusal(RefusalReason.OUTSIDE_RANGE, f"The mandate allows {low} to {high} for an order.")
+        text = say(
+            "The mandate allows {low} to {high} for an order.",
+            low=Sum(span.min_minor, span.currency),
+            high=Sum(span.max_minor, span.currency),
+        )
+        return Refusal(RefusalReason.OUTSIDE_RANGE, text)
     return None

@@ -25,6 +25,8 @@ from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints, mo
 from edge_agent.core.catalogue import Document, Id
 from edge_agent.core.leave.period import Frequency, Period, period_at
 from edge_agent.core.messages import ItemId, MandateId
+from edge_agent.core.said import Day, say
+from edge_agent.core.state_words import word
 from edge_agent.errors import NotAllowedError, RefusedError
 
 ITEMS_MAX = 50
@@ -226,13 +228,26 @@ def step(
     """
     state = TRANSITIONS[record.state].get(event)
     if state is None:
-        raise RefusedError(f"mandate {record.id} is {record.state}: it can no longer be changed by {event}")
+        raise RefusedError(
+            say(
+                "mandate {id} is {state}: it can no longer be changed by {event}",
+                id=record.id,
+                state=word(record.state),
+                event=word(event),
+            )
+        )
     if event in _GIVES_LEAVE and (is_over(record.terms, now=now) or now < record.changed_at):
         raise RefusedError(
-            f"mandate {record.id} ended on {record.terms.execution_date.not_after}, or the clock is wrong"
+            say(
+                "mandate {id} ended on {day}, or the clock is wrong",
+                id=record.id,
+                day=Day(record.terms.execution_date.not_after, with_year=True),
+            )
         )
     if event is MandateEvent.CONFIRM and by == record.proposed_by:
-        raise NotAllowedError(f"{by} proposed mandate {record.id}: a second person of the household must confirm it")
+        raise NotAllowedError(
+            say("{by} proposed mandate {id}: a second person of the household must confirm it", by=by, id=record.id)
+        )
     after = replace(
         record,
         state=state,

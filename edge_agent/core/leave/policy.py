@@ -16,13 +16,21 @@ import rfc8785
 from pydantic import Field, StringConstraints, field_validator
 
 from edge_agent.core.catalogue import Document
-from edge_agent.core.money import format_money
 from edge_agent.core.people import Account, Role
+from edge_agent.core.said import Sum, say
 from edge_agent.errors import NotAllowedError
 
 Limit = Annotated[int, Field(ge=0, le=1_000_000_000_000)]
 
 _LIMITS: dict[Role, int | None] = {Role.OWNER: None, Role.MEMBER: None, Role.GUEST: 0, Role.CHILD: 0}
+
+
+_ROLES = {
+    Role.OWNER: say("an owner"),
+    Role.MEMBER: say("a member"),
+    Role.GUEST: say("a guest"),
+    Role.CHILD: say("a child"),
+}
 
 
 class Policy(Document):
@@ -77,10 +85,16 @@ def rule(
     check_limit(policy, account=account, total_max_minor=total_max_minor, currency=currency)
     needs_two = needs_two_people(policy, total_max_minor=total_max_minor, currency=currency)
     if needs_two and account.name in endorsed_by:
-        raise NotAllowedError(f"{account.name} has agreed already: a second person of the household must")
+        raise NotAllowedError(
+            say("{name} has agreed already: a second person of the household must", name=account.name)
+        )
     if account.pin_hash is None and _above(policy.pin_above_minor, total_max_minor, policy=policy, currency=currency):
         raise NotAllowedError(
-            f"above {_limit(policy.pin_above_minor, policy)} a PIN is needed: {account.name} has none"
+            say(
+                "above {sum} a PIN is needed: {name} has none",
+                sum=_limit(policy.pin_above_minor, policy),
+                name=account.name,
+            )
         )
     if account.pin_hash is not None and not pin_given:
         return Ruling.NEEDS_PIN
@@ -94,8 +108,11 @@ def check_limit(policy: Policy, *, account: Account, total_max_minor: int, curre
     """
     limit = policy.limit_minor[account.role]
     if limit == 0 or _above(limit, total_max_minor, policy=policy, currency=currency):
-        may = f"up to {_limit(limit, policy)}" if limit else "nothing"
-        raise NotAllowedError(f"a {account.role} may approve {may}: ask an owner or a member")
+        role = _ROLES[account.role]
+        if not limit:
+            raise NotAllowedError(say("{role} may approve nothing: ask an owner or a member", role=role))
+        most = _limit(limit, policy)
+        raise NotAllowedError(say("{role} may approve up to {most}: ask an owner or a member", role=role, most=most))
 
 
 def needs_two_people(policy: Policy, *, total_max_minor: int, currency: str) -> bool:
@@ -110,9 +127,15 @@ def _above(limit_minor: int | None, amount_minor: int, *, policy: Policy, curren
     if limit_minor is None:
         return False
     if currency != policy.currency:
-        raise NotAllowedError(f"the household's limits are in {policy.currency}, this is in {currency}: set them anew")
+        raise NotAllowedError(
+            say(
+                "the household's limits are in {currency}, this is in {other}: set them anew",
+                currency=policy.currency,
+                other=currency,
+            )
+        )
     return amount_minor > limit_minor
 
 
-def _limit(limit_minor: int | None, policy: Policy) -> str:
-    return format_money(limit_minor or 0, policy.currency)
+def _limit(limit_minor: int | None, policy: Policy) -> Sum:
+    return Sum(limit_minor or 0, policy.currency)

@@ -10,7 +10,7 @@ import pytest
 from edge_agent.core.catalogue import DateRange
 from edge_agent.core.deciding.back_off import Quiet, quiet
 from edge_agent.core.intent import CANCELLED_BY_HOUSEHOLD, IntentRecord, IntentState
-from edge_agent.core.messages import IntentId, Refill
+from edge_agent.core.messages import IntentId, Refill, StockEstimate
 from edge_agent.core.prompt import DeclineReason, PromptRecord, PromptState
 from tests.edge_agent.consumables import MILK, START, stock_estimate
 from tests.edge_agent.core.deciding.test_position import ORDER
@@ -66,6 +66,23 @@ def test_who_does_not_answer_is_asked_more_and_more_rarely(unanswered: int, hour
     before, later = ((hours + shift) / 24 for shift in (-0.1, 0.1))
     assert after(days=before, prompts=(expired,) * unanswered) is not None
     assert after(days=later, prompts=(expired,) * unanswered) is None
+
+
+def test_an_item_that_is_left_alone_waits_for_a_refill() -> None:
+    """However long that takes; an answer, or a refill since it was asked, and it is asked about as any other."""
+    left = MILK.model_copy(update={"if_unanswered": "left_alone"})
+    asked = replace(open_prompt(), state=PromptState.EXPIRED, created_at=START, changed_at=START)
+    refilled = replace(STOCK, refills=(Refill(at=START + timedelta(days=1), amount=1.0),))
+    far = START + timedelta(days=300)
+
+    def found(prompt: PromptRecord, stock: StockEstimate = STOCK) -> Quiet | None:
+        return quiet(left, prompts=(prompt,), orders=(), estimate=stock, price=None, now=far)
+
+    waits = found(asked)
+    assert waits is not None
+    assert (waits.until, waits.reason.code) == (None, "quiet_until_refilled")
+    assert found(asked, refilled) is None
+    assert found(replace(asked, state=PromptState.APPROVED)) is None
 
 
 @pytest.mark.parametrize(("times", "days"), [(1, 3), (2, 6), (3, 12), (4, 14), (9, 14)])

@@ -1,0 +1,74 @@
+"""What a message to a person says. Where others carry it, it names no goods, unless the household allows it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from edge_agent.core.messages import PromptId
+from edge_agent.core.notifying import IfUnanswered, Question
+from edge_agent.core.said import Day, Names, say, say_many
+
+IF_UNANSWERED: Mapping[IfUnanswered, str] = {
+    IfUnanswered.ASKED_AGAIN: say(
+        "Without an answer nothing is bought. As long as it is needed you are asked again, more and more rarely."
+    ),
+    IfUnanswered.LEFT_ALONE: say(
+        "Without an answer nothing is bought, and you are not asked again before it was refilled."
+    ),
+}
+_EITHER = say("Without an answer nothing is bought.")
+
+_NAMES_MAX = 3
+_NAME_CHARS_MAX = 40
+_BODY_CHARS_MAX = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """A message's words: a title, and sentences that stand beside each other."""
+
+    title: str
+    sentences: tuple[str, ...]
+
+    def body(self, speak: Callable[[str], str] = str) -> str:
+        """All sentences, each said by `speak`; 600 characters at the most."""
+        return " ".join(speak(sentence) for sentence in self.sentences)[:_BODY_CHARS_MAX]
+
+
+def asking(questions: Sequence[Question], *, zone: ZoneInfo, names: Mapping[PromptId, str] | None = None) -> Wording:
+    """That these questions wait, the most pressing first. `names` None: what they are about is not said."""
+    until = questions[0].answer_by.astimezone(zone)
+    ends = {question.if_unanswered for question in questions}
+    sentences = [
+        say("The first one can be answered until {day}, {time}.", day=Day(until.date()), time=f"{until:%H:%M}"),
+        IF_UNANSWERED[ends.pop()] if len(ends) == 1 else _EITHER,
+    ]
+    if names is not None:
+        sentences.insert(0, _about([names[question.prompt] for question in questions]))
+    title = say_many("A question waits for you", "{number} questions wait for you", len(questions))
+    return Wording(title, tuple(sentences))
+
+
+def over() -> Wording:
+    """That there is nothing left to answer."""
+    return Wording(
+        say("Nothing waits for you any more"),
+        (say("The question was answered, or has ended. Nothing is left to do."),),
+    )
+
+
+def trying() -> Wording:
+    """That a channel works."""
+    return Wording(
+        say("A test message"), (say("This channel works. Questions that wait for you are told here from now on."),)
+    )
+
+
+def _about(names: Sequence[str]) -> str:
+    shown = Names(tuple(" ".join(name.split())[:_NAME_CHARS_MAX] for name in names[:_NAMES_MAX]))
+    more = len(names) - _NAMES_MAX
+    if more <= 0:
+        return say("About: {names}.", names=shown)
+    return say_many("About: {names}; {number} more.", "About: {names}; {number} more.", more, names=shown)
