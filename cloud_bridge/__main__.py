@@ -1,6 +1,7 @@
 """restock-bridge: arguments, configuration, logging; the only exit.
 
-Exit codes: 0 done, 1 failed, 2 wrong usage or configuration (one line on standard error).
+Exit codes: 0 done, 1 failed, 2 for what a person must mend first: wrong usage or configuration, a newer program's store
+(one line on standard error).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import NoReturn
 
 from cloud_bridge import __version__
 from cloud_bridge.config import BridgeConfig, database_password, load, secrets_of
-from cloud_bridge.errors import BridgeError, ConfigurationError
+from cloud_bridge.errors import BridgeError, ConfigurationError, StoreNewerError
 from cloud_bridge.merchants.capabilities import capability_of
 
 _DONE, _FAILED, _WRONG = 0, 1, 2
@@ -43,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         logging.getLogger(noisy).setLevel(logging.WARNING)
     try:
         return _run(options, os.environ)
-    except ConfigurationError as exc:
+    except (ConfigurationError, StoreNewerError) as exc:  # a restart would cure neither
         print(f"restock-bridge: {exc}", file=sys.stderr)
         return _WRONG
     except BridgeError as exc:

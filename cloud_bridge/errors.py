@@ -20,6 +20,7 @@ BridgeError
 │   ├── MerchantUnclearError an order may or may not exist: the outcome is unknown, look it up
 │   └── MerchantRefusedError the merchant said no, with its reason
 ├── StoreError               the store cannot be opened, is held by another process, or failed: nothing was changed
+│   ├── StoreNewerError      a newer program has migrated it: exit code 2, nothing is touched
 │   └── MerchantOrderTakenError   the merchant's order id belongs to another order already: an answer not to believe
 ├── StaleClaimError          another worker or a cancel changed the order since it was read: drop the work
 └── BugError                 our own contradiction: report it
@@ -121,6 +122,10 @@ class MerchantRefusedError(MerchantError):
 
 class StoreError(BridgeError):
     """The store cannot be opened, is held by another process, or failed; nothing was changed."""
+
+
+class StoreNewerError(StoreError):
+    """The store was migrated by a newer program than this one."""
 
 
 class MerchantOrderTakenError(StoreError):

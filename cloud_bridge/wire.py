@@ -25,7 +25,7 @@ Nonce = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 # One spelling for one signature: the last character before the padding carries two bits, so only four letters fit.
 Signature = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9+/]{85}[AQgw]==$")]
 # Whatever a merchant calls an order, without control characters: PostgreSQL keeps no NUL.
-OrderNumber = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{1,255}$")]
+OrderNumber = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]+$", max_length=255)]
 
 PATH_INTENTS = "/v1/intents"
 PATH_CANCEL = "/v1/intents/{intent_id}/cancel"

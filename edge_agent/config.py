@@ -64,7 +64,7 @@ class HomeConfig(Section):
 class MqttConfig(Section):
     """The broker. User and password come from the environment: see `Secrets`. A certificate may stand for them."""
 
-    url: Annotated[str, StringConstraints(pattern=r"^mqtts?://[^/@\s]+:\d{1,5}$")] = "mqtt://127.0.0.1:1883"
+    url: Annotated[str, StringConstraints(pattern=r"^mqtts?://[^/@\s]+:[0-9]{1,5}$")] = "mqtt://127.0.0.1:1883"
     protocol: Literal["3.1.1", "5"] = "3.1.1"
     client_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{0,64}$")] = ""
     keepalive_s: Annotated[int, Field(ge=5, le=600)] = 30
@@ -92,18 +92,23 @@ class BrokerConfig(Section):
     certificates: bool = False
     certificate_port: Annotated[int, Field(ge=1, le=65_535)] = 8884
     names: Annotated[
-        tuple[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:-]{1,253}$")], ...], Field(max_length=16)
+        tuple[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:-]+$", max_length=253)], ...],
+        Field(max_length=16),
     ] = ()
 
 
 class WebConfig(Section):
-    """The household's page. `allowed_hosts` lists the names by which it may be called, without port."""
+    """The household's page. `allowed_hosts` lists the names by which it may be called, without port.
+
+    `local_metrics` lets programs on this machine read /metrics and /health without a token.
+    """
 
     host: Annotated[str, StringConstraints(min_length=1, max_length=253)] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535)] = 8480
     allowed_hosts: tuple[str, ...] = ("127.0.0.1", "localhost")
     session_days: Annotated[int, Field(ge=1, le=90)] = 14
     refresh_s: Annotated[int, Field(ge=0, le=3_600)] = 0
+    local_metrics: bool = False
 
 
 class StoreConfig(Section):
@@ -155,6 +160,64 @@ class ClockConfig(Section):
         return self
 
 
+class HomeAssistantConfig(Section):
+    """What Home Assistant is told, and what may be answered from there. Off by default, and its buttons once more.
+
+    An answer is made in the name of `account`. Amounts are in minor units of the currency of the household's policy:
+    up to `order_max_minor` an order, and `day_max_minor` in any 24 hours; at 0 nothing can be approved from there. The
+    code, where one is wanted, is RESTOCK_HOME_ASSISTANT_CODE. `page` is the hub's address as people call it.
+    """
+
+    enabled: bool = False
+    prefix: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")] = "homeassistant"
+    refresh_s: Annotated[float, Field(ge=1, le=3_600)] = 15.0
+    page: Annotated[str, StringConstraints(pattern=r"^(https?://[A-Za-z0-9.:\[\]-]+)?$", max_length=261)] = ""
+    buttons: bool = False
+    account: Annotated[str, StringConstraints(max_length=64)] = ""
+    order_max_minor: Annotated[int, Field(ge=0, le=1_000_000_000)] = 0
+    day_max_minor: Annotated[int, Field(ge=0, le=1_000_000_000)] = 0
+    snooze_h: Annotated[int, Field(ge=1, le=72)] = 24
+
+    @model_validator(mode="after")
+    def _somebody_answers(self) -> HomeAssistantConfig:
+        if self.buttons and not self.account:
+            raise ValueError("buttons need an account: name the one in whose name Home Assistant answers")
+        if self.day_max_minor < self.order_max_minor:
+            raise ValueError("day_max_minor is below order_max_minor: no order could be that large")
+        return self
+
+
+class NotifyConfig(Section):
+    """Messages to people, besides the page.
+
+    Nothing leaves until an origin is listed, such as `https://ntfy.sh`, `smtps://mail.example.org:465`, or
+    `smtp://mail.example.org:587` (with STARTTLS). `home_url` is the page's address as phones at home know it; without
+    one, messages hold no link. `later` names people who are told only when the others do not answer for
+    `tier_wait_min`. With `tell_names` a message says what a question is about, which whoever carries it can read, Web
+    Push apart.
+    """
+
+    origins: Annotated[
+        tuple[
+            Annotated[str, StringConstraints(pattern=r"^(https?|smtps?)://[A-Za-z0-9.\[\]:-]+$", max_length=267)], ...
+        ],
+        Field(max_length=16),
+    ] = ()
+    web_push: bool = False
+    contact: Annotated[str, StringConstraints(pattern=r"^(mailto:[^\s@]+@[^\s@]+|https://\S+)?$", max_length=262)] = ""
+    home_url: Annotated[str, StringConstraints(pattern=r"^(https?://[^/\s@]+)?$", max_length=261)] = ""
+    tell_names: bool = False
+    later: Annotated[tuple[str, ...], Field(max_length=16)] = ()
+    every_s: Annotated[float, Field(ge=1, le=3_600)] = 15.0
+    timeout_s: Annotated[float, Field(gt=0, le=60)] = 10.0
+    batch_wait_s: Annotated[int, Field(ge=0, le=3_600)] = 120
+    rank_wait_min: Annotated[int, Field(ge=1, le=1_440)] = 30
+    tier_wait_min: Annotated[int, Field(ge=1, le=2_880)] = 120
+    gap_min: Annotated[int, Field(ge=1, le=1_440)] = 10
+    daily_max: Annotated[int, Field(ge=1, le=50)] = 6
+    link_life_h: Annotated[int, Field(ge=1, le=168)] = 24
+
+
 class HubConfig(Section):
     """The whole file."""
 
@@ -166,7 +229,9 @@ class HubConfig(Section):
     bridge: BridgeConfig = BridgeConfig()
     review: ReviewConfig = ReviewConfig()
     model: ModelConfig = ModelConfig()
+    notify: NotifyConfig = NotifyConfig()
     clock: ClockConfig = ClockConfig()
+    home_assistant: HomeAssistantConfig = HomeAssistantConfig()
     profiles: tuple[str, ...] = ()
 
 
@@ -177,7 +242,7 @@ class Secrets(Section):
     """What may not stand in a file: never printed.
 
     Where the broker takes a user's name for its client id, each connection of the hub needs a login of its own: one
-    that reads, one that speaks (`out`), and one for who looks at the broker meanwhile (`look`).
+    that reads, one that speaks (`out`), one for who looks at the broker meanwhile (`look`), and one for Home Assistant.
     """
 
     mqtt_user: _User = ""
@@ -186,6 +251,9 @@ class Secrets(Section):
     mqtt_out_password: SecretStr = SecretStr("")
     mqtt_look_user: _User = ""
     mqtt_look_password: SecretStr = SecretStr("")
+    mqtt_ha_user: _User = ""
+    mqtt_ha_password: SecretStr = SecretStr("")
+    home_assistant_code: SecretStr = SecretStr("")
 
     @property
     def reading(self) -> tuple[str, str]:
@@ -202,6 +270,11 @@ class Secrets(Section):
         """Those of a passing look at the broker; the first ones where it has none of its own."""
         has_own = bool(self.mqtt_look_user)
         return (self.mqtt_look_user, self.mqtt_look_password.get_secret_value()) if has_own else self.reading
+
+    @property
+    def home_assistant(self) -> tuple[str, str]:
+        """Those of the connection that speaks to Home Assistant; the first ones where it has none of its own."""
+        return (self.mqtt_ha_user, self.mqtt_ha_password.get_secret_value()) if self.mqtt_ha_user else self.reading
 
 
 def secrets_from(environment: Mapping[str, str]) -> Secrets:

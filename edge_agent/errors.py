@@ -3,6 +3,7 @@
 HubError
 ├── ConfigurationError      fix the configuration: exit code 2, one line
 ├── ProfileError            fix a device profile: it is refused, the others load
+├── BackupError             a backup that cannot be made, read or put back: what was there is as it was
 ├── DraftError              a sample from which no profile can be drafted: give another
 ├── DecodeError             a device's fault: the message is kept in quarantine with the reason
 ├── RefusedError            the caller may not, or no longer, do this: say why, change nothing
@@ -14,10 +15,12 @@ HubError
 ├── RetryLaterError         the outside is away: keep the work and try again
 │   ├── BridgeUnreachableError
 │   ├── BrokerUnreachableError
+│   ├── ChannelUnreachableError   a message to a person was not taken
 │   └── StoreBusyError
 ├── FailClosedError         a check that guards money failed: sends stop, ingest and pages go on
 │   ├── StoreCorruptError
 │   │   └── StoreMalformedError   SQLite itself cannot read it
+│   ├── StoreNewerError     a newer program has migrated it: exit code 2, nothing is touched
 │   ├── StoreFailedError
 │   │   ├── StoreUnreadableError  it cannot be opened
 │   │   └── RoomReservedError     what room is left is kept for orders: readings wait, sends go on
@@ -46,6 +49,10 @@ class ProfileError(HubError):
 
 class DraftError(HubError):
     """A sample payload or topic from which no profile can be drafted; the message says why and what to give instead."""
+
+
+class BackupError(HubError):
+    """A backup that cannot be made, read or put back; the message says why, and nothing was changed."""
 
 
 class DecodeError(HubError):
@@ -96,6 +103,10 @@ class BrokerUnreachableError(RetryLaterError):
     """The MQTT broker could not be reached, or ended the connection."""
 
 
+class ChannelUnreachableError(RetryLaterError):
+    """A channel to a person gave no usable answer."""
+
+
 class StoreBusyError(RetryLaterError):
     """Another process holds the store."""
 
@@ -110,6 +121,10 @@ class StoreCorruptError(FailClosedError):
 
 class StoreMalformedError(StoreCorruptError):
     """SQLite itself calls the store malformed."""
+
+
+class StoreNewerError(FailClosedError):
+    """The store has a schema that this program does not know; only a person can say which of the two to exchange."""
 
 
 class StoreFailedError(FailClosedError):

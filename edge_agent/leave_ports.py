@@ -49,6 +49,9 @@ class PeopleStore(AccountStore, Protocol):
     def put_account(self, account: Account, *, by: str | None = None) -> None:
         """Add an account, or replace all of it but the name; its sessions go on, with the new role."""
 
+    def set_language(self, name: str, code: str | None) -> None:
+        """The language that a person reads; None: what the browser asks for."""
+
     def remove_account(self, name: str, *, by: str) -> None:
         """Forget a person and their sessions."""
 

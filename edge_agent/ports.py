@@ -17,6 +17,7 @@ from edge_agent.core.clock_trust import ClockDoubt
 from edge_agent.core.deciding.shadow import ShadowOrder
 from edge_agent.core.estimate import StockState
 from edge_agent.core.handover import HubKnowledge, TakenOver
+from edge_agent.core.household_edit import Edit
 from edge_agent.core.intent import IntentChange, IntentRecord
 from edge_agent.core.leave.authority import AuthorityRow
 from edge_agent.core.leave.draw import DrawRequest
@@ -332,6 +333,12 @@ class HouseholdDocuments(HouseholdStore, Protocol):
 
     def save(self, household: Household) -> None:
         """Write all documents anew."""
+
+    def edit(self, edit: Edit) -> None:
+        """Change what is to be changed and nothing else; what people wrote around it stays.
+
+        Raises: RefusedError when it cannot be changed so, or was edited meanwhile.
+        """
 
 
 class Signer(Protocol):

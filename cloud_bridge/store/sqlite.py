@@ -20,7 +20,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
 from cloud_bridge.errors import StoreError
-from cloud_bridge.store.migrating import migrate
+from cloud_bridge.store.before_migration import keep_before_migration
+from cloud_bridge.store.migrating import migrate, older
 
 _WANTED_PRAGMAS = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "trusted_schema": 0}
 _LOCK_SUFFIX = ".lock"
@@ -36,15 +37,20 @@ class SqliteFile:
         self._lock_fd: int | None = None
 
     def open(self) -> Engine:
-        """Lock, open, check and migrate.
+        """Lock, open, check, and migrate; an older file is copied before it is changed.
 
-        Raises: StoreError when the file is held by another bridge, damaged, or newer than this program.
+        Raises: StoreError when the file is held by another bridge, damaged, newer than this program, or older and
+        cannot be copied.
         """
         self._lock_fd = _lock(self._path)
         engine = _writer(self._url)
         try:
             with engine.begin() as connection:
                 self._check(connection)
+                before = older(connection)
+            if before is not None:
+                keep_before_migration(engine, self._path, revision=before)
+            with engine.begin() as connection:
                 migrate(connection)
         except (SQLAlchemyError, CommandError) as exc:
             engine.dispose()

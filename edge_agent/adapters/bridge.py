@@ -41,6 +41,7 @@ from edge_agent.core.catalogue import Item
 from edge_agent.core.intent import IntentChange, IntentState
 from edge_agent.core.messages import IntentId, ItemId, Price
 from edge_agent.core.overview import BridgeStatus
+from edge_agent.core.said import say
 from edge_agent.errors import BridgeUnreachableError, HubForkedError, RefusedError
 from edge_agent.ports import Clock, CrashHook, CrashPoint, no_crash
 
@@ -144,7 +145,13 @@ class BridgeClient:
         answer = await self._send(Purpose.SETTLE, target, body=_body(settlement))
         code = _problem_code(answer)
         if answer.status_code in _REFUSED_STATUS and code != _NO_PROBLEM:
-            raise RefusedError(f"the order service does not take that for {settlement.verdict.intent_id}: {code}")
+            raise RefusedError(
+                say(
+                    "the order service does not take that for {intent_id}: {code}",
+                    intent_id=settlement.verdict.intent_id,
+                    code=code,
+                )
+            )
         return _parse(SettleReceipt, answer)
 
     def status(self) -> BridgeStatus:

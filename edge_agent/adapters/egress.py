@@ -4,19 +4,22 @@ No other module of the hub opens a connection outwards, the household's own brok
 purpose says how it is sent, where to, by which model its body is closed, and by which its answer is read. What does not
 fit, byte for byte, is refused. Redirects are off, nothing is sent again by itself, answers are bounded, and a total
 deadline holds.
+
+Messages to people are composed by libraries for each kind of channel. They leave here too: what is said is a closed
+model, where it goes is an origin that the household allows, and the ledger has what left, without the channel's keys.
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Self
+from typing import Annotated, Self
 
 import httpx
-from pydantic import ValidationError
+from pydantic import StringConstraints, ValidationError
 
 from cloud_bridge.wire import (
     BODY_BYTES_MAX,
@@ -33,7 +36,7 @@ from cloud_bridge.wire import (
 )
 from edge_agent.adapters.keys import HouseholdKey
 from edge_agent.adapters.store.egress_ledger import EgressLedger
-from edge_agent.errors import BridgeUnreachableError, EgressRefusedError
+from edge_agent.errors import BridgeUnreachableError, ChannelUnreachableError, EgressRefusedError
 from edge_agent.ports import CrashHook, CrashPoint, no_crash
 
 ANSWER_BYTES_MAX = 1_048_576
@@ -48,23 +51,41 @@ class Purpose(StrEnum):
     ORDER_STATUS = "order_status"
     PRICES = "prices"
     HEAD = "head"
+    NOTIFY = "notify"
+    MAIL = "mail"
 
 
 class Recipient(StrEnum):
     """To whom."""
 
     BRIDGE = "bridge"
+    CHANNEL = "channel"
+
+
+class Notice(WireModel):
+    """All that a message to a person says. The link names nothing but itself; `tag` is what a later one replaces."""
+
+    title: Annotated[str, StringConstraints(min_length=1, max_length=80)]
+    body: Annotated[str, StringConstraints(min_length=1, max_length=600)]
+    link: Annotated[
+        str, StringConstraints(pattern=r"^https?://[^\s/@]+/n/[a-f0-9]{32}\.[a-f0-9]{64}$|^$", max_length=361)
+    ]
+    tag: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,32}$")]
+    is_quiet: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """How messages of one purpose leave. `body` None: nothing but the target itself is told."""
+    """How messages of one purpose leave.
+
+    `body` None: nothing but the target itself is told. `answer` None: nothing but its status is read.
+    """
 
     recipient: Recipient
     method: str
     target: re.Pattern[str]
     body: type[WireModel] | None
-    answer: type[WireModel]
+    answer: type[WireModel] | None
 
 
 _ID = "[a-z0-9_-]{1,64}"
@@ -80,7 +101,15 @@ PASSAGES: Mapping[Purpose, Passage] = {
     ),
     Purpose.PRICES: Passage(Recipient.BRIDGE, "POST", re.compile("/v1/prices"), PriceQuery, PriceList),
     Purpose.HEAD: Passage(Recipient.BRIDGE, "GET", re.compile(rf"/v1/head\?after={_NUMBER}"), None, Head),
+    # The target of the others is a path at the bridge, this one's is a whole address.
+    Purpose.NOTIFY: Passage(Recipient.CHANNEL, "POST", re.compile(r"https?://[^/\s@\\]+(/[^\s#]*)?"), Notice, None),
+    Purpose.MAIL: Passage(Recipient.CHANNEL, "MAIL", re.compile(r"smtps?://[^/\s@\\:]+:[0-9]{1,5}"), Notice, None),
 }
+_COMPOSED_BYTES_MAX = 16_384
+_CHANNEL_ANSWER_BYTES_MAX = 65_536
+_HEADERS_MAX = 32
+_OURS = frozenset({"host", "content-length", "connection", "transfer-encoding", "accept-encoding", "cookie"})
+MASK = "***"
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +165,8 @@ class Egress:
     async def send(self, purpose: Purpose, target: str, *, body: bytes = b"") -> Answer:
         """Check, write down, and send, once."""
         passage = _passage(purpose, target, body=body)
+        if passage.recipient is not Recipient.BRIDGE:
+            raise EgressRefusedError(f"a message for {purpose} does not go to the bridge")
         if self._client is None:
             raise BridgeUnreachableError("the gate out is closed")
         headers = {"content-type": "application/json"} if body else {}
@@ -154,17 +185,118 @@ class Egress:
         assert self._client is not None  # noqa: S101 - send has checked it
         response = await self._client.send(request, stream=True)
         self._crash_hook(CrashPoint.SENT)
+        body = await _whole(response, bytes_max=ANSWER_BYTES_MAX)
+        if body is None:
+            raise BridgeUnreachableError(f"{request.url.path}: the answer is larger than {ANSWER_BYTES_MAX} bytes")
+        return Answer(status_code=response.status_code, body=body)
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """A request as a channel's library composed it; nothing of it has left."""
+
+    method: str
+    url: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+
+class ChannelEgress:
+    """Messages to people, each to an origin (`https://host:port`) that `is_allowed`, kept in the ledger.
+
+    Raises: EgressRefusedError for what may not leave; ChannelUnreachableError for everything that is not a whole answer
+    within the deadline.
+    """
+
+    def __init__(
+        self,
+        *,
+        ledger: EgressLedger,
+        is_allowed: Callable[[str], bool],
+        timeout_s: float,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._ledger = ledger
+        self._is_allowed = is_allowed
+        self._timeout_s = timeout_s
+        self._transport = transport
+
+    async def send(self, composed: Composed, *, notice: bytes, keys: Sequence[str]) -> Answer:
+        """Check, write down, and send, once. `keys` are parts of the address that the ledger must not show."""
+        check_notice(Purpose.NOTIFY, composed.url, notice=notice)
+        request = self._request(composed)
+        netloc = request.url.netloc.decode()
+        if not self._is_allowed(f"{request.url.scheme}://{netloc}"):
+            raise EgressRefusedError(f"messages may not go to {netloc}: the household allows other addresses only")
+        self._ledger.write_down(
+            purpose=Purpose.NOTIFY,
+            recipient=netloc,
+            method=request.method,
+            path=masked(request.url.raw_path, keys).decode(),
+            body=masked(composed.body, keys),
+        )
         try:
-            body = bytearray()
-            async for chunk in response.aiter_bytes():
-                body += chunk
-                if len(body) > ANSWER_BYTES_MAX:
-                    raise BridgeUnreachableError(
-                        f"{request.url.path}: the answer is larger than {ANSWER_BYTES_MAX} bytes"
-                    )
-        finally:
-            await response.aclose()
-        return Answer(status_code=response.status_code, body=bytes(body))
+            async with asyncio.timeout(self._timeout_s), self._client() as client:
+                response = await client.send(request, stream=True)
+                body = await _whole(response, bytes_max=_CHANNEL_ANSWER_BYTES_MAX)
+        except (httpx.HTTPError, TimeoutError) as exc:
+            raise ChannelUnreachableError(f"{netloc}: {type(exc).__name__}") from exc
+        if body is None:
+            raise ChannelUnreachableError(f"{netloc}: the answer is larger than {_CHANNEL_ANSWER_BYTES_MAX} bytes")
+        return Answer(status_code=response.status_code, body=body)
+
+    def _client(self) -> httpx.AsyncClient:
+        """One a message: there are a few a day, and nothing of one is told to the next."""
+        return httpx.AsyncClient(
+            timeout=self._timeout_s, follow_redirects=False, trust_env=False, transport=self._transport
+        )
+
+    def _request(self, composed: Composed) -> httpx.Request:
+        if composed.method != PASSAGES[Purpose.NOTIFY].method:
+            raise EgressRefusedError(f"a message is not sent by {composed.method[:16]}")
+        if len(composed.body) > _COMPOSED_BYTES_MAX or len(composed.headers) > _HEADERS_MAX:
+            raise EgressRefusedError("a channel made more of a message than may leave")
+        headers = [(name, value) for name, value in composed.headers if name.lower() not in _OURS]
+        try:
+            return httpx.Request(composed.method, composed.url, headers=headers, content=composed.body)
+        except (httpx.InvalidURL, ValueError) as exc:
+            raise EgressRefusedError(f"a channel made an address that is none: {type(exc).__name__}") from exc
+
+
+def origin_of(composed: Composed) -> str | None:
+    """Where a request would go, such as `https://ntfy.sh`; None where its address is none."""
+    try:
+        url = httpx.URL(composed.url)
+    except httpx.InvalidURL:
+        return None
+    return f"{url.scheme}://{url.netloc.decode()}" if url.host else None
+
+
+def check_notice(purpose: Purpose, target: str, *, notice: bytes) -> None:
+    """Refuse what a message to a person may not say, and a target that cannot be one."""
+    if not notice:
+        raise EgressRefusedError(f"a message for {purpose} says nothing")
+    _passage(purpose, target, body=notice)
+
+
+def masked(text: bytes, keys: Sequence[str]) -> bytes:
+    """The text without the keys, the longest first, so that no end of one is left."""
+    for key in sorted(filter(None, keys), key=len, reverse=True):
+        text = text.replace(key.encode(), MASK.encode())
+    return text
+
+
+async def _whole(response: httpx.Response, *, bytes_max: int) -> bytes | None:
+    """The answer's body; None when it is larger."""
+    body = bytearray()
+    try:
+        async for chunk in response.aiter_bytes():
+            body += chunk
+            if len(body) > bytes_max:
+                return None
+    finally:
+        await response.aclose()
+    return bytes(body)
 
 
 def _passage(purpose: Purpose, target: str, *, body: bytes) -> Passage:

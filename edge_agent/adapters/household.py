@@ -19,8 +19,12 @@ from pydantic import BaseModel, ValidationError
 from tinydb import TinyDB
 from tinydb.storages import Storage
 
+from edge_agent.adapters.household_edit import write_edit
+from edge_agent.adapters.secret_file import flush
 from edge_agent.core.catalogue import Household, Item, Preferences
-from edge_agent.errors import ConfigurationError
+from edge_agent.core.household_edit import Edit
+from edge_agent.core.said import say
+from edge_agent.errors import ConfigurationError, RefusedError
 from edge_agent.ports import CrashHook, CrashPoint, no_crash
 
 log = logging.getLogger(__name__)
@@ -71,11 +75,7 @@ class AtomicJsonStorage(Storage):
             os.link(self._path, last)
         temporary.replace(self._path)
         self._crash_hook(CrashPoint.FILE_RENAMED)
-        folder = os.open(self._path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        flush(self._path.parent)
 
 
 class HouseholdFile:
@@ -113,6 +113,19 @@ class HouseholdFile:
         with TinyDB(str(self._path), self._crash_hook, storage=AtomicJsonStorage) as database:
             database.storage.write(_document(household))
 
+    def edit(self, edit: Edit) -> None:
+        """Change what is to be changed and nothing else, in the file as it stands at this moment.
+
+        Raises: RefusedError when it cannot be changed so: the file needs mending first, what is changed is gone or was
+        edited meanwhile, or somebody else writes it again and again.
+        """
+        problem = self.problem()
+        if problem is not None:
+            raise RefusedError(
+                say("the household's file must be mended before it is changed: {problem}", problem=problem)
+            )
+        write_edit(self._path, edit, check=_read, crash_hook=self._crash_hook)
+
     def _read_again(self) -> Household:
         try:
             household = self._read_present()
@@ -148,6 +161,14 @@ class HouseholdFile:
             _write_durably(self._good, _document(household), temporary=self._good.with_suffix(".good.new"))
         except OSError as exc:
             log.warning("household_good_not_kept error=%s", exc)
+
+
+def read_file(path: Path) -> Household:
+    """The documents in this file as they stand, without keeping a copy of them.
+
+    Raises: ConfigurationError naming file, line and field.
+    """
+    return _read(path)
 
 
 class Edits:
@@ -236,8 +257,4 @@ def _write_durably(path: Path, data: Mapping[str, object], *, temporary: Path) -
         os.fsync(file.fileno())
     temporary.chmod(0o600)
     temporary.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    flush(path.parent)

@@ -14,14 +14,15 @@ from edge_agent.adapters.secret_file import write_whole
 
 ENVIRONMENT = "hub.env"
 CERTIFICATE, KEY = "hub.crt", "hub.key"
-# One for each connection of the hub: the one that reads, the one that speaks, and a passing look.
-_VARIABLES = ("RESTOCK_MQTT", "RESTOCK_MQTT_OUT", "RESTOCK_MQTT_LOOK")
+# One for each connection of the hub: the one that reads, the one that speaks, a passing look, and, where it is wanted,
+# the one to Home Assistant.
+_VARIABLES = ("RESTOCK_MQTT", "RESTOCK_MQTT_OUT", "RESTOCK_MQTT_LOOK", "RESTOCK_MQTT_HA")
 
 
 def new_passwords(folder: Path, users: Sequence[str], *, now: datetime) -> tuple[Credential, ...]:
     """A password for each connection; the file is durable before this returns."""
     lines, credentials = [], []
-    for user, variable in zip(users, _VARIABLES, strict=True):
+    for user, variable in zip(users, _VARIABLES, strict=False):
         secret = new_secret()
         lines += [f"{variable}_USER={user}\n", f"{variable}_PASSWORD={secret.password}\n"]
         credentials.append(
@@ -50,8 +51,11 @@ def new_certificate(folder: Path, user: str, *, authority: HomeAuthority, now: d
     )
 
 
-def has(folder: Path, credentials: Sequence[Credential]) -> bool:
-    """Whether the hub's files are those of these logins: not so after a run that was cut off, or a lost file."""
+def has(folder: Path, credentials: Sequence[Credential], *, connections: int) -> bool:
+    """Whether the hub's files are those of these logins: not so after a run that was cut off, or a lost file.
+
+    `connections` is how many the hub has now: each needs a login of its own, or one certificate stands for all.
+    """
     try:
         lines = (folder / ENVIRONMENT).read_text(encoding="utf-8").splitlines()
         if all(each.serial for each in credentials):
@@ -60,7 +64,7 @@ def has(folder: Path, credentials: Sequence[Credential]) -> bool:
     except (OSError, ValueError):
         return False
     known = dict(line.split("=", 1) for line in lines if "=" in line)
-    return len(credentials) == len(_VARIABLES) and all(
+    return len(credentials) == connections and all(
         known.get(f"{variable}_USER") == each.user and fits(each, known.get(f"{variable}_PASSWORD", ""))
-        for variable, each in zip(_VARIABLES, credentials, strict=True)
+        for variable, each in zip(_VARIABLES, credentials, strict=False)
     )

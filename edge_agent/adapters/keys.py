@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from http_message_signatures import HTTPMessageSigner, HTTPSignatureKeyResolver, algorithms
 
-from edge_agent.adapters.sealing import HouseholdSecret, load_secret
+from edge_agent.adapters.sealing import HouseholdSecret, has_secret, load_secret
 from edge_agent.adapters.secret_file import load_or_make
 from edge_agent.errors import ConfigurationError
 
@@ -67,6 +67,11 @@ class HouseholdKey(HTTPSignatureKeyResolver):
         """For the signature library."""
         del key_id
         return self._key.public_key()
+
+
+def has_keys(folder: Path) -> bool:
+    """Whether both files are there."""
+    return (folder / _KEY_FILE).exists() and has_secret(folder)
 
 
 def load_or_create(folder: Path) -> HouseholdKey:

@@ -60,6 +60,21 @@ async def listen(
         ) from exc
 
 
+async def look_in(config: MqttConfig, *, login: tuple[str, str], within_s: float = 10.0) -> None:
+    """Log in and out again: nothing is read, said or left behind.
+
+    Raises: BrokerUnreachableError when the broker is not there, or does not let this login in; ConfigurationError for
+    TLS files that cannot be used.
+    """
+    try:
+        async with asyncio.timeout(within_s), _client(config, login):
+            return
+    except TimeoutError as exc:
+        raise BrokerUnreachableError(f"mqtt {config.url}: no answer within {within_s:g} s") from exc
+    except (aiomqtt.MqttError, OSError) as exc:
+        raise BrokerUnreachableError(f"mqtt {config.url}: {exc}") from exc
+
+
 async def _subscribe(client: aiomqtt.Client, filters: Sequence[str]) -> None:
     for each in filters:
         granted = await client.subscribe(each, qos=0)

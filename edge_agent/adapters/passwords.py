@@ -10,6 +10,7 @@ from argon2 import PasswordHasher, Type
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
 
 from edge_agent.core.people import DISABLED_MARK
+from edge_agent.core.said import say
 from edge_agent.errors import FailClosedError, RetryLaterError
 
 # One of the equal choices of the OWASP password storage cheat sheet: 7 MiB, five passes, one lane. A hub has 130 MB in
@@ -73,4 +74,4 @@ class Argon2Passwords:
         except VerifyMismatchError:
             return False
         except InvalidHashError as exc:
-            raise FailClosedError("a stored password hash cannot be read: restore a backup") from exc
+            raise FailClosedError(say("a stored password hash cannot be read: restore a backup")) from exc

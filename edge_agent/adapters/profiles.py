@@ -25,9 +25,6 @@ from typing import Any
 import orjson
 from pydantic import ValidationError
 
-from edge_agent.adapters.profile_faults import first_fault
-from edge_agent.adapters.strict_yaml import StrictYamlError, load_yaml
-from edge_agent.adapters.unanswered import first_question
 from edge_agent.core.profile import Compiled, Profile
 from edge_agent.core.registry import Registry
 from edge_agent.errors import ConfigurationError, ProfileError
@@ -149,6 +146,8 @@ def _text(file: Traversable, *, name: str) -> bytes:
 
 
 def _tree(text: bytes, *, name: str) -> Any:  # noqa: ANN401 - checked by the model
+    from edge_agent.adapters.strict_yaml import StrictYamlError, load_yaml  # noqa: PLC0415 - not for what is cached
+
     try:
         return load_yaml(text)
     except StrictYamlError as exc:
@@ -159,7 +158,15 @@ def _checked(model: type[Profile], text: bytes, tree: Any, *, name: str) -> Prof
     try:
         return model.model_validate_json(_json(tree))
     except ValidationError as exc:
-        raise ProfileError(f"{name}: {first_question(tree, text) or first_fault(exc, text, tree)}") from exc
+        raise ProfileError(f"{name}: {_said(exc, text, tree)}") from exc
+
+
+def _said(fault: ValidationError, text: bytes, tree: Any) -> str:  # noqa: ANN401
+    """What is wrong with a file, for who wrote it; loaded only where a file is wrong."""
+    from edge_agent.adapters.profile_faults import first_fault  # noqa: PLC0415
+    from edge_agent.adapters.unanswered import first_question  # noqa: PLC0415
+
+    return first_question(tree, text) or first_fault(fault, text, tree)
 
 
 def _json(tree: Any) -> bytes:  # noqa: ANN401

@@ -1,4 +1,4 @@
-"""Small files that only the hub's own user may read: written whole or not at all."""
+"""Small files that only the hub's own user may read: written whole or not at all. `flush` makes any write durable."""
 
 from __future__ import annotations
 
@@ -25,8 +25,13 @@ def write_whole(path: Path, content: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     temporary.rename(path)
-    folder = os.open(path.parent, os.O_RDONLY)
+    flush(path.parent)
+
+
+def flush(path: Path) -> None:
+    """Make what was written to a file durable, or what was renamed in a folder."""
+    opened = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(folder)
+        os.fsync(opened)
     finally:
-        os.close(folder)
+        os.close(opened)

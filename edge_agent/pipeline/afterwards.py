@@ -17,6 +17,7 @@ from edge_agent.core.leave.terms import canonical
 from edge_agent.core.messages import IntentId
 from edge_agent.core.overview import CancelResult
 from edge_agent.core.people import MAY_APPROVE
+from edge_agent.core.said import say
 from edge_agent.errors import BridgeUnreachableError, NotAllowedError, RefusedError
 from edge_agent.leave_ports import AccountStore
 from edge_agent.ports import Bridge, Clock, OrderStore, Signer
@@ -90,7 +91,7 @@ class Afterwards:
         """
         self._runs_the_home(by)
         if self._find(intent).state not in intents.IN_DOUBT:
-            raise RefusedError(f"order {intent} is not in doubt")
+            raise RefusedError(say("order {intent} is not in doubt", intent=intent))
         verdict = Verdict(
             intent_id=intent,
             household=self._household,
@@ -154,10 +155,10 @@ class Afterwards:
     def _find(self, intent: IntentId) -> IntentRecord:
         record = self._orders.intent(intent)
         if record is None:
-            raise RefusedError(f"there is no order {intent}")
+            raise RefusedError(say("there is no order {intent}", intent=intent))
         return record
 
     def _runs_the_home(self, name: str) -> None:
         account = self._accounts.account(name)
         if account is None or account.role not in MAY_APPROVE:
-            raise NotAllowedError(f"{name} may not say this: ask an owner or a member")
+            raise NotAllowedError(say("{name} may not say this: ask an owner or a member", name=name))

@@ -18,6 +18,7 @@ from edge_agent.core.messages import IntentId, PromptId
 from edge_agent.core.overview import CancelResult
 from edge_agent.core.people import MAY_APPROVE, Account
 from edge_agent.core.prompt import DeclineReason, PromptEvent, PromptRecord
+from edge_agent.core.said import say
 from edge_agent.errors import NotAllowedError, PinNeededError, RefusedError, StaleTermsError
 from edge_agent.leave_ports import AccountStore, PolicyStore
 from edge_agent.pipeline.afterwards import Afterwards
@@ -65,12 +66,12 @@ class Answering:
         self._crash_hook(CrashPoint.ANSWER_RECEIVED)
         record = self._find(prompt)
         if terms_hash != record.terms_hash or terms_hash != hash_of(record.offer):
-            raise StaleTermsError(f"the terms of prompt {prompt} changed since that page was made: read it again")
+            raise StaleTermsError(say("the terms of this question changed since that page was made: read it again"))
         account, item = self._person(by), self._item(record)
         change = prompts.step(record, PromptEvent.APPROVE, now=self._clock.now(), by=by)
         agreed, ruling = self._rule(record, account, pin_checked=pin_checked)
         if ruling is Ruling.NEEDS_PIN:
-            raise PinNeededError(f"{by} has a PIN: it is needed for every approval")
+            raise PinNeededError(say("{by} has a PIN: it is needed for every approval", by=by))
         if ruling is Ruling.NEEDS_SECOND:
             self._orders.endorse(prompt, terms_hash=terms_hash, by=by, at=change.after.changed_at)
             log.info("endorsed prompt=%s", prompt)
@@ -85,7 +86,13 @@ class Answering:
         Raises: RefusedError when the prompt is not open, or `hours` is out of bounds; NotAllowedError.
         """
         if not 1 <= hours <= SNOOZE_HOURS_MAX:
-            raise RefusedError(f"snooze for 1 to {SNOOZE_HOURS_MAX} hours, not {hours}")
+            raise RefusedError(
+                say(
+                    "snooze for 1 to {most} hours, not {hours}",
+                    most=SNOOZE_HOURS_MAX,
+                    hours=hours,
+                )
+            )
         self._runs_the_home(by)
         now = self._clock.now()
         record = self._find(prompt)
@@ -149,21 +156,23 @@ class Answering:
     def _find(self, prompt: PromptId) -> PromptRecord:
         record = self._orders.prompt(prompt)
         if record is None:
-            raise RefusedError(f"there is no prompt {prompt}")
+            raise RefusedError(say("there is no such question"))
         return record
 
     def _item(self, record: PromptRecord) -> Item:
         item = self._household.load().item(record.item)
         if item is None:
-            raise RefusedError(f"the household no longer keeps {record.item}: decline this prompt instead")
+            raise RefusedError(
+                say("the household no longer keeps {item}: decline this question instead", item=record.item)
+            )
         return item
 
     def _person(self, name: str) -> Account:
         account = self._accounts.account(name)
         if account is None:
-            raise NotAllowedError(f"there is no account {name}: sign in again")
+            raise NotAllowedError(say("there is no account {name}: sign in again", name=name))
         return account
 
     def _runs_the_home(self, name: str) -> None:
         if self._person(name).role not in MAY_APPROVE:
-            raise NotAllowedError(f"{name} may not answer this: ask an owner or a member")
+            raise NotAllowedError(say("{name} may not answer this: ask an owner or a member", name=name))

@@ -20,6 +20,7 @@ from edge_agent.core.leave.mandate import MandateRecord, canonical_mandate, peri
 from edge_agent.core.leave.terms import terms_hash
 from edge_agent.core.messages import ItemId, Reason
 from edge_agent.core.prompt import PromptEvent, PromptRecord
+from edge_agent.core.said import say
 from edge_agent.errors import AuthorityTamperedError, RefusedError
 from edge_agent.leave_ports import MandateStore, MerchantClasses
 from edge_agent.pipeline.hand_over import HandOver
@@ -64,8 +65,8 @@ class Drawing:
         try:
             mandates = self._mandates.mandate_for(ItemId(item.id))
         except AuthorityTamperedError as exc:
-            return _tampered(str(exc))
-        refused = Reason("mandate_missing", f"No mandate pays for {item.name}, so you are asked.")
+            return _tampered(exc.args[0])
+        refused = Reason("mandate_missing", say("No mandate pays for {item}, so you are asked.", item=item.name))
         hold_s = max(preferences.hold_s, preferences.mandate_hold_s)
         held = [_held(question, hold_s=hold_s) for question in (asked, *instead)]
         for mandate in mandates:
@@ -78,16 +79,18 @@ class Drawing:
     def _not_now(self, now: datetime) -> Reason | None:
         problems = self._safety.problems()
         if problems:
-            return Reason("mandate_unsafe", f"Nothing is drawn on mandates now. {problems[0].text}")
+            text = say("Nothing is drawn on mandates now. {problem}", problem=problems[0].text)
+            return Reason("mandate_unsafe", text)
         if self._orders.drawn_since(now - _DAY) >= DRAWS_A_DAY_MAX:
-            return Reason("mandate_daily_cap", f"Mandates paid for {DRAWS_A_DAY_MAX} orders in a day: that is enough.")
+            text = say("Mandates paid for {number} orders in a day: that is enough.", number=DRAWS_A_DAY_MAX)
+            return Reason("mandate_daily_cap", text)
         return None
 
     def _draw_on(
         self, mandate: MandateRecord, questions: Sequence[PromptRecord], *, item: Item
     ) -> IntentRecord | Reason:
         if mandate.signature is None or not self._signer.verify(canonical_mandate(mandate.terms), mandate.signature):
-            return _tampered(f"mandate {mandate.id} does not bear the household's signature")
+            return _tampered(say("mandate {mandate} does not bear the household's signature", mandate=mandate.id))
         asked, *instead = questions
         now = asked.created_at
         outcome = choose(
@@ -124,7 +127,7 @@ class Drawing:
         try:
             return self._hand_over.give(change, item=item, by=by, draw=request)
         except RefusedError as exc:
-            return Reason("mandate_refused", f"The mandate could not pay: {exc}.")
+            return Reason("mandate_refused", say("The mandate could not pay: {why}.", why=exc.args[0]))
 
 
 def _held(question: PromptRecord, *, hold_s: int) -> PromptRecord:
@@ -135,6 +138,5 @@ def _held(question: PromptRecord, *, hold_s: int) -> PromptRecord:
 
 def _tampered(what: str) -> Reason:
     log.critical("mandate_refused error=%s", what)
-    return Reason(
-        "mandate_tampered", f"A mandate is not the one that was signed ({what}): look at it before you answer."
-    )
+    text = say("A mandate is not the one that was signed ({what}): look at it before you answer.", what=what)
+    return Reason("mandate_tampered", text)

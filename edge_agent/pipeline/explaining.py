@@ -11,7 +11,9 @@ from edge_agent.core.deciding.advice import advise
 from edge_agent.core.deciding.presence import Presence
 from edge_agent.core.deciding.replay import bundle
 from edge_agent.core.deciding.shadow import ShadowReport
+from edge_agent.core.household_edit import PreferencesEdit, as_json
 from edge_agent.core.messages import ItemId, PromptId, Reason
+from edge_agent.core.said import say
 from edge_agent.errors import RefusedError
 from edge_agent.pipeline.personal import NOBODY, PersonalDays
 from edge_agent.pipeline.review import Review
@@ -84,12 +86,16 @@ class Explaining:
         """
         problem = self._household.problem()
         if problem is not None:
-            raise RefusedError(f"the household's file must be mended before it is changed: {problem}")
+            raise RefusedError(
+                say("the household's file must be mended before it is changed: {problem}", problem=problem)
+            )
         household, today = self._household.load(), self._today()
         last = today + AS_USUAL_FOR_D * _DAY if said == "as_usual" or last is None else last
         if not today <= last <= today + AHEAD_MAX_D * _DAY:
-            raise RefusedError(f"the last day must lie between today and {AHEAD_MAX_D} days from now")
-        self._household.save(_with_days(household, said, first=self._since(said) or today, last=last, today=today))
+            raise RefusedError(
+                say("the last day must lie between today and {number} days from now", number=AHEAD_MAX_D)
+            )
+        self._household.edit(_days_edit(household, said, first=self._since(said) or today, last=last, today=today))
         self._review.question = None
 
     def _today(self) -> date:
@@ -101,9 +107,9 @@ class Explaining:
         return seen.since if seen is not None and seen.kind == said else None
 
 
-def _with_days(household: Household, said: Said, *, first: date, last: date, today: date) -> Household:
-    preferences = household.preferences
-    before: tuple[DateRange, ...] = getattr(preferences, said)
+def _days_edit(household: Household, said: Said, *, first: date, last: date, today: date) -> PreferencesEdit:
+    before: tuple[DateRange, ...] = getattr(household.preferences, said)
     kept = [stay for stay in before if stay.last >= today - _KEPT_FOR]
     stays = (*kept[-RANGES_MAX + 1 :], DateRange(first=first, last=last))
-    return household.model_copy(update={"preferences": preferences.model_copy(update={said: stays})})
+    told = [stay.model_dump(mode="json") for stay in stays]
+    return PreferencesEdit(changes={said: told}, seen={said: as_json(household.preferences)[said]})

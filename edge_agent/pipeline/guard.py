@@ -11,8 +11,9 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 
 from edge_agent.core.clock_trust import ClockDoubt
-from edge_agent.core.leave.authority import AuthorityRow, Verify, verify_authority
+from edge_agent.core.leave.authority import Verify, verify_authority
 from edge_agent.core.safety import SafetyCode, SafetyProblem, problem_of, sentence
+from edge_agent.core.said import Opening, Said, say
 from edge_agent.errors import FailClosedError, SendsStoppedError
 from edge_agent.leave_ports import PolicyStore
 from edge_agent.pipeline.restore import Restore
@@ -21,12 +22,11 @@ from edge_agent.ports import AuditChain, JudgedClock, OutgoingStore
 log = logging.getLogger(__name__)
 
 _WAITING_MAX = 20  # as many as one turn sends
-_TAMPERED = "find out who could write to the hub's store, and restore a backup from before"
 _CLOCK_WORDS = {
-    ClockDoubt.BEFORE_RELEASE: "this hub's clock shows a time from before it was made",
-    ClockDoubt.BEHIND: "this hub's clock was set back behind a time that it had already shown",
-    ClockDoubt.AHEAD: "this hub's clock has jumped far ahead",
-    ClockDoubt.DISAGREES: "this hub's clock and the order service's do not agree",
+    ClockDoubt.BEFORE_RELEASE: say("this hub's clock shows a time from before it was made"),
+    ClockDoubt.BEHIND: say("this hub's clock was set back behind a time that it had already shown"),
+    ClockDoubt.AHEAD: say("this hub's clock has jumped far ahead"),
+    ClockDoubt.DISAGREES: say("this hub's clock and the order service's do not agree"),
 }
 
 
@@ -71,7 +71,7 @@ class Guard:
         for problem in self.problems():
             raise SendsStoppedError(problem.text)
         if self._restore.is_due:
-            raise SendsStoppedError("the order service has not said yet how far it has come")
+            raise SendsStoppedError(say("the order service has not said yet how far it has come"))
 
     def confirm_clock(self, by: str) -> None:
         """A person has looked: the time that the page shows is right."""
@@ -103,15 +103,25 @@ class Guard:
     def _tampered_leave(self) -> Iterator[SafetyProblem]:
         for waiting in self._outgoing.outbox(limit=_WAITING_MAX):
             leave = self._outgoing.authority(waiting.intent)
-            wrong = f"there is no leave for intent {waiting.intent}" if leave is None else self._wrong_with(leave)
+            wrong = _no_leave(waiting.intent) if leave is None else verify_authority(leave, verify=self._verify)
             if wrong is not None:
-                yield SafetyProblem(SafetyCode.AUTHORITY_TAMPERED, sentence(f"{wrong}: nothing is sent; {_TAMPERED}"))
+                yield SafetyProblem(SafetyCode.AUTHORITY_TAMPERED, _tampered_text(wrong))
 
-    def _wrong_with(self, leave: AuthorityRow) -> str | None:
-        return verify_authority(leave, verify=self._verify)
-
-    def _clock_text(self, doubt: ClockDoubt) -> str:
-        return sentence(
-            f"{_CLOCK_WORDS[doubt]}: it says {self._clock.wall():%Y-%m-%d %H:%M} UTC. "
-            "Nothing is sent. If that is the right time, confirm it here; if not, set the clock"
+    def _clock_text(self, doubt: ClockDoubt) -> Said:
+        return say(
+            "{what}: it says {time} UTC. "
+            "Nothing is sent. If that is the right time, confirm it here; if not, set the clock.",
+            what=Opening(_CLOCK_WORDS[doubt]),
+            time=f"{self._clock.wall():%Y-%m-%d %H:%M}",
         )
+
+
+def _no_leave(intent: str) -> Said:
+    return say("there is no leave for intent {intent}", intent=intent)
+
+
+def _tampered_text(wrong: Said) -> Said:
+    return say(
+        "{wrong}: nothing is sent; find out who could write to the hub's store, and restore a backup from before.",
+        wrong=Opening(wrong),
+    )

@@ -25,6 +25,7 @@ from edge_agent.core.messages import (
 )
 from edge_agent.core.sparkplug.presence import EdgePresence
 from edge_agent.core.sparkplug.topics import Admitted
+from edge_agent.pipeline.fresh import Fresh
 from edge_agent.pipeline.rejudge import Rejudge
 from edge_agent.ports import (
     Clock,
@@ -58,6 +59,7 @@ class Ingest:
         sessions: EdgeNodeSessions | None = None,
         paces: Paces | None = None,
         remarks: Remarks | None = None,
+        fresh: Fresh | None = None,
         crash_hook: CrashHook = no_crash,
     ) -> None:
         self._inbox = inbox
@@ -74,6 +76,7 @@ class Ingest:
         self._in_hand: list[RawMessage] = []
         self._admitted: list[Admitted] = []  # of what is in hand
         self._remarks = remarks
+        self._fresh = fresh
         self._presence = EdgePresence()
         self._moves: deque[PresenceChange] = deque()  # not recorded yet
 
@@ -97,6 +100,8 @@ class Ingest:
                 accepted.append(told)
                 understood[id(message)] = told
         cursors = self._store.commit(accepted, quarantined)
+        if self._fresh is not None:
+            self._fresh.note(told.device for told in accepted)
         self._note_moves(admitted, understood)
         self._in_hand, self._admitted = [], []
         self._crash_hook(CrashPoint.STORED)

@@ -24,6 +24,7 @@ from edge_agent.core.leave.policy import Ruling, check_limit, rule
 from edge_agent.core.messages import MandateId
 from edge_agent.core.overview import MandateView
 from edge_agent.core.people import MAY_APPROVE, Account, Role
+from edge_agent.core.said import Day, say
 from edge_agent.errors import NotAllowedError, PinNeededError, RefusedError
 from edge_agent.leave_ports import AccountStore, MandateStore, PolicyStore
 from edge_agent.pipeline.hand_over import Home
@@ -86,7 +87,12 @@ class MandateDesk:
             nonce=self._new_id(),
         )
         if mandates.is_over(terms, now=now):
-            raise RefusedError(f"{terms.execution_date.not_after} has passed: the mandate would never hold")
+            raise RefusedError(
+                say(
+                    "{day} has passed: the mandate would never hold",
+                    day=Day(terms.execution_date.not_after, with_year=True),
+                )
+            )
         waits = self._rule(terms, account, endorsed_by=(), pin_checked=pin_checked) is Ruling.NEEDS_SECOND
         record = MandateRecord(
             terms=terms,
@@ -136,7 +142,7 @@ class MandateDesk:
             if name is not None and name != by and self._still_may(name, roles=roles, terms=record.terms)
         )
         if self._rule(record.terms, account, endorsed_by=others, pin_checked=pin_checked) is Ruling.NEEDS_SECOND:
-            raise NotAllowedError("so large a budget needs two people today: revoke it, and propose another")
+            raise NotAllowedError(say("so large a budget needs two people today: revoke it, and propose another"))
         return self._step(record, MandateEvent.RESUME, by=by, signature=self._sign(record.terms))
 
     def revoke(self, mandate: MandateId, *, by: str) -> MandateRecord:
@@ -180,7 +186,7 @@ class MandateDesk:
             pin_given=pin_checked,
         )
         if ruling is Ruling.NEEDS_PIN:
-            raise PinNeededError(f"{account.name} has a PIN: it is needed to give leave")
+            raise PinNeededError(say("{name} has a PIN: it is needed to give leave", name=account.name))
         return ruling
 
     def _still_may(self, name: str, *, roles: frozenset[Role], terms: MandateTerms) -> bool:
@@ -198,7 +204,7 @@ class MandateDesk:
         """
         account, budget = self._accounts.account(name), terms.budget
         if account is None or account.is_disabled or account.role not in roles:
-            raise NotAllowedError(f"{name}, who agreed to it, may no longer give such leave: decline it")
+            raise NotAllowedError(say("{name}, who agreed to it, may no longer give such leave: decline it", name=name))
         check_limit(
             self._policies.policy(), account=account, total_max_minor=budget.max_minor, currency=budget.currency
         )
@@ -221,11 +227,11 @@ class MandateDesk:
     def _find(self, mandate: MandateId) -> MandateRecord:
         record = self._mandates.mandate(mandate)
         if record is None:
-            raise RefusedError(f"there is no mandate {mandate}")
+            raise RefusedError(say("there is no mandate {mandate}", mandate=mandate))
         return record
 
     def _person(self, name: str, *, roles: frozenset[Role]) -> Account:
         account = self._accounts.account(name)
         if account is None or account.role not in roles:
-            raise NotAllowedError(f"{name} may not do this: ask an owner")
+            raise NotAllowedError(say("{name} may not do this: ask an owner", name=name))
         return account

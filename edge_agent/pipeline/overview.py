@@ -41,6 +41,10 @@ class HomeOverview:
         """Every item of the household, in its own order."""
         return [self._overview(item, prices=self._newest_prices(item)) for item in self._household.load().items]
 
+    def declared(self) -> Sequence[Item]:
+        """Every item as the household wrote it."""
+        return self._household.load().items
+
     def item(self, item: ItemId) -> ItemOverview | None:
         """One item."""
         found = self._household.load().item(item)

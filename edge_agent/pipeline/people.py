@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from edge_agent.core.leave.policy import Policy, canonical_policy
 from edge_agent.core.people import DISABLED_MARK, Account, Role
+from edge_agent.core.said import say
 from edge_agent.errors import NotAllowedError, RefusedError
 from edge_agent.leave_ports import AccountStore, PeopleStore, PolicyStore
 from edge_agent.ports import Clock, Signer
@@ -32,9 +33,9 @@ class HouseholdPeople:
         """One person more. Raises: NotAllowedError when `by` is no owner; RefusedError when the name is taken."""
         self._check_owner(by)
         if self._accounts.account(name) is not None:
-            raise RefusedError(f"there is an account {name} already")
+            raise RefusedError(say("there is an account {name} already", name=name))
         if len(self._accounts.accounts()) >= PEOPLE_MAX:
-            raise RefusedError(f"there are {PEOPLE_MAX} accounts: remove one first")
+            raise RefusedError(say("there are {number} accounts: remove one first", number=PEOPLE_MAX))
         self._accounts.put_account(Account(name=name, role=role, password_hash=password_hash), by=by)
 
     def set_role(self, name: str, *, role: Role, by: str) -> None:
@@ -61,6 +62,10 @@ class HouseholdPeople:
         """Another PIN, or none. Raises: NotAllowedError when `by` is neither the person nor an owner."""
         account = self._own(name, by=by)
         self._accounts.put_account(replace(account, pin_hash=pin_hash), by=by)
+
+    def set_language(self, name: str, code: str | None) -> None:
+        """The language that this person reads; None: what the browser asks for. No log has it: it decides nothing."""
+        self._accounts.set_language(self._find(name).name, code)
 
     def remove(self, name: str, *, by: str) -> None:
         """One person less; ends the person's sessions.
@@ -96,14 +101,14 @@ class HouseholdPeople:
     def _find(self, name: str) -> Account:
         account = self._accounts.account(name)
         if account is None:
-            raise RefusedError(f"there is no account {name}")
+            raise RefusedError(say("there is no account {name}", name=name))
         return account
 
     def _check_owner_remains(self, account: Account) -> None:
         everybody = self._accounts.accounts()
         owners = [other.name for other in everybody if other.role is Role.OWNER and not other.is_disabled]
         if owners == [account.name]:
-            raise RefusedError(f"{account.name} is the only owner: make somebody else one first")
+            raise RefusedError(say("{name} is the only owner: make somebody else one first", name=account.name))
 
 
 class HouseholdPolicies:
@@ -129,4 +134,4 @@ class HouseholdPolicies:
 def _owner(accounts: AccountStore, name: str) -> None:
     account = accounts.account(name)
     if account is None or account.role is not Role.OWNER:
-        raise NotAllowedError(f"{name} may not do this: ask an owner")
+        raise NotAllowedError(say("{name} may not do this: ask an owner", name=name))

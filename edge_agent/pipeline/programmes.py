@@ -46,6 +46,10 @@ class Programmes:
         """The forecasts by the programmes of late, where what they take was learned; the others as they are."""
         self._read([item for item, _ in stocks])
         self._mixes = {ident: self._mix(ident, now=now) for ident in self._machines}
+        return self.as_known(stocks, forecasts)
+
+    def as_known(self, stocks: Sequence[tuple[Item, StockEstimate]], forecasts: Sequence[Forecast]) -> list[Forecast]:
+        """The same, with what was learned until the last `shifted`; nothing is read."""
         return [
             shifted(
                 forecast,
@@ -104,8 +108,7 @@ class Programmes:
         before = machine.record.spans
         machine.record = fold_washes(machine.record, rows, binding=machine.binding, item=machine.item)
         if machine.record.spans is not before:
-            # The water is the same for all of them, so what was measured holds its hardness already.
-            machine.learned = doses(machine.record.spans, usual_dose=None, hardness_dh=None)
+            machine.learned = doses(machine.record.spans)
 
     def _mix(self, item: ItemId, *, now: datetime) -> Mix | None:
         """None where part of the use is not seen, or sensors of one container would be counted twice."""

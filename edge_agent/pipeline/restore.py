@@ -21,6 +21,7 @@ from edge_agent.core.intent import LIVE
 from edge_agent.core.leave.mandate import MandateEvent, MandateState, step
 from edge_agent.core.messages import ItemId
 from edge_agent.core.safety import SafetyCode, SafetyProblem, problem_of
+from edge_agent.core.said import say
 from edge_agent.errors import FailClosedError, RefusedError
 from edge_agent.leave_ports import MandateStore
 from edge_agent.pipeline.status import StatusRecorder
@@ -107,7 +108,7 @@ class Restore:
         """
         forgot = self._problem is not None and self._problem.code is SafetyCode.BRIDGE_RESTORED
         if self._head is None or not forgot:
-            raise RefusedError("the order service has not forgotten anything that this hub knows of")
+            raise RefusedError(say("the order service has not forgotten anything that this hub knows of"))
         self._handovers.accept_bridge(handover=self._head.handover, event_seq=self._head.event_seq, by=by)
         self._problem = None
         self.doubt()
@@ -179,20 +180,27 @@ def _problem(head: Head, ours: HubKnowledge, found: Comparison, *, is_whole: boo
     if head.frozen:
         return SafetyProblem(
             SafetyCode.HUB_FORKED,
-            "Two hubs have ordered under this home's name, so the order service takes nothing more: switch the other "
-            "one off, and ask whoever runs the order service to let this home order again.",
+            say(
+                "Two hubs have ordered under this home's name, so the order service takes nothing more: switch the "
+                "other one off, and ask whoever runs the order service to let this home order again."
+            ),
         )
     if found.bridge_forgot:
         return SafetyProblem(
             SafetyCode.BRIDGE_RESTORED,
-            f"The order service knows orders up to number {head.handover}, this hub had handed over "
-            f"{ours.acknowledged}: it was restored from a backup. Nothing is sent. Look at your orders with the "
-            "merchant, then accept it here.",
+            say(
+                "The order service knows orders up to number {known}, this hub had handed over {handed_over}: it was "
+                "restored from a backup. Nothing is sent. Look at your orders with the merchant, then accept it here.",
+                known=head.handover,
+                handed_over=ours.acknowledged,
+            ),
         )
     if not is_whole:
         return SafetyProblem(
             SafetyCode.HUB_RESTORED,
-            "This hub was restored from a backup, and the order service knows more of its orders than could be taken "
-            "over yet. Nothing is sent until they are here; that goes on by itself.",
+            say(
+                "This hub was restored from a backup, and the order service knows more of its orders than could be "
+                "taken over yet. Nothing is sent until they are here; that goes on by itself."
+            ),
         )
     return None

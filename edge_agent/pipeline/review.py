@@ -7,7 +7,8 @@ has a limited number of questions, and an order is made by a mandate (`pipeline.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -18,7 +19,7 @@ from edge_agent.core.catalogue import Binding, Household, Item
 from edge_agent.core.deciding.cycles import cycle_estimate
 from edge_agent.core.deciding.shadow import ShadowReport
 from edge_agent.core.forecast import checked
-from edge_agent.core.messages import Forecast, ItemId, Reason, StockEstimate
+from edge_agent.core.messages import DeviceId, Forecast, ItemId, Reason, StockEstimate
 from edge_agent.core.prompt import DeclineReason, PromptEvent
 from edge_agent.pipeline.deciding import Deciding, ItemReview
 from edge_agent.pipeline.deliveries import Deliveries
@@ -110,6 +111,25 @@ class Review:
         self.latest: dict[ItemId, ItemReview] = {}
         self.question: Reason | None = None
 
+    def catch_up(self) -> Iterator[None]:
+        """Fold what was stored while nobody looked, before a review; whoever drives it may do other things between."""
+        yield from self._stocktaking.catch_up(self._household.load().items)
+
+    def freshen(self, devices: Collection[DeviceId]) -> None:
+        """What is left now of the items that these devices tell of, for the pages.
+
+        What was decided stands until the next review, and so does what nobody has reviewed yet.
+        """
+        now, items = self._clock.now(), self._household.load().items
+        told = [one for one in items if ItemId(one.id) in self.latest and _is_told_by(one, devices)]
+        if not told:
+            return
+        stocks = self._stocktaking.take(told, home=items, now=now)
+        forecasts = self.programmes.as_known(stocks, self._forecast(stocks))
+        for (item, stock), forecast in zip(stocks, forecasts, strict=True):
+            ident = ItemId(item.id)
+            self.latest[ident] = replace(self.latest[ident], estimate=stock, forecast=forecast)
+
     def run_once(self) -> None:
         """One review of the whole home."""
         now = self._clock.now()
@@ -192,3 +212,7 @@ class Review:
         if change is not None:
             log.info("arrival item=%s intent=%s state=%s", item.id, order.id, change.after.state)
             self._orders.change_intents([change], cursor=None)
+
+
+def _is_told_by(item: Item, devices: Collection[DeviceId]) -> bool:
+    return any(DeviceId(bound.device) in devices for bound in item.bindings)

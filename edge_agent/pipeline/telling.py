@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from datetime import datetime
-from typing import assert_never
+from typing import Protocol, assert_never
 
 from edge_agent.core.catalogue import Item
 from edge_agent.core.messages import ItemId
+from edge_agent.core.said import say
 from edge_agent.core.stock_events import (
     BoughtElsewhere,
     Corrected,
     Opened,
+    Scanned,
     StockEvent,
     ThrownAway,
     Told,
@@ -23,10 +26,17 @@ from edge_agent.ports import Clock, HouseholdStore, StockEvents
 log = logging.getLogger(__name__)
 
 
+class ToldEvents(StockEvents, Protocol):
+    """The same, where the newest are looked at too."""
+
+    def newest(self, item: ItemId, *, limit: int) -> Sequence[StockEvent]:
+        """What was said of an item last, newest first."""
+
+
 class Telling:
     """Fulfils the pages' `StockTelling`. `by` is the account's name."""
 
-    def __init__(self, *, events: StockEvents, household: HouseholdStore, clock: Clock) -> None:
+    def __init__(self, *, events: ToldEvents, household: HouseholdStore, clock: Clock) -> None:
         self._events = events
         self._household = household
         self._clock = clock
@@ -38,12 +48,16 @@ class Telling:
         """
         known = self._household.load().item(item)
         if known is None:
-            raise RefusedError(f"there is no item {item} any more")
+            raise RefusedError(say("There is no item {item} any more.", item=item))
         now = self._clock.now()
         event = _event(known, what=what, packs=packs, by=by, at=now)
         refuse_unfit(event, item=known, now=now)
         self._events.record(event)
         log.info("stock_told item=%s what=%s", item, what)
+
+    def said(self, item: ItemId, *, limit: int) -> Sequence[StockEvent]:
+        """What was said of an item last, newest first."""
+        return self._events.newest(item, limit=limit)
 
 
 def _event(item: Item, *, what: Told, packs: float, by: str, at: datetime) -> StockEvent:
@@ -57,5 +71,9 @@ def _event(item: Item, *, what: Told, packs: float, by: str, at: datetime) -> St
             return ThrownAway(ident, at, by, packs * pack)
         case "opened":
             return Opened(ident, at, by)
+        case "taken_in":
+            return Scanned(ident, at, by, packs)
+        case "taken_out":
+            return Scanned(ident, at, by, -packs)
         case _:
             assert_never(what)

@@ -13,7 +13,7 @@ from edge_agent.adapters.store.connection import Connection, from_ms, to_ms
 from edge_agent.core.people import Account, Role, Session
 
 SESSIONS_MAX = 20
-_SELECT = "SELECT name, role, password_hash, pin_hash FROM account "
+_SELECT = "SELECT name, role, password_hash, pin_hash, language FROM account "
 _FAILURES_KEPT = timedelta(days=1)
 
 
@@ -33,7 +33,7 @@ class Accounts:
         return [_account(row) for row in self._connection.db.execute(f"{_SELECT}ORDER BY name")]
 
     def put_account(self, account: Account, *, by: str | None = None) -> None:
-        """Add an account, or replace all of it but the name; its sessions go on, with the new role.
+        """Add an account, or replace all of it but the name and the language; its sessions go on, with the new role.
 
         `by` names who did it, for the audit log; None for the hub itself, which only renews hashes.
         """
@@ -47,17 +47,25 @@ class Accounts:
                 event = "account_disabled" if account.is_disabled else "account_put"
                 chain.append(db, {"event": event, "name": account.name, "role": account.role.value, "by": by})
 
+    def set_language(self, name: str, code: str | None) -> None:
+        """The language that a person reads; None: what the browser asks for."""
+        with self._connection.transaction() as db:
+            db.execute("UPDATE account SET language = ? WHERE name = ?", (code, name))
+
     def remove_account(self, name: str, *, by: str) -> None:
-        """Forget a person and their sessions."""
+        """Forget a person, their sessions, and where they were told of questions."""
         with self._connection.transaction() as db:
             db.execute("DELETE FROM session WHERE account = ?", (name,))
+            db.execute("DELETE FROM notice_channel WHERE person = ?", (name,))
+            db.execute("DELETE FROM notice_link WHERE person = ?", (name,))
             db.execute("DELETE FROM account WHERE name = ?", (name,))
             chain.append(db, {"event": "account_removed", "name": name, "by": by})
 
     def end_sessions(self, name: str, *, keep: str | None) -> None:
-        """Forget a person's sessions, but the one with this token hash."""
+        """Forget a person's sessions, but the one with this token hash, and the tokens of their programs."""
         with self._connection.transaction() as db:
             db.execute("DELETE FROM session WHERE account = ? AND token_hash IS NOT ?", (name, keep))
+            db.execute("DELETE FROM api_token WHERE account = ?", (name,))
 
     def add_session(self, session: Session) -> None:
         """Remember a session by the hash of its token; ended ones and the person's oldest beyond the limit go."""
@@ -82,7 +90,7 @@ class Accounts:
     def session(self, token_hash: str, *, now: datetime) -> Session | None:
         """The session, unless it has ended; its role is the account's role of now."""
         row = self._connection.db.execute(
-            "SELECT s.token_hash, s.account, a.role, s.csrf, s.created_ms, s.expires_ms"
+            "SELECT s.token_hash, s.account, a.role, s.csrf, s.created_ms, s.expires_ms, a.language"
             " FROM session AS s JOIN account AS a ON a.name = s.account"
             " WHERE s.token_hash = ? AND s.expires_ms > ?",
             (token_hash, to_ms(now)),
@@ -96,6 +104,7 @@ class Accounts:
             csrf=row[3],
             created_at=from_ms(row[4]),
             expires_at=from_ms(row[5]),
+            language=row[6],
         )
 
     def end_session(self, token_hash: str) -> None:
@@ -129,5 +138,5 @@ class Accounts:
 
 
 def _account(row: tuple[object, ...]) -> Account:
-    name, role, password_hash, pin_hash = cast("tuple[str, str, str, str | None]", row)
-    return Account(name=name, role=Role(role), password_hash=password_hash, pin_hash=pin_hash)
+    name, role, password_hash, pin_hash, language = cast("tuple[str, str, str, str | None, str | None]", row)
+    return Account(name=name, role=Role(role), password_hash=password_hash, pin_hash=pin_hash, language=language)

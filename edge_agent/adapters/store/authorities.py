@@ -16,6 +16,7 @@ from edge_agent.core.leave.authority import AuthorityRow
 from edge_agent.core.leave.receipt import consent_hash
 from edge_agent.core.leave.terms import Terms, canonical
 from edge_agent.core.messages import IntentId, PromptId
+from edge_agent.core.said import say
 from edge_agent.errors import AuthorityTamperedError, BugError, HandoverMovedError, RefusedError
 
 
@@ -39,7 +40,7 @@ def insert_authority(db: apsw.Connection, leave: SignedLeave, *, intent: IntentR
     if terms.handover != next_number(db):
         raise HandoverMovedError(f"hand-over {terms.handover} is not the next one: seal intent {intent.id} again")
     if db.execute("SELECT 1 FROM authority WHERE nonce = ?", (terms.nonce,)).get is not None:
-        raise RefusedError(f"the leave of intent {intent.id} was used before")
+        raise RefusedError(say("the leave of intent {id} was used before", id=intent.id))
     db.execute(
         "INSERT INTO authority (intent, prompt, kind, signer, terms, signature, nonce, granted_ms, not_after_ms, "
         "receipt, handover) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -76,7 +77,9 @@ def select_authority(db: apsw.Connection, intent: IntentId) -> AuthorityRow | No
     )
     asked = next(iter(select_prompts(db, "WHERE id = ?", (prompt,))), None)
     if asked is None:
-        raise AuthorityTamperedError(f"the question that led to intent {intent} is gone: restore a backup")
+        raise AuthorityTamperedError(
+            say("the question that led to intent {intent} is gone: restore a backup", intent=intent)
+        )
     return AuthorityRow(
         intent=intent,
         prompt=PromptId(prompt),

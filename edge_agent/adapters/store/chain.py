@@ -23,10 +23,10 @@ from edge_agent.adapters.store.connection import Connection
 from edge_agent.core.leave.audit import ORIGIN, AuditRow, Followed, Link, follow, sealed_checkpoint, sealed_end
 from edge_agent.core.leave.audit import append as next_row
 from edge_agent.core.safety import SafetyCode, SafetyProblem
+from edge_agent.core.said import Opening, Said, say
 
 ROWS_MAX = 20_000
 _SEALED_SINCE = 3  # the schema that brought `audit_end`
-_WHAT_TO_DO = "stop the hub, keep a copy of its folder, and restore the last backup that is whole"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,10 +131,10 @@ class Chain:
     def _find_fault(self) -> SafetyProblem | None:
         start = self._start()
         if start is None:
-            return _broken("the record of older orders does not bear the household's mark")
+            return _broken(say("the record of older orders does not bear the household's mark"))
         followed = _follow(self._connection.db, start)
         if followed.broken_at is not None:
-            return _broken(f"the audit log is broken at entry {followed.broken_at}")
+            return _broken(say("the audit log is broken at entry {number}", number=followed.broken_at))
         fault = self._compare_end(followed.end)
         if fault is None:
             self._verified = followed.end
@@ -158,13 +158,13 @@ class Chain:
         db = self._connection.db
         found = _sealed_end(db)
         if found is None:
-            return None if _is_new(db) else _truncated("nothing tells how long the audit log was")
+            return None if _is_new(db) else _truncated(say("nothing tells how long the audit log was"))
         sealed, mac = found
         if not compare_digest(mac, self._secret.seal(sealed_end(sealed))):
-            return _broken("the end of the audit log does not bear the household's mark")
+            return _broken(say("the end of the audit log does not bear the household's mark"))
         if end.seq < sealed.seq:
-            return _truncated(f"the audit log ends at entry {end.seq}, it had {sealed.seq}")
-        return None if end == sealed else _broken(f"the audit log was added to after entry {sealed.seq}")
+            return _truncated(say("the audit log ends at entry {number}, it had {had}", number=end.seq, had=sealed.seq))
+        return None if end == sealed else _broken(_added_to(sealed.seq))
 
     def _write_checkpoint(self, db: apsw.Connection, end: Link, counts: Mapping[str, int]) -> None:
         db.execute(
@@ -226,9 +226,20 @@ def _still_asked_for(db: apsw.Connection, *, upto_seq: int) -> list[dict[str, st
     return [json.loads(cast("str", row[1])) | {"again": 1}]
 
 
-def _broken(what: str) -> SafetyProblem:
-    return SafetyProblem(SafetyCode.CHAIN_BROKEN, f"{what[0].upper()}{what[1:]}: nothing is sent; {_WHAT_TO_DO}.")
+def _added_to(seq: int) -> Said:
+    return say("the audit log was added to after entry {number}", number=seq)
 
 
-def _truncated(what: str) -> SafetyProblem:
-    return SafetyProblem(SafetyCode.CHAIN_TRUNCATED, f"{what[0].upper()}{what[1:]}: nothing is sent; {_WHAT_TO_DO}.")
+def _broken(what: Said) -> SafetyProblem:
+    return SafetyProblem(SafetyCode.CHAIN_BROKEN, _what_to_do(what))
+
+
+def _truncated(what: Said) -> SafetyProblem:
+    return SafetyProblem(SafetyCode.CHAIN_TRUNCATED, _what_to_do(what))
+
+
+def _what_to_do(what: Said) -> Said:
+    return say(
+        "{what}: nothing is sent; stop the hub, keep a copy of its folder, and restore the last backup that is whole.",
+        what=Opening(what),
+    )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib.resources
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,6 +22,7 @@ from edge_agent.errors import (
     StoreCorruptError,
     StoreFailedError,
     StoreMalformedError,
+    StoreNewerError,
     StoreUnreadableError,
 )
 from edge_agent.ports import CrashHook, CrashPoint, no_crash
@@ -31,6 +32,7 @@ log = logging.getLogger(__name__)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _LIBRARY_VERSION_MIN = (3, 51, 3)  # earlier ones can corrupt a WAL that two connections reset at once
+BeforeMigrating = Callable[[apsw.Connection, int], object]  # the open store and its schema
 DISK_ERRORS = (apsw.FullError, apsw.IOError, apsw.ReadOnlyError, apsw.CorruptError, apsw.NotADBError)  # also of reads
 _WAL_PAGES_MAX = 1_000  # then it is checkpointed
 
@@ -62,9 +64,10 @@ class Connection:
     """SQLite in WAL mode with synchronous=FULL: what a committed transaction wrote survives a power cut.
 
     `failure` is what went wrong with the last transaction that wrote, until one succeeds; damage stays.
+    `before_migrating` is called once when an older store is to be brought to this program's schema.
 
     Raises: StoreBusyError when another process holds the file; StoreCorruptError when it fails its check;
-    StoreFailedError when the disk does.
+    StoreNewerError when a newer program has migrated it; StoreFailedError when the disk fails.
     """
 
     def __init__(
@@ -74,8 +77,10 @@ class Connection:
         parts: Sequence[TransactionPart] = (),
         busy_timeout_ms: int = 2_000,
         crash_hook: CrashHook = no_crash,
+        before_migrating: BeforeMigrating = lambda _db, _schema: None,
     ) -> None:
         self._path = path
+        self._before_migrating = before_migrating
         self._parts = parts
         self._busy_timeout_ms = busy_timeout_ms
         self._crash_hook = crash_hook
@@ -87,7 +92,7 @@ class Connection:
         """Open, lock, check and migrate.
 
         Raises: StoreBusyError; StoreMalformedError when SQLite cannot read the file, StoreUnreadableError when it
-        cannot be opened; StoreCorruptError and StoreFailedError for the rest.
+        cannot be opened; StoreNewerError when its schema is unknown; StoreCorruptError, StoreFailedError for the rest.
         """
         if tuple(int(part) for part in apsw.sqlite_lib_version().split(".")) < _LIBRARY_VERSION_MIN:
             raise StoreCorruptError(f"SQLite {apsw.sqlite_lib_version()} is too old for this store")
@@ -99,7 +104,7 @@ class Connection:
             db.set_busy_timeout(self._busy_timeout_ms)
             _configure(db)
             _check(db, self._path)
-            _migrate(db, self._parts, self._crash_hook)
+            _migrate(db, self._parts, self._crash_hook, before_migrating=self._before_migrating)
             db.set_wal_hook(self._checkpoint)
         except apsw.BusyError as exc:
             _let_go(db)
@@ -210,6 +215,13 @@ def _damaged(path: Path) -> StoreMalformedError:
     return StoreMalformedError(f"{path} is damaged: restart the hub, then put a backup back; nothing is sent")
 
 
+def _newer(version: int, *, known: int) -> StoreNewerError:
+    return StoreNewerError(
+        f"the store has schema {version}, this program knows {known}: install the newer program again, or put the copy "
+        'back that was made before the upgrade ("Going back" in the installation guide); nothing was changed'
+    )
+
+
 def _let_go(db: apsw.Connection) -> None:
     """Close a store that was refused as it is: its log is not brought home into a file that may be damaged."""
     db.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
@@ -238,13 +250,21 @@ def _check(db: apsw.Connection, path: Path) -> None:
         raise StoreMalformedError(f"{path} is damaged ({verdict}): put a backup back; nothing is sent")
 
 
-def _migrate(db: apsw.Connection, parts: Sequence[TransactionPart], crash_hook: CrashHook) -> None:
+def _migrate(
+    db: apsw.Connection,
+    parts: Sequence[TransactionPart],
+    crash_hook: CrashHook,
+    *,
+    before_migrating: BeforeMigrating,
+) -> None:
     """Bring the schema up to date, one transaction a step; what an older store lacks for it comes with the step."""
     version: int = db.pragma("user_version")
     folder = importlib.resources.files("edge_agent.adapters.store").joinpath("schema")
     steps = sorted((entry for entry in folder.iterdir() if entry.name.endswith(".sql")), key=lambda entry: entry.name)
     if version > len(steps):
-        raise StoreCorruptError(f"the store has schema {version}, this program knows {len(steps)}: upgrade it")
+        raise _newer(version, known=len(steps))
+    if 0 < version < len(steps):
+        before_migrating(db, version)
     for number, entry in enumerate(steps[version:], start=version + 1):
         db.execute("BEGIN IMMEDIATE")
         try:

@@ -10,12 +10,15 @@ from edge_agent.adapters.store.connection import Connection, from_ms
 from edge_agent.core.inventory.devices import Apart, Heard
 from edge_agent.core.messages import Presence, QuarantineReason, Reading
 
-_NEXT = (
-    "SELECT device, signal FROM reading WHERE (device, signal) > (?, ?) ORDER BY device, signal LIMIT 1"  # by the index
-)
-_LAST = (
-    "SELECT r.presence, r.number, r.text, r.unit, r.event_ms, m.received_ms, m.profile, m.topic FROM reading r "
-    "JOIN message m ON m.id = r.message_id WHERE r.device = ? AND r.signal = ? ORDER BY r.id DESC LIMIT 1"
+_LATEST = (
+    "WITH RECURSIVE pair(device, signal) AS ("
+    "SELECT * FROM (SELECT device, signal FROM reading ORDER BY device, signal LIMIT 1) "
+    "UNION ALL SELECT n.device, n.signal FROM pair p JOIN reading n ON n.id = coalesce("  # two looks: a comparison of
+    "(SELECT id FROM reading WHERE device = p.device AND signal > p.signal ORDER BY signal LIMIT 1), "  # both at once
+    "(SELECT id FROM reading WHERE device > p.device ORDER BY device, signal LIMIT 1))) "  # uses half of the index
+    "SELECT p.device, p.signal, r.presence, r.number, r.text, r.unit, r.event_ms, m.received_ms, m.profile, m.topic "
+    "FROM pair p JOIN reading r ON r.id = (SELECT id FROM reading WHERE device = p.device AND signal = p.signal "
+    "ORDER BY id DESC LIMIT 1) JOIN message m ON m.id = r.message_id LIMIT ?"
 )
 _APART = (
     "SELECT q.topic, q.device, q.reason, q.detail, q.payload, q.size_bytes, q.received_ms, g.messages FROM "
@@ -32,15 +35,8 @@ class SqliteHeard:
 
     def latest(self, *, limit: int) -> list[Heard]:
         """The last reading of every signal of every device, by name; at most `limit`."""
-        found: list[Heard] = []
         with self._connection.reading() as db:
-            here = ("", "")
-            while len(found) < limit and (pair := db.execute(_NEXT, here).fetchone()) is not None:
-                here = pair
-                last = db.execute(_LAST, here).fetchone()
-                if last is not None:
-                    found.append(_heard(*here, *last))
-        return found
+            return [_heard(*row) for row in db.execute(_LATEST, (limit,))]
 
     def apart(self, *, limit: int) -> list[Apart]:
         """What was kept apart, by topic and reason, the newest first; at most `limit` of them."""

@@ -11,6 +11,7 @@ from edge_agent.adapters.store import chain, ledger
 from edge_agent.adapters.store.connection import from_ms, to_ms
 from edge_agent.core.intent import LIVE, IntentChange, IntentRecord, IntentState
 from edge_agent.core.messages import IntentId, ItemId, PromptId
+from edge_agent.core.said import say
 from edge_agent.errors import RefusedError
 
 LIVE_INTENT = "state IN (" + ", ".join(f"'{state}'" for state in sorted(LIVE)) + ")"
@@ -67,7 +68,7 @@ def apply_intent(db: apsw.Connection, change: IntentChange) -> None:
     after = change.after
     before = db.execute("SELECT state FROM intent WHERE id = ?", (after.id,)).get
     if not update_intent(db, after, seen_version=change.seen_version):
-        raise RefusedError(f"intent {after.id} changed meanwhile")
+        raise RefusedError(say("this order changed meanwhile"))
     if (before, after.state) not in _PARTLY_BACK:
         ledger.follow(db, after)
     chain.append(db, {"event": f"intent_{after.state}", "intent": after.id, "version": after.version})

@@ -22,6 +22,7 @@ from edge_agent.core.leave.mandate import (
     canonical_mandate,
 )
 from edge_agent.core.messages import ItemId, MandateId
+from edge_agent.core.said import say
 from edge_agent.errors import AuthorityTamperedError, RefusedError
 from edge_agent.ports import CrashHook, CrashPoint, no_crash
 
@@ -58,7 +59,7 @@ class Mandates:
         """Keep a new one; refused when there are too many that live."""
         with self._connection.transaction() as db:
             if cast("int", db.execute(f"SELECT count(*) FROM mandate WHERE {_LIVE}").get) >= LIVE_MAX:  # noqa: S608
-                raise RefusedError(f"there are {LIVE_MAX} mandates: revoke one first")
+                raise RefusedError(say("there are {number} mandates: revoke one first", number=LIVE_MAX))
             db.execute(
                 "INSERT INTO mandate (id, state, version, terms, signature, created_ms, changed_ms, changed_by, "
                 "proposed_by, confirmed_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -99,7 +100,7 @@ class Mandates:
         """
         record = self.mandate(mandate)
         if record is None:
-            raise RefusedError(f"there is no mandate {mandate}")
+            raise RefusedError(say("there is no mandate {mandate}", mandate=mandate))
         return spending.usage(self._connection.db, record.terms, period_index)
 
     def draws(self, mandate: MandateId, *, limit: int) -> list[LedgerRow]:
@@ -129,7 +130,7 @@ def _update(db: apsw.Connection, change: MandateChange) -> None:
         ),
     )
     if db.changes() != 1:
-        raise RefusedError(f"mandate {after.id} was changed meanwhile")
+        raise RefusedError(say("mandate {id} was changed meanwhile", id=after.id))
 
 
 def _select(db: apsw.Connection, where: str, bindings: tuple[str | int, ...]) -> list[MandateRecord]:
@@ -143,7 +144,7 @@ def _record(row: tuple[object, ...]) -> MandateRecord:
     try:
         kept = MandateTerms.model_validate_json(terms)
     except ValidationError as exc:
-        raise AuthorityTamperedError("the terms of a mandate cannot be read: restore a backup") from exc
+        raise AuthorityTamperedError(say("the terms of a mandate cannot be read: restore a backup")) from exc
     return MandateRecord(
         terms=kept,
         state=MandateState(state),

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from edge_agent.adapters.clock import EffectiveClock, MappedClock, WallClock
 from edge_agent.adapters.sealing import load_secret
+from edge_agent.adapters.store.before_migration import keep_before_migration
 from edge_agent.adapters.store.chain import Chain, ChainSeal
 from edge_agent.adapters.store.connection import Connection, TransactionPart
 from edge_agent.adapters.store.trust import HighWater, high_water
@@ -41,7 +42,8 @@ def open_store(
     """The store in `folder`: sealed with the household's secret, never earlier than it ever was.
 
     `wall` stands for the configured clock where one is given. A command that runs while the hub is stopped does not
-    keep the time: the hub itself is to say how late it is, by the clock that it runs on.
+    keep the time: the hub itself is to say how late it is, by the clock that it runs on. A store of an older schema is
+    copied before it is migrated; the copy lies beside it.
 
     Raises: StoreBusyError, StoreCorruptError, StoreFailedError, as `Connection` does.
     """
@@ -52,7 +54,13 @@ def open_store(
     parts: list[TransactionPart] = [ChainSeal(secret)]
     if keep_time:
         parts.append(HighWater(clock.now, speed=wall.speed))
-    with Connection(folder / STORE_FILE, parts=parts, crash_hook=crash_hook) as connection:
+    path = folder / STORE_FILE
+    with Connection(
+        path,
+        parts=parts,
+        crash_hook=crash_hook,
+        before_migrating=lambda db, schema: keep_before_migration(db, path, schema=schema),
+    ) as connection:
         clock.resume(high_water(connection.db))
         chain = Chain(connection, secret=secret)
         yield OpenStore(connection=connection, clock=clock, chain=chain)

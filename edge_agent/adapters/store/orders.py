@@ -52,6 +52,7 @@ from edge_agent.core.leave.mandate import MandateState
 from edge_agent.core.leave.terms import Terms
 from edge_agent.core.messages import IntentId, ItemId, Price, PromptId
 from edge_agent.core.prompt import Endorsement, PromptChange, PromptRecord, PromptState
+from edge_agent.core.said import say
 from edge_agent.errors import BudgetError, BugError, RefusedError, StaleTermsError
 from edge_agent.ports import CrashHook, CrashPoint, no_crash
 
@@ -118,9 +119,9 @@ class Orders:
         with self._connection.transaction() as db:
             record = _only(select_prompts(db, "WHERE id = ?", (prompt,)))
             if record is None or record.state is not PromptState.OPEN or at >= record.offer.expires_at:
-                raise RefusedError(f"prompt {prompt} is no longer open")
+                raise RefusedError(say("this question is no longer open"))
             if record.terms_hash != terms_hash:
-                raise StaleTermsError(f"the terms of prompt {prompt} changed meanwhile")
+                raise StaleTermsError(say("the terms of this question changed meanwhile"))
             add_endorsement(db, prompt, Endorsement(by=by, terms_hash=terms_hash, at=at))
 
     def endorsements(self, prompt: PromptId) -> tuple[Endorsement, ...]:
@@ -186,7 +187,7 @@ class Orders:
             raise BugError(f"intent {terms.intent_id}: the draw is not for the amount of its terms")
         mandate = select_mandate(db, draw.mandate)
         if mandate is None or mandate.state is not MandateState.ACTIVE or mandate.version != draw.seen_version:
-            raise BudgetError(f"mandate {draw.mandate} was changed meanwhile")
+            raise BudgetError(say("mandate {mandate} was changed meanwhile", mandate=draw.mandate))
         usage = spending.usage(db, mandate.terms, draw.period_index)
         refusal = over_budget(mandate.terms, usage=usage, request=draw)
         if refusal is not None:
@@ -288,7 +289,7 @@ class Orders:
         with self._connection.transaction() as db:
             record = _only(select_intents(db, "WHERE id = ?", (intent,)))
             if record is None:
-                raise RefusedError(f"there is no order {intent}")
+                raise RefusedError(say("there is no order {intent}", intent=intent))
             return take_back(db, record, by=by, at=at)
 
     def cancel_wishes(self, *, limit: int) -> list[IntentId]:
@@ -343,12 +344,12 @@ def _prices(db: apsw.Connection, where: str, bindings: tuple[str | int, ...]) ->
 
 def _refuse_second_order(db: apsw.Connection, item: ItemId) -> None:
     if select_intents(db, f"WHERE item = ? AND {LIVE_INTENT}", (item,)):
-        raise RefusedError(f"{item} already has an order under way")
+        raise RefusedError(say("{item} already has an order under way", item=item))
 
 
 def _refuse_second_prompt(db: apsw.Connection, item: ItemId) -> None:
     if select_prompts(db, f"WHERE item = ? AND {LIVE_PROMPT}", (item,)):
-        raise RefusedError(f"{item} already has an open prompt")
+        raise RefusedError(say("{item} already has an open question", item=item))
 
 
 def _tell_opened(db: apsw.Connection, record: PromptRecord) -> None:

@@ -21,6 +21,8 @@ from edge_agent.adapters.store.intents import apply_intent
 from edge_agent.core import intent as intents
 from edge_agent.core.intent import IntentRecord, IntentState
 from edge_agent.core.messages import IntentId
+from edge_agent.core.said import say
+from edge_agent.core.state_words import word
 from edge_agent.errors import BugError, RefusedError, StoreCorruptError
 
 _WITH_THE_BRIDGE = frozenset({IntentState.APPROVED, IntentState.HELD})
@@ -63,7 +65,7 @@ def select_outbox(db: apsw.Connection, *, limit: int) -> list[OutboxRow]:
         "Iterator[tuple[int, str, bytes, str, int, str | None, int]]", rows
     ):
         if hashlib.sha256(body).hexdigest() != sha256:
-            raise StoreCorruptError(f"the body of intent {intent} is not the one that was approved")
+            raise StoreCorruptError(say("the body of intent {intent} is not the one that was approved", intent=intent))
         waiting.append(OutboxRow(ident, IntentId(intent), body, attempts, error, from_ms(created_ms)))
     return waiting
 
@@ -98,7 +100,9 @@ def take_back(db: apsw.Connection, record: IntentRecord, *, by: str, at: datetim
     Raises: RefusedError when the order is past both.
     """
     if record.state not in _WITH_THE_BRIDGE:
-        raise RefusedError(f"order {record.id} is {record.state}: it can no longer be taken back")
+        raise RefusedError(
+            say("order {id} is {state}: it can no longer be taken back", id=record.id, state=word(record.state))
+        )
     db.execute("DELETE FROM outbox WHERE intent = ? AND claimed_ms IS NULL", (record.id,))
     if db.changes() == 1:
         return _cancel(db, record, at=at)

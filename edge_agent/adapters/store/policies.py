@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from edge_agent.adapters.store import chain
 from edge_agent.adapters.store.connection import Connection, to_ms
 from edge_agent.core.leave.policy import Policy, canonical_policy
+from edge_agent.core.said import say
 from edge_agent.errors import PolicyTamperedError
 
 _KEPT_MAX = 100
@@ -40,15 +41,17 @@ class Policies:
         ).get
         if row is None:
             if last_set is not None:
-                raise PolicyTamperedError("the household's policy is gone: an owner must set it again")
+                raise PolicyTamperedError(say("the household's policy is gone: an owner must set it again"))
             return Policy()
         document, signature = cast("tuple[bytes, bytes]", row)
         if last_set not in {None, _sha256(document)} or not self._verify(document, signature):
-            raise PolicyTamperedError("the household's policy is not the one that was set: an owner must set it again")
+            raise PolicyTamperedError(
+                say("the household's policy is not the one that was set: an owner must set it again")
+            )
         try:
             return Policy.model_validate_json(document)
         except ValidationError as exc:
-            raise PolicyTamperedError("the household's policy cannot be read: an owner must set it again") from exc
+            raise PolicyTamperedError(say("the household's policy cannot be read: an owner must set it again")) from exc
 
     def save_policy(self, policy: Policy, *, signature: bytes, by: str, at: datetime) -> None:
         """Another policy from now on."""

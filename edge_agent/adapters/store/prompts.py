@@ -12,9 +12,11 @@ import apsw
 
 from edge_agent.adapters.store import chain
 from edge_agent.adapters.store.connection import from_ms, to_ms
+from edge_agent.adapters.store.stored_texts import packed, unpacked
 from edge_agent.core.leave.terms import Offer
 from edge_agent.core.messages import ItemId, PromptId, Reason
 from edge_agent.core.prompt import LIVE, DeclineReason, Endorsement, PromptChange, PromptRecord, PromptState
+from edge_agent.core.said import say
 from edge_agent.errors import RefusedError
 
 LIVE_PROMPT = "state IN (" + ", ".join(f"'{state}'" for state in sorted(LIVE)) + ")"
@@ -59,7 +61,7 @@ def update_prompt(db: apsw.Connection, record: PromptRecord, *, seen_version: in
 def apply_prompt(db: apsw.Connection, change: PromptChange) -> None:
     """Write a change and its audit event; raises RefusedError when the prompt has moved on meanwhile."""
     if not update_prompt(db, change.after, seen_version=change.seen_version):
-        raise RefusedError(f"prompt {change.after.id} was answered or changed meanwhile")
+        raise RefusedError(say("this question was answered or changed meanwhile"))
     by = change.after.answered_by or ""
     chain.append(db, {"event": f"prompt_{change.event}", "prompt": change.after.id, "by": by})
 
@@ -102,7 +104,7 @@ def _row(record: PromptRecord) -> tuple[str | int | float | None, ...]:
         record.terms_hash,
         record.days_of_cover,
         to_ms(record.order_by),
-        json.dumps([[reason.code, reason.text] for reason in record.reasons]),
+        json.dumps([[reason.code, reason.text, packed(reason.text)] for reason in record.reasons]),
         to_ms(record.created_at),
         to_ms(record.changed_at),
         _optional_ms(record.wake_at),
@@ -129,13 +131,18 @@ def _record(row: tuple[object, ...]) -> PromptRecord:
         terms_hash=terms_hash,
         days_of_cover=cover,
         order_by=from_ms(order_by_ms),
-        reasons=tuple(Reason(code, text) for code, text in json.loads(reasons)),
+        reasons=tuple(_reason(*kept) for kept in json.loads(reasons)),
         created_at=from_ms(created_ms),
         changed_at=from_ms(changed_ms),
         wake_at=None if wake_ms is None else from_ms(wake_ms),
         answered_by=answered_by,
         decline_reason=None if decline is None else DeclineReason(decline),
     )
+
+
+def _reason(code: str, text: str, made: object = None) -> Reason:
+    """A reason; those from before they could be said in other languages are plain English."""
+    return Reason(code, unpacked(text, made))
 
 
 def _offer(text: str) -> Offer:

@@ -35,6 +35,7 @@ from edge_agent.core.messages import (
     Reading,
     StoredCursor,
 )
+from edge_agent.core.said import say
 from edge_agent.errors import BugError, RoomReservedError
 from edge_agent.ports import CrashHook, CrashPoint, no_crash
 
@@ -183,8 +184,11 @@ class SqliteReadings:
             held: int = db.execute("SELECT count(*) FROM quarantine WHERE reason = ?", (_HELD,)).get
         if held + more > self._held_rows_max:
             raise RoomReservedError(
-                f"{held} readings wait until the hub's clock is believed, and no more can: set it, or confirm it on "
-                "the page; until then readings wait at the devices and the broker"
+                say(
+                    "{held} readings wait until the hub's clock is believed, and no more can: set it, or confirm it on "
+                    "the page; until then readings wait at the devices and the broker",
+                    held=held,
+                )
             )
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from edge_agent.adapters.store.connection import Connection
+from edge_agent.core.said import Said, say
 from edge_agent.errors import FailClosedError, RoomReservedError
 
 _MIB = 1_048_576
@@ -36,25 +37,29 @@ class Room:
         if problem is not None:
             raise RoomReservedError(problem)
 
-    def problem(self) -> str | None:
+    def problem(self) -> Said | None:
         """Why no readings are taken, in a sentence without its stop; None: there is room."""
         free_bytes = self._free_bytes()
         if free_bytes < self._reserve_bytes:
-            return (
-                f"the hub's disk has {_mib(free_bytes)} MiB free, and {_mib(self._reserve_bytes)} MiB are kept for "
+            return say(
+                "the hub's disk has {free} MiB free, and {kept} MiB are kept for "
                 "orders (store.reserve_mib): readings wait at the devices and the broker until there is room. Free "
-                "some of the disk"
+                "some of the disk",
+                free=_mib(free_bytes),
+                kept=_mib(self._reserve_bytes),
             )
         left_bytes = self._size_max_bytes - self._used_bytes()
         if left_bytes < self._reserve_bytes:
-            return (
-                f"the hub's store may grow to {_mib(self._size_max_bytes)} MiB (store.size_max_mib), and the last "
-                f"{_mib(self._reserve_bytes)} MiB are kept for orders: readings wait at the devices and the broker. "
-                "Allow it more"
+            return say(
+                "the hub's store may grow to {most} MiB (store.size_max_mib), and the last "
+                "{kept} MiB are kept for orders: readings wait at the devices and the broker. "
+                "Allow it more",
+                most=_mib(self._size_max_bytes),
+                kept=_mib(self._reserve_bytes),
             )
         return None
 
-    def notice(self) -> str | None:
+    def notice(self) -> Said | None:
         """The same for a page; a store that cannot be asked is told of elsewhere."""
         try:
             return self.problem()

@@ -25,12 +25,14 @@ from pathlib import Path
 
 from edge_agent.adapters.clock import MappedClock, WallClock
 from edge_agent.adapters.sealing import has_secret
+from edge_agent.adapters.secret_file import flush
 from edge_agent.adapters.store.connection import Connection
 from edge_agent.adapters.store.opening import OpenStore, open_store
-from edge_agent.adapters.store.set_aside_note import NOTE_FILE, SetAside, flush, kept_apart, write_note
+from edge_agent.adapters.store.set_aside_note import NOTE_FILE, SetAside, kept_apart, write_note
 from edge_agent.config import HubConfig
 from edge_agent.core.clock_trust import RELEASED_AT
 from edge_agent.core.safety import SafetyCode, SafetyProblem
+from edge_agent.core.said import say
 from edge_agent.errors import FailClosedError, RefusedError, StoreFailedError, StoreMalformedError, StoreUnreadableError
 from edge_agent.folder import STORE_FILE
 from edge_agent.ports import CrashHook, no_crash
@@ -95,11 +97,14 @@ def standing(folder: Path) -> tuple[SafetyProblem, ...]:
     if not kept:
         return ()
     first, names = kept[0], ", ".join(each.name for each in kept)
-    text = (
-        f"The hub's store could not be read on {first.at:%Y-%m-%d %H:%M} UTC ({first.reason}). What there is of it was "
-        f"kept apart as {names}. Readings go on into another store; people, rules, mandates and orders from before are "
+    text = say(
+        "The hub's store could not be read on {time} UTC ({reason}). What there is of it was "
+        "kept apart as {names}. Readings go on into another store; people, rules, mandates and orders from before are "
         "not in a fresh one. Nothing is sent until whoever runs the hub has put a backup back, or has decided to begin "
-        "anew: restock-hub store, in the operator's guide."
+        "anew: restock-hub store, in the operator's guide.",
+        time=f"{first.at:%Y-%m-%d %H:%M}",
+        reason=first.reason,
+        names=names,
     )
     return (SafetyProblem(SafetyCode.STORE_SET_ASIDE, text),)
 

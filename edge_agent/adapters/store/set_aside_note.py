@@ -15,6 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
 
+from edge_agent.adapters.secret_file import flush
+
 NOTE_FILE = "store-set-aside.json"
 
 
@@ -56,15 +58,6 @@ def write_note(folder: Path, kept: Sequence[SetAside]) -> None:
     temporary.chmod(0o600)
     temporary.replace(folder / NOTE_FILE)
     flush(folder)
-
-
-def flush(folder: Path) -> None:
-    """Make renames in the folder durable."""
-    opened = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)
 
 
 def _rows(note: str) -> tuple[SetAside, ...]:

@@ -13,6 +13,8 @@ from edge_agent.errors import BugError
 
 log = logging.getLogger(__name__)
 
+_OF_ITEM = "SELECT id, kind, number, at_ms, said_by FROM stock_event WHERE item = ?"
+
 
 class SqliteStockEvents:
     """Fulfils `ports.StockEvents`. Every call is one transaction, durable when it returns."""
@@ -36,10 +38,15 @@ class SqliteStockEvents:
 
     def events_after(self, item: ItemId, *, after_id: int, limit: int) -> list[tuple[int, StockEvent]]:
         """What was said of an item after the event with this number, oldest first."""
-        rows = self._connection.db.execute(
-            "SELECT id, kind, number, at_ms, said_by FROM stock_event WHERE item = ? AND id > ? ORDER BY id LIMIT ?",
-            (item, after_id, limit),
-        )
+        return self._found(item, f"{_OF_ITEM} AND id > ? ORDER BY id LIMIT ?", (item, after_id, limit))
+
+    def newest(self, item: ItemId, *, limit: int) -> list[StockEvent]:
+        """What was said of an item last, newest first."""
+        found = self._found(item, f"{_OF_ITEM} ORDER BY id DESC LIMIT ?", (item, limit))
+        return [event for _, event in found]
+
+    def _found(self, item: ItemId, query: str, bound: tuple[str | int, ...]) -> list[tuple[int, StockEvent]]:
+        rows = self._connection.db.execute(query, bound)
         found: list[tuple[int, StockEvent]] = []
         for number, kind, amount, at_ms, by in cast("list[tuple[int, str, float | None, int, str]]", list(rows)):
             try:

@@ -9,7 +9,7 @@ import alembic.command
 import pytest
 from sqlalchemy import inspect, text
 
-from cloud_bridge.errors import StoreError
+from cloud_bridge.errors import StoreError, StoreNewerError
 from cloud_bridge.store.database import Database
 from cloud_bridge.store.orders import SqlOrderStore
 from cloud_bridge.store.tables import metadata
@@ -93,8 +93,10 @@ def test_a_store_of_a_newer_program_is_refused(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "bridge.sqlite3") as db:
         db.execute("UPDATE alembic_version SET version_num = '9999'")
     db.close()
-    with pytest.raises(StoreError, match="9999"):
+    before = (tmp_path / "bridge.sqlite3").read_bytes()
+    with pytest.raises(StoreNewerError, match=r"at step 9999, this program knows \d+: install the newer program"):
         Database(url_of(tmp_path)).open()
+    assert (tmp_path / "bridge.sqlite3").read_bytes() == before
 
 
 async def test_the_steps_make_exactly_the_tables_that_the_code_uses(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 from pydantic import BaseModel
 
 from cloud_bridge.wire import Intent, PriceQuery, Settlement, Terms, Verdict
-from edge_agent.adapters.egress import PASSAGES, Egress, Purpose, Recipient
+from edge_agent.adapters.egress import PASSAGES, Egress, Notice, Purpose, Recipient
 from edge_agent.adapters.keys import load_or_create
 from edge_agent.adapters.store.egress_ledger import EgressLedger
 from edge_agent.errors import BridgeUnreachableError, EgressRefusedError, StoreFailedError
@@ -60,6 +60,13 @@ MAY_LEAVE: dict[type[BaseModel], dict[str, str]] = {
         "said_at": "when it was said",
         "nonce": "random: a word is used once",
     },
+    Notice: {
+        "title": "how many questions wait",
+        "body": "until when, and what comes of no answer",
+        "link": "opens the question once, at home",
+        "tag": "what a later message replaces on the same screen",
+        "is_quiet": "whether it makes a sound",
+    },
     PriceQuery: {
         "merchant": "whose prices",
         "delivery_ref": "prices of delivery depend on it",
@@ -86,7 +93,7 @@ def test_every_field_that_leaves_has_a_reason() -> None:
 def test_every_purpose_has_a_passage() -> None:
     """No purpose without method, target, models and recipient; all of them go to the bridge."""
     assert set(PASSAGES) == set(Purpose)
-    assert {passage.recipient for passage in PASSAGES.values()} == {Recipient.BRIDGE}
+    assert {passage.recipient for passage in PASSAGES.values()} == set(Recipient)
 
 
 @pytest.fixture

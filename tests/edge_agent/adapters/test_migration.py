@@ -19,7 +19,7 @@ from edge_agent.core.messages import IntentId, ItemId, PromptId
 from edge_agent.core.people import Account, Role
 from edge_agent.core.prompt import PromptState
 from edge_agent.core.stock_events import Corrected
-from edge_agent.errors import StoreCorruptError
+from edge_agent.errors import StoreNewerError
 from tests.edge_agent.samples import NOW
 
 _AT = to_ms(NOW)
@@ -150,5 +150,5 @@ def test_a_store_of_a_later_program_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "hub.sqlite3"
     with Connection(path) as connection:
         connection.db.pragma("user_version", 99)
-    with pytest.raises(StoreCorruptError, match="upgrade"):
+    with pytest.raises(StoreNewerError, match="install the newer program"):
         Connection(path).open()

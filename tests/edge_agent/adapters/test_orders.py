@@ -214,7 +214,7 @@ def test_one_live_order_per_need(orders: Orders, connection: Connection, state: 
 def test_one_live_prompt_per_item(orders: Orders) -> None:
     """A second open prompt of an item is refused."""
     orders.add_prompt(prompt())
-    with pytest.raises(RefusedError, match="open prompt"):
+    with pytest.raises(RefusedError, match="open question"):
         orders.add_prompt(prompt("p2"))
 
 

@@ -43,8 +43,8 @@ from edge_agent.core.safety import SafetyCode
 from edge_agent.errors import (
     RefusedError,
     StoreBusyError,
-    StoreCorruptError,
     StoreMalformedError,
+    StoreNewerError,
     StoreUnreadableError,
 )
 from edge_agent.folder import STORE_FILE
@@ -205,7 +205,7 @@ def test_a_store_of_a_newer_program_is_left_alone(tmp_path: Path) -> None:
     db = apsw.Connection(str(tmp_path / STORE_FILE))
     db.pragma("user_version", 99)
     db.close()
-    with pytest.raises(StoreCorruptError, match="upgrade"), open_for_service(tmp_path, CONFIG):
+    with pytest.raises(StoreNewerError, match="schema 99"), open_for_service(tmp_path, CONFIG):
         pass
     assert kept_apart(tmp_path) == ()
 

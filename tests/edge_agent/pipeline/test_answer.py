@@ -123,7 +123,7 @@ def test_snooze_and_decline_are_kept_with_who_and_why(desk: Desk) -> None:
 
 def test_an_unknown_prompt_is_refused(desk: Desk) -> None:
     """An id that leads nowhere is said plainly."""
-    with pytest.raises(RefusedError, match="no prompt"):
+    with pytest.raises(RefusedError, match="no such question"):
         desk.leave.answering.decline(PromptId("p9"), reason=DeclineReason.NOT_NOW, by="anna")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,6 +22,7 @@ from edge_agent.core.decode import Decoder, Limits
 from edge_agent.core.messages import DeviceId, QuarantineReason, RawMessage, StoredCursor
 from edge_agent.core.sparkplug.topics import RebirthRequest
 from edge_agent.errors import RoomReservedError, StoreFailedError
+from edge_agent.pipeline.fresh import Fresh
 from edge_agent.pipeline.ingest import Ingest
 from edge_agent.ports import CrashPoint
 from tests.edge_agent.clock import ManualClock
@@ -82,6 +84,7 @@ class Bench:
     reached: list[CrashPoint]
     clock: ManualClock
     free_bytes: list[int]
+    fresh: Fresh
 
     async def take(self, *groups: list[RawMessage]) -> None:
         """Run the stage once for each group."""
@@ -109,9 +112,10 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
             clock=clock,
             group_max=64,
             wait_s=0.0,
+            fresh=(fresh := Fresh()),
             crash_hook=reached.append,
         )
-        yield Bench(inbox, devices, ingest, inspection, connection, reached, clock, free_bytes)
+        yield Bench(inbox, devices, ingest, inspection, connection, reached, clock, free_bytes, fresh)
 
 
 def said(kind: str, words: dict[str, object], *, retained: bool = False) -> RawMessage:
@@ -180,7 +184,11 @@ async def test_what_the_disk_cannot_take_is_kept_in_hand(bench: Bench) -> None:
             await bench.ingest.run_once()
     assert len(bench.inbox.acknowledged) == 1
     db.execute("PRAGMA max_page_count = 100000")
+    waits = asyncio.create_task(bench.fresh.take())
+    await asyncio.sleep(0)
+    assert not waits.done()
     await bench.ingest.run_once()
+    assert await waits == {DeviceId("fridge")}
     assert len(bench.inbox.acknowledged) == 400
     assert bench.inspection.readings_count() == 399
 

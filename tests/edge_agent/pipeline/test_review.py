@@ -60,19 +60,23 @@ class Kitchen:
     def see(self, *amounts_g: float, every_h: float = 1.0) -> None:
         """Readings of the tray, one after the other, and a look at the home after each."""
         for amount_g in amounts_g:
-            self.clock.advance(hours=every_h)
-            now, seq = self.clock.now(), next(self.numbers)
-            reading = Reading("milk.amount", Presence.VALUE, amount_g, "g")
-            self.readings.commit(
-                [
-                    Decoded(
-                        device=DeviceId("fridge"), profile="restock.fridge", topic="t", boot="b-1", seq=seq,
-                        digest=f"{seq}", event_at=now, received_at=now, duplicate=False, readings=(reading,),
-                    )
-                ],
-                [],
-            )  # fmt: skip
+            self.store(amount_g, after_h=every_h)
             self.review.run_once()
+
+    def store(self, amount_g: float, *, after_h: float = 1.0) -> None:
+        """A reading at which nobody has looked yet."""
+        self.clock.advance(hours=after_h)
+        now, seq = self.clock.now(), next(self.numbers)
+        reading = Reading("milk.amount", Presence.VALUE, amount_g, "g")
+        self.readings.commit(
+            [
+                Decoded(
+                    device=DeviceId("fridge"), profile="restock.fridge", topic="t", boot="b-1", seq=seq,
+                    digest=f"{seq}", event_at=now, received_at=now, duplicate=False, readings=(reading,),
+                )
+            ],
+            [],
+        )  # fmt: skip
 
     def tell_price(self, **changes: object) -> None:
         """Today's price list."""
@@ -143,6 +147,30 @@ def test_a_home_that_runs_low_is_asked_once(kitchen: Kitchen) -> None:
     assert first.reasons
     kitchen.see(860, 850)
     assert kitchen.prompt() == first
+
+
+def test_a_page_sees_a_reading_before_the_next_review(kitchen: Kitchen) -> None:
+    """Amount and forecast are those of now; what was decided and asked stands."""
+    kitchen.see(3_000, 2_990, 2_980)
+    before, asked = kitchen.review.latest[MILK_ID], kitchen.orders.live_prompt(MILK_ID)
+    kitchen.store(900)
+    kitchen.review.freshen({DeviceId("washer")})
+    assert kitchen.review.latest[MILK_ID] is before
+    kitchen.review.freshen({DeviceId("fridge"), DeviceId("washer")})
+    fresh = kitchen.review.latest[MILK_ID]
+    assert fresh.estimate.as_of == kitchen.clock.now()
+    assert fresh.estimate != before.estimate
+    assert (fresh.decision, fresh.case) == (before.decision, before.case)
+    assert kitchen.orders.live_prompt(MILK_ID) == asked
+    kitchen.review.run_once()
+    assert kitchen.review.latest[MILK_ID].estimate == fresh.estimate
+
+
+def test_what_nobody_has_reviewed_is_not_shown_early(kitchen: Kitchen) -> None:
+    """Before the first review there is nothing to put it beside."""
+    kitchen.store(900)
+    kitchen.review.freshen({DeviceId("fridge")})
+    assert kitchen.review.latest == {}
 
 
 def test_nothing_is_asked_before_it_is_known_what_is_under_way(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
@@ -33,6 +34,9 @@ from edge_agent.pipeline.telling import Telling
 from tests.edge_agent.clock import ManualClock
 from tests.edge_agent.consumables import MILK, START
 from tests.edge_agent.pipeline.desk import FixedHousehold
+
+if TYPE_CHECKING:
+    from edge_agent.ports import ReadingStore
 
 PACK = MILK.product.pack_amount
 TWO_FRIDGES = MILK.model_copy(update={"more_bindings": (Binding(device="cellar", signal="milk.amount"),)})
@@ -96,6 +100,45 @@ def test_what_people_say_is_folded_once(cellar: Cellar) -> None:
     for _ in range(3):
         stock = cellar.take(MILK, now=START + 3 * HOUR)
     assert stock.cupboard_packs == 2.0
+
+
+def test_a_year_is_folded_in_slices_to_the_same_end(cellar: Cellar) -> None:
+    """Readings of two sensors and what people said between them: slice by slice is the same as all at once.
+
+    A hub that ends in the middle goes on where it was.
+    """
+    hours = 1_400
+    for hour in range(hours):
+        cellar.hear("fridge", 3_000.0 - 2.0 * (hour % 1_000), at=START + hour * HOUR)
+        cellar.hear("cellar", 2_000.0 - 1.0 * (hour % 1_000), at=START + hour * HOUR)
+        if hour % 300 == 299:
+            cellar.events.record(Delivered(ItemId("milk"), START + (hour + 0.5) * HOUR, "hub", 1.0))
+    now = START + hours * HOUR
+    at_once = Stocktaking(readings=cast("ReadingStore", _Unkept(cellar.readings)), events=cellar.events)
+    expected = at_once.take([TWO_FRIDGES], now=now)
+    slices = 0
+    for _ in range(2):
+        stocktaking = Stocktaking(readings=cellar.readings, events=cellar.events)
+        for _ in stocktaking.catch_up([TWO_FRIDGES]):
+            slices += 1
+            if slices == 2:
+                break
+    assert slices == -(-2 * hours // 500)
+    assert list(stocktaking.catch_up([TWO_FRIDGES])) == []
+    assert stocktaking.take([TWO_FRIDGES], now=now) == expected
+
+
+class _Unkept:
+    """The same readings, of which nothing was folded yet and no folded state is kept."""
+
+    def __init__(self, readings: SqliteReadings) -> None:
+        self.readings_after = readings.readings_after
+
+    def load_stock(self, _item: ItemId) -> None:
+        """None."""
+
+    def save_stock(self, _states: object) -> None:
+        """It is not kept."""
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Ways out to people: libraries compose the messages, the gate sends them."""
