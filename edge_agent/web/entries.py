@@ -8,11 +8,13 @@ from datetime import date
 from typing import TypeVar
 
 from edge_agent.core.money import exponent
+from edge_agent.core.said import say
 
 Choice = TypeVar("Choice")
 
 _MONEY_DIGITS_MAX = 9
 _PACKS = re.compile(r"[0-9]{1,2}(\.[0-9]{1,2})?")
+_CLOCK_TIME = re.compile(r"((?:[01][0-9]|2[0-3]):[0-5][0-9])(?::[0-5][0-9])?")
 _WHOLE = re.compile(r"[0-9]{1,6}")
 
 
@@ -28,7 +30,7 @@ class Entries:
         typed = self._form.get(name, "").strip()
         if 0 < len(typed) <= length_max and typed.isprintable():
             return typed
-        self.wrong(name, f"{wanted}, {length_max} characters at the most.")
+        self.wrong(name, say("{wanted}, {number} characters at the most.", wanted=wanted, number=length_max))
         return None
 
     def whole(self, name: str, *, low: int, high: int, optional: bool = False) -> int | None:
@@ -38,7 +40,10 @@ class Entries:
             return None
         if _WHOLE.fullmatch(typed) and low <= int(typed) <= high:
             return int(typed)
-        self.wrong(name, f"A whole number from {low} to {high:,}" + (", or nothing." if optional else "."))
+        if optional:
+            self.wrong(name, say("A whole number from {low} to {high}, or nothing.", low=low, high=high))
+        else:
+            self.wrong(name, say("A whole number from {low} to {high}.", low=low, high=high))
         return None
 
     def packs(self, name: str, *, high: float) -> float | None:
@@ -46,7 +51,7 @@ class Entries:
         typed = self._form.get(name, "").strip().replace(",", ".")
         if _PACKS.fullmatch(typed) and float(typed) <= high:
             return float(typed)
-        self.wrong(name, f"A number of packs from 0 to {high:.0f}, such as 2 or 1.5.")
+        self.wrong(name, say("A number of packs from 0 to {high}, such as 2 or 1.5.", high=int(high)))
         return None
 
     def money(self, name: str, *, currency: str, low_minor: int = 1, optional: bool = False) -> int | None:
@@ -60,14 +65,16 @@ class Entries:
         amount_minor = parse_money(typed, currency=currency)
         if amount_minor is not None and amount_minor >= low_minor:
             return amount_minor
-        self.wrong(name, f"An amount in {currency}, such as {_example(currency)}.")
+        self.wrong(
+            name, say("An amount in {currency}, such as {example}.", currency=currency, example=_example(currency))
+        )
         return None
 
     def one_of(self, name: str, choices: Mapping[str, Choice]) -> Choice | None:
         """One of a closed list."""
         chosen = choices.get(self._form.get(name, ""))
         if chosen is None:
-            self.wrong(name, "One of the list.")
+            self.wrong(name, say("One of the list."))
         return chosen
 
     def currency(self, name: str) -> str | None:
@@ -75,7 +82,7 @@ class Entries:
         typed = self._form.get(name, "").strip().upper()
         if re.fullmatch(r"[A-Z]{3}", typed):
             return typed
-        self.wrong(name, "Three letters, such as EUR.")
+        self.wrong(name, say("Three letters, such as EUR."))
         return None
 
     def secret(self, name: str) -> str:
@@ -89,8 +96,19 @@ class Entries:
             return None
         day = _parse_day(typed)
         if day is None:
-            self.wrong(name, "A day, such as 2026-12-31.")
+            self.wrong(name, say("A day, such as 2026-12-31."))
         return day
+
+    def clock_time(self, name: str) -> str | None:
+        """A time on the wall as time fields send it, `07:30`; some browsers add the seconds, which are left out."""
+        typed = self._form.get(name, "").strip()
+        if not typed:
+            return None
+        found = _CLOCK_TIME.fullmatch(typed)
+        if found is not None:
+            return found[1]
+        self.wrong(name, say("A time from 00:00 to 23:59, such as 22:30."))
+        return None
 
     def wrong(self, name: str, text: str) -> None:
         """Note why an entry cannot be taken; the first word about a field stands."""

@@ -21,7 +21,7 @@ async def read(request: Request) -> Mapping[str, str]:
     """
     if request.headers.get("content-type", "").split(";")[0].strip().lower() != _ENCODING:
         raise HTTPException(415)
-    body = await _body(request)
+    body = await read_body(request)
     try:
         pairs = parse_qsl(
             body.decode("ascii"),
@@ -38,8 +38,11 @@ async def read(request: Request) -> Mapping[str, str]:
     return fields
 
 
-async def _body(request: Request) -> bytes:
-    """The whole body; an announced or actual size over the limit ends the reading at once."""
+async def read_body(request: Request) -> bytes:
+    """The whole body; an announced or actual size over the limit ends the reading at once.
+
+    Raises: HTTPException 413.
+    """
     announced = request.headers.get("content-length", "0")
     if not announced.isdecimal() or int(announced) > BODY_BYTES_MAX:
         raise HTTPException(413)

@@ -9,13 +9,14 @@ import re
 from collections.abc import Iterable
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from edge_agent.errors import BugError
 
 CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self' data:; script-src 'self'; form-action 'self'; "
-    "frame-ancestors 'none'; base-uri 'none'"
+    "default-src 'none'; style-src 'self'; img-src 'self' data:; script-src 'self'; connect-src 'self'; "
+    "worker-src 'self'; manifest-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
 HEADERS = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
@@ -25,6 +26,8 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+# What a browser may let a page use; a page that needs more says so itself.
+PERMISSIONS_POLICY = "camera=(), microphone=(), geolocation=(), payment=(), usb=(), serial=()"
 _HOST = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:\d{1,5})?")
 
 
@@ -45,6 +48,7 @@ class SecurityHeaders:
                 headers = MutableHeaders(scope=message)
                 headers.update(HEADERS)
                 headers.setdefault("Cache-Control", "no-store")
+                headers.setdefault("Permissions-Policy", PERMISSIONS_POLICY)
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
@@ -53,7 +57,8 @@ class SecurityHeaders:
 class HostCheck:
     """Lets a request through only under an allowed name (RELIABILITY E1: DNS rebinding); `refusal` answers the rest.
 
-    A name is compared exactly, without its port. No websocket is served.
+    A name is compared exactly, without its port. A path with a control character is nobody's: the router's patterns
+    would take a line feed at the end for nothing. No websocket is served.
     """
 
     def __init__(self, app: ASGIApp, *, allowed: Iterable[str], refusal: ASGIApp) -> None:
@@ -66,6 +71,8 @@ class HostCheck:
         match scope["type"]:
             case "lifespan":
                 await self._app(scope, receive, send)
+            case "http" if not scope["path"].isprintable():
+                await Response(status_code=404)(scope, receive, send)
             case "http":
                 app = self._app if self._is_allowed(Headers(scope=scope)) else self._refusal
                 await app(scope, receive, send)

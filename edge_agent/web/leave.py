@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from edge_agent.core.leave.mandate import MandateRecord
 from edge_agent.core.leave.policy import Policy, Ruling, check_limit, needs_two_people, rule
 from edge_agent.core.people import Account
 from edge_agent.core.prompt import Endorsement, PromptRecord
+from edge_agent.core.said import Names, Said, say
 from edge_agent.errors import FailClosedError, NotAllowedError
 from edge_agent.web.parts import WebParts
 
@@ -29,6 +31,16 @@ class Leave:
     agreed: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
 
+    @property
+    def others_said(self) -> Said:
+        """Who else may, in one text."""
+        return say("{names}", names=Names(self.others))
+
+    @property
+    def agreed_said(self) -> Said:
+        """Who has agreed, in one text."""
+        return say("{names}", names=Names(self.agreed))
+
 
 def leave_for(parts: WebParts, prompt: PromptRecord, *, name: str) -> Leave:
     """What this person may do with this prompt now."""
@@ -45,11 +57,11 @@ def leave_of(
     """What a person may approve of an amount that others may have agreed to already."""
     account = parts.accounts.account(name)
     if account is None:
-        return Leave("this account is gone: sign in again")
+        return Leave(say("this account is gone: sign in again"))
     try:
         policy = parts.policies.get()
     except FailClosedError:
-        return Leave("the household's rules are not the ones that an owner signed: an owner must set them again")
+        return Leave(say("the household's rules are not the ones that an owner signed: an owner must set them again"))
     agreed = tuple(
         word.by for word in endorsements if _counts(parts, _Question(policy, total_max_minor, currency), word)
     )
@@ -69,6 +81,19 @@ def leave_of(
         agreed=agreed,
         others=others,
     )
+
+
+def leave_to_confirm(parts: WebParts, record: MandateRecord, *, name: str) -> Leave:
+    """Whether this person may be the second one for a mandate; the first one is who proposed it."""
+    budget = record.terms.budget
+    first = Endorsement(by=record.proposed_by, terms_hash="", at=record.terms.created_at)
+    return leave_of(parts, name=name, total_max_minor=budget.max_minor, currency=budget.currency, endorsements=(first,))
+
+
+def gives_pin(parts: WebParts, name: str) -> bool:
+    """Whether this person gives a PIN with whatever gives leave."""
+    account = parts.accounts.account(name)
+    return account is not None and account.pin_hash is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,5 +132,6 @@ def _refusal(question: _Question, account: Account) -> str | None:
     try:
         _ask(question, account, pin_given=True)
     except NotAllowedError as exc:
-        return str(exc)
+        said: str = exc.args[0]
+        return said
     return None

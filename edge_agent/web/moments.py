@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from edge_agent.core.said import Said, said_day, say, say_many
 from edge_agent.errors import ConfigurationError
 
-_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_FAR_D = 60
 
 
 class Moments:
@@ -38,31 +38,53 @@ class Moments:
         """The calendar day at home."""
         return at.astimezone(self._zone).date()
 
-    def day(self, day: date | datetime) -> str:
+    def day(self, day: date | datetime) -> Said:
         """`today`, `tomorrow`, `Fri 3 Jan`, `Fri 3 Jan 2025` in another year."""
         on = self.day_of(day) if isinstance(day, datetime) else day
         today = self.day_of(self._now())
-        near = {-1: "yesterday", 0: "today", 1: "tomorrow"}.get((on - today).days)
-        if near is not None:
-            return near
-        text = f"{_WEEKDAYS[on.weekday()]} {on.day} {_MONTHS[on.month - 1]}"
-        return text if on.year == today.year else f"{text} {on.year}"
+        match (on - today).days:
+            case -1:
+                return say("yesterday")
+            case 0:
+                return say("today")
+            case 1:
+                return say("tomorrow")
+            case _:
+                return said_day(on, with_year=on.year != today.year)
 
-    def time(self, at: datetime) -> str:
+    def time(self, at: datetime) -> Said:
         """`today, 14:05`."""
-        return f"{self.day(at)}, {at.astimezone(self._zone):%H:%M}"
+        return say("{day}, {time}", day=self.day(at), time=f"{at.astimezone(self._zone):%H:%M}")
 
-    def ago(self, at: datetime) -> str:
+    def ago(self, at: datetime) -> Said:
         """`just now`, `5 minutes ago`, `3 hours ago`, `2 days ago`."""
-        return _ago(self._now() - at)
+        gone = self._now() - at
+        if gone < timedelta(minutes=1):
+            return say("just now")
+        return say("{duration} ago", duration=span(int(gone.total_seconds())))
 
 
-def count(number: int, noun: str) -> str:
-    """`1 pack`, `2 packs`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+_COUNTED: Mapping[str, Callable[[int], Said]] = {
+    "second": lambda number: say_many("{number} second", "{number} seconds", number),
+    "minute": lambda number: say_many("{number} minute", "{number} minutes", number),
+    "hour": lambda number: say_many("{number} hour", "{number} hours", number),
+    "day": lambda number: say_many("{number} day", "{number} days", number),
+    "pack": lambda number: say_many("{number} pack", "{number} packs", number),
+    "order": lambda number: say_many("{number} order", "{number} orders", number),
+    "byte": lambda number: say_many("{number} byte", "{number} bytes", number),
+    "message": lambda number: say_many("{number} message", "{number} messages", number),
+    "topic": lambda number: say_many("{number} topic", "{number} topics", number),
+}
 
 
-def span(duration_s: int) -> str:
+def count(number: int, noun: str) -> Said:
+    """`1 pack`, `2 packs`: of a closed list of nouns."""
+    if noun not in _COUNTED:
+        return say("{number} {noun}", number=number, noun=noun if number == 1 else f"{noun}s")
+    return _COUNTED[noun](number)
+
+
+def span(duration_s: int) -> Said:
     """A duration rounded down to its largest whole unit: `2 minutes`, `1 hour`."""
     for size_s, noun in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
         if duration_s >= size_s:
@@ -70,20 +92,24 @@ def span(duration_s: int) -> str:
     return count(max(0, duration_s), "second")
 
 
-def days_range(low_d: float, middle_d: float, high_d: float) -> str:
+def days_range(low_d: float, middle_d: float, high_d: float) -> Said:
     """`about 3 days (2 to 5)`, `about 1 day (up to 3)`, `2 days`; past 60 days the far end says nothing useful."""
     low, middle, high = max(0, int(low_d)), max(0, round(middle_d)), max(0, round(high_d))
     if high < 1:
-        return "less than a day"
-    if low > 60:
-        return "more than 60 days"
+        return say("less than a day")
+    if low > _FAR_D:
+        return say("more than 60 days")
     if low == high:
         return count(low, "day")
-    about = "less than a day" if middle < 1 else "more than 60 days" if middle > 60 else f"about {count(middle, 'day')}"
-    if high > 60:
-        return about if middle > 60 and low == 0 else f"{about} (at least {low})"
-    return f"{about} (up to {high})" if low == 0 else f"{about} ({low} to {high})"
+    about = _about(middle)
+    if high > _FAR_D:
+        return about if middle > _FAR_D and low == 0 else say("{about} (at least {low})", about=about, low=low)
+    if low == 0:
+        return say("{about} (up to {high})", about=about, high=high)
+    return say("{about} ({low} to {high})", about=about, low=low, high=high)
 
 
-def _ago(gone: timedelta) -> str:
-    return "just now" if gone < timedelta(minutes=1) else f"{span(int(gone.total_seconds()))} ago"
+def _about(days: int) -> Said:
+    if days < 1:
+        return say("less than a day")
+    return say("more than 60 days") if days > _FAR_D else say_many("about {number} day", "about {number} days", days)

@@ -39,6 +39,7 @@ class OrderRow:
     meaning: str
     tone: str
     detail: str | None
+    next_step: str | None
     handoff: tuple[str, str] | None
     steps: tuple[timeline.Step, ...]
     deliver_by: date | None
@@ -73,6 +74,7 @@ def _row(intent: IntentRecord, overview: Overview, *, wanted_back: frozenset[Int
         meaning=meaning,
         tone=tone,
         detail=timeline.detail(intent),
+        next_step=timeline.next_step(intent),
         handoff=timeline.handoff(intent),
         steps=timeline.steps(intent),
         deliver_by=offer.deliver_by if offer else None,

@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from edge_agent.core.messages import Forecast, StockEstimate
 from edge_agent.core.overview import ItemOverview
+from edge_agent.core.said import Said, say
 
 _DAYS_MAX = 3_650.0  # beyond ten years a date says nothing
 _EARLY, _MIDDLE, _LATE = 0.1, 0.5, 0.9
@@ -43,17 +44,17 @@ def outlook(overview: ItemOverview) -> Outlook | None:
     return _from_estimate(overview.estimate) if overview.estimate is not None else None
 
 
-def chance_empty_by(forecast: Forecast, at: datetime) -> str:
+def chance_empty_by(forecast: Forecast, at: datetime) -> Said:
     """In words, how likely the stock is gone by `at`: `about 60 %`, `less than 10 %`, `more than 90 %`."""
     days_d = (at - forecast.as_of) / timedelta(days=1)
     points = list(zip(forecast.days_to_empty, forecast.quantiles, strict=True))
     if days_d < points[0][0]:
-        return f"less than {_percent(points[0][1])}"
+        return say("less than {percent} %", percent=_percent(points[0][1]))
     for (early_d, low), (late_d, high) in pairwise(points):
         if days_d < late_d:
             share = (days_d - early_d) / (late_d - early_d)
-            return f"about {_percent(low + share * (high - low))}"
-    return f"more than {_percent(points[-1][1])}"
+            return say("about {percent} %", percent=_percent(low + share * (high - low)))
+    return say("more than {percent} %", percent=_percent(points[-1][1]))
 
 
 def days_at(forecast: Forecast, probability: float) -> float:
@@ -88,5 +89,5 @@ def _days(amount: float, use_per_day: float) -> float:
     return min(max(0.0, amount) / use_per_day, _DAYS_MAX) if use_per_day > 0 else _DAYS_MAX
 
 
-def _percent(share: float) -> str:
-    return f"{round(share * 100)} %"
+def _percent(share: float) -> int:
+    return round(share * 100)

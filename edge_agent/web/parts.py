@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Literal, Protocol
 
+from edge_agent.core.api_token import ApiToken, Bearer, TokenId
+from edge_agent.core.catalogue import Item
 from edge_agent.core.deciding.shadow import ShadowReport
 from edge_agent.core.intent import IntentRecord
 from edge_agent.core.inventory.devices import Inventory
@@ -29,10 +31,22 @@ from edge_agent.core.messages import (
 from edge_agent.core.overview import BridgeStatus, CancelResult, DeviceOverview, EgressRow, ItemOverview, MandateView
 from edge_agent.core.people import Account, Role
 from edge_agent.core.prompt import DeclineReason, Endorsement, PromptRecord
-from edge_agent.core.stock_events import Told
+from edge_agent.core.stock_events import StockEvent, Told
 from edge_agent.errors import RefusedError
 from edge_agent.leave_ports import AccountStore, MerchantClasses
 from edge_agent.ports import Clock, Safety
+from edge_agent.web.household_parts import (
+    Forgetting,
+    Holdings,
+    NoForgetting,
+    NoHoldings,
+    NoReporting,
+    NoSettings,
+    Reporting,
+    Settings,
+)
+from edge_agent.web.item_parts import ItemKeeping, NoItemKeeping
+from edge_agent.web.notice_parts import ChannelDesk, Links, NoChannels, NoLinks
 
 
 class Overview(Protocol):
@@ -40,6 +54,9 @@ class Overview(Protocol):
 
     def items(self) -> Sequence[ItemOverview]:
         """Every item of the household, in its own order."""
+
+    def declared(self) -> Sequence[Item]:
+        """Every item as the household wrote it, and nothing of what is known about it."""
 
     def item(self, item: ItemId) -> ItemOverview | None:
         """One item."""
@@ -144,6 +161,9 @@ class StockTelling(Protocol):
         Raises: RefusedError when it cannot be meant.
         """
 
+    def said(self, item: ItemId, *, limit: int) -> Sequence[StockEvent]:
+        """What was said of it last, newest first."""
+
 
 class Mandates(Protocol):
     """Standing leave to buy within limits.
@@ -198,6 +218,9 @@ class People(Protocol):
     def set_pin(self, name: str, *, pin_hash: str | None, by: str) -> None:
         """Another PIN, or none."""
 
+    def set_language(self, name: str, code: str | None) -> None:
+        """The language that a person reads; None: what the browser asks for."""
+
     def remove(self, name: str, *, by: str) -> None:
         """One person less; ends the person's sessions."""
 
@@ -242,6 +265,48 @@ class Accounts(AccountStore, Protocol):
         """Add an account, or replace its role and password hash."""
 
 
+class ApiTokens(Protocol):
+    """Tokens by which programs act for a person."""
+
+    def all(self) -> Sequence[ApiToken]:
+        """Every token that is kept, newest first."""
+
+    def add(self, token: ApiToken, *, by: str) -> None:
+        """Keep a new one; raises RefusedError when there are too many."""
+
+    def revoke(self, token: TokenId, *, by: str) -> None:
+        """It is worth nothing from now on; raises RefusedError when there is none."""
+
+    def find(self, token_hash: str, *, now: datetime) -> Bearer | None:
+        """The token with this hash, unless it has ended or its person may not sign in."""
+
+    def note_use(self, token: TokenId, *, at: datetime) -> None:
+        """It was used now; nothing is written yet."""
+
+
+class NoApiTokens:
+    """Fulfils `ApiTokens` where no program may come."""
+
+    def all(self) -> Sequence[ApiToken]:
+        """None."""
+        return ()
+
+    def add(self, token: ApiToken, *, by: str) -> None:  # noqa: ARG002
+        """None can be kept."""
+        raise RefusedError("this hub keeps no tokens")
+
+    def revoke(self, token: TokenId, *, by: str) -> None:  # noqa: ARG002
+        """There is none."""
+        raise RefusedError("this hub keeps no tokens")
+
+    def find(self, token_hash: str, *, now: datetime) -> Bearer | None:  # noqa: ARG002
+        """There is none."""
+        return None
+
+    def note_use(self, token: TokenId, *, at: datetime) -> None:
+        """There is none."""
+
+
 class NoDecisions:
     """Fulfils `Decisions` for pages without a review."""
 
@@ -273,6 +338,10 @@ class NoDecisions:
 class NoStockTelling:
     """Fulfils `StockTelling` for pages without a store."""
 
+    def said(self, item: ItemId, *, limit: int) -> Sequence[StockEvent]:  # noqa: ARG002
+        """Nothing was."""
+        return ()
+
     def tell(self, item: ItemId, *, what: Told, packs: float, by: str) -> None:  # noqa: ARG002
         """Nobody listens."""
         raise RefusedError("this cannot be told here")
@@ -301,4 +370,13 @@ class WebParts:
     inventory: Callable[[], Inventory] = no_inventory
     decisions: Decisions = NoDecisions()  # noqa: RUF009  # it holds nothing
     stock: StockTelling = NoStockTelling()  # noqa: RUF009  # it holds nothing
+    keeping: ItemKeeping = NoItemKeeping()  # noqa: RUF009  # it holds nothing
+    settings: Settings = NoSettings()  # noqa: RUF009  # it holds nothing
+    holdings: Holdings = NoHoldings()  # noqa: RUF009  # it holds nothing
+    forgetting: Forgetting = NoForgetting()  # noqa: RUF009  # it holds nothing
+    reporting: Reporting = NoReporting()  # noqa: RUF009  # it holds nothing
+    channels: ChannelDesk = NoChannels()  # noqa: RUF009  # it holds nothing
+    links: Links = NoLinks()  # noqa: RUF009  # it holds nothing
     no_room: Callable[[], str | None] = lambda: None  # why no readings are stored; None: they are
+    tokens: ApiTokens = NoApiTokens()  # noqa: RUF009  # it holds nothing
+    changes: Callable[[], int] = lambda: 0  # another number whenever something that the pages show may have changed

@@ -6,8 +6,11 @@ Both are throttled like a sign-in, each under a name of its own, so a guesser lo
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from enum import Enum, auto
+from typing import Literal
 
+from edge_agent.core.said import say
 from edge_agent.errors import HubError
 from edge_agent.web.entries import Entries
 from edge_agent.web.parts import WebParts
@@ -15,6 +18,7 @@ from edge_agent.web.sign_in import FAILURES_MAX, FAILURES_WINDOW, PASSWORD_MAX
 
 PIN = re.compile(r"[0-9]{6,12}")
 PASSWORD_LENGTH_MIN = 12
+Secret = Literal["password", "PIN"]
 
 
 class Proof(Enum):
@@ -26,11 +30,22 @@ class Proof(Enum):
     LOCKED = auto()
 
 
-WORDS = {
-    Proof.MISSING: "Give your {what}. Nothing was changed.",
-    Proof.WRONG: "That {what} is wrong. Nothing was changed.",
-    Proof.LOCKED: "There were too many wrong ones, so this {what} was not checked. Nothing was changed: "
-    "try again in 15 minutes.",
+WORDS: Mapping[Secret, Mapping[Proof, str]] = {
+    "password": {
+        Proof.MISSING: say("Give your password. Nothing was changed."),
+        Proof.WRONG: say("That password is wrong. Nothing was changed."),
+        Proof.LOCKED: say(
+            "There were too many wrong ones, so this password was not checked. Nothing was changed: "
+            "try again in 15 minutes."
+        ),
+    },
+    "PIN": {
+        Proof.MISSING: say("Give your PIN. Nothing was changed."),
+        Proof.WRONG: say("That PIN is wrong. Nothing was changed."),
+        Proof.LOCKED: say(
+            "There were too many wrong ones, so this PIN was not checked. Nothing was changed: try again in 15 minutes."
+        ),
+    },
 }
 
 
@@ -38,9 +53,9 @@ def read_password(entries: Entries) -> str | None:
     """A new password, typed twice."""
     typed = entries.secret("new_password")
     if not PASSWORD_LENGTH_MIN <= len(typed) <= PASSWORD_MAX:
-        entries.wrong("new_password", f"At least {PASSWORD_LENGTH_MIN} characters.")
+        entries.wrong("new_password", say("At least {number} characters.", number=PASSWORD_LENGTH_MIN))
     elif typed != entries.secret("new_password_again"):
-        entries.wrong("new_password_again", "The two are not the same.")
+        entries.wrong("new_password_again", say("The two are not the same."))
     else:
         return typed
     return None
@@ -50,17 +65,17 @@ def read_pin(entries: Entries) -> str | None:
     """A new PIN, typed twice; both empty: no PIN."""
     typed = entries.secret("new_pin")
     if typed and PIN.fullmatch(typed) is None:
-        entries.wrong("new_pin", "6 to 12 digits, or nothing for no PIN.")
+        entries.wrong("new_pin", say("6 to 12 digits, or nothing for no PIN."))
     elif typed != entries.secret("new_pin_again"):
-        entries.wrong("new_pin_again", "The two are not the same.")
+        entries.wrong("new_pin_again", say("The two are not the same."))
     else:
         return typed or None
     return None
 
 
-def words(proof: Proof, *, what: str) -> str:
+def words(proof: Proof, *, what: Secret) -> str:
     """What the person reads beside the field."""
-    return WORDS[proof].format(what=what)
+    return WORDS[what][proof]
 
 
 class Proofs:

@@ -5,9 +5,9 @@ Order of the checks on a request: origin (POST), session, role, form, form token
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
+from functools import partial
 from typing import Literal
 
 from starlette.exceptions import HTTPException
@@ -15,44 +15,43 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from edge_agent.core.people import MAY_APPROVE, Role, Session
+from edge_agent.core.people import Session
 from edge_agent.web import forms
+from edge_agent.web.api.acts import ACTS
+from edge_agent.web.api.call import Act
+from edge_agent.web.api.gate import Gate
 from edge_agent.web.pages import (
     account,
     assets,
+    bind,
+    channels,
+    data,
     decisions,
+    device,
     devices,
     home,
+    household,
     item,
+    item_acts,
     ledger,
+    links,
     mandate_form,
     mandates,
+    new_item,
     order_acts,
     orders,
     people,
     prompt,
+    report,
     safety,
+    scan,
     sign_in,
     stock,
+    tokens,
 )
+from edge_agent.web.rules import ROLES, Rule
 from edge_agent.web.sign_in import same
 from edge_agent.web.visit import Handler, Site, Visit
-
-
-class Rule(StrEnum):
-    """Who may use an address. How much a person may approve is the household's policy, not a rule of an address."""
-
-    PUBLIC = "public"
-    SIGNED_IN = "signed_in"
-    MEMBER = "member"
-    OWNER = "owner"
-
-
-ROLES: Mapping[Rule, frozenset[Role]] = {
-    Rule.SIGNED_IN: frozenset(Role),
-    Rule.MEMBER: MAY_APPROVE,
-    Rule.OWNER: frozenset({Role.OWNER}),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +67,10 @@ class Page:
 PAGES = (
     Page("GET", "/healthz", Rule.PUBLIC, assets.show_health),
     Page("GET", "/static/{name}", Rule.PUBLIC, assets.show_static),
+    Page("GET", "/sw.js", Rule.PUBLIC, assets.show_worker),
+    Page("GET", "/n/{link}", Rule.PUBLIC, links.show),
+    Page("POST", "/n/{link}", Rule.PUBLIC, links.use),
+    Page("GET", "/look", Rule.PUBLIC, links.show_look),
     Page("GET", "/login", Rule.PUBLIC, sign_in.show),
     Page("POST", "/login", Rule.PUBLIC, sign_in.sign_in),
     Page("POST", "/logout", Rule.SIGNED_IN, sign_in.sign_out),
@@ -75,6 +78,7 @@ PAGES = (
     Page("GET", "/items/{item}", Rule.SIGNED_IN, item.show),
     Page("GET", "/items/{item}/decision.json", Rule.MEMBER, decisions.item_bundle),
     Page("POST", "/items/{item}/stock", Rule.MEMBER, stock.tell),
+    Page("POST", "/items/{item}/mode", Rule.OWNER, item_acts.set_mode),
     Page("POST", "/presence", Rule.MEMBER, decisions.tell_presence),
     Page("GET", "/prompts/{prompt}", Rule.SIGNED_IN, prompt.show),
     Page("GET", "/prompts/{prompt}/decision.json", Rule.MEMBER, decisions.prompt_bundle),
@@ -97,11 +101,35 @@ PAGES = (
     Page("GET", "/new-mandate/{item}", Rule.OWNER, mandate_form.show),
     Page("POST", "/new-mandate/{item}", Rule.OWNER, mandate_form.create),
     Page("GET", "/devices", Rule.SIGNED_IN, devices.show),
+    Page("GET", "/devices/{device}", Rule.SIGNED_IN, device.show),
+    Page("GET", "/devices/{device}/{signal}", Rule.OWNER, bind.show),
+    Page("POST", "/devices/{device}/{signal}", Rule.OWNER, bind.change),
+    Page("GET", "/new-item", Rule.OWNER, new_item.show),
+    Page("POST", "/new-item", Rule.OWNER, new_item.keep),
+    Page("GET", "/scan", Rule.MEMBER, scan.show),
+    Page("POST", "/scan", Rule.OWNER, scan.bind),
     Page("GET", "/sent", Rule.MEMBER, ledger.show),
     Page("GET", "/sent/{row}", Rule.MEMBER, ledger.show_row),
+    Page("GET", "/household", Rule.MEMBER, household.show),
+    Page("POST", "/household", Rule.OWNER, household.set_preferences),
+    Page("POST", "/household/days", Rule.MEMBER, household.set_days),
+    Page("POST", "/household/stop", Rule.MEMBER, household.stop),
+    Page("GET", "/data", Rule.MEMBER, data.show),
+    Page("GET", "/data/export.jsonl", Rule.OWNER, data.export),
+    Page("POST", "/data/forget", Rule.OWNER, data.forget),
+    Page("GET", "/report", Rule.MEMBER, report.show),
     Page("GET", "/account", Rule.SIGNED_IN, account.show),
     Page("POST", "/account/password", Rule.SIGNED_IN, account.set_password),
     Page("POST", "/account/pin", Rule.SIGNED_IN, account.set_pin),
+    Page("POST", "/account/language", Rule.SIGNED_IN, account.set_language),
+    Page("GET", "/channels", Rule.MEMBER, channels.show),
+    Page("POST", "/channels/add", Rule.MEMBER, channels.add),
+    Page("POST", "/channels/push", Rule.MEMBER, channels.subscribe),
+    Page("POST", "/channels/{channel}/test", Rule.MEMBER, channels.test),
+    Page("POST", "/channels/{channel}/earlier", Rule.MEMBER, channels.use_earlier),
+    Page("POST", "/channels/{channel}/pause", Rule.MEMBER, channels.pause),
+    Page("POST", "/channels/{channel}/resume", Rule.MEMBER, channels.resume),
+    Page("POST", "/channels/{channel}/remove", Rule.MEMBER, channels.remove),
     Page("GET", "/people", Rule.OWNER, people.show),
     Page("POST", "/people/add", Rule.OWNER, people.add),
     Page("POST", "/people/role", Rule.OWNER, people.set_role),
@@ -109,32 +137,39 @@ PAGES = (
     Page("POST", "/people/pin", Rule.OWNER, people.set_pin),
     Page("POST", "/people/remove", Rule.OWNER, people.remove),
     Page("POST", "/people/rules", Rule.OWNER, people.set_rules),
+    Page("GET", "/tokens", Rule.OWNER, tokens.show),
+    Page("POST", "/tokens/add", Rule.OWNER, tokens.add),
+    Page("POST", "/tokens/{token}/revoke", Rule.OWNER, tokens.revoke),
     Page("POST", "/safety/clock", Rule.OWNER, safety.confirm_clock),
     Page("POST", "/safety/bridge", Rule.OWNER, safety.accept_bridge),
 )
 
 
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
 class RuledRoute(Route):
-    """A route that carries its rule and cannot be reached around it."""
+    """A route that carries its rule, and its scope where programs use it, and cannot be reached around them."""
 
-    def __init__(self, page: Page, site: Site) -> None:
-        async def endpoint(request: Request) -> Response:
-            return await _answer(page, site, request)
-
-        super().__init__(page.path, endpoint, methods=[page.method], name=f"{page.method} {page.path}")
-        self.rule = page.rule
+    def __init__(self, declared: Page | Act, endpoint: Endpoint) -> None:
+        named = f"{declared.method} {declared.path}"
+        super().__init__(declared.path, endpoint, methods=[declared.method], name=named)
+        self.rule = declared.rule
+        self.scope_needed = declared.scope if isinstance(declared, Act) else None
 
 
 def build(site: Site) -> list[RuledRoute]:
-    """The routes of all pages."""
-    return [RuledRoute(page, site) for page in PAGES]
+    """The routes of all pages, and of all acts for programs."""
+    gate = Gate(site)
+    pages = [RuledRoute(page, partial(_answer, page, site)) for page in PAGES]
+    return [*pages, *(RuledRoute(act, partial(gate.answer, act)) for act in ACTS)]
 
 
 async def _answer(page: Page, site: Site, request: Request) -> Response:
     changes = page.method == "POST"
     if changes and not forms.same_origin(request):
         raise HTTPException(403)
-    session = site.sign_in.current(request)
+    session = request.state.session = site.sign_in.current(request)  # a problem's page is told in its language
     if page.rule is not Rule.PUBLIC and session is None:
         return RedirectResponse("/login", status_code=303)
     if page.rule is not Rule.PUBLIC and (session is None or session.role not in ROLES[page.rule]):

@@ -25,13 +25,14 @@ SESSION_COOKIE = "restock_session"
 FORM_COOKIE = "restock_sign_in"
 TOKEN_BYTES = 32
 FAILURES_WINDOW = timedelta(minutes=15)
-FAILURES_MAX = 5
-FAILURES_OF_ALL_MAX = 25
+FAILURES_MAX = 5  # of one name from one address
+FAILURES_OF_ADDRESS_MAX = 25
+FAILURES_OF_ALL_MAX = 200
 NAME_MAX = 64
 PASSWORD_MAX = 1_024
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
-_EVERYBODY = ""  # failures of all names together are counted under the one name that nobody can have
+_EVERYBODY = ""  # failures of all together are counted under the one name that nobody can have
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,32 +58,35 @@ class SignIn:
         self._session_life = timedelta(days=session_days)
         self._form_key = form_key
 
-    async def sign_in(self, name: str, password: str) -> SignedIn | Refusal:
-        """A session for the person, or why not.
+    async def sign_in(self, name: str, password: str, *, address: str) -> SignedIn | Refusal:
+        """A session for the person, or why not; `address` is where the browser asks from.
 
-        The failure is counted before the check and taken back after a success, so many guesses at once count too; it
-        is also taken back when there was no check. A try that is refused unchecked counts as nothing.
+        Failures count for the name at this address, so that a guesser elsewhere keeps nobody out, then for the address,
+        then for all. The first is counted before the check and taken back after a success, so many guesses at once
+        count too; it is also taken back when there was no check. A try that is refused unchecked counts as nothing.
 
         Raises: RetryLaterError, FailClosedError when the password could not be checked.
         """
         now = self._parts.clock.now()
-        if self._is_throttled(name):
+        guesser = f"{name}@{address}"
+        if self._is_throttled(guesser, address=address):
             return Refusal.TOO_MANY_FAILURES
-        self._parts.accounts.record_login(name, at=now, succeeded=False)
+        self._parts.accounts.record_login(guesser, at=now, succeeded=False)
         account = self._parts.accounts.account(name)
         try:
             fits = await self._parts.passwords.verify(account.password_hash if account else None, password)
         except HubError:
-            self._parts.accounts.take_failure_back(name, at=now)
+            self._parts.accounts.take_failure_back(guesser, at=now)
             raise
         if account is None or not fits:
-            self._parts.accounts.record_login(_EVERYBODY, at=now, succeeded=False)
+            for counted in (f"@{address}", _EVERYBODY):
+                self._parts.accounts.record_login(counted, at=now, succeeded=False)
             return Refusal.WRONG
         renewed = await self._parts.passwords.renew(account.password_hash, password)
         current = self._parts.accounts.account(name)
         if current is None or current.password_hash != account.password_hash:
             return Refusal.WRONG  # removed, or given another password, while this one was checked
-        self._parts.accounts.record_login(name, at=now, succeeded=True)
+        self._parts.accounts.record_login(guesser, at=now, succeeded=True)
         if renewed is not None:
             self._parts.accounts.put_account(replace(current, password_hash=renewed))
         return self._start(current)
@@ -127,10 +131,14 @@ class SignIn:
         self._parts.accounts.add_session(session)
         return SignedIn(token, session)
 
-    def _is_throttled(self, name: str) -> bool:
+    def _is_throttled(self, guesser: str, *, address: str) -> bool:
         since = self._parts.clock.now() - FAILURES_WINDOW
-        failures = self._parts.accounts.failed_logins
-        return failures(name, since=since) >= FAILURES_MAX or failures(_EVERYBODY, since=since) >= FAILURES_OF_ALL_MAX
+        limits = {
+            guesser: FAILURES_MAX,
+            f"@{address}": FAILURES_OF_ADDRESS_MAX,
+            _EVERYBODY: FAILURES_OF_ALL_MAX,
+        }
+        return any(self._parts.accounts.failed_logins(who, since=since) >= most for who, most in limits.items())
 
 
 def give_form_cookie(response: Response, nonce: str, *, secure: bool) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from edge_agent.core.intent import IntentRecord, IntentState
+from edge_agent.core.said import say
 from edge_agent.web.wording import INTENT_DETAILS, INTENT_STATES
 
 _S = IntentState
@@ -24,6 +27,39 @@ _LEAVES_AFTER = {
     _S.NEVER_ARRIVED: _S.SHIPPED,
     _S.RETURNED: _S.DELIVERED,
     _S.REFUNDED: _S.DELIVERED,
+}
+_HOST = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
+
+_ASKED_AGAIN = say("Nothing to do: if it is still needed, you are asked again with a new offer.")
+_LOOK_AT_BRIDGE = say("Ask whoever runs the order service to look at its log; nothing more is sent until then.")
+# What a person can do about why an order stands where it does; where nothing helps, nothing is said.
+_NEXT_STEPS: Mapping[str, str] = {
+    "terms_changed": _ASKED_AGAIN,
+    "offer_expired": _ASKED_AGAIN,
+    "withdrawn": _ASKED_AGAIN,
+    "session_closed": _ASKED_AGAIN,
+    "buyer_did_not_finish": _ASKED_AGAIN,
+    "cancelled_by_merchant": _ASKED_AGAIN,
+    "overtaken": _ASKED_AGAIN,
+    "merchant_away": say(
+        "The order service tries again by itself until the offer ends; after that nothing is bought. If you need it "
+        "sooner, cancel this order first, then buy it elsewhere."
+    ),
+    "out_of_stock": say(
+        "Buy it elsewhere this time, and say so on the item's page; or wait until you are asked again."
+    ),
+    "item_unavailable": say(
+        "If the merchant no longer sells it, bind the item to another product; until then you may be asked in vain."
+    ),
+    "address_undeliverable": say("Ask whoever runs the order service to look at the delivery address."),
+    "payment_failed": say("Ask whoever runs the order service to look at the way of paying, before you approve again."),
+    "merchant_refused": say("Ask the merchant why; you are asked again if it is still needed."),
+    "terms_refused": _LOOK_AT_BRIDGE,
+    "leave_invalid": _LOOK_AT_BRIDGE,
+    "forked": _LOOK_AT_BRIDGE,
+    "frozen": _LOOK_AT_BRIDGE,
+    "household_frozen": _LOOK_AT_BRIDGE,
+    "mandate_refused": say("Set the item to “Asks first”, and approve its orders yourself."),
 }
 _MAY_STILL_GO_ON = {_S.NEEDS_BUYER, _S.UNKNOWN, _S.NOT_PLACED, _S.PARKED, _S.PARTLY_DELIVERED}
 
@@ -60,17 +96,30 @@ def detail(intent: IntentRecord) -> str | None:
     return None if intent.detail is None else INTENT_DETAILS.get(intent.detail, intent.detail)
 
 
+def next_step(intent: IntentRecord) -> str | None:
+    """What a person can do about it; None where there is nothing to do, or its state says it already."""
+    if intent.detail is None or intent.state in {_S.PARKED, _S.UNKNOWN, _S.NEEDS_BUYER, _S.DELIVERED}:
+        return None
+    if intent.detail == "merchant_away" and intent.state not in {_S.APPROVED, _S.HELD, _S.NOT_PLACED}:
+        return _ASKED_AGAIN
+    return _NEXT_STEPS.get(intent.detail)
+
+
 def handoff(intent: IntentRecord) -> tuple[str, str] | None:
-    """Address and host name of the merchant's page for this order, if it is a safe web address (https) at all."""
+    """Address and host name of the merchant's page for this order, if it is a safe web address (https) at all.
+
+    The host is the one that a browser would go to, letter for letter: none that looks like another, none that
+    browsers and this hub read in two ways.
+    """
     if intent.state is not _S.NEEDS_BUYER or intent.handoff_url is None:
         return None
     try:
         parts = urlsplit(intent.handoff_url)
     except ValueError:
         return None
-    if parts.scheme != "https" or not parts.hostname or "@" in parts.netloc:
+    if parts.scheme != "https" or "@" in parts.netloc or _HOST.fullmatch(parts.hostname or "") is None:
         return None
-    return intent.handoff_url, parts.hostname
+    return intent.handoff_url, parts.hostname or ""
 
 
 def _step(state: IntentState, position: str) -> Step:

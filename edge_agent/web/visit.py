@@ -13,6 +13,7 @@ from starlette.responses import Response
 from edge_agent.config import WebConfig
 from edge_agent.core.people import MAY_APPROVE, Role, Session
 from edge_agent.errors import BugError
+from edge_agent.web.language import Language
 from edge_agent.web.moments import Moments
 from edge_agent.web.parts import WebParts
 from edge_agent.web.proof import Proof, Proofs, words
@@ -61,6 +62,11 @@ class Visit:
         return self.session is not None and self.session.role is Role.OWNER
 
     @property
+    def language(self) -> Language:
+        """What this reader reads."""
+        return self.site.renderer.language(self.request, session=self.session)
+
+    @property
     def secure(self) -> bool:
         """Whether the browser came by https, to us or to a proxy that says so.
 
@@ -82,7 +88,13 @@ class Visit:
         """A page for this person; `refresh` lets it renew itself where the configuration says so."""
         refresh_s = self.site.web.refresh_s if refresh else 0
         return self.site.renderer.page(
-            template, session=self.session, status=status, refresh_s=refresh_s, tells_everybody=False, **values
+            template,
+            language=self.language,
+            session=self.session,
+            status=status,
+            refresh_s=refresh_s,
+            tells_everybody=False,
+            **values,
         )
 
     async def wrong_password(self) -> str | None:

@@ -9,11 +9,15 @@ from starlette.responses import RedirectResponse, Response
 
 from edge_agent.core.leave.policy import Policy
 from edge_agent.core.people import Account
+from edge_agent.core.said import say
 from edge_agent.errors import FailClosedError
 from edge_agent.web.entries import Entries
+from edge_agent.web.language import LANGUAGES
 from edge_agent.web.proof import read_password, read_pin
 from edge_agent.web.visit import Visit
 from edge_agent.web.wording import ROLES
+
+_AS_THE_BROWSER = say("As this browser asks")
 
 
 async def show(visit: Visit) -> Response:
@@ -46,6 +50,15 @@ async def set_pin(visit: Visit) -> Response:
     return _done()
 
 
+async def set_language(visit: Visit) -> Response:
+    """Another language for this person's pages and messages; empty: what each browser asks for."""
+    code = visit.form.get("language", "")
+    if code and code not in LANGUAGES:
+        raise HTTPException(400)
+    visit.site.parts.people.set_language(visit.person.account, code or None)
+    return _done()
+
+
 async def _may_change(visit: Visit, entries: Entries) -> bool:
     """Nothing was typed wrong, and the password is the person's own."""
     if not entries.errors and (wrong := await visit.wrong_password()) is not None:
@@ -66,6 +79,7 @@ def _page(visit: Visit, *, form: str, errors: Mapping[str, str]) -> Response:
         has_pin=account.pin_hash is not None,
         policy=_policy(visit),
         limit_minor=_limit(visit, account),
+        languages=(("", _AS_THE_BROWSER), *LANGUAGES.items()),
         form=form,
         errors=errors,
     )

@@ -1,4 +1,4 @@
-"""The stylesheet, the icon, and the answer to a health check."""
+"""The stylesheet, the icons, the scripts, and the answer to a health check."""
 
 from __future__ import annotations
 
@@ -18,6 +18,16 @@ async def show_static(visit: Visit) -> Response:
         raise HTTPException(404)
     body = visit.site.renderer.static[name]
     return Response(body, media_type=STATIC_FILES[name], headers={"Cache-Control": _CACHE})
+
+
+async def show_worker(visit: Visit) -> Response:
+    """The script that shows messages while no page is open; from the root, so that it serves all pages.
+
+    It is asked for anew each time, so that a browser never goes on with one of another version.
+    """
+    return Response(
+        visit.site.renderer.static["sw.js"], media_type=STATIC_FILES["sw.js"], headers={"Cache-Control": "no-cache"}
+    )
 
 
 async def show_health(_visit: Visit) -> Response:

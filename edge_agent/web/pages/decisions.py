@@ -9,7 +9,9 @@ from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
 from edge_agent.core.messages import ItemId, PromptId
+from edge_agent.errors import RefusedError
 from edge_agent.web.entries import Entries
+from edge_agent.web.pages import home
 from edge_agent.web.visit import Visit
 
 _SAID: Mapping[str, Literal["away", "guests", "as_usual"]] = {
@@ -33,11 +35,20 @@ async def tell_presence(visit: Visit) -> Response:
     """Away until a day, guests until a day, or all as usual."""
     entries = Entries(visit.form)
     said = entries.one_of("said", _SAID)
-    last = entries.day("last", optional=said == "as_usual")
-    if said is None or entries.errors:
+    if said is None:
         raise HTTPException(400)
-    visit.site.parts.decisions.tell(said, last=last)
-    return RedirectResponse("/", status_code=303)
+    last = entries.day("last", optional=said == "as_usual")
+    try:
+        if not entries.errors:
+            visit.site.parts.decisions.tell(said, last=last)
+            return RedirectResponse("/", status_code=303)
+    except RefusedError as exc:
+        if visit.site.parts.decisions.question() is None:
+            raise
+        entries.wrong("last", exc.args[0])
+    if visit.site.parts.decisions.question() is None:
+        raise HTTPException(400)  # there is no field any more beside which to say it
+    return home.page(visit, typed=visit.form, presence_error=entries.errors["last"])
 
 
 def _file(bundle: bytes | None) -> Response:

@@ -1,79 +1,62 @@
-"""Devices: who speaks, what they told last, what nobody understands, what could feed an item, what was kept apart.
+"""Devices: who speaks, a line each; what could feed an item, what nobody understands, what was kept apart.
 
-Nothing is changed here: the household's file is for people to edit, and the page shows the lines that go into it.
+Those come first that need a look: a device that feeds an item and is silent, then whoever is silent, then those with
+messages that were kept apart. Thirty on a page; names can be looked for. Nothing is changed here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from urllib.parse import urlencode
 
 from starlette.responses import Response
 
-from edge_agent.core.inventory.devices import (
-    DeviceLine,
-    OfferLine,
-    SignalLine,
-    SuggestedLine,
-    Taker,
-    hears_a_level,
-    household_lines,
-)
-from edge_agent.core.messages import Presence, Quarantined
-from edge_agent.core.overview import DeviceOverview, ItemOverview
+from edge_agent.core.catalogue import Item
+from edge_agent.core.inventory.devices import DeviceLine, Inventory, SignalLine, hears_a_level
+from edge_agent.core.messages import Quarantined
+from edge_agent.core.overview import DeviceOverview
+from edge_agent.core.said import Names, Said, say
 from edge_agent.web.visit import Visit
 from edge_agent.web.wording import QUARANTINE_REASONS
 
-_KEPT_APART_MAX = 50
-_SIGNALS_MAX = 12
-_FAMILIES_MAX = 30
-_OFFERS_MAX = 20
-_WAYS_MAX = 8
-_TEXT_MAX = 120  # fifty messages must not make a heavy page
+_PAGE = 30
+_PAGES_MAX = 1_000
+_SEARCH_MAX = 64
+_KEPT_APART_MAX = 10
+_FAMILIES_MAX = 10
+_OFFERS_MAX = 10
+TEXT_MAX = 120  # fifty messages must not make a heavy page
 
-
-@dataclass(frozen=True, slots=True)
-class SignalRow:
-    """One signal of a device in words. `feeds` are names of items; `why` is why there is no value."""
-
-    name: str
-    value: str
-    at: datetime
-    is_stale: bool
-    feeds: tuple[str, ...]
-    why: str = ""
+ONLINE = (say("Online"), say("It says so itself."), "good")
+OFFLINE = (say("Offline"), say("It or the broker said so."), "look")
+SPEAKS = (say("Speaks"), say("It never says whether it is online; what it told last is fresh."), "good")
+SILENT = (say("Silent"), say("It never says whether it is online; what it told last is old."), "look")
+NOTHING_TOLD = (say("Nothing told"), say("It was heard of, and has told no value yet."), "over")
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceRow:
-    """One device, what it told last, and what it feeds. `more` signals are not shown.
+    """One device in a line. `feeds` are names of items, `apart` how many of its messages were kept apart.
 
     `title` is what its profile calls it, "" where that is not loaded. `means` says what `presence` goes by.
     """
 
-    device: DeviceOverview
-    title: str
-    presence: str
-    means: str
-    tone: str
-    feeds: tuple[str, ...]
-    signals: tuple[SignalRow, ...]
-    more: int
-    suggested: tuple[SuggestedLine, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class BindRow:
-    """A level that feeds no item, what it is in words, the line that binds it, and the items whose unit fits."""
-
     device: str
-    signal: str
-    unit: str
-    means: str
-    line: str
-    needs_full_amount: bool
-    takers: tuple[Taker, ...]
+    title: str
+    presence: Said
+    means: Said
+    tone: str
+    seen_at: datetime | None
+    feeds: tuple[str, ...]
+    apart: int
+
+    @property
+    def told_of(self) -> Said:
+        """The names of the items in one text."""
+        return say("{names}", names=Names(self.feeds))
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,19 +73,37 @@ class KeptApartRow:
     received_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Paging:
+    """Which devices of how many are shown; `before` and `after` are the addresses of the pages beside this one."""
+
+    search: str
+    first: int
+    last: int
+    total: int
+    before: str
+    after: str
+
+
 async def show(visit: Visit) -> Response:
-    """The page."""
+    """The page; `q` in the address looks for names, `page` goes on."""
     overview = visit.site.parts.overview
-    items = overview.items()
-    counts = overview.quarantine_counts()
     inventory = visit.site.parts.inventory()
-    told = {line.device: line for line in inventory.devices}
+    query = visit.request.query_params
+    search, number = query.get("q", "").strip()[:_SEARCH_MAX], _number(query.get("page", ""))
+    rows = _rows(overview.devices(), inventory, items=overview.declared())
+    found = [row for row in rows if _is_named(row, search.casefold())]
+    paging = _paging(search, number, total=len(found))
+    counts = overview.quarantine_counts()
     return visit.page(
         "devices.html",
-        devices=[_device(device, items=items, told=told.get(device.device)) for device in overview.devices()],
+        devices=found[max(0, paging.first - 1) : paging.last],
+        paging=paging,
+        known=len(rows),
+        is_whole=number == 1 and not search,
         families=inventory.families[:_FAMILIES_MAX],
         more_families=max(0, len(inventory.families) - _FAMILIES_MAX),
-        offers=[_bind_row(offer) for offer in inventory.offers[:_OFFERS_MAX]],
+        offers=inventory.offers[:_OFFERS_MAX],
         more_offers=max(0, len(inventory.offers) - _OFFERS_MAX),
         rising=inventory.rising[:_OFFERS_MAX],
         more_rising=max(0, len(inventory.rising) - _OFFERS_MAX),
@@ -120,10 +121,10 @@ def kept_apart(messages: Sequence[Quarantined]) -> list[KeptApartRow]:
         KeptApartRow(
             reason=QUARANTINE_REASONS[message.reason],
             code=message.reason,
-            detail=_cut(message.detail),
+            detail=cut(message.detail),
             device=message.device,
-            topic=_cut(message.topic),
-            excerpt=_cut(message.payload[: 4 * _TEXT_MAX].decode("utf-8", "replace")),
+            topic=cut(message.topic),
+            excerpt=cut(message.payload[: 4 * TEXT_MAX].decode("utf-8", "replace")),
             size_bytes=message.size_bytes,
             received_at=message.received_at,
         )
@@ -131,57 +132,77 @@ def kept_apart(messages: Sequence[Quarantined]) -> list[KeptApartRow]:
     ]
 
 
-def _device(device: DeviceOverview, *, items: Sequence[ItemOverview], told: DeviceLine | None) -> DeviceRow:
-    names = {known.item.id: known.item.name for known in items}
-    lines = () if told is None else told.signals
-    presence, means, tone = _presence(device.online, lines)
-    return DeviceRow(
-        device=device,
-        title="" if told is None else told.title,
-        presence=presence,
-        means=means,
-        tone=tone,
-        feeds=tuple(known.item.name for known in items if any(b.device == device.device for b in known.item.bindings)),
-        signals=tuple(_signal(line, names) for line in lines[:_SIGNALS_MAX]),
-        more=max(0, len(lines) - _SIGNALS_MAX),
-        suggested=() if told is None else told.suggested,
-    )
-
-
-def _presence(online: bool | None, lines: Sequence[SignalLine]) -> tuple[str, str, str]:  # noqa: FBT001  # as it said
+def presence(device: DeviceOverview, lines: Sequence[SignalLine]) -> tuple[Said, Said, str]:
     """A short word, what it means, and its tone: what the device said of itself, else how old its values are."""
-    if online is not None:
-        return ("Online", "It says so itself.", "good") if online else ("Offline", "It or the broker said so.", "look")
+    if device.online is not None:
+        return ONLINE if device.online else OFFLINE
     if any(line.is_fresh for line in lines):
-        return "Speaks", "It never says whether it is online; what it told last is fresh.", "good"
-    if lines:
-        return "Silent", "It never says whether it is online; what it told last is old.", "look"
-    return "Nothing told", "It was heard of, and has told no value yet.", "over"
+        return SPEAKS
+    return SILENT if lines else NOTHING_TOLD
 
 
-def _signal(line: SignalLine, names: Mapping[str, str]) -> SignalRow:
-    match line.value:
-        case None:
-            value = "not there" if line.presence == Presence.NOT_APPLICABLE else "not known"
-        case str(word):
-            value = _cut(word)
-        case number:
-            value = f"{number:.6g} {line.unit}"
-    feeds = tuple(names.get(item, item) for item in line.feeds)
-    return SignalRow(line.signal, value, line.at, is_stale=not line.is_fresh, feeds=feeds, why=_cut(line.fault))
+def fed_by(items: Iterable[Item]) -> Mapping[str, tuple[str, ...]]:
+    """The names of the items that each device tells of."""
+    found: dict[str, dict[str, None]] = {}
+    for item in items:
+        for bound in item.bindings:
+            found.setdefault(bound.device, {})[item.name] = None
+    return {device: tuple(names) for device, names in found.items()}
 
 
-def _bind_row(offer: OfferLine) -> BindRow:
-    return BindRow(
-        offer.device,
-        offer.signal,
-        offer.unit,
-        offer.means,
-        line=household_lines(offer),
-        needs_full_amount=offer.needs_full_amount,
-        takers=offer.takers[:_WAYS_MAX],
+def cut(text: str) -> str:
+    """Its beginning."""
+    return text if len(text) <= TEXT_MAX else f"{text[:TEXT_MAX]}…"
+
+
+def _rows(devices: Sequence[DeviceOverview], inventory: Inventory, *, items: Sequence[Item]) -> list[DeviceRow]:
+    """Every device, those first that need a look."""
+    told = {line.device: line for line in inventory.devices}
+    apart = Counter[str]()
+    for line in inventory.apart:
+        if line.device is not None:
+            apart[line.device] += line.messages
+    feeds = fed_by(items)
+    rows = [
+        _row(each, told.get(each.device), feeds=feeds.get(each.device, ()), apart=apart[each.device])
+        for each in devices
+    ]
+    return sorted(rows, key=_urgency)
+
+
+def _row(device: DeviceOverview, told: DeviceLine | None, *, feeds: tuple[str, ...], apart: int) -> DeviceRow:
+    word, means, tone = presence(device, () if told is None else told.signals)
+    title = "" if told is None else told.title
+    return DeviceRow(device.device, title, word, means, tone, device.seen_at, feeds, apart)
+
+
+def _urgency(row: DeviceRow) -> tuple[bool, bool, bool, str]:
+    is_silent = row.tone == "look"
+    return not (is_silent and row.feeds), not is_silent, not row.apart, (row.title or row.device).casefold()
+
+
+def _is_named(row: DeviceRow, search: str) -> bool:
+    return not search or any(search in name.casefold() for name in (row.device, row.title, *row.feeds))
+
+
+def _number(typed: str) -> int:
+    """The page that is asked for; anything else is the first."""
+    return int(typed) if typed.isascii() and typed.isdecimal() and 1 <= int(typed[:6]) <= _PAGES_MAX else 1
+
+
+def _paging(search: str, number: int, *, total: int) -> Paging:
+    last = min(number * _PAGE, total)
+    first = min((number - 1) * _PAGE + 1, total + 1)
+    return Paging(
+        search=search,
+        first=first,
+        last=last,
+        total=total,
+        before=_address(search, number - 1) if number > 1 else "",
+        after=_address(search, number + 1) if last < total else "",
     )
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= _TEXT_MAX else f"{text[:_TEXT_MAX]}…"
+def _address(search: str, number: int) -> str:
+    told = {"q": search} if search else {}
+    return f"/devices?{urlencode({**told, 'page': number})}"

@@ -1,47 +1,61 @@
-"""Home: what needs you now, then what is in stock, then what is on its way."""
+"""Home: what needs you now, then what arrives when, then what is in stock."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 
-from markupsafe import Markup
 from starlette.responses import Response
 
 from edge_agent.core.catalogue import Item
 from edge_agent.core.intent import LIVE
 from edge_agent.core.messages import Alert, Reason
 from edge_agent.core.overview import ItemOverview
-from edge_agent.core.prompt import PromptRecord, PromptState
-from edge_agent.web.charts import amount_bar
+from edge_agent.core.prompt import PromptState
+from edge_agent.core.said import say
+from edge_agent.web.agenda import agenda
+from edge_agent.web.asked import cut, deliveries, question
+from edge_agent.web.charts import AmountBar, amount_bar
 from edge_agent.web.moments import days_range
-from edge_agent.web.order_rows import rows
+from edge_agent.web.order_rows import OrderRow, rows
 from edge_agent.web.outlook import outlook
 from edge_agent.web.visit import Visit
 from edge_agent.web.wording import MODES, amounts, trust
 from edge_agent.web.wording import amount as amount_words
 
 _ORDERS_MAX = 50
+_CARDS_MAX = 30  # of all kinds; further items stand in one line each: a page of 200 cards is 150 kB
+_QUESTIONS_MAX = 10  # as cards; more than that in one line each, and beyond the lines only counted
+_QUESTION_LINES_MAX = 12
+_ARRIVALS_MAX = 12
+_ALERTS_MAX = 20  # where everything is silent, one cause is behind most of them
 _ABOUT_SENSOR = frozenset({"stock_unknown", "stock_stale", "binding_refused"})
 
-
-@dataclass(frozen=True, slots=True)
-class PromptCard:
-    """One question with just enough to know what it is about; the terms stand on its own page."""
-
-    prompt: PromptRecord
-    item_name: str
-    title: str
-    why: str
+_NEXT_STEPS: Mapping[str, str] = {
+    "no_price": say(
+        "Nothing is asked or ordered without a price. It may come by itself within a day; if not, the shop or the "
+        "article number of the product may be wrong."
+    ),
+    "unavailable": say(
+        "You are asked as soon as it can be had. Until then buy it elsewhere and say so on its page, or let the item "
+        "have a substitute."
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class AlertRow:
-    """Something a person must look at; `about_sensor`: where devices are listed."""
+    """Something a person must look at. `about_sensor`: where devices are listed. `names_item`: the text does so.
+
+    `next_step` is what to do about it, where the item's page alone does not say so.
+    """
 
     item: Item
     text: str
     about_sensor: bool
+    names_item: bool
+    next_step: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,36 +66,65 @@ class ItemCard:
     left: str | None
     between: str
     room: str
-    bar: Markup
+    bar: AmountBar
     lasts: str | None
     trust: str | None
     mode: str
     note: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class ItemLine:
+    """One item of many, in one line."""
+
+    item: Item
+    lasts: str | None
+    note: str | None
+
+
 async def show(visit: Visit) -> Response:
     """The first page after signing in."""
-    overview = visit.site.parts.overview
+    return page(visit)
+
+
+def page(visit: Visit, *, typed: Mapping[str, str] | None = None, presence_error: str | None = None) -> Response:
+    """Home; with what was typed about who is at home, and why it was not taken."""
+    overview, today = visit.site.parts.overview, visit.site.moments.today()
     items = overview.items()
-    prompts = [_prompt_card(known.prompt, known.item) for known in items if known.prompt is not None]
+    asked = deliveries(question(known.prompt, item_name=known.item.name) for known in items if known.prompt is not None)
     alerts = _alerts(items)
     orders = rows((intent for intent in overview.intents(limit=_ORDERS_MAX) if intent.state in LIVE), overview)
     to_check = [order for order in orders if order.tone == "look"]
-    open_now = any(card.prompt.state is PromptState.OPEN for card in prompts)
-    question = visit.site.parts.decisions.question()
+    open_now = any(each.prompt.state is PromptState.OPEN for delivery in asked for each in delivery.questions)
+    shown, lines = cut(asked, cards_max=_QUESTIONS_MAX)
+    arrivals = min(len(orders), _ARRIVALS_MAX)
+    cards = _CARDS_MAX - sum(len(delivery.questions) for delivery in shown) - arrivals
+    to_everybody = visit.site.parts.decisions.question()
     return visit.page(
         "home.html",
-        nothing_needed=not (open_now or alerts or to_check or question),
-        question=question,
-        today=visit.site.moments.today(),
-        prompts=sorted(prompts, key=_urgency),
-        alerts=alerts,
-        items=[_item_card(known, visit) for known in items],
-        orders=orders,
+        status=200 if presence_error is None else 422,
+        nothing_needed=not (open_now or alerts or to_check or to_everybody),
+        question=to_everybody,
+        typed=typed or {},
+        presence_error=presence_error,
+        today=today,
+        asked=shown,
+        asked_more=lines[:_QUESTION_LINES_MAX],
+        asked_unseen=max(0, len(lines) - _QUESTION_LINES_MAX),
+        alerts=alerts[:_ALERTS_MAX],
+        alerts_more=max(0, len(alerts) - _ALERTS_MAX),
+        items=[_item_card(known, visit) for known in items[:cards]],
+        more=[ItemLine(known.item, _lasts(known, visit), _note(known)) for known in items[cards:]],
+        days=agenda(_soonest(orders), today=today),
+        arrivals_more=len(orders) - arrivals,
         to_check=to_check,
         bridge=overview.bridge(),
         refresh=True,
     )
+
+
+def _soonest(orders: Sequence[OrderRow]) -> list[OrderRow]:
+    return sorted(orders, key=lambda order: order.deliver_by or date.max)[:_ARRIVALS_MAX]
 
 
 def full_amount(item: Item) -> float:
@@ -89,22 +132,15 @@ def full_amount(item: Item) -> float:
     return item.room_packs * item.product.pack_amount
 
 
-def stock_bar(known: ItemOverview) -> Markup:
+def stock_bar(known: ItemOverview) -> AmountBar:
     """What is left as a bar against what the home has room for."""
     amount = known.estimate.amount if known.estimate else None
     unit = known.item.unit
     room = amount_words(full_amount(known.item), unit)
-    label = f"About {amount_words(amount.value, unit)} of {room}" if amount else "Amount left is not known"
+    label = say("Amount left is not known")
+    if amount is not None:
+        label = say("About {amount} of {room}", amount=amount_words(amount.value, unit), room=room)
     return amount_bar(amount, full=full_amount(known.item), label=label)
-
-
-def _prompt_card(prompt: PromptRecord, item: Item) -> PromptCard:
-    why = prompt.reasons[0].text if prompt.reasons else "It is running low."
-    return PromptCard(prompt=prompt, item_name=item.name, title=prompt.offer.title, why=why)
-
-
-def _urgency(card: PromptCard) -> tuple[bool, float]:
-    return card.prompt.state is PromptState.SNOOZED, card.prompt.order_by.timestamp()
 
 
 def _alerts(items: Sequence[ItemOverview]) -> list[AlertRow]:
@@ -116,13 +152,23 @@ def _alerts(items: Sequence[ItemOverview]) -> list[AlertRow]:
 
 
 def _alert(item: Item, reason: Reason) -> AlertRow:
-    text = reason.text.removeprefix(f"{item.name}: ")
     about_sensor = reason.code in _ABOUT_SENSOR and item.binding is not None
-    return AlertRow(item, text[:1].upper() + text[1:], about_sensor=about_sensor)
+    return AlertRow(
+        item,
+        reason.text,
+        about_sensor=about_sensor,
+        names_item=item.name in reason.text,
+        next_step=_NEXT_STEPS.get(reason.code),
+    )
+
+
+def _lasts(known: ItemOverview, visit: Visit) -> str | None:
+    ahead = outlook(known) if known.estimate and known.estimate.amount else None
+    return days_range(*ahead.left_d(visit.site.moments.now())) if ahead else None
 
 
 def _item_card(known: ItemOverview, visit: Visit) -> ItemCard:
-    estimate, ahead = known.estimate, outlook(known)
+    estimate = known.estimate
     amount = estimate.amount if estimate else None
     unit = known.item.unit
     return ItemCard(
@@ -131,7 +177,7 @@ def _item_card(known: ItemOverview, visit: Visit) -> ItemCard:
         between=amounts(amount.low, amount.high, unit) if amount else "",
         room=amount_words(full_amount(known.item), unit),
         bar=stock_bar(known),
-        lasts=days_range(*ahead.left_d(visit.site.moments.now())) if ahead and amount else None,
+        lasts=_lasts(known, visit),
         trust=trust(estimate.trust) if estimate and amount else None,
         mode=MODES[known.item.mode][0],
         note=_note(known),
@@ -140,5 +186,5 @@ def _item_card(known: ItemOverview, visit: Visit) -> ItemCard:
 
 def _note(known: ItemOverview) -> str | None:
     if known.prompt is not None:
-        return "Question open" if known.prompt.state is PromptState.OPEN else "Question put off"
-    return "On order" if known.intent is not None else None
+        return say("Question open") if known.prompt.state is PromptState.OPEN else say("Question put off")
+    return say("On order") if known.intent is not None else None

@@ -1,26 +1,61 @@
-"""One item: what is left, when it runs out, why the hub does what it does, what it costs."""
+"""One item: what is left, when it runs out, why the hub does what it does, what it costs, what happened."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
 
-from markupsafe import Markup
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from edge_agent.core.messages import DeviceId, ItemId, Propose
+from edge_agent.core.leave.covering import fitting
+from edge_agent.core.leave.mandate import MandateRecord
+from edge_agent.core.messages import DeviceId, ItemId, Price, Propose
 from edge_agent.core.overview import ItemOverview
-from edge_agent.web import charts
+from edge_agent.core.said import Said
+from edge_agent.web import item_charts
+from edge_agent.web.item_history import ROWS_MAX, HistoryRow, history
 from edge_agent.web.moments import Moments, days_range
-from edge_agent.web.outlook import Outlook, outlook
+from edge_agent.web.outlook import Outlook, chance_empty_by, days_at, outlook
 from edge_agent.web.pages.devices import KeptApartRow, kept_apart
-from edge_agent.web.pages.home import stock_bar
+from edge_agent.web.pages.home import full_amount, stock_bar
 from edge_agent.web.visit import Visit
 from edge_agent.web.wording import MODES
 
 _HINTS_MAX = 3
 _PRICES_MAX = 20
+_ORDERS_MAX = 100  # of all items, of which this one's are looked for
+_HALVES_MAX = 6  # up to 3 packs one may tell a half; beyond that nobody looks so closely
+_COUNT_MAX = 9
+_OLD_PRICE = timedelta(days=3)
+_BANDS = (0.1, 0.25)  # eight cases in ten, and every second
+_CHANCES = (0.1, 0.25, 0.5, 0.75, 0.9)
+
+
+@dataclass(frozen=True, slots=True)
+class OrderBy:
+    """From when to when to order: `first` is in time nine times in ten, `last` once in ten.
+
+    `is_late`: even today is not in time nine times in ten; `chance` is then how likely it is empty before a delivery
+    that is ordered now. `asked` is the day that the hub names, where it asks.
+    """
+
+    first: datetime
+    last: datetime
+    lead_d: int
+    is_late: bool
+    chance: Said | None
+    asked: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class PriceTrouble:
+    """Why there is no price to go by, and what to do."""
+
+    code: Literal["away", "no_merchant", "no_price", "old", "sold_out"]
+    at: datetime | None = None
 
 
 async def show(visit: Visit) -> Response:
@@ -28,8 +63,14 @@ async def show(visit: Visit) -> Response:
     return page(visit)
 
 
-def page(visit: Visit, *, errors: Mapping[str, str] | None = None) -> Response:
-    """The page, with what was wrong in its form."""
+def page(
+    visit: Visit,
+    *,
+    errors: Mapping[str, str] | None = None,
+    form: Literal["stock", "mode"] = "stock",
+    typed_mode: str | None = None,
+) -> Response:
+    """The page, with what was wrong in one of its forms."""
     overview, moments = visit.site.parts.overview, visit.site.moments
     known = overview.item(ItemId(visit.path_id("item")))
     if known is None:
@@ -38,6 +79,8 @@ def page(visit: Visit, *, errors: Mapping[str, str] | None = None) -> Response:
     bound = (known.item.product.merchant, known.item.product.sku)
     told = [price for price in known.prices if (price.merchant, price.sku) == bound]
     prices = [price for price in told if price.available][:_PRICES_MAX]
+    lead_d = visit.site.parts.settings.preferences().lead_time_d
+    uses = known.estimate.daily_use[-item_charts.USE_DAYS_MAX :] if known.estimate else ()
     return visit.page(
         "item.html",
         status=422 if errors else 200,
@@ -47,18 +90,46 @@ def page(visit: Visit, *, errors: Mapping[str, str] | None = None) -> Response:
         bar=stock_bar(known),
         lasts=days_range(*ahead.left_d(moments.now())) if ahead else None,
         run_out=ahead.dates() if ahead else None,
-        fan=_fan(known, ahead, moments) if ahead else None,
-        use_chart=_use_chart(known),
-        use_days=known.estimate.daily_use[-charts.USE_DAYS_MAX :] if known.estimate else (),
+        order_by=_order_by(known, ahead, lead_d=lead_d, now=moments.now()) if ahead else None,
+        stock_chart=_stock_chart(known, ahead, moments, lead_d=lead_d) if ahead else None,
+        chances=_chances(known),
+        use_chart=item_charts.use_chart(uses, unit=known.item.unit, name=moments.day),
+        use_days=uses,
         prices=prices,
-        sold_out=bool(told) and not told[0].available,
-        price_chart=charts.price_line([p.unit_price_minor for p in reversed(prices)]) if len(prices) > 1 else None,
+        trouble=_trouble(visit, told, merchant=known.item.product.merchant),
+        price_chart=item_charts.price_chart(prices, name=moments.day),
+        history=_history(visit, known),
         hints=_hints(visit, known),
         advice=visit.site.parts.decisions.advice(ItemId(known.item.id)),
         shadow=visit.site.parts.decisions.shadow(ItemId(known.item.id)) if known.item.mode == "shadow" else None,
-        errors=errors or {},
+        errors=(errors or {}) if form == "stock" else {},
+        typed_packs=visit.form.get("packs", "") if errors and form == "stock" else "",
+        mode_errors=(errors or {}) if form == "mode" else {},
+        modes=[(value, *words) for value, words in MODES.items()],
+        chosen_mode=typed_mode or known.item.mode,
+        covering=_covering(visit, known),
+        counts=_counts(known),
         refresh=not errors,
     )
+
+
+def _covering(visit: Visit, known: ItemOverview) -> MandateRecord | None:
+    """The mandate by which it would be ordered."""
+    records = (view.record for view in visit.site.parts.mandates.all())
+    return fitting(known.item, records, now=visit.site.parts.clock.now())
+
+
+def _counts(known: ItemOverview) -> list[tuple[str, str]]:
+    """Numbers of packs to tap on, with how they are written: halves while there are few, as far as there is room."""
+    halves = min(2 * known.item.room_packs, _HALVES_MAX)
+    few = [half / 2 for half in range(halves + 1)]
+    more = [float(packs) for packs in range(halves // 2 + 1, min(known.item.room_packs, _COUNT_MAX) + 1)]
+    return [(f"{packs:g}", _written(packs)) for packs in (*few, *more)]
+
+
+def _written(packs: float) -> str:
+    whole = int(packs)
+    return str(whole) if packs == whole else f"{whole or ''}½"
 
 
 def _hints(visit: Visit, known: ItemOverview) -> list[KeptApartRow]:
@@ -70,19 +141,69 @@ def _hints(visit: Visit, known: ItemOverview) -> list[KeptApartRow]:
     return kept_apart(apart[:_HINTS_MAX])
 
 
-def _fan(known: ItemOverview, ahead: Outlook, moments: Moments) -> Markup | None:
-    """None where there is no amount to start from, or it lasts longer than an axis of days can show."""
-    amount = known.estimate.amount if known.estimate else None
-    if amount is None or amount.value <= 0:
-        return None
-    names = [moments.day(ahead.as_of + timedelta(days=day)) for day in range(charts.fan_days(ahead) + 1)]
-    marks = []
-    if isinstance(known.decision, Propose):
-        marks.append(charts.Mark(known.decision.order_by, "order by"))
-    return charts.run_out_fan(amount, ahead, marks=marks, day_name=names)
+def _order_by(known: ItemOverview, ahead: Outlook, *, lead_d: int, now: datetime) -> OrderBy:
+    """A delivery must come before the stock ends, so each day is as much earlier as a delivery takes."""
+    lead, forecast = timedelta(days=lead_d), known.forecast
+    early, _, late = ahead.dates()
+    can_say = forecast is not None and bool(forecast.days_to_empty)
+    return OrderBy(
+        first=max(now, early - lead),
+        last=max(now, late - lead),
+        lead_d=lead_d,
+        is_late=early - lead < now,
+        chance=chance_empty_by(forecast, now + lead) if forecast is not None and can_say else None,
+        asked=known.decision.order_by if isinstance(known.decision, Propose) else None,
+    )
 
 
-def _use_chart(known: ItemOverview) -> Markup | None:
-    if known.estimate is None or not known.estimate.daily_use:
+def _stock_chart(
+    known: ItemOverview, ahead: Outlook, moments: Moments, *, lead_d: int
+) -> item_charts.StockChart | None:
+    if known.estimate is None:
         return None
-    return charts.use_bars(known.estimate.daily_use, unit=known.item.unit)
+    bands = [(ahead.early_d, ahead.late_d)]
+    if known.forecast is not None and known.forecast.days_to_empty:
+        forecast = known.forecast
+        bands = [(days_at(forecast, share), days_at(forecast, 1 - share)) for share in _BANDS]
+    return item_charts.stock_chart(
+        known.estimate,
+        ahead,
+        bands=bands,
+        lead_d=lead_d,
+        room=full_amount(known.item),
+        name=moments.day,
+        day=moments.day_of,
+    )
+
+
+def _chances(known: ItemOverview) -> list[tuple[int, datetime]]:
+    """The days by which it is empty, each with its chance in percent: what the chart shows, to read."""
+    forecast = known.forecast
+    if forecast is None or not forecast.days_to_empty or known.estimate is None or known.estimate.amount is None:
+        return []
+    return [(round(100 * share), forecast.as_of + timedelta(days=days_at(forecast, share))) for share in _CHANCES]
+
+
+def _trouble(visit: Visit, told: Sequence[Price], *, merchant: str) -> PriceTrouble | None:
+    """Why nothing can be bought at a price that is known now; None: it can."""
+    parts, newest = visit.site.parts, told[0] if told else None
+    if newest is not None and not newest.available:
+        return PriceTrouble("sold_out", newest.fetched_at)
+    if newest is not None and parts.clock.now() - newest.fetched_at <= _OLD_PRICE:
+        return None
+    if not parts.overview.bridge().reachable:
+        return PriceTrouble("away")
+    if newest is not None:
+        return PriceTrouble("old", newest.fetched_at)
+    is_known = parts.merchants.merchant_class(merchant) is not None
+    return PriceTrouble("no_price" if is_known else "no_merchant")
+
+
+def _history(visit: Visit, known: ItemOverview) -> list[HistoryRow]:
+    ident, parts = ItemId(known.item.id), visit.site.parts
+    return history(
+        known.item,
+        said=parts.stock.said(ident, limit=ROWS_MAX),
+        refills=known.estimate.refills if known.estimate else (),
+        orders=[order for order in parts.overview.intents(limit=_ORDERS_MAX) if order.item == ident],
+    )

@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from edge_agent.core.overview import EgressRow
+from edge_agent.core.said import say
 from edge_agent.web.visit import Visit
 from edge_agent.web.wording import PURPOSES
 
@@ -65,6 +66,6 @@ def _sameness(row: EgressRow) -> tuple[str, str, str, str]:
 
 
 def _line(newest: EgressRow, *older: EgressRow) -> LedgerLine:
-    why, what = PURPOSES.get(newest.purpose, (newest.purpose, "The hub has no words for this purpose."))
+    why, what = PURPOSES.get(newest.purpose, (newest.purpose, say("The hub has no words for this purpose.")))
     since = older[-1].at if older else newest.at
     return LedgerLine(row=newest, why=why, what=what, times=1 + len(older), since=since)

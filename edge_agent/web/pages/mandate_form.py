@@ -27,6 +27,7 @@ from edge_agent.core.leave.period import Frequency
 from edge_agent.core.leave.terms import newest_price
 from edge_agent.core.messages import ItemId
 from edge_agent.core.overview import ItemOverview
+from edge_agent.core.said import say
 from edge_agent.errors import RefusedError
 from edge_agent.web.entries import Entries
 from edge_agent.web.leave import Leave, leave_of
@@ -65,7 +66,7 @@ async def create(visit: Visit) -> Response:
         return _page(visit, known, typed=visit.form, errors=entries.errors)
     leave = _leave(visit, known, amount_minor=draft.budget.max_minor)
     if leave.refusal is not None:
-        entries.wrong("budget", f"You cannot give this leave: {leave.refusal}.")
+        entries.wrong("budget", say("You cannot give this leave: {refusal}.", refusal=leave.refusal))
     elif leave.needs_pin and (pin_error := await visit.wrong_pin()) is not None:
         entries.wrong("pin", pin_error)
     if entries.errors:
@@ -73,7 +74,8 @@ async def create(visit: Visit) -> Response:
     try:
         record = visit.site.parts.mandates.propose(draft, by=visit.person.account, pin_checked=leave.needs_pin)
     except RefusedError as exc:
-        return _page(visit, known, typed=visit.form, errors={"whole": f"The hub says: {exc}. Nothing was changed."})
+        told = say("The hub says: {refusal}. Nothing was changed.", refusal=exc.args[0])
+        return _page(visit, known, typed=visit.form, errors={"whole": told})
     return RedirectResponse(f"/mandates/{record.id}", status_code=303)
 
 
@@ -81,10 +83,12 @@ def refusal_of(visit: Visit, known: ItemOverview) -> str | None:
     """Why no mandate can be given for this item's merchant; None where one can."""
     merchant_class = visit.site.parts.merchants.merchant_class(known.item.product.merchant)
     if merchant_class is None or not _currency(known):
-        return "no price list of its merchant has come yet, so it is not known whether a mandate is safe there"
+        return say("no price list of its merchant has come yet, so it is not known whether a mandate is safe there")
     if merchant_class in DRAWABLE_CLASSES:
         return None
-    return "its merchant cannot tell whether it has an order whose answer got lost, so a person must approve each one"
+    return say(
+        "its merchant cannot tell whether it has an order whose answer got lost, so a person must approve each one"
+    )
 
 
 def _known(visit: Visit) -> ItemOverview:
@@ -124,7 +128,7 @@ def _draft(visit: Visit, known: ItemOverview, entries: Entries) -> MandateDraft 
     """What was typed, as far as it can be taken; `entries` holds what could not."""
     refusal = refusal_of(visit, known)
     if refusal is not None:
-        entries.wrong("whole", f"No mandate can be given here: {refusal}.")
+        entries.wrong("whole", say("No mandate can be given here: {refusal}.", refusal=refusal))
         return None
     currency = _currency(known)
     acceptable = _acceptable(visit, known)
@@ -135,7 +139,7 @@ def _draft(visit: Visit, known: ItemOverview, entries: Entries) -> MandateDraft 
     orders_max = entries.whole("orders_max", low=1, high=_ORDERS_MAX, optional=True)
     window = _window(visit, entries)
     if most_minor and budget_minor and most_minor > budget_minor:
-        entries.wrong("order_max", "One order cannot cost more than the budget of the period.")
+        entries.wrong("order_max", say("One order cannot cost more than the budget of the period."))
     if entries.errors or not (quantity_max and most_minor and budget_minor and frequency and window):
         return None
     return MandateDraft(
@@ -171,13 +175,13 @@ def _window(visit: Visit, entries: Entries) -> ExecutionDate | None:
     not_before = entries.day("not_before", optional=True)
     not_after = entries.day("not_after")
     if not_before is not None and not_before < today:
-        entries.wrong("not_before", "Today or later.")
+        entries.wrong("not_before", say("Today or later."))
     if not_after is None:
         return None
     if not_after < (not_before or today):
-        entries.wrong("not_after", "Not before it begins.")
+        entries.wrong("not_after", say("Not before it begins."))
     if not_after > today + timedelta(days=DAYS_MAX):
-        entries.wrong("not_after", "Within two years: then look at it again and make another.")
+        entries.wrong("not_after", say("Within two years: then look at it again and make another."))
     return ExecutionDate(not_before=not_before, not_after=not_after)
 
 

@@ -16,8 +16,8 @@ from edge_agent.core.leave.draw import LedgerRow, LedgerState
 from edge_agent.core.leave.mandate import LIVE, TRANSITIONS, MandateEvent, MandateState
 from edge_agent.core.messages import IntentId, ItemId, MandateId
 from edge_agent.core.overview import MandateView
-from edge_agent.core.prompt import Endorsement
-from edge_agent.web.leave import Leave, leave_of
+from edge_agent.core.said import say
+from edge_agent.web.leave import Leave, gives_pin, leave_to_confirm
 from edge_agent.web.visit import Visit
 from edge_agent.web.wording import FREQUENCIES, LEDGER_STATES, MANDATE_STATES
 
@@ -101,7 +101,7 @@ async def pause(visit: Visit) -> Response:
 
 async def resume(visit: Visit) -> Response:
     """It may draw again."""
-    view, needs_pin = _view(visit), _has_pin(visit)
+    view, needs_pin = _view(visit), gives_pin(visit.site.parts, visit.person.account)
     if needs_pin:
         pin_error = await visit.wrong_pin()
         if pin_error is not None:
@@ -136,29 +136,13 @@ def _page(visit: Visit, view: MandateView, *, pin_error: str | None) -> Response
         may=frozenset(TRANSITIONS[record.state]) - ({MandateEvent.CONFIRM} if is_proposer else frozenset()),
         leave=_leave(visit, view) if proposed and not is_proposer else Leave(None),
         pin_error=pin_error,
-        has_pin=_has_pin(visit),
+        has_pin=gives_pin(visit.site.parts, visit.person.account),
         document=json.dumps(as_ap2(record.terms), indent=2, ensure_ascii=False),
     )
 
 
 def _leave(visit: Visit, view: MandateView) -> Leave:
-    """Whether this person may be the second one; the first one is who proposed it."""
-    record = view.record
-    budget = record.terms.budget
-    first = Endorsement(by=record.proposed_by, terms_hash="", at=record.terms.created_at)
-    return leave_of(
-        visit.site.parts,
-        name=visit.person.account,
-        total_max_minor=budget.max_minor,
-        currency=budget.currency,
-        endorsements=(first,),
-    )
-
-
-def _has_pin(visit: Visit) -> bool:
-    """Whether this person gives a PIN with whatever gives leave."""
-    account = visit.site.parts.accounts.account(visit.person.account)
-    return account is not None and account.pin_hash is not None
+    return leave_to_confirm(visit.site.parts, view.record, name=visit.person.account)
 
 
 def _card(visit: Visit, view: MandateView) -> MandateCard:
@@ -192,7 +176,7 @@ def _draw(visit: Visit, draw: LedgerRow) -> DrawLine:
     return DrawLine(
         draw=draw,
         state=LEDGER_STATES[LedgerState(draw.state)],
-        item_name=_item_name(visit, order.item) if order else "an order",
+        item_name=_item_name(visit, order.item) if order else say("an order"),
         prompt=order.prompt if order else None,
         title=asked.offer.title if asked else None,
         instead_of=asked.offer.instead_of if asked else None,

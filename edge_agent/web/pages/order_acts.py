@@ -12,9 +12,11 @@ from starlette.responses import RedirectResponse, Response
 from edge_agent.core.intent import IntentRecord
 from edge_agent.core.messages import IntentId
 from edge_agent.core.overview import CancelResult
+from edge_agent.core.said import say
 from edge_agent.errors import BridgeUnreachableError
 from edge_agent.web.entries import Entries
 from edge_agent.web.order_rows import CANCELLABLE
+from edge_agent.web.pages import prompt
 from edge_agent.web.pages.problem import Problem
 from edge_agent.web.visit import Visit
 from edge_agent.web.wording import INTENT_STATES
@@ -23,9 +25,9 @@ ORDER_NUMBER_MAX = 255
 
 _NO_ANSWER = Problem(
     503,
-    "The order service did not answer",
-    "Whether your word reached it is not known. Nothing is ordered twice because of it.",
-    "Look at the order again in a minute: it shows what is known. If nothing has changed by then, say it again.",
+    say("The order service did not answer"),
+    say("Whether your word reached it is not known. Nothing is ordered twice because of it."),
+    say("Look at the order again in a minute: it shows what is known. If nothing has changed by then, say it again."),
 )
 
 
@@ -46,8 +48,11 @@ async def settle(visit: Visit) -> Response:
     order = _order(visit)
     found = {"there": True, "not_there": False}.get(visit.form.get("found", ""))
     if found is None:
-        raise HTTPException(400)
-    number = _order_number(visit) if found else None
+        return _not_taken(visit, order, whole=say("Say whether it is there or not. Nothing was changed."))
+    entries = Entries(visit.form)
+    number = _order_number(visit, entries) if found else None
+    if entries.errors:
+        return _not_taken(visit, order, number=entries.errors["merchant_order_id"])
     try:
         await visit.site.parts.answers.settle(order.id, found=found, merchant_order_id=number, by=visit.person.account)
     except BridgeUnreachableError:
@@ -76,29 +81,34 @@ def _order(visit: Visit) -> IntentRecord:
     return order
 
 
-def _order_number(visit: Visit) -> str | None:
-    """The merchant's number, where the person has one."""
+def _order_number(visit: Visit, entries: Entries) -> str | None:
+    """The merchant's number, where the person has one; `entries` holds why it cannot be taken."""
     if not visit.form.get("merchant_order_id", "").strip():
         return None
-    entries = Entries(visit.form)
-    number = entries.text("merchant_order_id", length_max=ORDER_NUMBER_MAX, wanted="The order number")
-    if number is None:
+    return entries.text("merchant_order_id", length_max=ORDER_NUMBER_MAX, wanted=say("The order number"))
+
+
+def _not_taken(visit: Visit, order: IntentRecord, **wrong: str) -> Response:
+    """The order's page again, with what is wrong beside its field and what was typed."""
+    asked = visit.site.parts.overview.prompt(order.prompt)
+    if asked is None:
         raise HTTPException(400)
-    return number
+    typed = visit.form.get("merchant_order_id", "")
+    return prompt.page(visit, asked, status=422, said_wrong={"order": order.id, "typed": typed, **wrong})
 
 
 def _too_late(result: CancelResult) -> Problem:
     name, meaning, _ = INTENT_STATES[result.state]
     return Problem(
         409,
-        "Too late to cancel",
-        f"The order was not cancelled. It stands at “{name}”: {meaning}",
-        "If the merchant lets you, cancel it or send it back there. Wait first if it is being checked.",
+        say("Too late to cancel"),
+        say("The order was not cancelled. It stands at “{state}”: {meaning}", state=name, meaning=meaning),
+        say("If the merchant lets you, cancel it or send it back there. Wait first if it is being checked."),
     )
 
 
 def _told(visit: Visit, problem: Problem, *, order: IntentRecord) -> Response:
-    back = (f"/prompts/{order.prompt}", "Back to the order")
+    back = (f"/prompts/{order.prompt}", say("Back to the order"))
     return visit.page("problem.html", status=problem.status, problem=problem, back=back)
 
 

@@ -13,15 +13,23 @@ from starlette.responses import RedirectResponse, Response
 
 from edge_agent.core.leave.policy import Policy
 from edge_agent.core.people import Account, Role
+from edge_agent.core.said import Said, say
 from edge_agent.errors import FailClosedError, RefusedError
 from edge_agent.web.entries import Entries
 from edge_agent.web.proof import read_password, read_pin
 from edge_agent.web.sign_in import NAME_MAX
+from edge_agent.web.told import not_taken
 from edge_agent.web.visit import Visit
 from edge_agent.web.wording import ROLES
 
 _ROLES = {role.value: role for role in Role}
 _PEOPLE = "/people"
+LIMITS: Mapping[Role, Said] = {
+    Role.OWNER: say("Owners may approve up to"),
+    Role.MEMBER: say("Members may approve up to"),
+    Role.GUEST: say("Guests may approve up to"),
+    Role.CHILD: say("Children may approve up to"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +50,7 @@ async def show(visit: Visit) -> Response:
 async def add(visit: Visit) -> Response:
     """One person more."""
     entries = Entries(visit.form)
-    name = entries.text("name", length_max=NAME_MAX, wanted="A name")
+    name = entries.text("name", length_max=NAME_MAX, wanted=say("A name"))
     role = entries.one_of("role", _ROLES)
     password = read_password(entries)
 
@@ -123,7 +131,7 @@ async def _change(visit: Visit, form: str, entries: Entries, change: Callable[[]
         try:
             await change()
         except RefusedError as exc:
-            entries.wrong("whole", f"The hub says: {exc}. Nothing was changed.")
+            entries.wrong("whole", not_taken(exc))
     if not entries.errors:
         return RedirectResponse(_PEOPLE, status_code=303)
     return _page(visit, refused=Refused(form, visit.form.get("name", ""), visit.form, entries.errors))
@@ -138,7 +146,7 @@ def _page(visit: Visit, *, refused: Refused | None) -> Response:
         "people.html",
         status=422 if refused else 200,
         people=visit.site.parts.people.all(),
-        roles=[(role, *words) for role, words in ROLES.items()],
+        roles=[(role, name, words, LIMITS[role]) for role, (name, _, words) in ROLES.items()],
         role_names={role: words[0] for role, words in ROLES.items()},
         policy=policy,
         is_believed=is_believed,

@@ -6,33 +6,32 @@ hash is stale. Whoever has a PIN gives it with the approval: without the right o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import timedelta
+from types import MappingProxyType
 
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
 from edge_agent.core import intent
-from edge_agent.core.messages import ItemId, Price, PromptId
+from edge_agent.core.leave.terms import Offer
+from edge_agent.core.messages import ItemId, PromptId
 from edge_agent.core.overview import ItemOverview
 from edge_agent.core.prompt import LIVE, DeclineReason, PromptRecord, PromptState, quiet_after_decline
+from edge_agent.core.said import Said, say, say_many
+from edge_agent.errors import RefusedError, StaleTermsError
 from edge_agent.web.leave import Leave, leave_for
-from edge_agent.web.moments import Moments, count, span
+from edge_agent.web.moments import Moments, span
 from edge_agent.web.order_rows import OrderRow, row
 from edge_agent.web.outlook import chance_empty_by
+from edge_agent.web.receipts import if_unanswered, receipt_rows
+from edge_agent.web.seen_terms import carried, seen
+from edge_agent.web.unit_price import compared
 from edge_agent.web.visit import Visit
 from edge_agent.web.wording import DECLINE_REASONS, PROMPT_STATES
 
 SNOOZE_HOURS = (6, 24, 48)
-_EARLIER_PRICES = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Earlier:
-    """The unit prices before this offer, newest first, and how the offer compares."""
-
-    prices: tuple[Price, ...]
-    verdict: str
+_NONE_WRONG: Mapping[str, str] = MappingProxyType({})
 
 
 async def show(visit: Visit) -> Response:
@@ -40,17 +39,29 @@ async def show(visit: Visit) -> Response:
     prompt = visit.site.parts.overview.prompt(PromptId(visit.path_id("prompt")))
     if prompt is None:
         raise HTTPException(404)
-    return _page(visit, prompt, pin_error=None)
+    return page(visit, prompt)
 
 
-def _page(visit: Visit, prompt: PromptRecord, *, pin_error: str | None) -> Response:
+def page(
+    visit: Visit,
+    prompt: PromptRecord,
+    *,
+    status: int = 200,
+    wrong: Mapping[str, str] = _NONE_WRONG,
+    said_wrong: Mapping[str, str] | None = None,
+    too_late: Said | None = None,
+) -> Response:
+    """The question. Why an answer was not taken: `wrong` says it by field, `too_late` who was first.
+
+    `said_wrong` is why a word about its order was not taken.
+    """
     overview, moments = visit.site.parts.overview, visit.site.moments
     known = overview.item(ItemId(prompt.item))
     order = _order(prompt, visit)
     can_answer = _can_answer(visit, prompt)
     return visit.page(
         "prompt.html",
-        status=200 if pin_error is None else 403,
+        status=status,
         prompt=prompt,
         offer=prompt.offer,
         item_name=known.item.name if known else prompt.item,
@@ -60,14 +71,19 @@ def _page(visit: Visit, prompt: PromptRecord, *, pin_error: str | None) -> Respo
         is_live=prompt.state in LIVE,
         can_answer=can_answer,
         leave=leave_for(visit.site.parts, prompt, name=visit.person.account) if can_answer else Leave(None),
-        pin_error=pin_error,
-        earlier=_earlier(prompt, known.prices if known else ()),
+        wrong=wrong,
+        said_wrong=said_wrong,
+        too_late=too_late,
+        terms_seen=carried(prompt.offer),
+        prices=compared(prompt, known.prices if known else ()),
         waiting=_waiting(prompt, known, moments),
         hold=span(prompt.offer.hold_s) if prompt.offer.hold_s else None,
         snooze_hours=SNOOZE_HOURS,
         decline_reasons=_decline_reasons(),
         declined_for=DECLINE_REASONS[prompt.decline_reason] if prompt.decline_reason else None,
         order=order,
+        told=receipt_rows(visit, prompt.id),
+        if_unanswered=if_unanswered(visit, prompt),
         bridge=overview.bridge(),
         refresh=prompt.state in LIVE or (order is not None and order.intent.state in intent.LIVE),
     )
@@ -85,11 +101,33 @@ async def approve(visit: Visit) -> Response:
     if asked is not None and needs_pin:
         pin_error = await visit.wrong_pin()
         if pin_error is not None:
-            return _page(visit, asked, pin_error=pin_error)
-    visit.site.parts.answers.approve(
-        prompt, terms_hash=visit.form.get("terms_hash", ""), by=visit.person.account, pin_checked=needs_pin
-    )
+            return page(visit, asked, status=403, wrong={"pin": pin_error})
+    terms_hash = visit.form.get("terms_hash", "")
+    try:
+        visit.site.parts.answers.approve(prompt, terms_hash=terms_hash, by=visit.person.account, pin_checked=needs_pin)
+    except StaleTermsError as exc:
+        stands = visit.site.parts.overview.prompt(prompt)
+        if stands is None or stands.state is not PromptState.OPEN:
+            return _too_late(visit, prompt, refusal=exc)
+        return _stale(visit, stands, before=seen(visit.form.get("terms_seen", ""), by_hash=terms_hash))
+    except RefusedError as exc:
+        return _too_late(visit, prompt, refusal=exc)
     return _back_to(prompt)
+
+
+def _stale(visit: Visit, prompt: PromptRecord, *, before: Offer | None) -> Response:
+    """The terms of the page that the person came from, where it brought them along, beside those that stand."""
+    known = visit.site.parts.overview.item(ItemId(prompt.item))
+    return visit.page(
+        "stale.html",
+        status=409,
+        prompt=prompt,
+        item_name=known.item.name if known else prompt.item,
+        before=before,
+        now_stands=prompt.offer,
+        hold_before=span(before.hold_s) if before is not None and before.hold_s else None,
+        hold_now=span(prompt.offer.hold_s) if prompt.offer.hold_s else None,
+    )
 
 
 async def snooze(visit: Visit) -> Response:
@@ -97,8 +135,11 @@ async def snooze(visit: Visit) -> Response:
     prompt = PromptId(visit.path_id("prompt"))
     hours = {str(hours): hours for hours in SNOOZE_HOURS}.get(visit.form.get("hours", ""))
     if hours is None:
-        raise HTTPException(400)
-    visit.site.parts.answers.snooze(prompt, hours=hours, by=visit.person.account)
+        return _not_taken(visit, prompt, wrong={"hours": say("Choose one of these.")})
+    try:
+        visit.site.parts.answers.snooze(prompt, hours=hours, by=visit.person.account)
+    except RefusedError as exc:
+        return _too_late(visit, prompt, refusal=exc)
     return _back_to(prompt)
 
 
@@ -107,9 +148,41 @@ async def decline(visit: Visit) -> Response:
     prompt = PromptId(visit.path_id("prompt"))
     reason = {str(reason): reason for reason in DeclineReason}.get(visit.form.get("reason", ""))
     if reason is None:
-        raise HTTPException(400)
-    visit.site.parts.answers.decline(prompt, reason=reason, by=visit.person.account)
+        return _not_taken(visit, prompt, wrong={"reason": say("Choose why; it decides when you are asked again.")})
+    try:
+        visit.site.parts.answers.decline(prompt, reason=reason, by=visit.person.account)
+    except RefusedError as exc:
+        return _too_late(visit, prompt, refusal=exc)
     return _back_to(prompt)
+
+
+def _too_late(visit: Visit, prompt: PromptId, *, refusal: RefusedError) -> Response:
+    """The question as it stands, where another answer came first.
+
+    Raises: the refusal, where that is not why.
+    """
+    stands = visit.site.parts.overview.prompt(prompt)
+    if stands is None or stands.state is PromptState.OPEN:
+        raise refusal
+    return page(visit, stands, status=409, too_late=_who_was_first(stands, reader=visit.person.account))
+
+
+def _who_was_first(prompt: PromptRecord, *, reader: str) -> Said:
+    first = prompt.answered_by
+    if first == reader:
+        return say("You have answered this already. This time nothing was changed.")
+    if first is None or first.startswith("mandate:"):
+        return say("This question is over. Your answer changed nothing.")
+    if prompt.state is PromptState.SNOOZED:
+        return say("{person} has put this question off. Your answer changed nothing.", person=first)
+    return say("{person} was first: this is answered already. Your answer changed nothing.", person=first)
+
+
+def _not_taken(visit: Visit, prompt: PromptId, *, wrong: Mapping[str, str]) -> Response:
+    asked = visit.site.parts.overview.prompt(prompt)
+    if asked is None:
+        raise HTTPException(404)
+    return page(visit, asked, status=422, wrong=wrong)
 
 
 def _can_answer(visit: Visit, prompt: PromptRecord) -> bool:
@@ -126,49 +199,38 @@ def _order(prompt: PromptRecord, visit: Visit) -> OrderRow | None:
     return row(intent, overview) if intent is not None else None
 
 
-def _earlier(prompt: PromptRecord, prices: tuple[Price, ...]) -> Earlier:
-    """The last prices of the same product before the one that the offer was made from."""
-    offer = prompt.offer
-    before = [
-        price
-        for price in prices
-        if price.available
-        and (price.merchant, price.sku) == (offer.merchant, offer.sku)
-        and price.currency == offer.currency
-        and price.fetched_at <= prompt.created_at
-    ]
-    if before and before[0].unit_price_minor == offer.unit_price_minor:
-        before = before[1:]
-    last = tuple(before[:_EARLIER_PRICES])
-    return Earlier(last, _verdict(offer.unit_price_minor, [price.unit_price_minor for price in last]))
-
-
-def _verdict(price_minor: int, before_minor: list[int]) -> str:
-    if not before_minor:
-        return "no earlier prices are known"
-    usual = sum(before_minor) / len(before_minor)
-    off = round(100 * (price_minor - usual) / usual) if usual else 0
-    if off == 0:
-        return "the same as lately"
-    return f"{abs(off)} % {'more' if off > 0 else 'less'} than lately"
-
-
-def _waiting(prompt: PromptRecord, known: ItemOverview | None, moments: Moments) -> list[str]:
-    """What happens if nobody answers."""
-    ends = prompt.offer.expires_at
-    lines = [f"Nothing is ordered without your answer. The offer ends {moments.time(ends)}."]
+def _waiting(prompt: PromptRecord, known: ItemOverview | None, moments: Moments) -> list[Said]:
+    """What happens if nobody answers, beside what happens if it is ordered now."""
+    offer, ends = prompt.offer, prompt.offer.expires_at
+    lines = [say("Nothing is ordered without your answer. The offer ends {when}.", when=moments.time(ends))]
     forecast = known.forecast if known else None
-    if forecast is not None and known is not None and forecast.days_to_empty:
-        lead_d = max(1, (prompt.offer.deliver_by - moments.day_of(prompt.created_at)).days)
-        arrives = ends + timedelta(days=lead_d)
-        chance = chance_empty_by(forecast, arrives)
-        lines.append(f"If you wait until then, an order would come {moments.day(arrives)}.")
-        lines.append(f"The chance that {known.item.name} has run out before that is {chance}.")
-    return lines
-
-
-def _decline_reasons() -> list[tuple[str, str, str]]:
+    if forecast is None or known is None or not forecast.days_to_empty:
+        return lines
+    lead_d = max(1, (offer.deliver_by - moments.day_of(prompt.created_at)).days)
+    arrives = ends + timedelta(days=lead_d)
     return [
-        (reason.value, label, f"Not asked again for {count(quiet_after_decline(reason).days, 'day')}.")
-        for reason, label in DECLINE_REASONS.items()
+        *lines,
+        say(
+            "Ordered now, it is here by {day}. The chance that {item} runs out before that is {chance}.",
+            day=moments.day(offer.deliver_by),
+            item=known.item.name,
+            chance=chance_empty_by(forecast, prompt.created_at + timedelta(days=lead_d)),
+        ),
+        say(
+            "If you wait until then, an order would come {day}. "
+            "The chance that {item} has run out before that is {chance}.",
+            day=moments.day(arrives),
+            item=known.item.name,
+            chance=chance_empty_by(forecast, arrives),
+        ),
     ]
+
+
+def _decline_reasons() -> list[tuple[str, str, Said]]:
+    return [
+        (reason.value, label, _quiet_for(quiet_after_decline(reason).days)) for reason, label in DECLINE_REASONS.items()
+    ]
+
+
+def _quiet_for(days: int) -> Said:
+    return say_many("Not asked again for {number} day.", "Not asked again for {number} days.", days)

@@ -1,4 +1,4 @@
-"""What a person says of a stock: counted, bought elsewhere, thrown away, a new pack opened."""
+"""What a person says of a stock: counted, bought elsewhere, thrown away, a pack opened, taken in or finished."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ _WHAT: dict[str, Told] = {
     "bought": "bought",
     "thrown_away": "thrown_away",
     "opened": "opened",
+    "taken_in": "taken_in",
+    "taken_out": "taken_out",
 }
+_SCAN = "scan"  # the page that the button stands on, where it is not the item's own
 
 
 async def tell(visit: Visit) -> Response:
@@ -30,4 +33,5 @@ async def tell(visit: Visit) -> Response:
     if what is None or packs is None:
         return item.page(visit, errors=entries.errors)
     visit.site.parts.stock.tell(ident, what=what, packs=packs, by=visit.person.account)
-    return RedirectResponse(f"/items/{ident}", status_code=303)
+    back = f"/scan?after={ident}" if visit.form.get("back") == _SCAN else f"/items/{ident}"
+    return RedirectResponse(back, status_code=303)

@@ -23,6 +23,7 @@ from edge_agent.core.messages import ItemId, MandateId, PromptId, Reason
 from edge_agent.core.overview import EgressRow, MandateView
 from edge_agent.core.people import Role
 from edge_agent.core.safety import SafetyProblem
+from edge_agent.core.stock_events import StockEvent
 from edge_agent.errors import HubError
 from edge_agent.pipeline.people import HouseholdPeople
 from edge_agent.ports import Clock
@@ -165,6 +166,11 @@ class PeopleRecorded(HouseholdPeople):
         self.calls.append(("pin", name, by, pin_hash is not None))
         super().set_pin(name, pin_hash=pin_hash, by=by)
 
+    def set_language(self, name: str, code: str | None) -> None:
+        """Another language."""
+        self.calls.append(("language", name, code))
+        super().set_language(name, code)
+
     def remove(self, name: str, *, by: str) -> None:
         """One less."""
         self.calls.append(("remove", name, by))
@@ -179,6 +185,7 @@ class DecisionsInMemory:
         self.asked: Reason | None = None
         self.advised: tuple[Reason, ...] = ()
         self.reported: ShadowReport | None = None
+        self.refusal: HubError | None = None
         self.calls: list[tuple[object, ...]] = []
 
     def question(self) -> Reason | None:
@@ -202,15 +209,22 @@ class DecisionsInMemory:
         return self.advised
 
     def tell(self, said: str, *, last: date | None) -> None:
-        """Write it down."""
+        """Write it down, unless it is refused."""
+        if self.refusal is not None:
+            raise self.refusal
         self.calls.append(("tell", said, last))
 
 
 class StockRecorded:
-    """Fulfils `StockTelling`: writes down what was said."""
+    """Fulfils `StockTelling`: writes down what was said; `events` is what was said before, newest first."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[object, ...]] = []
+        self.events: list[StockEvent] = []
+
+    def said(self, item: ItemId, *, limit: int) -> Sequence[StockEvent]:
+        """Of this item."""
+        return [event for event in self.events if event.item == item][:limit]
 
     def tell(self, item: ItemId, *, what: str, packs: float, by: str) -> None:
         """Write it down."""

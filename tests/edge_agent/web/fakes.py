@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from edge_agent.core import intent as intents
+from edge_agent.core.catalogue import Item
 from edge_agent.core.intent import LIVE as LIVE_INTENTS
 from edge_agent.core.intent import IntentRecord, IntentState
 from edge_agent.core.inventory.devices import Inventory
@@ -42,6 +43,10 @@ class HomeInMemory:
     def items(self) -> Sequence[ItemOverview]:
         """Every item with its live prompt and order."""
         return [self._live(known) for known in self.known.values()]
+
+    def declared(self) -> Sequence[Item]:
+        """Every item as it was written."""
+        return [known.item for known in self.known.values()]
 
     def item(self, item: ItemId) -> ItemOverview | None:
         """One item."""
@@ -185,7 +190,7 @@ class AnswersInMemory:
             raise self.refusal
         asked = self._home.all_prompts.get(prompt)
         if asked is None:
-            raise RefusedError(f"there is no prompt {prompt}")
+            raise RefusedError("there is no such question")
         return asked
 
     def _ruling(self, asked: PromptRecord, *, by: str, pin_checked: bool) -> Ruling:

@@ -20,7 +20,9 @@ from edge_agent.config import HomeConfig, WebConfig
 from edge_agent.core.people import Account, Role
 from edge_agent.ports import Clock
 from edge_agent.web.factory import create_app
+from edge_agent.web.language import Languages
 from edge_agent.web.parts import WebParts
+from tests.edge_agent.web.fake_channels import DeskRecorded, LinksRecorded, Phones, furnish
 from tests.edge_agent.web.fake_household import (
     DecisionsInMemory,
     LedgerInMemory,
@@ -31,6 +33,9 @@ from tests.edge_agent.web.fake_household import (
     SafetyInMemory,
     StockRecorded,
 )
+from tests.edge_agent.web.fake_keeping import KeepingInMemory
+from tests.edge_agent.web.fake_settings import ForgettingRecorded, HoldingsInMemory, ReportInMemory, SettingsInMemory
+from tests.edge_agent.web.fake_tokens import TokensRecorded, sample_token
 from tests.edge_agent.web.fakes import AnswersInMemory, HomeInMemory
 from tests.edge_agent.web.sample_home import sample_home
 from tests.edge_agent.web.sample_household import sample_mandates, sample_sent
@@ -75,6 +80,14 @@ class House:
     merchants: MerchantsInMemory
     decisions: DecisionsInMemory
     stock: StockRecorded
+    keeping: KeepingInMemory
+    settings: SettingsInMemory
+    holdings: HoldingsInMemory
+    forgetting: ForgettingRecorded
+    reporting: ReportInMemory
+    tokens: TokensRecorded
+    channels: DeskRecorded
+    links: LinksRecorded
     passwords: Argon2Passwords
     connection: Connection
     app: ASGIApp
@@ -83,7 +96,11 @@ class House:
     def calls(self) -> list[tuple[object, ...]]:
         """Everything that was set off, of whatever kind."""
         parts = (self.answers, self.mandates, self.people, self.policies, self.safety, self.decisions, self.stock)
-        return [call for part in parts for call in part.calls]
+        return [
+            call
+            for part in (*parts, self.tokens, self.channels, self.links, self.settings, self.forgetting, self.keeping)
+            for call in part.calls
+        ]
 
     def give_pin(self, name: str, pin: str) -> None:
         """Set somebody's PIN."""
@@ -98,16 +115,20 @@ class House:
 
 
 @contextmanager
-def opened(folder: Path, clock: Clock, *, web: WebConfig | None = None) -> Iterator[House]:
+def opened(
+    folder: Path, clock: Clock, *, web: WebConfig | None = None, languages: Languages | None = None
+) -> Iterator[House]:
     """A house with a person of each role, who share one password."""
     with Connection(folder / "hub.sqlite3") as connection:
-        house = _furnished(connection, clock, web=web or WebConfig())
+        house = _furnished(connection, clock, web=web or WebConfig(), languages=languages)
         for role in Role:
             house.accounts.put_account(Account(f"the-{role}", role, house.passwords.hash(PASSWORD)))
+        house.tokens.put(sample_token(clock.now()))
+        furnish(house.channels, clock)
         yield house
 
 
-def _furnished(connection: Connection, clock: Clock, *, web: WebConfig) -> House:
+def _furnished(connection: Connection, clock: Clock, *, web: WebConfig, languages: Languages | None) -> House:
     home, accounts, policies = sample_home(clock), Accounts(connection), PoliciesInMemory()
     parts = WebParts(
         clock=clock,
@@ -124,6 +145,15 @@ def _furnished(connection: Connection, clock: Clock, *, web: WebConfig) -> House
         inventory=lambda: home.inventory,
         decisions=(decisions := DecisionsInMemory()),
         stock=(stock := StockRecorded()),
+        keeping=(keeping := KeepingInMemory(home)),
+        tokens=(tokens := TokensRecorded(connection)),
+        channels=(channels := DeskRecorded(connection, clock, Phones())),
+        links=(links := LinksRecorded(channels.notices, clock)),
+        changes=connection.db.total_changes,
+        settings=(settings := SettingsInMemory()),
+        holdings=(holdings := HoldingsInMemory()),
+        forgetting=(forgetting := ForgettingRecorded()),
+        reporting=(reporting := ReportInMemory()),
     )
     return House(
         parts=parts,
@@ -138,9 +168,17 @@ def _furnished(connection: Connection, clock: Clock, *, web: WebConfig) -> House
         merchants=merchants,
         decisions=decisions,
         stock=stock,
+        keeping=keeping,
+        settings=settings,
+        holdings=holdings,
+        forgetting=forgetting,
+        reporting=reporting,
+        tokens=tokens,
+        channels=channels,
+        links=links,
         passwords=passwords,
         connection=connection,
-        app=create_app(parts, web=web, home=HOME, compiled=_COMPILED),
+        app=create_app(parts, web=web, home=HOME, compiled=_COMPILED, languages=languages),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 
 from edge_agent.core.catalogue import Product
 from edge_agent.core.intent import IntentRecord, IntentState
@@ -20,6 +20,7 @@ from edge_agent.core.messages import (
 )
 from edge_agent.core.overview import DeviceOverview, ItemOverview
 from edge_agent.core.prompt import PromptRecord, PromptState
+from edge_agent.core.said import Said, say
 from edge_agent.ports import Clock
 from tests.edge_agent.samples import NOW
 from tests.edge_agent.web.fakes import HomeInMemory
@@ -32,6 +33,7 @@ from tests.edge_agent.web.samples import (
     sample_offer,
     sample_prices,
     sample_prompt,
+    sample_stock_text,
 )
 
 
@@ -111,8 +113,14 @@ def _washer_fluid() -> ItemOverview:
 
 def _coffee() -> ItemOverview:
     item = sample_item("coffee", "Coffee beans", unit="g", pack=1_000.0, title="House blend 1 kg", device="machine")
-    silent = Alert(ItemId("coffee"), (Reason("no_readings", "The coffee machine has not been heard for 4 days."),))
+    text = say("{item}: {device} has told nothing new for {hours} hours.", item=item.name, device="machine", hours=96)
+    silent = Alert(ItemId("coffee"), (Reason("stock_stale", text),))
     return ItemOverview(item=item, decision=silent)
+
+
+def _detergent_text() -> Said:
+    first, last = date(2026, 3, 10), date(2026, 3, 20)
+    return sample_stock_text("Laundry detergent", left="0.4", a_day="0.1", first=first, last=last)
 
 
 def _put_off() -> PromptRecord:
@@ -124,7 +132,7 @@ def _put_off() -> PromptRecord:
         state=PromptState.SNOOZED,
         wake_at=NOW + timedelta(hours=11),
         answered_by="robin",
-        reasons=(Reason("low", "Detergent lasts 8 to 18 days."),),
+        reasons=(Reason("stock", _detergent_text()),),
     )
 
 

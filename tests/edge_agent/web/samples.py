@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from edge_agent.core.catalogue import Binding, Item, Product
 from edge_agent.core.intent import IntentRecord, IntentState
 from edge_agent.core.leave.terms import Offer, terms_hash
-from edge_agent.core.messages import Forecast, IntentId, ItemId, Price, PromptId, Range, Reason, StockEstimate
+from edge_agent.core.messages import Forecast, IntentId, ItemId, Price, PromptId, Range, Reason, Refill, StockEstimate
 from edge_agent.core.prompt import PromptRecord, PromptState
+from edge_agent.core.said import Day, Said, say
 from tests.edge_agent.samples import NOW
+
+_TUESDAY = date(2026, 3, 3)
 
 
 def sample_item(ident: str, name: str, *, unit: str, pack: float, title: str, device: str, room: int = 2) -> Item:
@@ -64,13 +67,40 @@ def sample_prompt(ident: str = "p-milk", *, item: str = "milk", offer: Offer | N
         days_of_cover=6.4,
         order_by=NOW + timedelta(hours=20),
         reasons=(
-            Reason("low", "Milk lasts 1 to 3 days, and an order takes 2."),
-            Reason("use", "You use about 640 g a day, a little more than last month."),
-            Reason("packs", "4 packs last about 6 days and fit the 6 there is room for."),
+            Reason(
+                "stock",
+                sample_stock_text("Milk", left="1.2", a_day="0.6", first=date(2026, 3, 3), last=date(2026, 3, 5)),
+            ),
+            Reason("due", _due()),
+            Reason("size", say("With {packs} more it should last about {days} days.", packs=_packs("4"), days="6")),
         ),
         created_at=NOW - timedelta(minutes=40),
         changed_at=NOW - timedelta(minutes=40),
     )
+
+
+def sample_stock_text(item: str, *, left: str, a_day: str, first: date, last: date) -> Said:
+    """As `core.deciding.sentences` says it."""
+    return say(
+        "{item}: about {packs} left, used {rate}; {ends}.",
+        item=item,
+        packs=_packs(left),
+        rate=say("{packs} a day", packs=_packs(a_day)),
+        ends=say("runs out between {early} and {late}", early=Day(first), late=Day(last)),
+    )
+
+
+def _due() -> Said:
+    return say(
+        "You may need {packs} in the {days} days until an order would be here; order by {order_by}.",
+        packs=_packs("1.3"),
+        days="2",
+        order_by=Day(_TUESDAY),
+    )
+
+
+def _packs(number: str) -> Said:
+    return say("{number} packs", number=number)
 
 
 def sample_intent(prompt: PromptRecord, *, state: IntentState, at: datetime, **changes: object) -> IntentRecord:
@@ -135,5 +165,16 @@ def sample_estimate(item: str, *, unit: str, amount: Range | None, use: Range, t
         use_per_day=use,
         trust=trust,
         daily_use=daily,
-        refills=(),
+        refills=_refills(amount.value, use.value, daily) if amount is not None else (),
     )
+
+
+def _refills(left: float, use: float, daily: Sequence[tuple[date, float]]) -> tuple[Refill, ...]:
+    """Going back from now: whenever there were five days' use more than now, four days' use had just come."""
+    found, level = [], left
+    for on, used in reversed(daily):
+        level += used
+        if level > left + 5 * use:
+            found.append(Refill(datetime(on.year, on.month, on.day, 17, 30, tzinfo=UTC), 4 * use))
+            level -= 4 * use
+    return tuple(reversed(found))

@@ -14,6 +14,7 @@ from edge_agent.core.intent import IntentState
 from edge_agent.core.messages import Alert, ItemId, Reason
 from edge_agent.core.overview import BridgeStatus
 from edge_agent.core.prompt import PromptState
+from edge_agent.core.said import say
 from tests.edge_agent.clock import ManualClock
 from tests.edge_agent.samples import NOW
 from tests.edge_agent.web.house import House, opened, sign_in
@@ -33,7 +34,12 @@ async def test_each_live_prompt_is_an_article_that_robots_can_find(owner: httpx.
 async def test_a_card_says_what_for_how_much_and_why(owner: httpx.AsyncClient) -> None:
     """Product, packs, total, day and reason."""
     page = (await owner.get("/")).text
-    for words in ("4 \u00d7 <bdi>Whole milk 3.5 %, 1 L</bdi>", "$20.15", "here by Wed 4 Mar", "Milk lasts 1 to 3 days"):
+    for words in (
+        "4 \u00d7 <bdi>Whole milk 3.5 %, 1 L</bdi>",
+        "$20.15",
+        "here by Wed 4 Mar",
+        "Milk: about 1.2 packs left",
+    ):
         assert words in page
 
 
@@ -52,7 +58,7 @@ async def test_unknown_is_not_empty(owner: httpx.AsyncClient) -> None:
     coffee = coffee[: coffee.index("</article>")]
     assert "Not known yet" in coffee
     assert 'class="level' not in coffee
-    assert "has not been heard for 4 days" in page
+    assert "machine has told nothing new for 96 hours" in page
 
 
 async def test_an_alert_names_its_item_once_and_says_where_to_look(owner: httpx.AsyncClient, house: House) -> None:
@@ -64,8 +70,23 @@ async def test_an_alert_names_its_item_once_and_says_where_to_look(owner: httpx.
         page = (await owner.get("/")).text
         [notice] = re.findall(r'<p class="notice warn">.*?</p>', page[: page.index('id="stock"')])
         assert notice.count(known.item.name) == 1
-        assert "No usable reading." in notice
+        assert f"{known.item.name}: no usable reading." in notice
         assert there in notice
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [("no_price", "Nothing is asked or ordered without a price."), ("unavailable", "You are asked as soon as it can")],
+)
+async def test_a_product_that_cannot_be_had_is_said_with_the_next_step(
+    owner: httpx.AsyncClient, house: House, code: str, told: str
+) -> None:
+    """No price, or a shop that has none: why, then what to do."""
+    text = say("Time to buy {item}, but there is a hitch.", item="Coffee beans")
+    alert = Alert(ItemId("coffee"), (Reason(code, text),))
+    house.home.known["coffee"] = replace(house.home.known["coffee"], decision=alert)
+    page = (await owner.get("/")).text
+    assert told in page[page.index("but there is a hitch") :]
 
 
 async def test_quiet_is_said_in_one_line(owner: httpx.AsyncClient, house: House) -> None:

@@ -63,7 +63,8 @@ async def test_a_mandate_shows_its_limits_and_its_ledger(owner: httpx.AsyncClien
         "at most $25.00",
         "$60.00",
         "for a month",
-        "or instead, where that cannot be had or is too dear: <bdi>Oat drink, 1 L</bdi>",
+        "or instead, where that cannot be had or is too dear, the first one first:",
+        "<li><bdi>Oat drink, 1 L</bdi></li>",
         "Whole milk 3.5 %, 1 L",
     ):
         assert words in page

@@ -11,6 +11,7 @@ import pytest
 from edge_agent.core.intent import IntentState
 from edge_agent.core.people import Role
 from edge_agent.errors import BridgeUnreachableError, HubError, NotAllowedError, RefusedError
+from edge_agent.web.wording import readable
 from tests.edge_agent.samples import NOW
 from tests.edge_agent.web.house import House, field, sign_in
 
@@ -159,9 +160,17 @@ async def test_a_doubt_ends_by_what_the_person_saw(
     + [{"found": "there", "merchant_order_id": f"ORD{char}9"} for char in ("\n", "\x00", "\u202e")],
 )
 async def test_a_word_that_is_none_is_refused(owner: httpx.AsyncClient, house: House, fields: dict[str, str]) -> None:
-    """400, and the order stays in doubt."""
+    """Said beside the field, which keeps what was typed; the order stays in doubt."""
     stand(house, S.PARKED)
-    assert (await say(owner, "settle", **fields)).status_code == 400
+    answer = await say(owner, "settle", **fields)
+    assert answer.status_code == 422
+    if "merchant_order_id" in fields:
+        assert 'aria-invalid="true" aria-describedby="number-i-p-fluid"' in answer.text
+        assert "The order number, 255 characters at the most." in answer.text
+        assert f'value="{readable(fields["merchant_order_id"])}"' in answer.text
+    else:
+        assert "Say whether it is there or not." in answer.text
+    assert '<details class="say" open>' in answer.text
     assert house.calls == []
 
 

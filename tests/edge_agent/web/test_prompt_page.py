@@ -83,7 +83,7 @@ async def test_the_terms_stand_before_the_button(owner: httpx.AsyncClient) -> No
     assert "Whole milk 3.5 %, 1 L" in page
     assert "1,035 g" in page
     assert "about 6 days" in page
-    assert "Milk lasts 1 to 3 days, and an order takes 2." in page
+    assert "Milk: about 1.2 packs left, used 0.6 packs a day; runs out between Tue 3 Mar and Thu 5 Mar." in page
 
 
 async def test_the_unit_price_stands_beside_the_last_three(owner: httpx.AsyncClient) -> None:
@@ -152,7 +152,7 @@ async def test_the_second_of_two_answers_is_told(owner: httpx.AsyncClient, house
     assert (await owner.post(f"{PAGE}/approve", data=form)).status_code == 303
     second = await owner.post(f"{PAGE}/approve", data=form)
     assert second.status_code == 409
-    assert "prompt p-milk is approved: it can no longer be changed by approve" in second.text
+    assert "You have answered this already. This time nothing was changed." in second.text
     assert sum(intent.prompt == "p-milk" for intent in house.home.all_intents.values()) == 1
 
 
@@ -223,9 +223,15 @@ async def test_a_question_about_an_item_that_is_no_longer_kept_stands(owner: htt
     assert "Buy <bdi>milk</bdi>?" in page
     assert (term(page, "total"), term(page, "quantity")) == ("$20.15", "4 packs")
     form = {name: field(page, name) for name in ("csrf", "terms_hash")}
-    house.answers.refusal = RefusedError("the household no longer keeps milk: decline this prompt instead")
+    house.answers.refusal = RefusedError("the household no longer keeps milk: decline this question instead")
     refused = await owner.post(f"{PAGE}/approve", data=form)
-    assert (refused.status_code, "the household no longer keeps milk" in refused.text) == (409, True)
+    assert refused.status_code == 409
+    assert "The hub says: the household no longer keeps milk: decline this question instead. Nothing" in refused.text
+    house.answers.refusal = RefusedError("That is a sentence already.")
+    assert (
+        "<p>That is a sentence already. Nothing was changed.</p>"
+        in (await owner.post(f"{PAGE}/approve", data=form)).text
+    )
     house.answers.refusal = None
     await owner.post(f"{PAGE}/decline", data={"csrf": form["csrf"], "reason": "not_now"})
     assert "Declined by" in (await owner.get(PAGE)).text
@@ -270,10 +276,14 @@ async def test_declining_keeps_the_reason(owner: httpx.AsyncClient, house: House
 async def test_an_answer_outside_the_list_is_refused(
     owner: httpx.AsyncClient, house: House, act: str, fields: dict[str, str]
 ) -> None:
-    """400, and nothing reaches the hub."""
+    """Said beside the field, with the terms still there, and nothing reaches the hub."""
     form = await form_of(owner)
     answer = await owner.post(f"{PAGE}/{act}", data={"csrf": form["csrf"], **fields})
-    assert answer.status_code == 400
+    assert answer.status_code == 422
+    name, told = {"snooze": ("hours", "Choose one of these."), "decline": ("reason", "Choose why")}[act]
+    assert f'<fieldset aria-describedby="{name}-error">' in answer.text
+    assert re.search(rf'id="{name}-error" role="alert">{told}', answer.text)
+    assert 'data-term="total"' in answer.text
     assert house.answers.calls == []
 
 
@@ -294,7 +304,7 @@ async def test_a_guest_sees_the_terms_and_no_button(house: House) -> None:
     assert "Order and pay" not in page
     assert "terms_hash" not in page
     assert "You cannot approve this: a guest may approve nothing" in page
-    assert "These may: <bdi>the-member, the-owner</bdi>" in page
+    assert "These may: <bdi>the-member and the-owner</bdi>" in page
     assert "Do not buy" not in page
 
 

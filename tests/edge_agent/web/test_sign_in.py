@@ -19,6 +19,7 @@ from edge_agent.errors import RetryLaterError
 from edge_agent.web.proof import Proof, Proofs
 from edge_agent.web.sign_in import (
     FAILURES_MAX,
+    FAILURES_OF_ADDRESS_MAX,
     FAILURES_OF_ALL_MAX,
     FORM_COOKIE,
     SESSION_COOKIE,
@@ -87,6 +88,14 @@ async def test_an_impossible_name_or_password_is_not_checked(
     assert (await attempt(anyone, name, password)).status_code == 401
 
 
+async def test_what_is_missing_is_named_beside_its_field(anyone: httpx.AsyncClient) -> None:
+    """And nothing of who lives here."""
+    page = (await attempt(anyone, "", "x")).text
+    assert ('id="name-error"' in page, 'id="password-error"' in page) == (True, False)
+    page = (await attempt(anyone, "the-owner", "")).text
+    assert ('id="name-error"' in page, 'id="password-error"' in page) == (False, True)
+
+
 @pytest.mark.parametrize("name", ["the-owner", "nobody"])
 async def test_the_sixth_guess_is_not_checked(
     anyone: httpx.AsyncClient, clock: ManualClock, house: House, name: str
@@ -111,7 +120,7 @@ async def test_one_name_does_not_lock_another(anyone: httpx.AsyncClient) -> None
 
 async def test_guesses_on_many_names_are_limited_together(anyone: httpx.AsyncClient) -> None:
     """One password tried on everybody."""
-    for number in range(FAILURES_OF_ALL_MAX):
+    for number in range(FAILURES_OF_ADDRESS_MAX):
         assert (await attempt(anyone, f"person-{number}", "wrong")).status_code == 401
     assert (await attempt(anyone, "the-owner", PASSWORD)).status_code == 429
 
@@ -229,6 +238,9 @@ async def test_the_name_is_kept_and_escaped_after_a_mistake(anyone: httpx.AsyncC
     assert "<script" not in answer.text
 
 
+HERE = "192.0.2.7"
+
+
 class Busy(Argon2Passwords):
     """Refuses to check until told otherwise."""
 
@@ -255,16 +267,16 @@ async def test_a_password_that_was_not_checked_counts_as_no_failure(house: House
     since = clock.now() - timedelta(hours=1)
     for _ in range(FAILURES_OF_ALL_MAX + 1):
         with pytest.raises(RetryLaterError):
-            await guard.sign_in("the-owner", "wrong")
-    assert house.accounts.failed_logins("the-owner", since=since) == 0
+            await guard.sign_in("the-owner", "wrong", address=HERE)
+    assert house.accounts.failed_logins(f"the-owner@{HERE}", since=since) == 0
     busy.is_busy = False
     for _ in range(FAILURES_MAX):
-        assert await guard.sign_in("the-owner", "wrong") is Refusal.WRONG
+        assert await guard.sign_in("the-owner", "wrong", address=HERE) is Refusal.WRONG
     clock.advance(minutes=10)
     for _ in range(50):
-        assert await guard.sign_in("the-owner", PASSWORD) is Refusal.TOO_MANY_FAILURES
+        assert await guard.sign_in("the-owner", PASSWORD, address=HERE) is Refusal.TOO_MANY_FAILURES
     clock.advance(minutes=6)  # from the last real check, not from the last try
-    assert isinstance(await guard.sign_in("the-owner", PASSWORD), SignedIn)
+    assert isinstance(await guard.sign_in("the-owner", PASSWORD, address=HERE), SignedIn)
 
 
 async def test_what_was_not_checked_takes_no_earlier_failure_back(house: House, clock: ManualClock) -> None:
@@ -273,11 +285,11 @@ async def test_what_was_not_checked_takes_no_earlier_failure_back(house: House, 
     guard = SignIn(replace(house.parts, passwords=busy), session_days=1, form_key=b"k")
     busy.is_busy = False
     for _ in range(3):
-        await guard.sign_in("the-owner", "wrong")
+        await guard.sign_in("the-owner", "wrong", address=HERE)
     busy.is_busy = True
     with pytest.raises(RetryLaterError):
-        await guard.sign_in("the-owner", "wrong")
-    assert house.accounts.failed_logins("the-owner", since=clock.now() - timedelta(hours=1)) == 3
+        await guard.sign_in("the-owner", "wrong", address=HERE)
+    assert house.accounts.failed_logins(f"the-owner@{HERE}", since=clock.now() - timedelta(hours=1)) == 3
 
 
 @pytest.mark.parametrize("what", ["pin", "password"])
@@ -298,3 +310,20 @@ async def test_a_proof_that_was_not_checked_counts_as_no_failure(house: House, c
         assert await ask("the-owner", right) is Proof.LOCKED
     clock.advance(minutes=6)
     assert await ask("the-owner", right) is Proof.RIGHT
+
+
+async def test_a_guesser_elsewhere_keeps_nobody_out(house: House) -> None:
+    """A robot in the network may try for ever: who sits at another address signs in."""
+    guard = SignIn(house.parts, session_days=1, form_key=b"k")
+    for number in range(FAILURES_OF_ADDRESS_MAX):
+        assert await guard.sign_in(f"somebody{number % 9}", "wrong", address="192.0.2.66") is Refusal.WRONG
+    assert await guard.sign_in("the-owner", PASSWORD, address="192.0.2.66") is Refusal.TOO_MANY_FAILURES
+    assert isinstance(await guard.sign_in("the-owner", PASSWORD, address=HERE), SignedIn)
+
+
+async def test_all_guessers_together_have_a_limit(house: House, clock: ManualClock) -> None:
+    """However many addresses somebody has: so many guesses and no more in a quarter of an hour."""
+    guard = SignIn(house.parts, session_days=1, form_key=b"k")
+    for _ in range(FAILURES_OF_ALL_MAX):
+        house.accounts.record_login("", at=clock.now(), succeeded=False)
+    assert await guard.sign_in("the-owner", PASSWORD, address=HERE) is Refusal.TOO_MANY_FAILURES

@@ -1,0 +1,265 @@
+"""What programs are told, as models: the document is made of them. Times are UTC, amounts of money in minor units."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Literal
+
+from edge_agent.core.api_token import Scope
+from edge_agent.core.intent import IntentState
+from edge_agent.core.leave.mandate import MandateState
+from edge_agent.core.people import Role
+from edge_agent.core.prompt import DeclineReason, PromptState
+from edge_agent.web.api.call import Told
+
+
+class Me(Told):
+    """For whom the token acts, what it may do, and until when."""
+
+    account: str
+    role: Role
+    token: str
+    scopes: tuple[Scope, ...]
+    expires_at: datetime
+
+
+class Sentence(Told):
+    """One reason: the word that a program goes by, and the sentence for a person."""
+
+    code: str
+    text: str
+
+
+class Span(Told):
+    """A value that is not known exactly: nine times in ten it lies between `low` and `high`."""
+
+    value: float
+    low: float
+    high: float
+
+
+class Lasts(Told):
+    """Days from now until it is used up: one time in ten before `early_d`, one in ten after `late_d`."""
+
+    early_d: float
+    middle_d: float
+    late_d: float
+
+
+class ItemTold(Told):
+    """One item. `amount` and `use_per_day` are in `unit` (UCUM); null where nobody knows. `trust` is from 0 to 1."""
+
+    id: str
+    name: str
+    category: str
+    unit: str
+    mode: Literal["shadow", "ask", "auto"]
+    product: str
+    room_packs: int
+    as_of: datetime | None
+    amount: Span | None
+    use_per_day: Span | None
+    trust: float | None
+    lasts: Lasts | None
+    prompt: str | None
+    order: str | None
+
+
+class Items(Told):
+    """Every item of the household, in its own order."""
+
+    items: tuple[ItemTold, ...]
+
+
+class Shadow(Told):
+    """What an item that only watches would have done since a day."""
+
+    since: date
+    orders: int
+    packs: int
+    total_minor: int
+    currency: str
+
+
+class Why(Told):
+    """Why the hub does with an item what it does."""
+
+    item: ItemTold
+    decision: Literal["hold", "propose", "alert"] | None
+    packs: int | None
+    order_by: datetime | None
+    reasons: tuple[Sentence, ...]
+    doubts: tuple[Sentence, ...]
+    advice: tuple[Sentence, ...]
+    shadow: Shadow | None
+
+
+class TermsTold(Told):
+    """The binding terms of a prompt: what is agreed to. `deliver_by` is a day, `hold_s` how long it can be undone."""
+
+    merchant: str
+    sku: str
+    title: str
+    instead_of: str | None
+    pack_amount: float
+    unit: str
+    quantity: int
+    unit_price_minor: int
+    delivery_minor: int
+    total_minor: int
+    total_max_minor: int
+    currency: str
+    deliver_by: date
+    expires_at: datetime
+    hold_s: int
+
+
+class LeaveTold(Told):
+    """What the person of this token may do with a prompt now; `refusal` says why not."""
+
+    may_approve: bool
+    refusal: str | None
+    needs_pin: bool
+    needs_second: bool
+    agreed: tuple[str, ...]
+    others: tuple[str, ...]
+
+
+class OrderTold(Told):
+    """One order and where it stands."""
+
+    id: str
+    prompt: str
+    item: str
+    state: IntentState
+    merchant: str
+    quantity: int
+    total_minor: int
+    charged_minor: int | None
+    currency: str
+    created_at: datetime
+    changed_at: datetime
+    merchant_order_id: str | None
+    detail: str | None
+    handoff_url: str | None
+    cancel_wanted: bool
+
+
+class Orders(Told):
+    """Orders, newest first, finished ones too; 200 at the most."""
+
+    orders: tuple[OrderTold, ...]
+
+
+class PromptTold(Told):
+    """One question. An approval must carry `terms_hash`, which stands for exactly these terms."""
+
+    id: str
+    item: str
+    item_name: str
+    state: PromptState
+    terms: TermsTold
+    terms_hash: str
+    reasons: tuple[Sentence, ...]
+    order_by: datetime
+    created_at: datetime
+    wake_at: datetime | None
+    answered_by: str | None
+    decline_reason: DeclineReason | None
+    leave: LeaveTold | None
+    order: OrderTold | None
+
+
+class Prompts(Told):
+    """The questions that are open or put off, the most urgent first."""
+
+    prompts: tuple[PromptTold, ...]
+
+
+class Approved(Told):
+    """`ordered`: there is an order. `waits_for_second`: noted, and another person must agree."""
+
+    outcome: Literal["ordered", "waits_for_second"]
+    order: OrderTold | None
+
+
+class Cancelled(Told):
+    """`cancelled`: it is. `asked`: the order service has not confirmed it yet. `too_late`: it stands."""
+
+    outcome: Literal["cancelled", "asked", "too_late"]
+    state: IntentState
+
+
+class MandateTold(Told):
+    """Standing leave to buy, and what it may still spend. `left_minor` is what this period has left."""
+
+    id: str
+    state: MandateState
+    items: tuple[str, ...]
+    order_max_minor: int
+    budget_minor: int
+    left_minor: int
+    currency: str
+    frequency: str
+    first_day: date
+    last_day: date
+    proposed_by: str
+
+
+class Mandates(Told):
+    """Every mandate, newest first."""
+
+    mandates: tuple[MandateTold, ...]
+
+
+class DeviceTold(Told):
+    """One device. `online` is null where it never said."""
+
+    device: str
+    profile: str | None
+    firmware: str | None
+    online: bool | None
+    seen_at: datetime | None
+
+
+class Devices(Told):
+    """Every device that was ever heard of, and how many messages were kept apart, by reason."""
+
+    devices: tuple[DeviceTold, ...]
+    kept_apart: dict[str, int]
+
+
+class SentRow(Told):
+    """One message that left the home; its bytes stand on the page of the ledger."""
+
+    id: int
+    at: datetime
+    purpose: str
+    recipient: str
+    method: str
+    path: str
+    size_bytes: int
+    sha256: str
+
+
+class Sent(Told):
+    """What left the home, newest first; `older` is what to ask with next, null at the end."""
+
+    rows: tuple[SentRow, ...]
+    older: int | None
+
+
+class Done(Told):
+    """It was kept."""
+
+    done: Literal[True] = True
+
+
+class Health(Told):
+    """Whether all is well: `ok`, or `trouble` with what it is. `sends`: whether orders may be sent."""
+
+    status: Literal["ok", "trouble"]
+    sends: bool
+    bridge_reachable: bool
+    waiting_since: datetime | None
+    problems: tuple[Sentence, ...]

@@ -1,0 +1,71 @@
+"""A new item: of a signal that was heard, or of a bar code that was scanned. The first run has the same form."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from starlette.exceptions import HTTPException
+from starlette.responses import RedirectResponse, Response
+
+from edge_agent.core import gs1
+from edge_agent.core.first_steps import Proposal
+from edge_agent.errors import RefusedError
+from edge_agent.web import item_form
+from edge_agent.web.entries import Entries
+from edge_agent.web.visit import Visit
+
+
+async def show(visit: Visit) -> Response:
+    """The form, filled in with all that is known."""
+    query = visit.request.query_params
+    proposal = _proposal(visit, query)
+    return _form(visit, proposal, typed=item_form.known(proposal, gtin=_scanned(query.get("gtin", ""))), errors={})
+
+
+async def keep(visit: Visit) -> Response:
+    """Keep the item and go to it; what is wrong stands beside its field."""
+    proposal = _proposal(visit, visit.form)
+    entries = Entries(visit.form)
+    taken = visit.site.parts.overview.declared()
+    item = item_form.read(visit.form, proposal=proposal, taken=taken, entries=entries)
+    if item is not None:
+        try:
+            visit.site.parts.keeping.add(item, by=visit.person.account)
+        except RefusedError as exc:
+            entries.wrong("whole", exc.args[0])
+        else:
+            return RedirectResponse(f"/items/{item.id}", status_code=303)
+    return _form(visit, proposal, typed=visit.form, errors=entries.errors)
+
+
+def _proposal(visit: Visit, told: Mapping[str, str]) -> Proposal | None:
+    """What is known of the signal that is named; None where none is.
+
+    Raises: HTTPException 404 where it feeds an item already, or cannot.
+    """
+    device, signal = told.get("device", ""), told.get("signal", "")
+    if not device and not signal:
+        return None
+    proposal = visit.site.parts.keeping.proposal(device, signal)
+    if proposal is None:
+        raise HTTPException(404)
+    return proposal
+
+
+def _scanned(typed: str) -> str:
+    """A number as it stands on the pack; nothing where it is none."""
+    try:
+        return gs1.shown(gs1.read(typed).gtin14)
+    except RefusedError:
+        return ""
+
+
+def _form(visit: Visit, proposal: Proposal | None, *, typed: Mapping[str, str], errors: Mapping[str, str]) -> Response:
+    return visit.page(
+        "new_item.html",
+        status=422 if errors else 200,
+        proposal=proposal,
+        units=item_form.UNITS,
+        typed={name: typed.get(name, "") for name in item_form.FIELDS},
+        errors=errors,
+    )
