@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import getpass
 import json
 import logging
 import os
@@ -14,9 +15,11 @@ from pathlib import Path
 
 from edge_agent import __version__
 from edge_agent.config import HubConfig, load, secrets_from
-from edge_agent.errors import ConfigurationError, HubError
+from edge_agent.errors import ConfigurationError, HubError, StoreNewerError
 
 _ROLES = ("owner", "member", "guest", "child")
+_DECLINE_REASONS = ("have_spare", "too_dear", "not_now", "wrong_product", "going_away")
+_ASKING = ("prompts", "approve", "decline", "items", "why")
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
 # What our libraries load where it happens to be installed, and the hub never uses: httpx's command line (with rich and
 # pygments), paho's look-up of brokers by DNS. Together up to 12 MB and a fifth of a second of start-up.
@@ -31,13 +34,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     for chatty in ("httpx", "httpcore"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     try:
-        return _command(arguments)
-    except ConfigurationError as exc:
+        code = _command(arguments)
+        sys.stdout.flush()
+    except (ConfigurationError, StoreNewerError) as exc:  # to start it again and again would cure neither
         print(f"restock-hub: {exc}", file=sys.stderr)
         return EXIT_USAGE
-    except HubError as exc:
-        print(f"restock-hub: {type(exc).__name__}: {exc}", file=sys.stderr)
+    except BrokenPipeError:  # who reads what is printed has read enough
+        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - until the end of the process
         return EXIT_FAILED
+    except HubError as exc:
+        kind = "" if arguments.command in _ASKING else f"{type(exc).__name__}: "  # there the hub's own words say it
+        print(f"restock-hub: {kind}{exc}", file=sys.stderr)
+        return EXIT_FAILED
+    return code
 
 
 def _command(arguments: argparse.Namespace) -> int:
@@ -45,16 +54,13 @@ def _command(arguments: argparse.Namespace) -> int:
         return _profiles(arguments)
     if arguments.command == "replay":
         return _replay(arguments)
+    if arguments.command == "doctor":
+        return _doctor(arguments)
     config = load(arguments.config)
     more_profiles = tuple(getattr(arguments, "profiles", None) or ())
     config = config.model_copy(update={"profiles": (*config.profiles, *more_profiles)})
     if arguments.check_config:
-        print(
-            json.dumps(
-                config.model_dump(mode="json") | {"secrets": secrets_from(os.environ).model_dump(mode="json")}, indent=2
-            )
-        )
-        return EXIT_DONE
+        return _check(config)
     does: dict[str, Callable[[], int]] = {
         "run": lambda: _run(config),
         "setup": lambda: _set_up(config, arguments),
@@ -63,8 +69,20 @@ def _command(arguments: argparse.Namespace) -> int:
         "store": lambda: _store(config, arguments),
         "enroll": lambda: _enroll(config, arguments),
         "devices": lambda: _devices(config, arguments),
+        **dict.fromkeys(_ASKING, lambda: _ask(config, arguments)),
+        "backup": lambda: _backup(config, arguments),
+        "restore": lambda: _restore(config, arguments),
     }
     return does[arguments.command]()
+
+
+def _check(config: HubConfig) -> int:
+    """The values in force, with the broker that the first run has chosen; secrets are stars."""
+    from edge_agent.adapters.setup_files import with_chosen_broker  # noqa: PLC0415
+
+    config, secret = with_chosen_broker(config, secrets_from(os.environ))
+    print(json.dumps(config.model_dump(mode="json") | {"secrets": secret.model_dump(mode="json")}, indent=2))
+    return EXIT_DONE
 
 
 def _run(config: HubConfig) -> int:
@@ -75,12 +93,18 @@ def _run(config: HubConfig) -> int:
         # Importing it now fails, as if it were not installed.
         sys.modules[unused] = None  # type: ignore[assignment]
     from edge_agent.app import run  # noqa: PLC0415 - only this command pays for what it imports
+    from edge_agent.core.first_steps import addon_broker  # noqa: PLC0415
 
     try:
-        asyncio.run(run(config, secrets_from(os.environ)))
+        asyncio.run(run(config, secrets_from(os.environ), addon=addon_broker(os.environ), tell=_said))
     except BaseExceptionGroup as group:
         raise _first_of_ours(group) or group from None
     return EXIT_DONE
+
+
+def _said(text: str) -> None:
+    """A line for whoever started the hub, at once: a service's journal is no terminal, and print would keep it back."""
+    print(text, flush=True)
 
 
 def _first_of_ours(group: BaseExceptionGroup[BaseException]) -> HubError | None:
@@ -156,6 +180,63 @@ def _enroll(config: HubConfig, arguments: argparse.Namespace) -> int:
     return EXIT_DONE if told["in_force"] else EXIT_FAILED
 
 
+def _backup(config: HubConfig, arguments: argparse.Namespace) -> int:
+    from edge_agent.keeping import back_up  # noqa: PLC0415
+
+    passphrase = _passphrase(is_new=True)
+    told = back_up(config, arguments.file, passphrase=passphrase, progress=_progress("backing up"))
+    print(json.dumps(told, indent=2))
+    return EXIT_DONE
+
+
+def _restore(config: HubConfig, arguments: argparse.Namespace) -> int:
+    from edge_agent.keeping import CLEAR_WORD, put_back  # noqa: PLC0415
+
+    passphrase = _passphrase(is_new=False)
+    if arguments.replace:
+        print(f"What lies in {config.home.data_dir} gives place to the backup.", file=sys.stderr)
+        print(f"Type {CLEAR_WORD}, then Enter:", file=sys.stderr)
+        if sys.stdin.readline().strip() != CLEAR_WORD:
+            raise ConfigurationError(f"the word {CLEAR_WORD} was not typed: nothing was changed")
+    told = put_back(
+        config, arguments.file, passphrase=passphrase, replace=arguments.replace, progress=_progress("restoring")
+    )
+    print(json.dumps(told, indent=2))
+    return EXIT_DONE
+
+
+def _passphrase(*, is_new: bool) -> str:
+    """Of a backup: not shown while it is typed, and typed twice when it is new; from a script, a line of its input."""
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\n")
+    typed = getpass.getpass("Passphrase of the backup: ")
+    if is_new and getpass.getpass("Once more: ") != typed:
+        raise ConfigurationError("the two passphrases differ: nothing was made")
+    return typed
+
+
+def _progress(what: str) -> Callable[[float], None]:
+    """Shows a person how far long work has come; a script is told nothing."""
+    shown = -1
+
+    def show(share: float) -> None:
+        nonlocal shown
+        tenth = int(share * 10)
+        if tenth > shown and sys.stderr.isatty():
+            shown = tenth
+            print(f"{what}: {tenth * 10} %", file=sys.stderr)
+
+    return show
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    from edge_agent.examining import examine  # noqa: PLC0415
+
+    report = asyncio.run(examine(arguments.config, os.environ))
+    print(report.as_json() if arguments.json else report.as_text())
+    return EXIT_DONE if report.is_sound else EXIT_FAILED
+
+
 def _report(config: HubConfig, *, as_json: bool) -> int:
     from edge_agent.commission import report  # noqa: PLC0415
 
@@ -170,6 +251,7 @@ def _report(config: HubConfig, *, as_json: bool) -> int:
 
 def _devices(config: HubConfig, arguments: argparse.Namespace) -> int:
     from edge_agent.adapters.devices_list import as_json  # noqa: PLC0415
+    from edge_agent.adapters.setup_files import with_chosen_broker  # noqa: PLC0415
     from edge_agent.core.inventory.text import as_text  # noqa: PLC0415
     from edge_agent.discover import heard_devices, known_devices  # noqa: PLC0415
 
@@ -178,9 +260,10 @@ def _devices(config: HubConfig, arguments: argparse.Namespace) -> int:
     if arguments.for_s is None:
         found = known_devices(config)
     else:
+        config, secret = with_chosen_broker(config, secrets_from(os.environ))
         listening = heard_devices(
             config,
-            secrets_from(os.environ),
+            secret,
             for_s=arguments.for_s,
             filters=arguments.topic or ["#"],
             save=arguments.save,
@@ -192,6 +275,47 @@ def _devices(config: HubConfig, arguments: argparse.Namespace) -> int:
         done = "saved" if each.is_new else "there already:"
         print(f"{done} {each.path} from {each.topic!r}", file=sys.stderr)
     return EXIT_DONE
+
+
+def _ask(config: HubConfig, arguments: argparse.Namespace) -> int:
+    from edge_agent import asking  # noqa: PLC0415
+
+    token = os.environ.get("RESTOCK_TOKEN", "")
+    with asking.client_for(config.web, token=token, token_file=arguments.token_file) as client:
+        match arguments.command:
+            case "prompts":
+                words = asking.prompts(client, as_json=arguments.json)
+            case "items":
+                words = asking.items(client, as_json=arguments.json)
+            case "why":
+                words = asking.why(client, arguments.item, as_json=arguments.json)
+            case "decline":
+                words = asking.decline(client, arguments.prompt, reason=arguments.reason, as_json=arguments.json)
+            case _:
+                words = asking.approve(
+                    client,
+                    arguments.prompt,
+                    terms_hash=arguments.terms_hash,
+                    as_json=arguments.json,
+                    agrees=_agrees,
+                    pin=_typed_pin,
+                )
+    print(words)
+    return EXIT_DONE
+
+
+def _agrees(terms: str) -> bool:
+    """Show the terms, and wait for a yes."""
+    print(terms, file=sys.stderr)
+    print("Buy on these terms? Type yes, then Enter:", file=sys.stderr)
+    return sys.stdin.readline().strip().lower() == "yes"
+
+
+def _typed_pin() -> str:
+    """The PIN: not shown while it is typed, or one line of standard input."""
+    if sys.stdin.isatty():
+        return getpass.getpass("Your PIN: ")
+    return sys.stdin.readline().rstrip("\n")
 
 
 def _replay(arguments: argparse.Namespace) -> int:
@@ -286,7 +410,26 @@ def _parser() -> argparse.ArgumentParser:
     _add_enroll(enroll)
     devices = commands.add_parser("devices", help="what is on the broker, what is understood, what could feed an item")
     _add_devices(devices)
-    for command in (run, set_up, report, enroll, devices, *_add_people(people), *_add_store(store)):
+    backup = commands.add_parser("backup", help="the whole data folder in one sealed file; the hub may run")
+    backup.add_argument("file", type=Path, help="where it goes; its passphrase: standard input")
+    restore = commands.add_parser("restore", help="put a backup into an empty data folder; the hub must be stopped")
+    restore.add_argument("file", type=Path, help="a file that backup has made; its passphrase: standard input")
+    restore.add_argument("--replace", action="store_true", help="the folder is not empty: keep what lies there apart")
+    doctor = commands.add_parser("doctor", help="what is wrong, where, and what to do")
+    doctor.add_argument("--json", action="store_true", help="one JSON object on standard output")
+    doctor.add_argument("--config", type=Path, help="TOML file; without it the defaults hold")
+    for command in (
+        run,
+        set_up,
+        report,
+        enroll,
+        devices,
+        backup,
+        restore,
+        *_add_asking(commands),
+        *_add_people(people),
+        *_add_store(store),
+    ):
         command.add_argument("--config", type=Path, help="TOML file; without it the defaults hold")
         command.add_argument("--check-config", action="store_true", help="print the effective values and stop")
 
@@ -303,6 +446,26 @@ def _parser() -> argparse.ArgumentParser:
     _add_new_profile(actions.add_parser("new", help="draft a profile from sample payloads"))
     _add_import(actions.add_parser("import", help="make profiles of what devices announce about themselves"))
     return parser
+
+
+def _add_asking(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> list[argparse.ArgumentParser]:
+    prompts = commands.add_parser("prompts", help="the questions that are open, from the running hub")
+    approve = commands.add_parser("approve", help="buy on the terms of a question; they are shown first")
+    approve.add_argument("prompt", help="its id, as `restock-hub prompts` shows it")
+    approve.add_argument("--terms-hash", metavar="HASH", help="in a script: the terms it saw, by their hash")
+    decline = commands.add_parser("decline", help="do not buy, and say why")
+    decline.add_argument("prompt", help="its id, as `restock-hub prompts` shows it")
+    decline.add_argument("--reason", required=True, choices=_DECLINE_REASONS, help="what it is declined for")
+    items = commands.add_parser("items", help="every item: what is left, and how long it lasts")
+    why = commands.add_parser("why", help="why the hub does with an item what it does")
+    why.add_argument("item", help="its id, as `restock-hub items` shows it")
+    asking = [prompts, approve, decline, items, why]
+    for command in asking:
+        command.add_argument("--json", action="store_true", help="one JSON object on standard output")
+        command.add_argument(
+            "--token-file", type=Path, metavar="FILE", help="file of mode 0600 with a token; without it RESTOCK_TOKEN"
+        )
+    return asking
 
 
 def _add_devices(devices: argparse.ArgumentParser) -> None:

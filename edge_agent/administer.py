@@ -110,7 +110,14 @@ def own_folder(config: HubConfig) -> Path:
 
     Raises: ConfigurationError when it is another user's.
     """
-    folder = data_folder(config)
+    return checked_own(data_folder(config))
+
+
+def checked_own(folder: Path) -> Path:
+    """The folder itself, if it is ours.
+
+    Raises: ConfigurationError when it is another user's.
+    """
     owner = folder.stat().st_uid
     if os.geteuid() != owner:
         try:

@@ -10,6 +10,7 @@ import asyncio
 import importlib
 import logging
 import signal
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,20 +19,24 @@ from edge_agent.adapters.announce import MqttDevices
 from edge_agent.adapters.intake import MqttIntake
 from edge_agent.adapters.profiles import load_profiles, profile_folders
 from edge_agent.adapters.session_name import session_name
+from edge_agent.adapters.setup_files import is_due, with_chosen_broker
 from edge_agent.adapters.store.connection import DISK_ERRORS
 from edge_agent.adapters.store.doubtful import DoubtfulReadings
 from edge_agent.adapters.store.opening import OpenStore
 from edge_agent.adapters.store.readings import SqliteReadings
 from edge_agent.adapters.store.room import Room, free_bytes_of
 from edge_agent.adapters.store.set_aside import condemn, open_for_service
+from edge_agent.adapters.store.snapshot import answer_always
 from edge_agent.config import HubConfig, Secrets
 from edge_agent.core.deciding.pacing import Paces
 from edge_agent.core.decode import Decoder, Limits, native_filters
 from edge_agent.core.decoding.remarks import Remarks
+from edge_agent.core.first_steps import Broker
 from edge_agent.core.registry import Registry
 from edge_agent.core.sparkplug.topics import EdgeNodes
 from edge_agent.errors import FailClosedError, StoreMalformedError
 from edge_agent.folder import PROFILE_CACHE, data_folder
+from edge_agent.pipeline.fresh import Fresh
 from edge_agent.pipeline.ingest import Ingest
 from edge_agent.pipeline.rejudge import Rejudge
 from edge_agent.ports import EdgeNodeSessions
@@ -57,6 +62,7 @@ class IngestSide:
     folder: Path
     registry: Registry = field(default_factory=Registry)
     remarks: Remarks = field(default_factory=Remarks)
+    fresh: Fresh = field(default_factory=Fresh)
     retry_s: float = _STORE_RETRY_S
 
     async def take_messages(self) -> None:
@@ -81,8 +87,12 @@ class IngestSide:
                 await asyncio.sleep(self.retry_s)
 
 
-async def run(config: HubConfig, secret: Secrets) -> None:
+async def run(
+    config: HubConfig, secret: Secrets, *, addon: Broker | None = None, tell: Callable[[str], None] = print
+) -> None:
     """Run the hub until SIGINT or SIGTERM.
+
+    A folder without a home is set up by page first: `addon` is a broker to propose, `tell` prints the code for it.
 
     Raises: ConfigurationError for what a person must mend first; StoreBusyError when another hub runs on this folder.
     """
@@ -90,11 +100,20 @@ async def run(config: HubConfig, secret: Secrets) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with AsyncExitStack() as stack:
+        listener = None
+        if is_due(data_folder(config)):
+            first_run = await asyncio.to_thread(importlib.import_module, "edge_agent.first_run")
+            listener = stack.enter_context(first_run.PageListener(config.web))
+            await first_run.set_up_by_page(config, secret, addon=addon, listener=listener, stop=stop, tell=tell)
+            if stop.is_set():
+                return
+        config, secret = with_chosen_broker(config, secret)
         side = _wire_ingest(config, secret, stack)
         await stack.enter_async_context(side.devices)
         await stack.enter_async_context(side.intake)
         async with asyncio.TaskGroup() as group:
             ingest = group.create_task(side.take_messages(), name="ingest")
+            backup = group.create_task(answer_always(side.folder, side.store.connection), name="backup")
             household_side = await asyncio.to_thread(importlib.import_module, "edge_agent.household_side")
             log.info("started home=%s page=http://%s:%d", config.home.id, config.web.host, config.web.port)
             await household_side.work(
@@ -105,9 +124,13 @@ async def run(config: HubConfig, secret: Secrets) -> None:
                 rejudge=side.rejudge,
                 registry=side.registry,
                 remarks=side.remarks,
+                fresh=side.fresh,
+                secret=secret,
                 stop=stop,
+                listener=listener,
             )
             ingest.cancel()
+            backup.cancel()
     log.info("stopped")
 
 
@@ -147,7 +170,7 @@ def _wire_ingest(config: HubConfig, secret: Secrets, stack: AsyncExitStack) -> I
         explains_every_s=_EXPLAINS_EVERY_S,
     )
     rejudge = Rejudge(held=DoubtfulReadings(store.connection), decoder=decoder, clock=clock)
-    remarks = Remarks()
+    remarks, fresh = Remarks(), Fresh()
     ingest = Ingest(
         inbox=intake,
         decoder=decoder,
@@ -160,6 +183,7 @@ def _wire_ingest(config: HubConfig, secret: Secrets, stack: AsyncExitStack) -> I
         sessions=_sessions(nodes, registry),
         paces=Paces(per_min=config.mqtt.device_messages_per_min, burst_max=config.mqtt.device_burst_max),
         remarks=remarks,
+        fresh=fresh,
     )
     return IngestSide(
         store=store,
@@ -172,6 +196,7 @@ def _wire_ingest(config: HubConfig, secret: Secrets, stack: AsyncExitStack) -> I
         folder=folder,
         registry=registry,
         remarks=remarks,
+        fresh=fresh,
     )
 
 

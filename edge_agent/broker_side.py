@@ -17,6 +17,7 @@ from edge_agent.adapters.device_credentials import Register, save_register
 from edge_agent.adapters.home_ca import HomeAuthority
 from edge_agent.config import HubConfig
 from edge_agent.core.broker.acl import Login, check_kinds, mosquitto_acl, mosquitto_passwords, nats_users
+from edge_agent.core.broker.home_assistant import hub_to_home_assistant
 from edge_agent.core.broker.settings import (
     FILE_NAMES,
     MEMORY_MIB_MAX,
@@ -26,6 +27,7 @@ from edge_agent.core.broker.settings import (
     nats_settings,
     plan,
 )
+from edge_agent.core.home_assistant.names import Names
 from edge_agent.core.leave.grants import Grant, hub_writes
 from edge_agent.errors import ConfigurationError
 
@@ -39,6 +41,8 @@ class BrokerSide:
         self._broker = config.broker
         self._home = config.home.id
         self._hub = config.home.hub
+        wanted = config.home_assistant
+        self._names = Names(config.home.id, wanted.prefix) if wanted.enabled else None
         self._folder = folder
         self._now = now
         self._plan = plan(
@@ -51,9 +55,13 @@ class BrokerSide:
         )
 
     @property
-    def hub_users(self) -> tuple[str, str, str]:
-        """The hub's logins: one that reads, one that speaks, and one for a passing look."""
-        return (self._hub, f"{self._hub}-out", f"{self._hub}-look")
+    def hub_users(self) -> tuple[str, ...]:
+        """The hub's logins: one that reads, one that speaks, one for a passing look, and one to Home Assistant.
+
+        The last one is there only where the configuration wants it, so that turning that on changes no other home.
+        """
+        to_home_assistant = () if self._names is None else (f"{self._hub}-ha",)
+        return (self._hub, f"{self._hub}-out", f"{self._hub}-look", *to_home_assistant)
 
     def addresses(self, *, certificate: bool) -> Mapping[str, object]:
         """Where this device connects, and by which authority it knows the broker."""
@@ -114,7 +122,7 @@ class BrokerSide:
         """The hub's own logins, made where its files hold none of the kind that it needs."""
         needs_certificate = self._plan.kind == "nats" and self._broker.certificates
         is_of_kind = bool(register.hub) and all(bool(each.serial) == needs_certificate for each in register.hub)
-        if is_of_kind and hub_login.has(self._folder, register.hub):
+        if is_of_kind and hub_login.has(self._folder, register.hub, connections=len(self.hub_users)):
             return register, {}
         number = register.hub_issued + 1
         if needs_certificate:
@@ -133,7 +141,9 @@ class BrokerSide:
 
     def _logins(self, register: Register) -> list[Login]:
         writes = hub_writes(self._home, [each.grant for each in register.live])
-        parts = (Grant((), ("#",)), Grant(writes, ()), Grant((), ("#",)))
+        parts: tuple[Grant, ...] = (Grant((), ("#",)), Grant(writes, ()), Grant((), ("#",)))
+        if self._names is not None:
+            parts, writes = (*parts, hub_to_home_assistant(self._names)), (*writes, *self._names.writes)
         grants = parts if len(register.hub) == len(parts) else (Grant(writes, ("#",)),)
         own = list(zip(register.hub, grants, strict=False))  # none before the hub has any
         theirs = [(credential, device.grant) for device in register.live for credential in device.credentials]

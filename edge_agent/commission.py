@@ -43,12 +43,21 @@ def set_up(config: HubConfig, *, household_file: Path, owner: str, password: str
         raise ConfigurationError(f"password: {len(password)} characters; at least {PASSWORD_LENGTH_MIN} are needed")
     folder = data_folder(config)
     keep_lost_apart(folder, at=MappedClock(config.clock).now())  # before the key: that makes what tells old from new
+    return establish(config, household=household, owner=owner, password_hash=Argon2Passwords().hash(password))
+
+
+def establish(config: HubConfig, *, household: Household, owner: str, password_hash: str) -> dict[str, str]:
+    """Key, store, documents and the owner's account; doing it again after a crash gives the same home.
+
+    Returns what the bridge must know.
+    Raises: StoreBusyError when a hub runs on this folder.
+    """
+    folder = data_folder(config)
     key = load_or_create(folder)
     # Opened first: a running hub holds it, and nothing is changed then.
     with open_store(folder, config, keep_time=False) as store:
         HouseholdFile(folder / HOUSEHOLD_FILE).save(household)
-        account = Account(name=owner, role=Role.OWNER, password_hash=Argon2Passwords().hash(password))
-        Accounts(store.connection).put_account(account)
+        Accounts(store.connection).put_account(Account(name=owner, role=Role.OWNER, password_hash=password_hash))
     return {"household": config.home.id, "hub": config.home.hub, "public_key": key.public_key_base64()}
 
 

@@ -240,6 +240,7 @@ def _welcome(stack: Stack) -> str:
         f"  The household's page:  {stack.places.page_url}\n"
         f"  Sign in as:            {OWNER}\n"
         f"  Password:              {stack.owner_password}\n"
+        f"  Command line:          restock-hub items --config {stack.places.config(HUB)}  (docs/api.md)\n"
         "\n"
         f"  Time runs at {per_minute_d:.3g} virtual days a minute. Ctrl-C stops everything and removes it.\n"
     )

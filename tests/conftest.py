@@ -21,6 +21,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("calm", deadline=None)  # how long an example takes says more of the machine
+settings.load_profile("calm")
 
 _READY_WITHIN_S = 20.0
 _PORT_TRIES = 5

@@ -22,7 +22,7 @@ import pytest
 from edge_agent.__main__ import _parser, main
 from edge_agent.adapters import broker_config
 from edge_agent.adapters.device_credentials import load_register, locked
-from edge_agent.config import BrokerConfig, HomeConfig, HubConfig, secrets_from
+from edge_agent.config import BrokerConfig, HomeAssistantConfig, HomeConfig, HubConfig, secrets_from
 from edge_agent.enroll import Enrolment, Wish, check_together, overlap_of
 from edge_agent.errors import ConfigurationError, RefusedError, StoreBusyError
 
@@ -415,3 +415,20 @@ def test_the_guide_says_what_can_be_typed() -> None:
     assert len(typed) >= 8
     for line in typed:
         check_together(_parser().parse_args(shlex.split(line, comments=True)[1:]))
+
+
+@pytest.mark.parametrize("kind", ["mosquitto", "nats"])
+def test_home_assistant_costs_a_login_only_where_it_is_wanted(tmp_path: Path, kind: str) -> None:
+    """Turned on later, the hub gets one more, which speaks to Home Assistant alone; before that nothing is changed."""
+    wanted = HomeAssistantConfig(enabled=True)
+    plain = HubConfig(home=HomeConfig(data_dir=str(tmp_path)), broker=BrokerConfig(kind=kind))  # type: ignore[arg-type]
+    Enrolment(plain).write_again()
+    told = Enrolment(plain.model_copy(update={"home_assistant": wanted})).write_again()
+    lines = Path(told["hub"]["environment"]).read_text().splitlines()  # type: ignore[index]
+    secrets = secrets_from(dict(line.split("=", 1) for line in lines))
+    assert secrets.home_assistant[0] == "hub-ha"
+    name = "mosquitto.acl" if kind == "mosquitto" else "nats-users.conf"
+    rules = (tmp_path / "broker" / name).read_text().partition("hub-ha")[2]
+    assert ("restock/ha/home/command" if kind == "mosquitto" else "restock.ha.home.command") in rules
+    assert "restock/v1" not in rules
+    assert "restock.v1" not in rules

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
@@ -14,15 +18,20 @@ from edge_agent.adapters.keys import load_or_create
 from edge_agent.adapters.store.egress_ledger import EgressLedger
 from edge_agent.adapters.store.mandates import Mandates
 from edge_agent.adapters.store.readings import SqliteReadings
-from edge_agent.config import HomeConfig, HubConfig, ModelConfig
+from edge_agent.config import HomeAssistantConfig, HomeConfig, HubConfig, ModelConfig, NotifyConfig, Secrets
 from edge_agent.core.catalogue import Household
-from edge_agent.core.messages import ItemId
+from edge_agent.core.messages import DeviceId, ItemId
 from edge_agent.core.safety import SafetyCode
 from edge_agent.errors import AuthorityTamperedError
 from edge_agent.folder import HOUSEHOLD_FILE
+from edge_agent.home_assistant_side import wire_voice
 from tests.edge_agent.leave import mandate
 from tests.edge_agent.outgoing_home import URL, FakeBridge, Wall, known, opened
 from tests.edge_agent.samples import MILK
+
+if TYPE_CHECKING:
+    from edge_agent.adapters.home_assistant import HomeAssistantVoice
+    from edge_agent.tasks_side import Tasks
 
 
 async def test_an_edit_of_the_household_is_looked_at_soon(tmp_path: Path) -> None:
@@ -81,3 +90,73 @@ async def test_the_review_goes_on_where_the_bridge_cannot_be_compared_with(tmp_p
             assert ItemId("milk") in tasks.review.latest
             assert [each.code for each in tasks.guard.problems()] == [SafetyCode.AUTHORITY_TAMPERED]
             assert not tasks.restore.has_compared
+
+
+@asynccontextmanager
+async def wired(folder: Path, config: HubConfig, *, voice: HomeAssistantVoice | None = None) -> AsyncIterator[Tasks]:
+    """A hub of one item, as it is wired, whose bridge is away."""
+    HouseholdFile(folder / HOUSEHOLD_FILE).save(Household(items=(MILK,)))
+    bridge, key = FakeBridge(Wall()), load_or_create(folder)
+    with opened(folder, bridge.wall) as store:
+        ledger = EgressLedger(store.connection, clock=store.clock)
+        transport = httpx.MockTransport(bridge.reply)
+        async with Egress(
+            ledger=ledger, key=key, household="home-1", url=URL, timeout_s=5, transport=transport
+        ) as egress:
+            readings = SqliteReadings(store.connection)
+            yield household_side._wire(config, store, readings, key=key, egress=egress, ledger=ledger, voice=voice)
+
+
+def config_of(folder: Path, **sections: object) -> HubConfig:
+    """A home in this folder, without a model."""
+    home = HomeConfig(id="home-1", hub="hub-1", data_dir=str(folder))
+    return HubConfig(home=home, model=ModelConfig(artefact_dir=str(folder / "none")), **sections)  # type: ignore[arg-type]
+
+
+def names_of(tasks: Tasks) -> set[str]:
+    """What would run."""
+    works = tasks._works()
+    for work in works.values():
+        work.close()
+    return set(works)
+
+
+async def test_nothing_is_said_outside_unless_the_configuration_asks_for_it(tmp_path: Path) -> None:
+    """No message and no word to Home Assistant; the key for browsers is not even made."""
+    async with wired(tmp_path, config_of(tmp_path)) as tasks:
+        assert {"review", "fresh", "drain"} <= names_of(tasks)
+        assert not names_of(tasks) & {"notify", "home_assistant", "home_assistant_heard"}
+    assert not (tmp_path / "push.key").exists()
+
+
+@pytest.mark.parametrize("said", [{"origins": ["https://ntfy.test"]}, {"web_push": True}])
+async def test_people_are_told_where_messages_may_go(tmp_path: Path, said: dict[str, object]) -> None:
+    """The notifier runs, and its channels are those of the pages."""
+    config = config_of(tmp_path, notify=NotifyConfig.model_validate_json(json.dumps(said)))
+    async with wired(tmp_path, config) as tasks:
+        assert "notify" in names_of(tasks)
+        assert tasks.notifying is not None
+        assert (await tasks.notifying.run_once()).messages == ()
+    assert (tmp_path / "push.key").exists() is ("web_push" in said)
+
+
+async def test_home_assistant_is_told_where_it_is_asked_for(tmp_path: Path) -> None:
+    """Both ways; what stands is said at the first turn."""
+    config = config_of(tmp_path, home_assistant=HomeAssistantConfig(enabled=True))
+    voice = wire_voice(config, Secrets(), client_id="hub")
+    async with wired(tmp_path, config, voice=voice) as tasks:
+        assert {"home_assistant", "home_assistant_heard"} <= names_of(tasks)
+        await tasks._tell_home_assistant()
+    assert any(topic.endswith("/config") for topic in voice._standing)
+
+
+async def test_a_reading_is_on_the_pages_before_the_review_comes_round(tmp_path: Path) -> None:
+    """What ingest notes is looked at at once; what was decided stays."""
+    async with wired(tmp_path, config_of(tmp_path)) as tasks:
+        tasks.review.run_once()
+        before = tasks.review.latest[ItemId("milk")]
+        tasks.fresh.note([DeviceId("fridge")])
+        await tasks._freshen()
+        after = tasks.review.latest[ItemId("milk")]
+        assert after is not before
+        assert after.decision is before.decision

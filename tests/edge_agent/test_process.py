@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+import apsw
 import httpx
 import pytest
 
@@ -66,3 +68,37 @@ def test_a_hub_that_is_told_to_stop_says_that_it_did(settings: Path) -> None:
     with running(settings) as (hub, _):
         hub.send_signal(signal.SIGTERM)
         assert hub.wait(timeout=STARTS_WITHIN_S) == 0
+
+
+@pytest.mark.timeout(STARTS_WITHIN_S)
+def test_the_setup_code_is_said_at_once(tmp_path: Path) -> None:
+    """A service's journal is no terminal: what is kept back there until the end, nobody reads."""
+    path = tmp_path / "hub.toml"
+    path.write_text(f"[home]\ndata_dir = {json.dumps(str(tmp_path / 'data'))}\n[web]\nport = 0\n", encoding="utf-8")
+    command = [sys.executable, "-m", "edge_agent", "run", "--config", str(path)]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=_buffered(os.environ)
+    ) as hub:
+        try:
+            assert hub.stdout is not None
+            assert "give this setup code: " in hub.stdout.readline()
+        finally:
+            hub.kill()
+
+
+def _buffered(environment: Mapping[str, str]) -> dict[str, str]:
+    """As a service has it."""
+    return {name: value for name, value in environment.items() if name != "PYTHONUNBUFFERED"}
+
+
+@pytest.mark.timeout(STARTS_WITHIN_S)
+def test_a_store_of_a_newer_program_ends_it_for_good(settings: Path) -> None:
+    """Exit code 2, after which systemd does not start it again, and one line that says what to do."""
+    db = apsw.Connection(str(settings.parent / "data" / STORE_FILE))
+    db.pragma("user_version", 999)
+    db.close()
+    command = [sys.executable, "-m", "edge_agent", "run", "--config", str(settings)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "schema 999" in done.stderr.splitlines()[-1]
+    assert "Going back" in done.stderr.splitlines()[-1]

@@ -36,7 +36,6 @@ from tests.scenes.stage import home
 Dialect = Literal["native", "samsung", "homeconnect"]
 
 MIDNIGHT = datetime(2026, 1, 5, tzinfo=UTC)  # a Monday
-HARD_DH = 18.0
 TAKES_ML: Mapping[str, float] = {"cotton_60": 70.0, "easy_care": 45.0, "wool": 24.0, "sport": 40.0}
 TANK_ML = 3_000.0
 PACK_ML = 1_000.0
@@ -192,7 +191,7 @@ class Room:
 
     def _wash(self, programme: str, *, load_kg: float | None, soil: str) -> None:
         wash = Wash(self.now, programme, load_kg=load_kg, soil=soil or "normal")  # type: ignore[arg-type]
-        by_wash = dose_factor(wash, hardness_dh=HARD_DH) / dose_factor(Wash(self.now, programme), hardness_dh=HARD_DH)
+        by_wash = dose_factor(wash) / dose_factor(Wash(self.now, programme))
         takes = min(self.level_ml, TAKES_ML[programme] * by_wash * self.rng.uniform(0.9, 1.1))
         self._tell(programme, load_kg=load_kg, soil=soil)
         self.level_ml -= takes / 2

@@ -1,0 +1,197 @@
+"""What `restock-hub prompts`, `approve`, `decline`, `items` and `why` do: ask the running hub, and say it in words.
+
+An approval names the terms that were seen: by showing them and waiting for a yes, or by their hash from a script.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from edge_agent.adapters.api_client import ApiClient, checked, token_from
+from edge_agent.config import WebConfig
+from edge_agent.core.columns import table
+from edge_agent.core.money import format_money
+from edge_agent.core.prompt import PromptState
+from edge_agent.errors import RefusedError
+
+TOKEN_FILE = Path(".config/restock/token")  # in the user's home
+
+_WHOLE = re.compile("[0-9a-f]{32}")
+_ANSWERABLE = frozenset({PromptState.OPEN, PromptState.SNOOZED})
+
+Json = Mapping[str, Any]
+
+
+def client_for(web: WebConfig, *, token: str, token_file: Path | None) -> ApiClient:
+    """The running hub, by the token of the environment, else by the one in the file.
+
+    Raises: ConfigurationError.
+    """
+    if token and token_file is None:
+        return ApiClient(web, checked(token, source="RESTOCK_TOKEN"))
+    return ApiClient(web, token_from(token_file or Path.home() / TOKEN_FILE))
+
+
+def prompts(client: ApiClient, *, as_json: bool) -> str:
+    """The questions that live."""
+    told = client.get("/api/v1/prompts")
+    if as_json:
+        return _json(told)
+    rows = [_row(one) for one in told["prompts"]]
+    return table(("PROMPT", "STATE", "WHAT", "NEVER MORE THAN", "ORDER BY", "YOU"), rows) if rows else "No questions."
+
+
+def items(client: ApiClient, *, as_json: bool) -> str:
+    """Every item."""
+    told = client.get("/api/v1/items")
+    if as_json:
+        return _json(told)
+    rows = [(one["id"], one["name"], _amount(one), _lasts(one), one["mode"], _standing(one)) for one in told["items"]]
+    return table(("ITEM", "NAME", "LEFT", "LASTS", "MODE", "NOW"), rows) if rows else "No items."
+
+
+def why(client: ApiClient, item: str, *, as_json: bool) -> str:
+    """Why the hub does with an item what it does."""
+    told = client.get(f"/api/v1/items/{_segment(item)}/why")
+    return _json(told) if as_json else "\n".join(map(_readable, _why(told)))
+
+
+def approve(
+    client: ApiClient,
+    prompt: str,
+    *,
+    terms_hash: str | None,
+    as_json: bool,
+    agrees: Callable[[str], bool],
+    pin: Callable[[], str],
+) -> str:
+    """Buy on the terms that are shown, or on those with this hash; `agrees` is shown them, `pin` asks for the PIN.
+
+    Raises: RefusedError when the person does not agree, or the hub refuses.
+    """
+    address = f"/api/v1/prompts/{_meant(client, prompt)}"
+    asked = client.get(address)
+    if asked["state"] not in _ANSWERABLE:
+        raise RefusedError(f"this question is {asked['state']} already: nothing was changed")
+    if terms_hash is None and not agrees("\n".join(map(_readable, _terms(asked)))):
+        raise RefusedError("you did not agree: nothing was ordered")
+    body = {"terms_hash": terms_hash or asked["terms_hash"]}
+    if (asked.get("leave") or {}).get("needs_pin"):
+        body["pin"] = pin()
+    told = client.post(f"{address}/approve", body)
+    if as_json:
+        return _json(told)
+    if told["outcome"] == "waits_for_second":
+        return "Noted. Another person must agree before it is ordered."
+    return f"Ordered: {told['order']['id']}."
+
+
+def decline(client: ApiClient, prompt: str, *, reason: str, as_json: bool) -> str:
+    """Do not buy, and say why."""
+    told = client.post(f"/api/v1/prompts/{_meant(client, prompt)}/decline", {"reason": reason})
+    return _json(told) if as_json else f"Declined: {told['item_name']}. Nothing is ordered."
+
+
+def _row(prompt: Json) -> tuple[str, ...]:
+    terms = prompt["terms"]
+    what, most = f"{terms['quantity']} x {terms['title']}", _money(prompt, "total_max_minor")
+    return prompt["id"], prompt["state"], what, most, prompt["order_by"][:10], _leave(prompt)
+
+
+def _why(told: Json) -> Iterator[str]:
+    item = told["item"]
+    yield f"{item['name']}: {_amount(item)} left, lasts {_lasts(item)}, mode {item['mode']}."
+    decisions = {"hold": "Nothing to do now.", "propose": "It is to be ordered.", "alert": "Somebody must look."}
+    yield decisions.get(told["decision"], "Nothing was decided yet.")
+    if told["packs"] is not None:
+        yield f"{told['packs']} packs, to be ordered by {told['order_by'][:10]}."
+    for heading, name in (("Because", "reasons"), ("In doubt", "doubts"), ("Advice", "advice")):
+        if told[name]:
+            yield f"{heading}:"
+            yield from (f"  {each['text']}" for each in told[name])
+
+
+def _terms(asked: Json) -> Iterator[str]:
+    terms = asked["terms"]
+    yield f"{terms['quantity']} x {terms['title']} from {terms['merchant']} ({terms['sku']})"
+    if terms["instead_of"]:
+        yield f"Instead of: {terms['instead_of']}"
+    yield f"Each {_money(asked, 'unit_price_minor')}, delivery {_money(asked, 'delivery_minor')}"
+    yield f"Total {_money(asked, 'total_minor')}, never more than {_money(asked, 'total_max_minor')}"
+    yield f"Delivered by {terms['deliver_by']}; the offer ends {_minute(terms['expires_at'])}"
+    yield f"It can be cancelled for {terms['hold_s']} s after that."
+    if asked["leave"] and asked["leave"]["needs_second"]:
+        yield "Another person must agree too."
+
+
+def _leave(prompt: Json) -> str:
+    leave = prompt["leave"]
+    if leave is None:
+        return "cannot be answered now"
+    if not leave["may_approve"]:
+        return leave["refusal"] or "may not approve"
+    needs = [word for word, is_so in (("PIN", leave["needs_pin"]), ("second person", leave["needs_second"])) if is_so]
+    return f"may approve ({', '.join(needs)})" if needs else "may approve"
+
+
+def _money(prompt: Json, name: str) -> str:
+    return format_money(prompt["terms"][name], prompt["terms"]["currency"])
+
+
+def _amount(item: Json) -> str:
+    return "not known" if item["amount"] is None else f"{item['amount']['value']:.4g} {item['unit']}"
+
+
+def _lasts(item: Json) -> str:
+    ahead = item["lasts"]
+    return (
+        "not known"
+        if ahead is None
+        else f"{ahead['middle_d']:.0f} days ({ahead['early_d']:.0f} to {ahead['late_d']:.0f})"
+    )
+
+
+def _standing(item: Json) -> str:
+    if item["prompt"]:
+        return f"asked: {item['prompt']}"
+    return f"ordered: {item['order']}" if item["order"] else ""
+
+
+def _meant(client: ApiClient, said: str) -> str:
+    """The id of the question that a person names: by its id, the beginning of it, or its item's id.
+
+    Raises: RefusedError when that is none of the open ones, or several.
+    """
+    ident = _segment(said)
+    if _WHOLE.fullmatch(ident):
+        return ident
+    living = client.get("/api/v1/prompts")["prompts"]
+    found = [one["id"] for one in living if one["item"] == ident or one["id"].startswith(ident)]
+    if len(found) == 1:
+        return str(found[0])
+    meant = "several questions" if found else "no open question"
+    raise RefusedError(f"{said!r} names {meant}: restock-hub prompts shows them")
+
+
+def _minute(at: str) -> str:
+    return f"{datetime.fromisoformat(at).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def _segment(ident: str) -> str:
+    """An id as part of an address. Raises: RefusedError when it cannot be one."""
+    if not (ident.isascii() and ident.replace("-", "").replace("_", "").isalnum()):
+        raise RefusedError(f"{ident!r} is no id: the lists show them")
+    return ident
+
+
+def _readable(line: str) -> str:
+    return "".join(char if char.isprintable() else "?" for char in line)
+
+
+def _json(told: Json) -> str:
+    return json.dumps(told, ensure_ascii=False, indent=2)

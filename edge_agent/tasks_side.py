@@ -1,0 +1,217 @@
+"""What runs side by side once everything is wired, and what a task does when it fails.
+
+A task that fails for a reason that passes (`RetryLaterError`) tries again on its next turn; a check that guards money
+(`FailClosedError`) stops the sends and nothing else; everything else ends the process, so that whoever supervises it
+starts it afresh from the store.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Protocol
+
+from starlette.types import ASGIApp
+
+from edge_agent.adapters import devices_list
+from edge_agent.adapters.allocator import give_back
+from edge_agent.adapters.bridge import BridgeClient
+from edge_agent.adapters.clock import EffectiveClock
+from edge_agent.adapters.home_assistant import HomeAssistantVoice
+from edge_agent.adapters.store.connection import DISK_ERRORS
+from edge_agent.adapters.store.forgetting import Forgetting
+from edge_agent.adapters.store.orders import Orders
+from edge_agent.adapters.store.tokens import Tokens
+from edge_agent.adapters.store.upkeep import Upkeep
+from edge_agent.adapters.troubles import Troubles
+from edge_agent.config import HubConfig
+from edge_agent.errors import FailClosedError, RetryLaterError
+from edge_agent.folder import data_folder
+from edge_agent.home_assistant_side import listen
+from edge_agent.leave_side import LeaveSide
+from edge_agent.pipeline.discovery import Discovery
+from edge_agent.pipeline.fresh import Fresh
+from edge_agent.pipeline.guard import Guard
+from edge_agent.pipeline.home_assistant import HomeAssistant
+from edge_agent.pipeline.notifying import Notifying
+from edge_agent.pipeline.prices import PriceKeeper
+from edge_agent.pipeline.rejudge import Rejudge
+from edge_agent.pipeline.restore import Restore
+from edge_agent.pipeline.review import Review
+from edge_agent.pipeline.status import StatusRecorder
+
+log = logging.getLogger(__name__)
+
+_UPKEEP_EVERY_S = 60.0  # real time
+_LIST_EVERY_S = 30.0  # real time
+_EDITS_EVERY_S = 2.0  # real time
+_FORGETTING_EVERY_S = 2.0  # real time
+_FRESH_EVERY_S = 0.5  # real time: a home whose devices say something all the time is looked at so often
+
+
+class Server(Protocol):
+    """What serves the pages; `page_side.PageListener`."""
+
+    async def serve(self, pages: ASGIApp, *, stop: Callable[[], Awaitable[object]]) -> None:
+        """Serve until `stop` returns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """Home Assistant, where it is told of this home."""
+
+    voice: HomeAssistantVoice
+    side: HomeAssistant
+
+
+@dataclass(frozen=True, slots=True)
+class Tasks:
+    """What runs side by side, once everything is wired."""
+
+    config: HubConfig
+    clock: EffectiveClock
+    review: Review
+    rejudge: Rejudge | None
+    leave: LeaveSide
+    bridge: BridgeClient
+    status: StatusRecorder
+    prices: PriceKeeper
+    orders: Orders
+    restore: Restore
+    guard: Guard
+    upkeep: Upkeep
+    tokens: Tokens
+    discovery: Discovery
+    pages: ASGIApp
+    wake: asyncio.Event
+    edited: Callable[[], bool]
+    fresh: Fresh
+    forgetting: Forgetting
+    notifying: Notifying | None = None
+    spoken: Spoken | None = None
+
+    async def run(self, stop: asyncio.Event, listener: Server) -> None:
+        """All of them in one group, until `stop`."""
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(work, name=name) for name, work in self._works().items()]
+            await listener.serve(self.pages, stop=stop.wait)
+            for task in tasks:
+                task.cancel()
+
+    def _works(self) -> dict[str, Coroutine[None, None, None]]:
+        """What runs beside the pages, by name; what nobody asked for does not run."""
+        config, real = self.config, self.clock.speed
+        works = {
+            "review": self._every(config.review.every_s, self._look),
+            "fresh": self._every(_FRESH_EVERY_S * real, self._freshen),
+            "edits": self._every(_EDITS_EVERY_S * real, self._look_if_edited),
+            "drain": self._drain_always(),
+            "forgetting": self._every(_FORGETTING_EVERY_S * real, self.forgetting.go_on),
+            "status": self._every(config.bridge.poll_every_s, self._follow),
+            "prices": self._every(config.review.every_s, self._ask_prices),
+            "upkeep": self._every(_UPKEEP_EVERY_S * real, self._tidy),
+            "devices": self._every(_LIST_EVERY_S * real, self._list_devices),
+        }
+        if self.notifying is not None:
+            works["notify"] = self._every(config.notify.every_s, self.notifying.run_once)
+        if self.spoken is not None:
+            refresh_s = config.home_assistant.refresh_s * real
+            works["home_assistant"] = self._every(refresh_s, self._tell_home_assistant)
+            works["home_assistant_heard"] = self._every(0.0, self._hear_home_assistant)
+        return works
+
+    async def _every(self, period_s: float, turn: Callable[[], Awaitable[object]]) -> None:
+        troubles = Troubles(log, elapsed_s=time.monotonic)
+        while True:
+            try:
+                await turn()
+                troubles.over(turn.__name__)
+            except RetryLaterError as exc:
+                troubles.met(turn.__name__, exc)
+            except (FailClosedError, *DISK_ERRORS) as exc:
+                log.critical("sends_stopped turn=%s error=%s", turn.__name__, exc)
+            await self.clock.sleep(period_s)
+
+    async def _drain_always(self) -> None:
+        """Drain when an approval wakes it, and now and then for what is left over."""
+        troubles = Troubles(log, elapsed_s=time.monotonic)
+        while True:
+            self.wake.clear()
+            try:
+                await self._drain()
+                troubles.over("drain")
+            except RetryLaterError as exc:
+                troubles.met("drain", exc)
+            except (FailClosedError, *DISK_ERRORS) as exc:
+                log.critical("sends_stopped turn=drain error=%s", exc)
+            sleep = asyncio.create_task(self.clock.sleep(self.config.bridge.drain_every_s), name="drain_pause")
+            woken = asyncio.create_task(self.wake.wait(), name="drain_wake")
+            try:
+                await asyncio.wait({sleep, woken}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                sleep.cancel()
+                woken.cancel()
+
+    async def _drain(self) -> None:
+        """Compare with the bridge where that is due, then send; whatever fails, compare again before the next order."""
+        try:
+            if self.restore.is_due or self.clock.doubt() is not None:
+                await self.restore.run_once()
+            await self.bridge.drain(check=self.guard.check)
+        except (RetryLaterError, FailClosedError):
+            self.restore.doubt()
+            raise
+
+    async def _tidy(self) -> None:
+        self.upkeep.run_once()
+        self.tokens.write_uses_down()
+        give_back()
+
+    async def _list_devices(self) -> None:
+        """For `restock-hub devices`, which cannot read the store while this hub holds it."""
+        devices_list.write(data_folder(self.config), self.discovery.inventory())
+
+    async def _look(self) -> None:
+        if self.rejudge is not None:
+            self.rejudge.run_once()
+        if not self.restore.has_compared:
+            # Until it is done the review estimates and asks nothing; `restore.problem` shows what stands against it.
+            with suppress(RetryLaterError, FailClosedError):
+                await self.restore.run_first()
+        for _ in self.review.catch_up():
+            await asyncio.sleep(0)  # ingest and the pages have their turn
+        self.review.run_once()
+        self.leave.mandates.end_due()
+
+    async def _freshen(self) -> None:
+        """An open page shows what a device has just said; what follows of it waits for the review."""
+        self.review.freshen(await self.fresh.take())
+
+    async def _tell_home_assistant(self) -> None:
+        if self.spoken is not None:
+            self.spoken.side.refresh()
+
+    async def _hear_home_assistant(self) -> None:
+        if self.spoken is not None:
+            await listen(self.spoken.voice, self.spoken.side)
+
+    async def _look_if_edited(self) -> None:
+        """Who has edited the household's file waits for what comes of it."""
+        if self.edited():
+            log.info("household_edited")
+            self.review.run_once()
+
+    async def _follow(self) -> None:
+        """News of the orders come whether or not the bridge answers for those that are wanted back."""
+        try:
+            await self.leave.afterwards.run_once()
+        finally:
+            await self.status.run_once()
+
+    async def _ask_prices(self) -> None:
+        if self.prices.due():
+            await self.prices.run_once()
