@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.browser.pictures import CHROMIUM, chromium, served
+from tests.browser.looking import CHROMIUM, chromium, served
 from tests.edge_agent.clock import ManualClock
 from tests.edge_agent.web.house import House, opened
 

@@ -6,23 +6,16 @@ Serves the sample home of the page tests on a free loopback port and photographs
 from __future__ import annotations
 
 import argparse
-import asyncio
-import socket
 import sys
 import tempfile
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
+from itertools import product
 from pathlib import Path
-from typing import Literal
 
-from hypercorn.asyncio import serve
-from hypercorn.config import Config
-from playwright.sync_api import Browser, Page, sync_playwright
-from starlette.types import ASGIApp
+from playwright.sync_api import Browser, Page
 
+from edge_agent.core.catalogue import DateRange, Preferences, QuietHours
 from edge_agent.core.deciding.shadow import ShadowReport
 from edge_agent.core.intent import IntentState
 from edge_agent.core.leave.policy import Policy
@@ -30,18 +23,11 @@ from edge_agent.core.messages import Reason
 from edge_agent.core.overview import BridgeStatus
 from edge_agent.core.prompt import Endorsement
 from edge_agent.core.safety import SafetyCode, SafetyProblem
+from tests.browser.looking import ENGLISH, LANGUAGES, LOOKS, Language, Look, chromium, served, shoot
+from tests.browser.setup_pictures import fill_in, photograph_setup
 from tests.edge_agent.clock import ManualClock
 from tests.edge_agent.web.house import PASSWORD, House, opened
 
-CHROMIUM = Path("/usr/bin/chromium")
-CHROMIUM_ARGUMENTS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 PAGES = {
     "home": "/",
     "prompt": "/prompts/p-milk",
@@ -55,65 +41,23 @@ PAGES = {
     "mandate-choose": "/new-mandate",
     "mandate-form": "/new-mandate/milk",
     "devices": "/devices",
+    "device": "/devices/washer",
+    "signal": "/devices/washer/softener.remaining",
+    "signal-bound": "/devices/fridge/milk.amount",
+    "item-new": "/new-item?device=washer&signal=softener.remaining",
+    "scan": "/scan",
+    "scan-unknown": "/scan?code=96385074",
+    "household": "/household",
+    "data": "/data",
+    "report": "/report",
     "account": "/account",
     "people": "/people",
+    "tokens": "/tokens",
+    "channels": "/channels",
     "sent": "/sent",
     "sent-one": "/sent/3",
     "missing": "/nothing",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """One way to look at a page."""
-
-    name: str
-    width: int
-    height: int
-    scheme: Literal["light", "dark"]
-
-
-LOOKS = (
-    Look("desktop-light", 1280, 800, "light"),
-    Look("desktop-dark", 1280, 800, "dark"),
-    Look("phone-light", 390, 844, "light"),
-    Look("phone-dark", 390, 844, "dark"),
-)
-
-
-@contextmanager
-def served(app: ASGIApp) -> Iterator[str]:
-    """The application on a free loopback port, in a thread of its own; gives its address."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    loop = asyncio.new_event_loop()
-    stop = asyncio.Event()
-    config = Config()
-    config.bind = [f"fd://{listener.fileno()}"]
-    config.accesslog = config.errorlog = None
-
-    async def run() -> None:
-        await serve(app, config, shutdown_trigger=stop.wait)  # type: ignore[arg-type]
-
-    thread = threading.Thread(target=loop.run_until_complete, args=(run(),), name="pages")
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        loop.call_soon_threadsafe(stop.set)
-        thread.join()
-        loop.close()
-        listener.detach()
-
-
-@contextmanager
-def chromium() -> Iterator[Browser]:
-    """Debian's Chromium without a window."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(CHROMIUM_ARGUMENTS))
-        try:
-            yield browser
-        finally:
-            browser.close()
 
 
 def sign_in(page: Page, address: str, *, name: str = "the-owner") -> None:
@@ -130,23 +74,37 @@ def photograph(house: House, browser: Browser, folder: Path) -> list[Path]:
     written = []
     with served(house.app) as address:
         for look in LOOKS:
-            context = browser.new_context(
-                viewport={"width": look.width, "height": look.height}, color_scheme=look.scheme, device_scale_factor=1
-            )
+            context = browser.new_context(**look.options(ENGLISH))
             page = context.new_page()
             page.goto(f"{address}/login")
-            written.append(_shoot(page, folder / f"sign-in-{look.name}.png"))
+            written.append(shoot(page, folder / f"sign-in-{look.name}.png"))
             sign_in(page, address)
             for name, path in PAGES.items():
                 page.goto(address + path)
-                written.append(_shoot(page, folder / f"{name}-{look.name}.png"))
+                written.append(shoot(page, folder / f"{name}-{look.name}.png"))
             house.home.bridge_status = BridgeStatus(reachable=False, waiting_since=house.home.clock.now())
             page.goto(f"{address}/prompts/p-milk")
             page.get_by_text("Do not buy").click()
-            written.append(_shoot(page, folder / f"prompt-away-{look.name}.png"))
+            written.append(shoot(page, folder / f"prompt-away-{look.name}.png"))
             house.home.bridge_status = BridgeStatus(reachable=True)
             written += _special(house, page, address, folder, look)
             context.close()
+    return written
+
+
+def photograph_in(house: House, browser: Browser, folder: Path, *, look: Look, language: Language) -> list[Path]:
+    """Every page in another language than English; the form is found by its fields."""
+    ending, written = f"{look.name}{language.suffix}.png", []
+    with served(house.app) as address:
+        context = browser.new_context(**look.options(language))
+        page = context.new_page()
+        page.goto(f"{address}/login")
+        written.append(shoot(page, folder / f"sign-in-{ending}"))
+        fill_in(page, "/login", name="the-owner", password=PASSWORD)
+        for name, path in PAGES.items():
+            page.goto(address + path)
+            written.append(shoot(page, folder / f"{name}-{ending}"))
+        context.close()
     return written
 
 
@@ -167,7 +125,7 @@ def _special(house: House, page: Page, address: str, folder: Path, look: Look) -
         page.goto(f"{address}/prompts/p-fluid")
         for summary in page.locator("details.say > summary").all():
             summary.click()
-        written.append(_shoot(page, folder / f"order-{state}-{look.name}.png"))
+        written.append(shoot(page, folder / f"order-{state}-{look.name}.png"))
     house.home.all_intents.update(orders)
     house.safety.found = (
         SafetyProblem(SafetyCode.CLOCK_UNTRUSTED, "The clock went back by 3 days. Look at the time on this page."),
@@ -175,15 +133,38 @@ def _special(house: House, page: Page, address: str, folder: Path, look: Look) -
     written.append(_visit(page, address, "/", folder / f"home-stopped-{look.name}.png"))
     house.safety.found = safety
     written.append(_shadowed(house, page, address, folder / f"item-shadow-{look.name}.png"))
+    written += _household(house, page, address, folder, look)
     page.goto(f"{address}/new-mandate/milk")
     page.get_by_label("Budget", exact=False).first.fill("nothing")
     page.get_by_role("button", name="Give this mandate").evaluate("button => button.form.noValidate = true")
     page.get_by_role("button", name="Give this mandate").click()
-    written.append(_shoot(page, folder / f"mandate-refused-{look.name}.png"))
+    written.append(shoot(page, folder / f"mandate-refused-{look.name}.png"))
     house.policies.policy = policies
     owner = house.accounts.account("the-owner")
     assert owner is not None
     house.accounts.put_account(replace(owner, pin_hash=None))
+    return written
+
+
+def _household(house: House, page: Page, address: str, folder: Path, look: Look) -> list[Path]:
+    """Settings that were filled in and not taken, days away, and an item without a mandate set to order by itself."""
+    stood = house.settings.stands
+    house.settings.stands = Preferences(
+        quiet_hours=QuietHours(start="22:00", end="07:00"),
+        budget_minor=12_000,
+        guests=(DateRange(first=date(2025, 12, 22), last=date(2026, 1, 2)),),
+        away=(DateRange(first=date(2026, 7, 3), last=date(2026, 7, 19)),),
+    )
+    page.goto(f"{address}/household")
+    page.get_by_label("At most, in USD").fill("about 100")
+    page.get_by_role("button", name="Save the settings").click()
+    written = [shoot(page, folder / f"household-refused-{look.name}.png")]
+    page.goto(f"{address}/items/coffee")
+    page.get_by_label("By mandate").check()
+    page.get_by_role("button", name="Set the mode").click()
+    page.get_by_text("Not right?").click()
+    written.append(shoot(page, folder / f"item-no-mandate-{look.name}.png"))
+    house.settings.stands = stood
     return written
 
 
@@ -200,7 +181,7 @@ def _shadowed(house: House, page: Page, address: str, picture: Path) -> Path:
 
 def _visit(page: Page, address: str, path: str, picture: Path) -> Path:
     page.goto(address + path)
-    return _shoot(page, picture)
+    return shoot(page, picture)
 
 
 def main() -> int:
@@ -210,19 +191,14 @@ def main() -> int:
     folder: Path = arguments.parse_args().folder
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as store, opened(Path(store), ManualClock()) as house, chromium() as browser:
-        for path in photograph(house, browser, folder):
+        written = photograph(house, browser, folder)
+        for look, language in product(LOOKS, LANGUAGES):
+            written += photograph_setup(browser, folder, look=look, language=language)
+            if language is not ENGLISH:
+                written += photograph_in(house, browser, folder, look=look, language=language)
+        for path in written:
             sys.stdout.write(f"{path}\n")
     return 0
-
-
-def _shoot(page: Page, path: Path) -> Path:
-    """The whole page at once, so that a bar at the window's edge stands at the edge of the picture."""
-    size = page.viewport_size or {"width": 1280, "height": 800}
-    whole: int = page.evaluate("document.documentElement.scrollHeight")
-    page.set_viewport_size({"width": size["width"], "height": whole})
-    page.screenshot(path=path)
-    page.set_viewport_size(size)
-    return path
 
 
 if __name__ == "__main__":

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from edge_agent.core.leave.policy import Policy
-from tests.browser.pictures import LOOKS, PAGES, Look, sign_in
+from tests.browser.looking import LOOKS, Look
+from tests.browser.pictures import PAGES, sign_in
 from tests.edge_agent.web.house import House
 
 pytestmark = pytest.mark.browser
@@ -57,6 +62,41 @@ def test_another_site_cannot_post_for_the_person(page: Page, house: House, addre
     page.get_by_role("button").click()
     expect(page.get_by_role("heading")).to_have_text("That is not allowed")
     assert house.answers.calls == []
+
+
+def test_another_site_cannot_show_a_page_in_a_frame(page: Page, address: str) -> None:
+    """Nobody is made to press a button that lies under something else."""
+    refused: list[str | None] = []
+    page.on("requestfailed", lambda request: refused.append(request.failure))
+    with _other_site(f'<iframe src="{address}/login"></iframe>') as other:
+        page.goto(other)
+        page.wait_for_load_state("networkidle")
+        assert [each.url for each in page.frames] == [other, "chrome-error://chromewebdata/"]
+    assert refused == ["net::ERR_BLOCKED_BY_RESPONSE"]
+
+
+@contextmanager
+def _other_site(body: str) -> Iterator[str]:
+    """A server of its own, on this machine: a browser lets no page from elsewhere ask for one here."""
+
+    class Trap(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(body.encode())
+
+        def log_message(self, *_: object) -> None:
+            """Nothing."""
+
+    with HTTPServer(("127.0.0.1", 0), Trap) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://localhost:{server.server_port}/"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def test_a_pin_two_people_and_a_cancellation(page: Page, house: House, address: str) -> None:
@@ -123,7 +163,8 @@ def test_no_page_is_wider_than_the_window(browser: Browser, address: str, look: 
 _GRAVE = {"error", "warning"}
 # What a person with a screen reader would meet: a field without a name, a description that points to two places.
 _UNNAMED_FIELDS = """
-[...document.querySelectorAll("input:not([type=hidden]), select")].filter(e => !e.labels.length).map(e => e.name)
+[...document.querySelectorAll("input:not([type=hidden]):not([hidden]), select")]
+  .filter(e => !e.labels.length).map(e => e.name)
 """
 _DOUBLED_IDS = """
 [...document.querySelectorAll("[id]")].map(e => e.id).filter((id, at, all) => all.indexOf(id) !== at)

@@ -6,6 +6,8 @@ The expected words are made here from the offer alone, by other means than the p
 from __future__ import annotations
 
 import random
+import re
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -41,24 +43,49 @@ SEEN = """
   button: document.querySelector("form.approve button").innerText.trim(),
   terms_hash: document.querySelector("form.approve input[name=terms_hash]").value,
   line: document.querySelector(".terms .figure").innerText.trim(),
+  lang: document.documentElement.lang,
 })
 """
 
 
 def test_fifty_offers_are_shown_as_they_are_signed(browser: Browser, house: House, address: str) -> None:
     """Amounts, currency, merchant, article, title, quantity and pack: no mismatch in any of them."""
+    for number, offer, seen in _read(browser, house, address, language="en"):
+        expected = _expected(offer)
+        assert {name: seen[name] for name in expected} == expected, f"offer {number} of seed {SEED}"
+
+
+def test_in_chinese_the_same_terms_are_shown(browser: Browser, house: House, address: str) -> None:
+    """What is signed is data: names letter for letter, each number with the same digits, whatever stands around."""
+    for number, offer, seen in _read(browser, house, address, language="zh-Hans"):
+        expected = _expected(offer)
+        for name in ("title", "currency", "merchant", "sku", "terms_hash", "line"):
+            assert seen[name] == expected[name], f"{name} of offer {number} of seed {SEED}"
+        for name in ("pack", "quantity", "unit_price", "delivery", "total", "total_max", "button"):
+            assert _digits(seen[name]) == _digits(expected[name]), f"{name} of offer {number} of seed {SEED}"
+        assert seen["lang"] == "zh-Hans"
+
+
+def _read(
+    browser: Browser, house: House, address: str, *, language: str
+) -> Iterator[tuple[int, Offer, dict[str, str]]]:
+    """Every offer with what Chromium paints of it, for a person who chose this language."""
     rng = random.Random(SEED)
     context = browser.new_context()
     page = context.new_page()
     sign_in(page, address)
+    house.accounts.set_language("the-owner", language)
     for number in range(OFFERS):
         offer = _offer(rng, number)
         house.home.add(replace(sample_prompt("p-seen"), offer=offer, terms_hash=terms_hash(offer)))
         page.goto(f"{address}/prompts/p-seen")
-        seen = page.evaluate(SEEN)
-        expected = _expected(offer)
-        assert {name: seen[name] for name in expected} == expected, f"offer {number} of seed {SEED}"
+        yield number, offer, page.evaluate(SEEN)
     context.close()
+
+
+def _digits(text: str) -> str:
+    """The figures of a text with their decimal point, without what groups them."""
+    return "".join(re.findall(r"[0-9.]", text.replace(",", "")))
 
 
 def _offer(rng: random.Random, number: int) -> Offer:
