@@ -1,0 +1,1 @@
+"""What a household installs: the package, its services, the add-on."""
