@@ -93,7 +93,7 @@ def _run(config: HubConfig) -> int:
         # Importing it now fails, as if it were not installed.
         sys.modules[unused] = None  # type: ignore[assignment]
     from edge_agent.app import run  # noqa: PLC0415 - only this command pays for what it imports
-    from edge_agent.core.first_steps import addon_broker  # noqa: PLC0415
+    from edge_agent.core.setup.first_steps import addon_broker  # noqa: PLC0415
 
     try:
         asyncio.run(run(config, secrets_from(os.environ), addon=addon_broker(os.environ), tell=_said))

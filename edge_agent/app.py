@@ -31,8 +31,8 @@ from edge_agent.config import HubConfig, Secrets
 from edge_agent.core.deciding.pacing import Paces
 from edge_agent.core.decode import Decoder, Limits, native_filters
 from edge_agent.core.decoding.remarks import Remarks
-from edge_agent.core.first_steps import Broker
 from edge_agent.core.registry import Registry
+from edge_agent.core.setup.first_steps import Broker
 from edge_agent.core.sparkplug.topics import EdgeNodes
 from edge_agent.errors import FailClosedError, StoreMalformedError
 from edge_agent.folder import PROFILE_CACHE, data_folder

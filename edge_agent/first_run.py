@@ -31,7 +31,11 @@ from edge_agent.adapters.setup_files import (
 from edge_agent.commission import establish
 from edge_agent.config import HubConfig, Secrets
 from edge_agent.core.catalogue import Item
-from edge_agent.core.first_steps import (
+from edge_agent.core.inventory.devices import Inventory
+from edge_agent.core.registry import Registry
+from edge_agent.core.said import say
+from edge_agent.core.setup.code import CODE_BYTES, SetupCode, code_of
+from edge_agent.core.setup.first_steps import (
     ADDON,
     ITEMS_MAX,
     Broker,
@@ -41,11 +45,7 @@ from edge_agent.core.first_steps import (
     Proposal,
     proposals,
 )
-from edge_agent.core.inventory.devices import Inventory
-from edge_agent.core.registry import Registry
-from edge_agent.core.said import say
-from edge_agent.core.setup_code import CODE_BYTES, SetupCode, code_of
-from edge_agent.core.setup_words import WORKED, in_words, silent, welcome
+from edge_agent.core.setup.words import WORKED, in_words, silent, welcome
 from edge_agent.discover import Found, heard_devices
 from edge_agent.errors import BrokerUnreachableError, ConfigurationError, RefusedError
 from edge_agent.folder import PROFILE_CACHE, data_folder

@@ -15,12 +15,12 @@ from pathlib import Path
 import apsw
 
 from edge_agent import __version__
-from edge_agent.adapters import restoring
-from edge_agent.adapters.backup_parts import FORM, Contents, Part, gather, present, write_parts
+from edge_agent.adapters.backup import restoring
+from edge_agent.adapters.backup.parts import FORM, Contents, Part, gather, present, write_parts
+from edge_agent.adapters.backup.sealed_file import PASSPHRASE_LENGTH_MIN, Cost, SealedFile, sealing, unsealing
 from edge_agent.adapters.clock import MappedClock
 from edge_agent.adapters.device_credentials import locked
 from edge_agent.adapters.keys import has_keys, load_or_create
-from edge_agent.adapters.sealed_file import PASSPHRASE_LENGTH_MIN, Cost, SealedFile, sealing, unsealing
 from edge_agent.adapters.sealing import has_secret
 from edge_agent.adapters.store.opening import open_store
 from edge_agent.adapters.store.snapshot import snapshot

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from edge_agent.core.messages import PromptId
-from edge_agent.core.notifying import ChannelId, Receipt, Sent
+from edge_agent.core.notifying.plan import ChannelId, Receipt, Sent
 
 
 class ChannelKind(StrEnum):

@@ -21,7 +21,7 @@ from edge_agent.adapters.store.connection import Connection
 from edge_agent.adapters.store.egress_ledger import EgressLedger
 from edge_agent.adapters.store.notices import Notices
 from edge_agent.config import NotifyConfig
-from edge_agent.core.notifying import Rules
+from edge_agent.core.notifying.plan import Rules
 from edge_agent.leave_ports import PeopleStore
 from edge_agent.notify_ports import LinkSealer
 from edge_agent.pipeline.channels import ChannelDesk

@@ -13,7 +13,7 @@ import importlib.util
 
 from pydantic import ValidationError
 
-from edge_agent.core.first_steps import Broker, Offered
+from edge_agent.core.setup.first_steps import Broker, Offered
 
 SEARCH_S = 3.0
 FOUND_MAX = 10

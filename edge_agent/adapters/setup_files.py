@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from edge_agent.adapters.sealing import has_secret
 from edge_agent.adapters.secret_file import write_whole
 from edge_agent.config import HubConfig, Secrets
-from edge_agent.core.first_steps import Broker, Draft
+from edge_agent.core.setup.first_steps import Broker, Draft
 from edge_agent.errors import ConfigurationError
 from edge_agent.folder import HOUSEHOLD_FILE, STORE_FILE
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from edge_agent.core.channel_address import read_address, read_subscription, scheme_of
 from edge_agent.core.messages import PromptId
-from edge_agent.core.notifying import ChannelId
-from edge_agent.core.notifying_text import trying
+from edge_agent.core.notifying.address import read_address, read_subscription, scheme_of
+from edge_agent.core.notifying.plan import ChannelId
+from edge_agent.core.notifying.texts import trying
 from edge_agent.core.people import MAY_APPROVE
 from edge_agent.core.said import say
 from edge_agent.errors import ChannelUnreachableError, RefusedError

@@ -11,11 +11,11 @@ from dataclasses import replace
 from typing import Any
 
 from edge_agent.core.catalogue import MORE_BINDINGS_MAX, Binding, Item
-from edge_agent.core.first_steps import Proposal, proposals
 from edge_agent.core.household_edit import ItemAdd, ItemEdit, item_json
 from edge_agent.core.inventory.devices import Inventory
 from edge_agent.core.profile import Profile
 from edge_agent.core.said import say
+from edge_agent.core.setup.first_steps import Proposal, proposals
 from edge_agent.errors import RefusedError
 from edge_agent.ports import HouseholdDocuments
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from edge_agent.core.messages import PromptId
-from edge_agent.core.notifying import ENDED, ChannelId, ReceiptEvent, step
+from edge_agent.core.notifying.plan import ENDED, ChannelId, ReceiptEvent, step
 from edge_agent.core.said import say
 from edge_agent.errors import RefusedError
 from edge_agent.notify_ports import LinkRow, LinkSealer, NoticeStore

@@ -1,4 +1,4 @@
-"""Telling people of questions: plan, keep, send, settle. `core.notifying` says who is told when.
+"""Telling people of questions: plan, keep, send, settle. `core.notifying.plan` says who is told when.
 
 What is about to leave is kept first, so a hub that dies in between neither forgets a question nor sends it for ever.
 Messages of one turn go side by side: a channel that hangs holds no other up. The pages have every question anyway.
@@ -15,7 +15,7 @@ from functools import partial
 
 from edge_agent.core.catalogue import Household
 from edge_agent.core.messages import PromptId
-from edge_agent.core.notifying import (
+from edge_agent.core.notifying.plan import (
     ENDED,
     Channel,
     IfUnanswered,
@@ -34,7 +34,7 @@ from edge_agent.core.notifying import (
     plan,
     step,
 )
-from edge_agent.core.notifying_text import Wording, asking, over
+from edge_agent.core.notifying.texts import Wording, asking, over
 from edge_agent.core.people import MAY_APPROVE
 from edge_agent.core.prompt import PromptRecord, PromptState
 from edge_agent.leave_ports import PeopleStore

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from edge_agent.core.catalogue import Binding, Item
-from edge_agent.core.first_steps import Proposal
+from edge_agent.core.setup.first_steps import Proposal
 from edge_agent.errors import RefusedError
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from edge_agent.core.messages import PromptId
-from edge_agent.core.notifying import ChannelId
+from edge_agent.core.notifying.plan import ChannelId
 from edge_agent.core.said import say
 from edge_agent.errors import RefusedError
 from edge_agent.notify_ports import Outcome

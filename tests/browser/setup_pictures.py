@@ -12,7 +12,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page
 
-from edge_agent.core.first_steps import Broker, Offered
+from edge_agent.core.setup.first_steps import Broker, Offered
 from tests.browser.looking import Language, Look, served, shoot
 from tests.edge_agent.web.test_setup_pages import CODE, PASSWORD, Hub
 

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from edge_agent.__main__ import EXIT_DONE, EXIT_USAGE, main
 from edge_agent.adapters.setup_files import BROKER_FILE, keep_broker
-from edge_agent.core.first_steps import Broker
+from edge_agent.core.setup.first_steps import Broker
 from edge_agent.examining import examine
 
 

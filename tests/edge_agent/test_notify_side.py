@@ -14,7 +14,7 @@ from edge_agent.adapters.store.egress_ledger import EgressLedger
 from edge_agent.adapters.store.notices import Notices
 from edge_agent.config import HubConfig, NotifyConfig
 from edge_agent.core.messages import PromptId
-from edge_agent.core.notifying import ChannelId, ReceiptState
+from edge_agent.core.notifying.plan import ChannelId, ReceiptState
 from edge_agent.errors import ConfigurationError
 from edge_agent.notify_ports import ChannelKind, ChannelRow
 from edge_agent.notify_side import NotifySide, wire_notify

@@ -16,7 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
 
-from edge_agent.adapters.backup_parts import REPLACED_PREFIX
+from edge_agent.adapters.backup.parts import REPLACED_PREFIX
 from edge_agent.adapters.store.connection import Connection, from_ms, to_ms
 from edge_agent.adapters.store.forgetting import copies
 from edge_agent.core.holdings import Beside, Held, SentSum

@@ -1,4 +1,4 @@
-"""Channels, receipts, what was sent and links in the store, all bounded; `core.notifying` decides what may change."""
+"""Channels, receipts, messages and links in the store, all bounded; `core.notifying.plan` decides what may change."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import apsw
 
 from edge_agent.adapters.store.connection import Connection, from_ms, to_ms
 from edge_agent.core.messages import PromptId
-from edge_agent.core.notifying import ENDED, ChannelId, Receipt, ReceiptState, Sent
+from edge_agent.core.notifying.plan import ENDED, ChannelId, Receipt, ReceiptState, Sent
 from edge_agent.core.said import say
 from edge_agent.errors import RefusedError
 from edge_agent.notify_ports import ChannelKind, ChannelRow, LinkRow

@@ -18,8 +18,8 @@ from edge_agent.core.household_edit import sensors_mark
 from edge_agent.core.inventory.devices import OfferLine, household_lines
 from edge_agent.core.said import say
 from edge_agent.errors import RefusedError
-from edge_agent.web import item_form
 from edge_agent.web.entries import Entries
+from edge_agent.web.items import form
 from edge_agent.web.pages.device import device_id, signal_name, signal_row
 from edge_agent.web.visit import Visit
 
@@ -70,7 +70,7 @@ def _bind(visit: Visit) -> Refused | None:
     takers = {taker.item: items[taker.item] for taker in offer.takers if taker.item in items}
     entries = Entries(visit.form)
     item, beside = entries.one_of("item", takers), entries.one_of("how", _HOW)
-    full = item_form.amount(entries, visit.form, "full_amount") if offer.needs_full_amount else None
+    full = form.amount(entries, visit.form, "full_amount") if offer.needs_full_amount else None
     if visit.form.get("seen") != sensors_mark(takers.values()):
         entries.wrong("whole", EDITED)
     if not entries.errors and item is not None and beside is not None:
@@ -78,7 +78,7 @@ def _bind(visit: Visit) -> Refused | None:
             binding = Binding(device=offer.device, signal=offer.signal, full_amount=full)
             visit.site.parts.keeping.bind(item, binding, beside=beside, by=visit.person.account)
         except ValidationError as exc:
-            item_form.tell(exc, entries)
+            form.tell(exc, entries)
         except RefusedError as exc:
             entries.wrong("whole", exc.args[0])
         else:
@@ -107,11 +107,11 @@ def _unbind(visit: Visit) -> Refused | None:
     return Refused(item.id, visit.form, entries.errors)
 
 
-def _pack_days(entries: Entries, form: Mapping[str, str], item: Item) -> float | None:
+def _pack_days(entries: Entries, typed: Mapping[str, str], item: Item) -> float | None:
     """How long a pack lasts, where no sensor would be left to tell."""
-    if not form.get("pack_days", "").strip() and item.cycle_days is not None:
+    if not typed.get("pack_days", "").strip() and item.cycle_days is not None:
         return None
-    return item_form.amount(entries, form, "pack_days", high=item_form.DAYS_MAX)
+    return form.amount(entries, typed, "pack_days", high=form.DAYS_MAX)
 
 
 def _page(visit: Visit, refused: Refused) -> Response:
@@ -126,7 +126,7 @@ def _page(visit: Visit, refused: Refused) -> Response:
     proposal = visit.site.parts.keeping.proposal(device, signal) if offer is not None else None
     takers = [items[taker.item] for taker in offer.takers if taker.item in items] if offer else []
     of_bind = refused.form == "bind"
-    typed = {"item": "", "how": "instead", "full_amount": item_form.known(proposal).get("full_amount", "")}
+    typed = {"item": "", "how": "instead", "full_amount": form.known(proposal).get("full_amount", "")}
     return visit.page(
         "bind.html",
         status=422 if refused.errors else 200,

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
-from edge_agent.core.channel_address import ADDRESS_LENGTH_MAX, scheme_of
-from edge_agent.core.notifying import ChannelId
+from edge_agent.core.notifying.address import ADDRESS_LENGTH_MAX, scheme_of
+from edge_agent.core.notifying.plan import ChannelId
 from edge_agent.core.said import say
 from edge_agent.errors import RefusedError
 from edge_agent.notify_ports import Outcome

@@ -14,8 +14,8 @@ from edge_agent.core.messages import Alert, Reason
 from edge_agent.core.overview import ItemOverview
 from edge_agent.core.prompt import PromptState
 from edge_agent.core.said import say
-from edge_agent.web.agenda import agenda
-from edge_agent.web.asked import cut, deliveries, question
+from edge_agent.web.asking.agenda import agenda
+from edge_agent.web.asking.asked import cut, deliveries, question
 from edge_agent.web.charts import AmountBar, amount_bar
 from edge_agent.web.moments import days_range
 from edge_agent.web.order_rows import OrderRow, rows

@@ -15,8 +15,8 @@ from edge_agent.core.leave.mandate import MandateRecord
 from edge_agent.core.messages import DeviceId, ItemId, Price, Propose
 from edge_agent.core.overview import ItemOverview
 from edge_agent.core.said import Said
-from edge_agent.web import item_charts
-from edge_agent.web.item_history import ROWS_MAX, HistoryRow, history
+from edge_agent.web.items import charts
+from edge_agent.web.items.history import ROWS_MAX, HistoryRow, history
 from edge_agent.web.moments import Moments, days_range
 from edge_agent.web.outlook import Outlook, chance_empty_by, days_at, outlook
 from edge_agent.web.pages.devices import KeptApartRow, kept_apart
@@ -80,7 +80,7 @@ def page(
     told = [price for price in known.prices if (price.merchant, price.sku) == bound]
     prices = [price for price in told if price.available][:_PRICES_MAX]
     lead_d = visit.site.parts.settings.preferences().lead_time_d
-    uses = known.estimate.daily_use[-item_charts.USE_DAYS_MAX :] if known.estimate else ()
+    uses = known.estimate.daily_use[-charts.USE_DAYS_MAX :] if known.estimate else ()
     return visit.page(
         "item.html",
         status=422 if errors else 200,
@@ -93,11 +93,11 @@ def page(
         order_by=_order_by(known, ahead, lead_d=lead_d, now=moments.now()) if ahead else None,
         stock_chart=_stock_chart(known, ahead, moments, lead_d=lead_d) if ahead else None,
         chances=_chances(known),
-        use_chart=item_charts.use_chart(uses, unit=known.item.unit, name=moments.day),
+        use_chart=charts.use_chart(uses, unit=known.item.unit, name=moments.day),
         use_days=uses,
         prices=prices,
         trouble=_trouble(visit, told, merchant=known.item.product.merchant),
-        price_chart=item_charts.price_chart(prices, name=moments.day),
+        price_chart=charts.price_chart(prices, name=moments.day),
         history=_history(visit, known),
         hints=_hints(visit, known),
         advice=visit.site.parts.decisions.advice(ItemId(known.item.id)),
@@ -156,16 +156,14 @@ def _order_by(known: ItemOverview, ahead: Outlook, *, lead_d: int, now: datetime
     )
 
 
-def _stock_chart(
-    known: ItemOverview, ahead: Outlook, moments: Moments, *, lead_d: int
-) -> item_charts.StockChart | None:
+def _stock_chart(known: ItemOverview, ahead: Outlook, moments: Moments, *, lead_d: int) -> charts.StockChart | None:
     if known.estimate is None:
         return None
     bands = [(ahead.early_d, ahead.late_d)]
     if known.forecast is not None and known.forecast.days_to_empty:
         forecast = known.forecast
         bands = [(days_at(forecast, share), days_at(forecast, 1 - share)) for share in _BANDS]
-    return item_charts.stock_chart(
+    return charts.stock_chart(
         known.estimate,
         ahead,
         bands=bands,

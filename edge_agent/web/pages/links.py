@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 from starlette.responses import RedirectResponse, Response
 
-from edge_agent.core.notifying import IfUnanswered
-from edge_agent.core.notifying_text import IF_UNANSWERED
+from edge_agent.core.notifying.plan import IfUnanswered
+from edge_agent.core.notifying.texts import IF_UNANSWERED
 from edge_agent.core.prompt import PromptRecord, PromptState
 from edge_agent.errors import RefusedError
-from edge_agent.web import look
+from edge_agent.web.asking import look
 from edge_agent.web.sign_in import give_form_cookie, new_token
 from edge_agent.web.visit import Visit
 from edge_agent.web.wording import PROMPT_STATES

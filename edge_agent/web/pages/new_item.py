@@ -8,10 +8,10 @@ from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
 from edge_agent.core import gs1
-from edge_agent.core.first_steps import Proposal
+from edge_agent.core.setup.first_steps import Proposal
 from edge_agent.errors import RefusedError
-from edge_agent.web import item_form
 from edge_agent.web.entries import Entries
+from edge_agent.web.items import form
 from edge_agent.web.visit import Visit
 
 
@@ -19,7 +19,7 @@ async def show(visit: Visit) -> Response:
     """The form, filled in with all that is known."""
     query = visit.request.query_params
     proposal = _proposal(visit, query)
-    return _form(visit, proposal, typed=item_form.known(proposal, gtin=_scanned(query.get("gtin", ""))), errors={})
+    return _form(visit, proposal, typed=form.known(proposal, gtin=_scanned(query.get("gtin", ""))), errors={})
 
 
 async def keep(visit: Visit) -> Response:
@@ -27,7 +27,7 @@ async def keep(visit: Visit) -> Response:
     proposal = _proposal(visit, visit.form)
     entries = Entries(visit.form)
     taken = visit.site.parts.overview.declared()
-    item = item_form.read(visit.form, proposal=proposal, taken=taken, entries=entries)
+    item = form.read(visit.form, proposal=proposal, taken=taken, entries=entries)
     if item is not None:
         try:
             visit.site.parts.keeping.add(item, by=visit.person.account)
@@ -65,7 +65,7 @@ def _form(visit: Visit, proposal: Proposal | None, *, typed: Mapping[str, str], 
         "new_item.html",
         status=422 if errors else 200,
         proposal=proposal,
-        units=item_form.UNITS,
-        typed={name: typed.get(name, "") for name in item_form.FIELDS},
+        units=form.UNITS,
+        typed={name: typed.get(name, "") for name in form.FIELDS},
         errors=errors,
     )

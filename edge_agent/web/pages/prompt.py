@@ -20,13 +20,13 @@ from edge_agent.core.overview import ItemOverview
 from edge_agent.core.prompt import LIVE, DeclineReason, PromptRecord, PromptState, quiet_after_decline
 from edge_agent.core.said import Said, say, say_many
 from edge_agent.errors import RefusedError, StaleTermsError
+from edge_agent.web.asking.receipts import if_unanswered, receipt_rows
+from edge_agent.web.asking.seen_terms import carried, seen
+from edge_agent.web.asking.unit_price import compared
 from edge_agent.web.leave import Leave, leave_for
 from edge_agent.web.moments import Moments, span
 from edge_agent.web.order_rows import OrderRow, row
 from edge_agent.web.outlook import chance_empty_by
-from edge_agent.web.receipts import if_unanswered, receipt_rows
-from edge_agent.web.seen_terms import carried, seen
-from edge_agent.web.unit_price import compared
 from edge_agent.web.visit import Visit
 from edge_agent.web.wording import DECLINE_REASONS, PROMPT_STATES
 

@@ -19,7 +19,7 @@ from edge_agent.core.overview import ItemOverview
 from edge_agent.core.said import Said
 from edge_agent.errors import RefusedError
 from edge_agent.web.entries import Entries
-from edge_agent.web.item_history import in_words
+from edge_agent.web.items.history import in_words
 from edge_agent.web.pages.bind import EDITED
 from edge_agent.web.visit import Visit
 

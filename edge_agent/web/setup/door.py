@@ -13,7 +13,7 @@ from collections.abc import Callable
 from starlette.requests import Request
 from starlette.responses import Response
 
-from edge_agent.core.setup_code import Claim, SetupCode
+from edge_agent.core.setup.code import Claim, SetupCode
 from edge_agent.web.sign_in import new_token, same
 
 INSIDE_COOKIE = "restock_setup"

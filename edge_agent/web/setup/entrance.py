@@ -6,7 +6,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from edge_agent.core.said import say
-from edge_agent.core.setup_code import Claim
+from edge_agent.core.setup.code import Claim
 from edge_agent.web.render import STATIC_FILES
 from edge_agent.web.setup.door import FORM_COOKIE, INSIDE_COOKIE, give_cookie
 from edge_agent.web.setup.visit import SetupVisit

@@ -7,23 +7,23 @@ from collections.abc import Mapping
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
-from edge_agent.core.first_steps import Proposal
-from edge_agent.web import item_form
+from edge_agent.core.setup.first_steps import Proposal
 from edge_agent.web.entries import Entries
+from edge_agent.web.items import form
 from edge_agent.web.setup.visit import SetupVisit
 
 
 async def show(visit: SetupVisit) -> Response:
     """The form, filled in with all that is known."""
     proposal = _proposal(visit, visit.request.query_params.get("key", ""))
-    return _form(visit, proposal, typed=item_form.known(proposal), errors={})
+    return _form(visit, proposal, typed=form.known(proposal), errors={})
 
 
 async def keep(visit: SetupVisit) -> Response:
     """Keep the item in the draft; what is wrong stands beside its field."""
     proposal = _proposal(visit, visit.form.get("key", ""))
     entries = Entries(visit.form)
-    item = item_form.read(visit.form, proposal=proposal, taken=visit.site.work.draft.items, entries=entries)
+    item = form.read(visit.form, proposal=proposal, taken=visit.site.work.draft.items, entries=entries)
     if item is None:
         return _form(visit, proposal, typed=visit.form, errors=entries.errors)
     visit.site.work.add_item(item)
@@ -48,7 +48,7 @@ def _form(visit: SetupVisit, proposal: Proposal, *, typed: Mapping[str, str], er
         "item.html",
         status=422 if errors else 200,
         proposal=proposal,
-        units=item_form.UNITS,
-        typed={name: typed.get(name, "") for name in item_form.FIELDS},
+        units=form.UNITS,
+        typed={name: typed.get(name, "") for name in form.FIELDS},
         errors=errors,
     )

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from edge_agent.core.catalogue import Item
-from edge_agent.core.first_steps import Broker, Draft, Offered, Proposal
 from edge_agent.core.inventory.devices import Inventory
+from edge_agent.core.setup.first_steps import Broker, Draft, Offered, Proposal
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from pydantic import SecretStr, ValidationError
 from starlette.background import BackgroundTask
 from starlette.responses import RedirectResponse, Response
 
-from edge_agent.core.first_steps import ADDON, Broker
 from edge_agent.core.said import say
+from edge_agent.core.setup.first_steps import ADDON, Broker
 from edge_agent.web.entries import Entries
 from edge_agent.web.proof import read_password
 from edge_agent.web.setup.parts import Trial

@@ -34,7 +34,7 @@ from edge_agent.adapters.egress_mail import MailEgress
 from edge_agent.adapters.store.connection import Connection
 from edge_agent.adapters.store.egress_ledger import EgressLedger
 from edge_agent.core.messages import PromptId
-from edge_agent.core.notifying import ChannelId
+from edge_agent.core.notifying.plan import ChannelId
 from edge_agent.errors import ChannelUnreachableError, EgressRefusedError
 from edge_agent.notify_ports import ChannelKind, ChannelRow, Outcome, Words
 from tests.edge_agent.clock import ManualClock

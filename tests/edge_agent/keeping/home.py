@@ -10,7 +10,7 @@ import pytest
 
 from edge_agent import keeping
 from edge_agent.__main__ import EXIT_DONE, main
-from edge_agent.adapters.sealed_file import Cost
+from edge_agent.adapters.backup.sealed_file import Cost
 from edge_agent.commission import set_up
 from edge_agent.config import HubConfig, load
 

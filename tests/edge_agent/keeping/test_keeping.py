@@ -16,10 +16,10 @@ import pytest
 
 from edge_agent import keeping
 from edge_agent.__main__ import EXIT_DONE, EXIT_FAILED, EXIT_USAGE
-from edge_agent.adapters import backup_parts
-from edge_agent.adapters.backup_parts import Contents, Part, write_parts
+from edge_agent.adapters.backup import parts
+from edge_agent.adapters.backup.parts import Contents, Part, write_parts
+from edge_agent.adapters.backup.sealed_file import sealing
 from edge_agent.adapters.device_credentials import locked
-from edge_agent.adapters.sealed_file import sealing
 from edge_agent.adapters.secret_file import write_whole
 from edge_agent.adapters.store import snapshot as snapshots
 from edge_agent.adapters.store.opening import open_store
@@ -345,7 +345,7 @@ def test_a_link_in_a_backup_is_refused(hub: Hub, other: Hub, tmp_path: Path) -> 
         sealing(tmp_path / "b", PASSPHRASE, cost=CHEAP) as out,
         tarfile.open(fileobj=out, mode="w|") as archive,
     ):
-        backup_parts._add(archive, backup_parts.LIST_NAME, told.model_dump_json().encode())
+        parts._add(archive, parts.LIST_NAME, told.model_dump_json().encode())
         archive.addfile(link)
     with pytest.raises(BackupError, match="not a file"):
         put_back(other, tmp_path / "b")

@@ -21,9 +21,9 @@ from edge_agent.adapters.store.accounts import Accounts
 from edge_agent.adapters.store.notices import Notices
 from edge_agent.adapters.store.opening import open_store
 from edge_agent.adapters.store.orders import Orders
-from edge_agent.core.first_steps import Broker
 from edge_agent.core.messages import PromptId
-from edge_agent.core.notifying import ChannelId, Rules
+from edge_agent.core.notifying.plan import ChannelId, Rules
+from edge_agent.core.setup.first_steps import Broker
 from edge_agent.notify_ports import ChannelKind, ChannelRow
 from edge_agent.pipeline.links import Links
 from edge_agent.pipeline.notifying import Manner, Notifying

@@ -16,7 +16,7 @@ from edge_agent.adapters.sealing import HouseholdSecret
 from edge_agent.adapters.store.notices import CHANNELS_A_PERSON_MAX, Notices
 from edge_agent.core.catalogue import Household
 from edge_agent.core.messages import PromptId
-from edge_agent.core.notifying import ChannelId, ReceiptState, Rules
+from edge_agent.core.notifying.plan import ChannelId, ReceiptState, Rules
 from edge_agent.core.prompt import DeclineReason, PromptEvent, step
 from edge_agent.errors import RefusedError
 from edge_agent.notify_ports import ChannelKind, ChannelRow, Outcome, Words

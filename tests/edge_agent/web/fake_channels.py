@@ -14,7 +14,7 @@ from edge_agent.adapters.store.accounts import Accounts
 from edge_agent.adapters.store.connection import Connection
 from edge_agent.adapters.store.notices import Notices
 from edge_agent.core.messages import PromptId
-from edge_agent.core.notifying import ChannelId, Receipt, ReceiptState
+from edge_agent.core.notifying.plan import ChannelId, Receipt, ReceiptState
 from edge_agent.notify_ports import ChannelKind, ChannelRow, LinkRow, Outcome, Words
 from edge_agent.pipeline.channels import ChannelDesk
 from edge_agent.pipeline.links import Links, View

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from edge_agent.core.catalogue import Binding, Item
-from edge_agent.core.first_steps import Proposal, proposals
 from edge_agent.core.overview import ItemOverview
+from edge_agent.core.setup.first_steps import Proposal, proposals
 from edge_agent.errors import HubError
 from tests.edge_agent.web.fakes import HomeInMemory
 

@@ -13,7 +13,7 @@ from edge_agent.core.intent import LIVE, IntentState
 from edge_agent.core.messages import ItemId, Reason
 from edge_agent.core.prompt import PromptState
 from edge_agent.errors import RefusedError
-from edge_agent.web.agenda import agenda
+from edge_agent.web.asking.agenda import agenda
 from edge_agent.web.order_rows import rows
 from tests.edge_agent.samples import NOW
 from tests.edge_agent.web.house import House, field

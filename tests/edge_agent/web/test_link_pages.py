@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from edge_agent.core.people import DISABLED_MARK, Account, Role
-from edge_agent.web.look import COOKIE
+from edge_agent.web.asking.look import COOKIE
 from tests.edge_agent.clock import ManualClock
 from tests.edge_agent.web.fake_channels import token_of
 from tests.edge_agent.web.house import House, field, sign_in

@@ -19,11 +19,11 @@ from edge_agent.adapters.store.accounts import Accounts
 from edge_agent.adapters.store.opening import open_store
 from edge_agent.commission import set_up
 from edge_agent.config import HomeConfig, HubConfig, Secrets
-from edge_agent.core.first_steps import Broker, Offered
 from edge_agent.core.inventory.devices import DeviceLine, Inventory, OfferLine, SignalLine
 from edge_agent.core.people import Role
-from edge_agent.core.setup_code import CODE_LIFE_MS, SetupCode
-from edge_agent.core.setup_words import welcome
+from edge_agent.core.setup.code import CODE_LIFE_MS, SetupCode
+from edge_agent.core.setup.first_steps import Broker, Offered
+from edge_agent.core.setup.words import welcome
 from edge_agent.discover import Found
 from edge_agent.errors import BrokerUnreachableError, RefusedError
 from edge_agent.first_run import FirstRun, _renderer, complete

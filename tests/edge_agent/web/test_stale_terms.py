@@ -10,7 +10,7 @@ import pytest
 
 from edge_agent.core.leave.terms import Offer, terms_hash
 from edge_agent.core.prompt import PromptState
-from edge_agent.web.seen_terms import carried, seen
+from edge_agent.web.asking.seen_terms import carried, seen
 from tests.edge_agent.web.house import House, field
 from tests.edge_agent.web.samples import sample_offer, sample_prompt
 

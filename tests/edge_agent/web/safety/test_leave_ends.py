@@ -17,7 +17,7 @@ from edge_agent.adapters.store.opening import open_store
 from edge_agent.adapters.store.tokens import Tokens
 from edge_agent.core.api_token import ApiToken, Scope, TokenId
 from edge_agent.core.messages import PromptId
-from edge_agent.core.notifying import ChannelId
+from edge_agent.core.notifying.plan import ChannelId
 from edge_agent.core.people import Account, Role, Session
 from edge_agent.errors import ChannelUnreachableError, RefusedError
 from edge_agent.notify_ports import ChannelKind, ChannelRow

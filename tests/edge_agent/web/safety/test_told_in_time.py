@@ -13,7 +13,7 @@ from edge_agent.adapters.egress_mail import ComposedMail, MailEgress
 from edge_agent.adapters.store.connection import Connection
 from edge_agent.adapters.store.egress_ledger import EgressLedger
 from edge_agent.core.messages import PromptId
-from edge_agent.core.notifying import ChannelId
+from edge_agent.core.notifying.plan import ChannelId
 from edge_agent.core.prompt import DeclineReason
 from edge_agent.errors import ChannelUnreachableError
 from edge_agent.notify_ports import ChannelKind, ChannelRow

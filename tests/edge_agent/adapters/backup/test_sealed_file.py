@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.adapters import sealed_file
-from edge_agent.adapters.sealed_file import Cost, sealing, unsealing
+from edge_agent.adapters.backup import sealed_file
+from edge_agent.adapters.backup.sealed_file import Cost, sealing, unsealing
 from edge_agent.errors import BackupError
 
 PASSPHRASE = "a passphrase of the test"

@@ -6,7 +6,7 @@ import hmac
 
 import pytest
 
-from edge_agent.core.setup_code import CODE_BYTES, CODE_LIFE_MS, Claim, SetupCode, code_of
+from edge_agent.core.setup.code import CODE_BYTES, CODE_LIFE_MS, Claim, SetupCode, code_of
 
 CODE = "7K2QM-0XW1D"
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from ipaddress import ip_address
 
 from edge_agent.core.said import Said, say
-from edge_agent.core.setup_code import CODE_LIFE_MS
+from edge_agent.core.setup.code import CODE_LIFE_MS
 from edge_agent.errors import ConfigurationError
 
 WORKED = say("The broker answers.")

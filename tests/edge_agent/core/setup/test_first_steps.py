@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from edge_agent.core.first_steps import Broker, addon_broker, free_id, proposals
 from edge_agent.core.inventory.devices import DeviceLine, Inventory, OfferLine, SignalLine, SuggestedLine
+from edge_agent.core.setup.first_steps import Broker, addon_broker, free_id, proposals
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from edge_agent.core.messages import PromptId
-from edge_agent.core.notifying import IfUnanswered, Question
+from edge_agent.core.notifying.plan import IfUnanswered, Question
 from edge_agent.core.said import Day, Names, say, say_many
 
 IF_UNANSWERED: Mapping[IfUnanswered, str] = {

@@ -12,8 +12,8 @@ from pydantic import ValidationError
 
 from edge_agent.core import gs1
 from edge_agent.core.catalogue import Binding, Item, Mode, Product
-from edge_agent.core.first_steps import Proposal, free_id
 from edge_agent.core.said import Said, say
+from edge_agent.core.setup.first_steps import Proposal, free_id
 from edge_agent.errors import RefusedError
 from edge_agent.web.entries import Entries
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from edge_agent.core.messages import Price
-from edge_agent.web.unit_price import compared, measure_of
+from edge_agent.web.asking.unit_price import compared, measure_of
 from tests.edge_agent.web.house import House
 from tests.edge_agent.web.samples import sample_offer, sample_prices, sample_prompt
 

@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from edge_agent.core.catalogue import QuietHours
 from edge_agent.core.deciding.quiet_hours import quiet_until
 from edge_agent.core.messages import PromptId
-from edge_agent.core.notifying import (
+from edge_agent.core.notifying.plan import (
     ENDED,
     TRANSITIONS,
     Channel,

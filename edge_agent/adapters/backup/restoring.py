@@ -15,8 +15,8 @@ from datetime import datetime
 from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
 
-from edge_agent.adapters.backup_parts import REPLACED_PREFIX, Contents, present, reading_parts
-from edge_agent.adapters.sealed_file import SealedFile
+from edge_agent.adapters.backup.parts import REPLACED_PREFIX, Contents, present, reading_parts
+from edge_agent.adapters.backup.sealed_file import SealedFile
 from edge_agent.adapters.secret_file import flush, write_whole
 from edge_agent.errors import BackupError
 from edge_agent.folder import RESTORE_FOLDER, RESTORE_MARK, is_half_restored

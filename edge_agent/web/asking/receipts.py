@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from edge_agent.core.messages import PromptId
-from edge_agent.core.notifying import IfUnanswered, ReceiptState
-from edge_agent.core.notifying_text import IF_UNANSWERED
+from edge_agent.core.notifying.plan import IfUnanswered, ReceiptState
+from edge_agent.core.notifying.texts import IF_UNANSWERED
 from edge_agent.core.prompt import LIVE, PromptRecord
 from edge_agent.core.said import say
 from edge_agent.pipeline.channels import ChannelView

@@ -1,0 +1,1 @@
+"""A backup: what is in it, how it is sealed, how it is put back."""

@@ -1,0 +1,1 @@
+"""Messages to people: who is told of which question, when, where and in which words."""

@@ -1,0 +1,1 @@
+"""The first run: its code, its steps, its words."""

@@ -1,0 +1,1 @@
+"""What the pages of questions and answers share: what is asked, who was told, which terms were seen."""

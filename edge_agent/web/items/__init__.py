@@ -1,0 +1,1 @@
+"""What the pages of an item share: charts, the form, what happened."""
