@@ -28,25 +28,29 @@ _NEVER_USED = ("httpx._main", "dns")
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
-    arguments = _parser().parse_args(argv)
+    try:
+        code = _answered(_parser().parse_args(argv))
+        sys.stdout.flush()
+    except BrokenPipeError:  # who reads what is printed, the help too, has read enough
+        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - until the end of the process
+        return EXIT_FAILED
+    return code
+
+
+def _answered(arguments: argparse.Namespace) -> int:
     os.umask(0o077)  # what the hub keeps is for its own user, SQLite's side files too
     logging.basicConfig(level=arguments.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     for chatty in ("httpx", "httpcore"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     try:
-        code = _command(arguments)
-        sys.stdout.flush()
+        return _command(arguments)
     except (ConfigurationError, StoreNewerError) as exc:  # to start it again and again would cure neither
         print(f"restock-hub: {exc}", file=sys.stderr)
         return EXIT_USAGE
-    except BrokenPipeError:  # who reads what is printed has read enough
-        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - until the end of the process
-        return EXIT_FAILED
     except HubError as exc:
         kind = "" if arguments.command in _ASKING else f"{type(exc).__name__}: "  # there the hub's own words say it
         print(f"restock-hub: {kind}{exc}", file=sys.stderr)
         return EXIT_FAILED
-    return code
 
 
 def _command(arguments: argparse.Namespace) -> int:
