@@ -63,8 +63,9 @@ train: install-test
 texts: install-test
 	@$(BIN)/python -m tests.texts
 
+# Every page, in 350 files; those that the guides show go to docs/. Needs Chromium and a Chinese font (fonts-noto-cjk).
 screenshots: install-test
-	$(BIN)/python -m tests.browser.pictures docs/screenshots
+	$(BIN)/python -m tests.browser.pictures build/screenshots --shown docs/screenshots
 
 drawings: install-test
 	$(BIN)/python -m tests.drawings docs/state-machines.md

@@ -9,6 +9,7 @@ import pytest
 
 from edge_agent.__main__ import _parser
 from edge_agent.config import HubConfig
+from tests.browser.pictures import shown
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -51,3 +52,10 @@ def test_the_commands_are_those_of_the_program() -> None:
     assert commands is not None
     for command in commands:
         assert f"`restock-hub {command}" in section("Commands")
+
+
+def test_every_picture_that_a_guide_shows_is_there() -> None:
+    """`make screenshots` writes them."""
+    names = shown()
+    assert len(names) > 20
+    assert [name for name in names if not (ROOT / "docs" / "screenshots" / name).is_file()] == []

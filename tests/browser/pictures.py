@@ -1,4 +1,4 @@
-"""Pictures of every page, desktop and phone, light and dark: `python -m tests.browser.pictures FOLDER`.
+"""Pictures of every page in every look and language: `python -m tests.browser.pictures FOLDER [--shown FOLDER]`.
 
 Serves the sample home of the page tests on a free loopback port and photographs it with Debian's Chromium.
 """
@@ -6,6 +6,8 @@ Serves the sample home of the page tests on a free loopback port and photographs
 from __future__ import annotations
 
 import argparse
+import re
+import shutil
 import sys
 import tempfile
 from dataclasses import replace
@@ -27,6 +29,9 @@ from tests.browser.looking import ENGLISH, LANGUAGES, LOOKS, Language, Look, chr
 from tests.browser.setup_pictures import fill_in, photograph_setup
 from tests.edge_agent.clock import ManualClock
 from tests.edge_agent.web.house import PASSWORD, House, opened
+
+ROOT = Path(__file__).parents[2]
+_SHOWN = re.compile(r"screenshots/([a-z0-9-]+\.png)")
 
 PAGES = {
     "home": "/",
@@ -184,11 +189,19 @@ def _visit(page: Page, address: str, path: str, picture: Path) -> Path:
     return shoot(page, picture)
 
 
+def shown() -> list[str]:
+    """The names of the pictures that README and the guides show."""
+    texts = (path.read_text(encoding="utf-8") for path in (ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))))
+    return sorted({name for text in texts for name in _SHOWN.findall(text)})
+
+
 def main() -> int:
-    """Write the pictures."""
+    """Write the pictures, and copy those that are shown."""
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("folder", type=Path)
-    folder: Path = arguments.parse_args().folder
+    arguments.add_argument("--shown", type=Path, help="a folder for copies of those that README and the guides show")
+    given = arguments.parse_args()
+    folder: Path = given.folder
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as store, opened(Path(store), ManualClock()) as house, chromium() as browser:
         written = photograph(house, browser, folder)
@@ -198,6 +211,8 @@ def main() -> int:
                 written += photograph_in(house, browser, folder, look=look, language=language)
         for path in written:
             sys.stdout.write(f"{path}\n")
+    for name in shown() if given.shown is not None else ():
+        shutil.copyfile(folder / name, given.shown / name)
     return 0
 
 
