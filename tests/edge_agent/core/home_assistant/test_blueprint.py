@@ -37,7 +37,8 @@ def sent(button: str, *, typed: str | None = None, **inputs: object) -> Command:
     """What the hub reads when somebody presses this button of a notification."""
     told = json.loads(event("asked", prompt(), item_name="Milk"))
     known: dict[str, Any] = {**INPUTS, **inputs, "trigger": {"payload_json": told}, "context": {"id": "c1"}}
-    names = blueprint()["variables"]
+    steps = blueprint()["actions"][0]["choose"][-1]["sequence"]
+    names = steps[0]["variables"]
     render = jinja2.Environment(
         undefined=jinja2.StrictUndefined, autoescape=True
     ).from_string  # escapes nothing in JSON
@@ -45,7 +46,7 @@ def sent(button: str, *, typed: str | None = None, **inputs: object) -> Command:
         known[name] = render(names[name]).render(known)
     reply = {} if typed is None else {"reply_text": typed}
     known["wait"] = {"trigger": {"event": {"data": {"action": known[button], **reply}}}}
-    asked = blueprint()["actions"][0]["choose"][-1]["sequence"][-1]
+    asked = steps[-1]
     assert (asked["action"], asked["data"]["retain"]) == ("mqtt.publish", False)
     return read_command(render(asked["data"]["payload"]).render(known).strip().encode())
 
@@ -62,6 +63,11 @@ def test_a_code_goes_as_it_was_typed() -> None:
     assert sent("buy", typed="012345", asks_code=True).code == "012345"
     assert sent("buy", asks_code=True).code == ""
     assert sent("later", typed="012345", asks_code=True).code is None
+
+
+def test_the_run_is_named_only_where_it_is_known() -> None:
+    """Home Assistant renders an automation's own variables before there is a `context`."""
+    assert "context" not in json.dumps(blueprint()["variables"])
 
 
 def test_it_knows_every_kind_of_event() -> None:
