@@ -308,7 +308,7 @@ def _wire(
             zone=config.home.timezone,
             personal=PersonalDays(readings=readings, devices=SqliteInspection(connection).devices),
         ),
-        stock=Telling(events=stock_events, household=household, clock=clock),
+        stock=Telling(events=stock_events, household=household, clock=clock, heard=review.hear),
         keeping=ItemKeeper(
             household=household, inventory=discovery.inventory, profile_of=profiles.by_id, note=store.chain.record
         ),

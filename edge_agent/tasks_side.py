@@ -200,9 +200,11 @@ class Tasks:
             await listen(self.spoken.voice, self.spoken.side)
 
     async def _look_if_edited(self) -> None:
-        """Who has edited the household's file waits for what comes of it."""
-        if self.edited():
+        """Who has edited the household's file, or counted a stock, waits for what comes of it."""
+        is_edited = self.edited()
+        if is_edited:
             log.info("household_edited")
+        if is_edited or self.review.is_due:
             self.review.run_once()
 
     async def _follow(self) -> None:

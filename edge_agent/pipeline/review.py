@@ -110,6 +110,7 @@ class Review:
         self.programmes = Programmes(readings)
         self.latest: dict[ItemId, ItemReview] = {}
         self.question: Reason | None = None
+        self.is_due = False
 
     def catch_up(self) -> Iterator[None]:
         """Fold what was stored while nobody looked, before a review; whoever drives it may do other things between."""
@@ -120,11 +121,19 @@ class Review:
 
         What was decided stands until the next review, and so does what nobody has reviewed yet.
         """
-        now, items = self._clock.now(), self._household.load().items
-        told = [one for one in items if ItemId(one.id) in self.latest and _is_told_by(one, devices)]
+        self._show([one for one in self._household.load().items if _is_told_by(one, devices)])
+
+    def hear(self, item: ItemId) -> None:
+        """Somebody said something of this stock: the pages show it at once, and `is_due` asks for a whole review."""
+        self.is_due = True
+        self._show([one for one in self._household.load().items if one.id == item])
+
+    def _show(self, items: Sequence[Item]) -> None:
+        told = [one for one in items if ItemId(one.id) in self.latest]
         if not told:
             return
-        stocks = self._stocktaking.take(told, home=items, now=now)
+        now, home = self._clock.now(), self._household.load().items
+        stocks = [self._on_its_cycle(*known, now=now) for known in self._stocktaking.take(told, home=home, now=now)]
         forecasts = self.programmes.as_known(stocks, self._forecast(stocks))
         for (item, stock), forecast in zip(stocks, forecasts, strict=True):
             ident = ItemId(item.id)
@@ -132,6 +141,7 @@ class Review:
 
     def run_once(self) -> None:
         """One review of the whole home."""
+        self.is_due = False
         now = self._clock.now()
         household = self._household.load()
         if self._deliveries is not None:

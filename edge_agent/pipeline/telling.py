@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol, assert_never
 
@@ -34,12 +34,20 @@ class ToldEvents(StockEvents, Protocol):
 
 
 class Telling:
-    """Fulfils the pages' `StockTelling`. `by` is the account's name."""
+    """Fulfils the pages' `StockTelling`. `by` is the account's name; `heard` is called with each item it is about."""
 
-    def __init__(self, *, events: ToldEvents, household: HouseholdStore, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        events: ToldEvents,
+        household: HouseholdStore,
+        clock: Clock,
+        heard: Callable[[ItemId], None] = lambda _: None,
+    ) -> None:
         self._events = events
         self._household = household
         self._clock = clock
+        self._heard = heard
 
     def tell(self, item: ItemId, *, what: Told, packs: float, by: str) -> None:
         """Keep what somebody says, in packs of the bound product.
@@ -54,6 +62,7 @@ class Telling:
         refuse_unfit(event, item=known, now=now)
         self._events.record(event)
         log.info("stock_told item=%s what=%s", item, what)
+        self._heard(item)
 
     def said(self, item: ItemId, *, limit: int) -> Sequence[StockEvent]:
         """What was said of an item last, newest first."""

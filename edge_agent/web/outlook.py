@@ -90,4 +90,5 @@ def _days(amount: float, use_per_day: float) -> float:
 
 
 def _percent(share: float) -> int:
-    return round(share * 100)
+    """From 1 to 99: a forecast is sure of nothing."""
+    return min(99, max(1, round(share * 100)))

@@ -16,6 +16,7 @@ from edge_agent.adapters.forecaster import RuleForecaster
 from edge_agent.adapters.store.decisions import Decisions
 from edge_agent.adapters.store.orders import Orders
 from edge_agent.adapters.store.readings import SqliteReadings
+from edge_agent.adapters.store.stock_events import SqliteStockEvents
 from edge_agent.core import intent as intents
 from edge_agent.core.catalogue import Household, Item, Preferences, QuietHours
 from edge_agent.core.deciding.replay import replay
@@ -36,6 +37,7 @@ from edge_agent.core.messages import (
 from edge_agent.core.prompt import DeclineReason, PromptEvent, PromptRecord, PromptState, step
 from edge_agent.pipeline.deciding import PROMPTS_A_DAY_MAX
 from edge_agent.pipeline.review import Review
+from edge_agent.pipeline.telling import Telling
 from edge_agent.ports import CrashHook, CrashPoint, Forecaster, no_crash
 from tests.edge_agent.clock import ManualClock
 from tests.edge_agent.leave import draft
@@ -164,6 +166,24 @@ def test_a_page_sees_a_reading_before_the_next_review(kitchen: Kitchen) -> None:
     assert kitchen.orders.live_prompt(MILK_ID) == asked
     kitchen.review.run_once()
     assert kitchen.review.latest[MILK_ID].estimate == fresh.estimate
+
+
+def test_what_somebody_counts_is_seen_at_once_and_decided_by_soon(tmp_path: Path) -> None:
+    """The page shows it as soon as it is said; a whole review is due, and takes the question back."""
+    with open_desk(tmp_path) as desk:
+        events = SqliteStockEvents(desk.connection)
+        kitchen = kitchen_of(desk, review_with(desk, stock_events=events))
+        kitchen.see(900, 890, 880, 870)
+        assert kitchen.prompt()
+        telling = Telling(events=events, household=desk.household, clock=desk.clock, heard=kitchen.review.hear)
+        telling.tell(MILK_ID, what="counted", packs=6.0, by="anna")
+        shown = kitchen.review.latest[MILK_ID].estimate.amount
+        assert shown is not None
+        assert shown.value > 5_000
+        assert kitchen.review.is_due
+        kitchen.review.run_once()
+        assert not kitchen.review.is_due
+        assert kitchen.orders.live_prompt(MILK_ID) is None
 
 
 def test_what_nobody_has_reviewed_is_not_shown_early(kitchen: Kitchen) -> None:
