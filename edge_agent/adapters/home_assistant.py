@@ -141,7 +141,8 @@ class HomeAssistantVoice:
 
     async def _listen(self, client: aiomqtt.Client) -> None:
         for each in (*self._names.heard, *self._names.own):
-            granted = await client.subscribe(each, qos=_QOS)
+            async with asyncio.timeout(_PUBLISH_WITHIN_S):  # as in `_publish`: else a cancellation may be lost
+                granted = await client.subscribe(each, qos=_QOS, timeout=math.inf)
             if any((code if isinstance(code, int) else code.value) >= _REFUSED_FROM for code in granted):
                 log.error("home_assistant_not_heard topic=%s reason=the broker does not let this login read it", each)
         async for message in client.messages:
