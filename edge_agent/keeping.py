@@ -135,7 +135,7 @@ def _check_free(folder: Path, *, replace: bool) -> None:
         shown = ", ".join(names[:5])
         raise ConfigurationError(
             f"{folder} is not empty ({shown}): name an empty folder in home.data_dir, or add --replace, which keeps "
-            "what lies there in a folder beside it"
+            "what lies there in a folder inside it"
         )
     store = folder / STORE_FILE
     if names and store.exists() and _is_held(store):

@@ -162,7 +162,7 @@ class MqttIntake:
         del properties
         if not code.is_failure:
             session = flags.session_present
-            log.info("mqtt_connected url=%s client=%s session_present=%s", self._config.url, self._client_id, session)
+            log.info("mqtt_connected url=%s session_present=%s", self._config.url, session)
             self._steps_left = deque(self._steps)
             self._subscribe(client)
         elif code.value not in _TRY_AGAIN:
@@ -204,7 +204,7 @@ class MqttIntake:
         with self._owed_lock:
             self._owed.clear()
         if self._refused is None:
-            log.info("mqtt_disconnected url=%s client=%s reason=%s", self._config.url, self._client_id, code)
+            log.info("mqtt_disconnected url=%s reason=%s", self._config.url, code)
             self._tell_loop(self._ready.clear)
 
     def _on_message(self, client: Client, _: object, message: MQTTMessage) -> None:

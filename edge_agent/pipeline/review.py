@@ -124,8 +124,11 @@ class Review:
         self._show([one for one in self._household.load().items if _is_told_by(one, devices)])
 
     def hear(self, item: ItemId) -> None:
-        """Somebody said something of this stock: the pages show it at once, and `is_due` asks for a whole review."""
-        self.is_due = True
+        """Somebody said something of this stock: the pages show it at once, and `is_due` asks for a whole review.
+
+        Before the first review, which counts it too, it waits for that one.
+        """
+        self.is_due = self.is_due or ItemId(item) in self.latest
         self._show([one for one in self._household.load().items if one.id == item])
 
     def _show(self, items: Sequence[Item]) -> None:

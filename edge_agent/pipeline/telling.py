@@ -1,4 +1,4 @@
-"""What a person says of a stock on its page becomes a fact that the next review counts."""
+"""What a person says of a stock on its page becomes a fact, which `heard` is told of at once."""
 
 from __future__ import annotations
 

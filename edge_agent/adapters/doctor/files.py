@@ -75,7 +75,7 @@ def look_at_household(folder: Path) -> Iterator[Finding]:
     except (HubError, OSError) as exc:
         yield problem(f"It does not fit: {exc}.", str(path), "Mend the line that is named; the hub reads it again.")
     else:
-        yield fine(f"It fits, and names {len(items)} items.", str(path))
+        yield fine(f"It fits. Items: {len(items)}.", str(path))
 
 
 def look_at_profiles(config: HubConfig) -> Iterator[Finding]:

@@ -38,11 +38,6 @@ class Position:
         """All that is not at home yet."""
         return self.on_order_packs + self.in_transit_packs + self.elsewhere_packs
 
-    @property
-    def in_device_packs(self) -> float | None:
-        """What is in use; None where nobody knows."""
-        return None if self.at_home_packs is None else max(0.0, self.at_home_packs - self.cupboard_packs)
-
 
 def inventory_position(
     item: Item, estimate: StockEstimate, *, on_order: float, in_transit: float = 0.0, elsewhere: float = 0.0
