@@ -125,6 +125,16 @@ async def test_a_broker_that_dies_comes_back(broker: Broker) -> None:
         assert len(await collect(inbox, 3, acknowledge=True)) == 3
 
 
+async def test_no_log_names_the_session(broker: Broker, caplog: pytest.LogCaptureFixture) -> None:
+    """Whoever knows its name could take the session over (docs/device-identity.md)."""
+    caplog.set_level("DEBUG")
+    async with running(intake(broker)):
+        broker.kill()
+        broker.start()
+    assert "mqtt_connected" in caplog.text
+    assert "hub-1f7c" not in caplog.text
+
+
 async def test_a_retained_copy_is_marked(broker: Broker) -> None:
     """Retained means that it was planted before; a live copy of the same message is not retained."""
     await publish(broker, b"planted", retain=True)
