@@ -15,7 +15,7 @@ from typing import Protocol
 
 from cloud_bridge.core.capability import Capability
 from cloud_bridge.core.order import Attempt, Change, OrderRecord
-from cloud_bridge.core.outcome import Hint, Lookup, Outcome, Progress
+from cloud_bridge.core.outcome import Followed, Hint, Lookup, Outcome
 from cloud_bridge.core.quote import Quote, Wanted
 from cloud_bridge.wire import Head, Intent, OrderEvent, OrderState
 
@@ -77,8 +77,8 @@ class Merchant(Protocol):
         Raises: MerchantAwayError.
         """
 
-    async def events(self, merchant_order_id: str) -> Progress:
-        """How far the order has come.
+    async def events(self, merchant_order_id: str) -> Followed:
+        """The order as it stands now.
 
         Raises: MerchantAwayError; MerchantUnclearError.
         """

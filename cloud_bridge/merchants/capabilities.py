@@ -8,9 +8,9 @@ from __future__ import annotations
 from datetime import timedelta
 from types import MappingProxyType
 
-from cloud_bridge.config import MerchantConfig
 from cloud_bridge.core.capability import Capability, MerchantClass
 from cloud_bridge.errors import ConfigurationError
+from cloud_bridge.merchant_config import MerchantConfig
 
 UCP = Capability(MerchantClass.A, key_life=timedelta(hours=24), lookup_lag=timedelta(seconds=90))
 SIMULATED = Capability(MerchantClass.A, key_life=timedelta(hours=24), lookup_lag=timedelta(seconds=90))

@@ -16,7 +16,18 @@ from datetime import UTC, datetime, timedelta
 
 from cloud_bridge.core.capability import Capability, MerchantClass
 from cloud_bridge.core.order import Detail
-from cloud_bridge.core.outcome import Hint, Lookup, Open, Outcome, Placed, Progress, Rejected, Standing, Unknown
+from cloud_bridge.core.outcome import (
+    Followed,
+    Hint,
+    Lookup,
+    Open,
+    Outcome,
+    Placed,
+    Progress,
+    Rejected,
+    Standing,
+    Unknown,
+)
 from cloud_bridge.core.quote import Quote, Wanted
 from cloud_bridge.errors import MerchantAwayError, MerchantRefusedError, MerchantUnclearError
 from cloud_bridge.merchants import capabilities
@@ -173,13 +184,13 @@ class SimulatedMerchant:
         if mode in LOST_ANSWERS:
             raise MerchantAwayError("the answer got lost")
 
-    async def events(self, merchant_order_id: str) -> Progress:
+    async def events(self, merchant_order_id: str) -> Followed:
         """How far the order has come, as the simulation set it."""
         if self._meet("events") is not None:
             raise MerchantUnclearError("the answer got lost")
         if merchant_order_id not in {sold.order_id for sold in self.ledger}:
             raise MerchantAwayError(f"there is no order {merchant_order_id}")
-        return self.progress.get(merchant_order_id, Progress.PREPARING)
+        return Followed(self.progress.get(merchant_order_id, Progress.PREPARING))
 
     def hint(self, body: bytes) -> Hint:
         """A webhook of this merchant is the bare id of an order."""

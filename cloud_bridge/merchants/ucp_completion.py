@@ -14,8 +14,8 @@ from typing import Generic, TypeVar
 
 from pydantic import ValidationError
 
-from cloud_bridge.config import MerchantConfig
 from cloud_bridge.errors import MerchantRefusedError, NotAuthenticError
+from cloud_bridge.merchant_config import UcpConfig
 from cloud_bridge.merchants.ap2 import Agent, Authorized, Charge, make_mandates
 from cloud_bridge.merchants.payment_tokens import PaymentTokens
 from cloud_bridge.merchants.ucp_documents import Checkout, total_of
@@ -52,7 +52,7 @@ class Completions:
 
     def __init__(
         self,
-        config: MerchantConfig,
+        config: UcpConfig,
         *,
         tokens: PaymentTokens,
         agent: Callable[[Dialect], Agent],

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from cloud_bridge.config import DestinationConfig
 from cloud_bridge.core.order import Detail
 from cloud_bridge.errors import MerchantRefusedError
+from cloud_bridge.merchant_config import DestinationConfig
 from cloud_bridge.merchants.ucp_documents import Checkout, Destination, Group, Method
 
 

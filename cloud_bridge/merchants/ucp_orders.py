@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pydantic import Field, ValidationError
 
-from cloud_bridge.core.outcome import Hint, Progress
+from cloud_bridge.core.outcome import Followed, Hint, Progress
 from cloud_bridge.merchants.ucp_documents import Confirmation, Count, Document, Key
 
 _ON_THE_WAY = frozenset({"shipped", "in_transit"})
@@ -72,7 +72,12 @@ def hint_of(body: bytes) -> Hint:
     return Hint(session_id=event.checkout_id, merchant_order_id=event.order.id if event.order else event.id)
 
 
-def progress_of(order: Order) -> Progress:
+def followed(order: Order) -> Followed:
+    """The order as it stands now."""
+    return Followed(_progress(order))
+
+
+def _progress(order: Order) -> Progress:
     """How far the order has come, from the sum of its lines and the kinds of its events."""
     counts = [
         line.quantity if isinstance(line.quantity, Quantity) else Quantity(total=line.quantity)

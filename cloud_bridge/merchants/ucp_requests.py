@@ -9,14 +9,14 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from cloud_bridge.config import MerchantConfig
 from cloud_bridge.core.quote import Wanted
+from cloud_bridge.merchant_config import UcpConfig
 from cloud_bridge.merchants.ucp_delivery import selection
 from cloud_bridge.merchants.ucp_documents import Checkout, Line
 from cloud_bridge.merchants.ucp_versions import Dialect
 
 
-def opening(dialect: Dialect, wanted: Wanted, *, config: MerchantConfig) -> bytes:
+def opening(dialect: Dialect, wanted: Wanted, *, config: UcpConfig) -> bytes:
     """The body that opens a session, delivered to the address that the configuration has for it."""
     address = config.destinations[wanted.delivery_ref].model_dump()
     method = {
@@ -33,7 +33,7 @@ def opening(dialect: Dialect, wanted: Wanted, *, config: MerchantConfig) -> byte
     return packed(body)
 
 
-def update(dialect: Dialect, checkout: Checkout, wanted: Wanted, *, config: MerchantConfig) -> bytes:
+def update(dialect: Dialect, checkout: Checkout, wanted: Wanted, *, config: UcpConfig) -> bytes:
     """The body that replaces a session by itself, with the cheapest way of delivery chosen.
 
     Raises: MerchantRefusedError when the session does not hold our address.
@@ -47,7 +47,7 @@ def update(dialect: Dialect, checkout: Checkout, wanted: Wanted, *, config: Merc
     return packed({**body, "id": checkout.id} if dialect.full_bodies else body)
 
 
-def completion(dialect: Dialect, *, config: MerchantConfig, token: str, checkout_mandate: str | None = None) -> bytes:
+def completion(dialect: Dialect, *, config: UcpConfig, token: str, checkout_mandate: str | None = None) -> bytes:
     """The body that asks for the order, paid by an opaque token, or by a payment mandate in its place."""
     instrument: dict[str, Any] = {
         "id": "restock",
@@ -73,7 +73,7 @@ def _line(line: Line, dialect: Dialect) -> dict[str, Any]:
     return {**named, "item": {"id": line.item.id, **title}, "quantity": line.quantity}
 
 
-def _common(dialect: Dialect, config: MerchantConfig, *, country: str) -> dict[str, Any]:
+def _common(dialect: Dialect, config: UcpConfig, *, country: str) -> dict[str, Any]:
     if dialect.full_bodies:
         buyer = {"full_name": config.buyer_name, "email": config.buyer_email}
         return {"buyer": buyer, "currency": config.currency, "payment": {}}

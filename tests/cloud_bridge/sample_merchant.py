@@ -20,7 +20,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from cloud_bridge.config import DestinationConfig, MerchantConfig
+from cloud_bridge.merchant_config import DestinationConfig, UcpConfig
 from cloud_bridge.merchants.http import MerchantHttp
 from cloud_bridge.merchants.payment_tokens import StandingToken
 from cloud_bridge.merchants.profile_source import ProfileSource
@@ -161,7 +161,7 @@ async def connect(
 
 
 def connector(
-    config: MerchantConfig,
+    config: UcpConfig,
     *,
     http: MerchantHttp,
     token: str = _PAYS,
@@ -187,7 +187,7 @@ def _real_now() -> datetime:
     return datetime.now(UTC)
 
 
-def merchant_config(url: str, **changes: object) -> MerchantConfig:
+def merchant_config(url: str, **changes: object) -> UcpConfig:
     """The sample server as a bridge's configuration names it."""
     home = DestinationConfig(
         street_address="1 Elm St",
@@ -207,4 +207,4 @@ def merchant_config(url: str, **changes: object) -> MerchantConfig:
         "destinations": {"home": home},
         **changes,
     }
-    return MerchantConfig(**values)
+    return UcpConfig(**values)

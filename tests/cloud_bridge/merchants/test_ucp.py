@@ -16,7 +16,7 @@ from cloud_bridge.core.quote import Quote, Wanted
 from cloud_bridge.errors import MerchantAwayError, MerchantRefusedError, MerchantUnclearError
 from cloud_bridge.merchants.http import Answer, MerchantHttp
 from cloud_bridge.merchants.ucp import UcpMerchant
-from cloud_bridge.merchants.ucp_orders import Order, progress_of
+from cloud_bridge.merchants.ucp_orders import Order, followed
 from cloud_bridge.merchants.ucp_profile import read_profile
 from tests.cloud_bridge.rig import MILK
 from tests.cloud_bridge.sample_merchant import connector, merchant_config
@@ -354,7 +354,7 @@ def test_progress_is_read_from_lines_and_events(
     """The order of events does not matter, and an unknown kind of event changes nothing."""
     lines = [{"id": "l", "quantity": {"total": total, "fulfilled": done}} for total, done in quantities]
     order = {"id": "o-1", "line_items": lines, "fulfillment": {"events": events}}
-    assert progress_of(Order.model_validate_json(json.dumps(order))) is progress
+    assert followed(Order.model_validate_json(json.dumps(order))).progress is progress
 
 
 @pytest.mark.parametrize(

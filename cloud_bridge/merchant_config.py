@@ -1,0 +1,121 @@
+"""One section of the configuration for each kind of merchant, and which secrets each wants from the environment.
+
+A new kind is a section here, its row in `merchants.capabilities`, its connector in `merchants/` and the line in
+`counterparts` that wires it.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from enum import StrEnum
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, StringConstraints, model_validator
+
+from cloud_bridge.sections import SafeUrl, Section, Text, is_loopback
+from cloud_bridge.wire import Currency, Id
+
+_WEBHOOK_SECRET_BYTES = range(24, 65)  # as Standard Webhooks has it
+
+Email = Annotated[str, StringConstraints(pattern=r"^[^@\s]{1,64}@[^@\s]{1,189}$")]
+
+
+class SecretKind(StrEnum):
+    """What a merchant's secret is for. It comes from RESTOCK_<KIND>_<ID>, upper case, with _ for -."""
+
+    PAYMENT_TOKEN = "payment_token"  # noqa: S105  a name, not a token
+    WEBHOOK_SECRET = "webhook_secret"  # noqa: S105  a name, not a secret
+    API_KEY = "api_key"
+    PASSWORD = "password"  # noqa: S105  a name, not a password
+
+    def variable(self, merchant: str) -> str:
+        """The variable of the environment that holds it."""
+        return f"RESTOCK_{self}_{merchant}".upper().replace("-", "_")
+
+
+class DestinationConfig(Section):
+    """A postal address that the hub only knows by its reference."""
+
+    street_address: Text
+    address_locality: Text
+    address_region: Text
+    postal_code: Text
+    address_country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
+
+
+class MerchantSection(Section):
+    """What every merchant has. Money is in `currency`; `deadline_s` bounds each request to it, in real seconds.
+
+    `merchant_class`, `key_life_s` and `lookup_lag_s` may be more careful than what is known of its kind, never less.
+    """
+
+    id: Id
+    url: SafeUrl
+    currency: Currency
+    deadline_s: Annotated[float, Field(gt=0, le=30)] = 10.0
+    merchant_class: Literal["A", "B", "C"] | None = None
+    key_life_s: Annotated[float, Field(ge=600, le=2_592_000)] | None = None
+    lookup_lag_s: Annotated[float, Field(ge=1, le=86_400)] | None = None
+
+    def secrets(self) -> frozenset[SecretKind]:
+        """Which secrets it wants."""
+        return frozenset()
+
+    def secret_fault(self, kind: SecretKind, secret: SecretStr) -> str | None:
+        """What is wrong with a secret, without telling it; None where nothing is."""
+        return None if secret.get_secret_value() else f"the {kind.value.replace('_', ' ')} of {self.id} must be set"
+
+
+class ShopSection(MerchantSection):
+    """A merchant that sells and delivers. `destinations` maps a hub's delivery_ref to an address."""
+
+    buyer_name: Text
+    buyer_email: Email
+    destinations: dict[str, DestinationConfig] = Field(min_length=1)
+
+
+class UcpConfig(ShopSection):
+    """A shop that speaks UCP.
+
+    `payment_instrument` is the kind of thing that the token stands for, in the merchant's words. `ap2` says whether
+    orders carry AP2 mandates. With `signed_answers`, an answer that the merchant did not sign is no answer.
+    `webhooks` are signed by the keys in the merchant's profile, or by a secret of this merchant alone; without a
+    signature they are taken as hints from a merchant on this very machine only.
+    """
+
+    kind: Literal["ucp"]
+    payment_handler: Text
+    payment_instrument: Text = "card"
+    ap2: Literal["off", "if_announced", "required"] = "off"
+    signed_answers: bool = False
+    webhooks: Literal["signed", "shared_secret", "unsigned_hints"] = "signed"
+
+    @model_validator(mode="after")
+    def _hints_from_here(self) -> UcpConfig:
+        if self.webhooks == "unsigned_hints" and not is_loopback(urlsplit(self.url).hostname or ""):
+            raise ValueError("webhooks without a signature are allowed on loopback only; use signed")
+        return self
+
+    def secrets(self) -> frozenset[SecretKind]:
+        """The token that pays, and where webhooks are signed with a secret, that."""
+        shared = {SecretKind.WEBHOOK_SECRET} if self.webhooks == "shared_secret" else set()
+        return frozenset({SecretKind.PAYMENT_TOKEN} | shared)
+
+    def secret_fault(self, kind: SecretKind, secret: SecretStr) -> str | None:
+        """A webhook's secret is base64, as Standard Webhooks has it."""
+        if kind is SecretKind.WEBHOOK_SECRET and not _is_standard(secret):
+            return "base64 of 24 to 64 bytes is wanted"
+        return super().secret_fault(kind, secret)
+
+
+MerchantConfig = UcpConfig
+
+
+def _is_standard(secret: SecretStr) -> bool:
+    text = secret.get_secret_value().removeprefix("whsec_")
+    try:
+        return len(base64.b64decode(text, validate=True)) in _WEBHOOK_SECRET_BYTES
+    except (binascii.Error, ValueError):
+        return False
