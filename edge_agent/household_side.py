@@ -1,102 +1,60 @@
 """The second half of the composition root: what thinks, talks to the bridge and serves the pages.
 
-What runs then is in `tasks_side`, and how the pages are served in `page_side`.
+Each `*_side` wires one of its parts; here they meet. What runs then is in `tasks_side`, and how the pages are served in
+`page_side`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import importlib.resources
 import logging
 import secrets
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from datetime import datetime
-from pathlib import Path
-from zoneinfo import ZoneInfo
+from dataclasses import dataclass
 
-from edge_agent.adapters.bridge import BridgeClient
-from edge_agent.adapters.champion import KEPT_FOLDER, choose_forecaster
 from edge_agent.adapters.egress import Egress
 from edge_agent.adapters.home_assistant import HomeAssistantVoice
 from edge_agent.adapters.household import Edits, HouseholdFile
-from edge_agent.adapters.keys import HouseholdKey, load_or_create
-from edge_agent.adapters.passwords import Argon2Passwords
+from edge_agent.adapters.keys import load_or_create
 from edge_agent.adapters.sealing import load_secret
 from edge_agent.adapters.session_name import session_name
-from edge_agent.adapters.store.decisions import Decisions
 from edge_agent.adapters.store.egress_ledger import EgressLedger
-from edge_agent.adapters.store.handover import SqliteHandovers
-from edge_agent.adapters.store.heard import SqliteHeard
-from edge_agent.adapters.store.inspection import SqliteInspection
-from edge_agent.adapters.store.mandates import Mandates
-from edge_agent.adapters.store.merchants import Merchants
-from edge_agent.adapters.store.opening import OpenStore
-from edge_agent.adapters.store.orders import Orders
-from edge_agent.adapters.store.policies import Policies
-from edge_agent.adapters.store.readings import SqliteReadings
-from edge_agent.adapters.store.room import Room
-from edge_agent.adapters.store.set_aside import standing
-from edge_agent.adapters.store.stock_events import SqliteStockEvents
 from edge_agent.adapters.store.tokens import Tokens
 from edge_agent.adapters.store.upkeep import Upkeep
 from edge_agent.config import HubConfig, Secrets
-from edge_agent.core.binding_check import Declared, declared_in
-from edge_agent.core.catalogue import Binding, Item
-from edge_agent.core.decoding.remarks import Remarks
-from edge_agent.core.estimate import estimate
-from edge_agent.core.messages import DeviceId, ItemId, StockEstimate
-from edge_agent.core.registry import Registry
 from edge_agent.folder import HOUSEHOLD_FILE, data_folder
 from edge_agent.home_assistant_side import wire_home_assistant, wire_voice
-from edge_agent.leave_side import wire_leave
-from edge_agent.notify_side import wire_notify
+from edge_agent.leave_side import LeaveSide, wire_leave
+from edge_agent.notify_side import NotifySide, wire_notify
+from edge_agent.orders_side import Gate, OrdersSide, wire_orders
 from edge_agent.page_side import PageListener
-from edge_agent.pipeline.discovery import Discovery
-from edge_agent.pipeline.explaining import Explaining
-from edge_agent.pipeline.fresh import Fresh
-from edge_agent.pipeline.guard import Guard
 from edge_agent.pipeline.hand_over import Home
-from edge_agent.pipeline.item_keeping import ItemKeeper
-from edge_agent.pipeline.overview import HomeOverview
-from edge_agent.pipeline.personal import PersonalDays
-from edge_agent.pipeline.prices import PriceKeeper
-from edge_agent.pipeline.rejudge import Rejudge
-from edge_agent.pipeline.restore import Restore
-from edge_agent.pipeline.review import Review
-from edge_agent.pipeline.status import StatusRecorder
-from edge_agent.pipeline.telling import Telling
 from edge_agent.ports import CrashHook, no_crash
-from edge_agent.settings_side import wire_settings
+from edge_agent.readings_side import ReadingsSide
+from edge_agent.review_side import ReviewSide, wire_review
+from edge_agent.settings_side import SettingsSide, wire_settings
 from edge_agent.tasks_side import Spoken, Tasks
 from edge_agent.web.factory import create_app
 from edge_agent.web.language import Languages
-from edge_agent.web.parts import WebParts
+from edge_agent.web_side import wire_web
 
-__all__ = ["PageListener", "Tasks", "artefact_folder", "work"]
+__all__ = ["PageListener", "Tasks", "wire", "work"]
 
 log = logging.getLogger(__name__)
-
-_PRICE_AGE_MAX = 3  # times the schedule: an older price is no price to ask with
 
 
 async def work(
     config: HubConfig,
-    store: OpenStore,
-    readings: SqliteReadings,
+    kept: ReadingsSide,
     *,
-    room: Room,
-    rejudge: Rejudge,
-    registry: Registry,
-    remarks: Remarks,
-    fresh: Fresh,
     secret: Secrets,
     stop: asyncio.Event,
     listener: PageListener | None = None,
 ) -> None:
     """Wire this half and run it until `stop`; `listener` is there already where a first run came before."""
     key = load_or_create(data_folder(config))
-    ledger = EgressLedger(store.connection, clock=store.clock)
+    ledger = EgressLedger(kept.store.connection, clock=kept.store.clock)
     egress = Egress(
         ledger=ledger,
         key=key,
@@ -110,256 +68,149 @@ async def work(
             if config.home_assistant.enabled:
                 client_id = config.mqtt.client_id or session_name(data_folder(config))
                 voice = await stack.enter_async_context(wire_voice(config, secret, client_id=client_id))
-            tasks = _wire(
-                config,
-                store,
-                readings,
-                room=room,
-                rejudge=rejudge,
-                registry=registry,
-                remarks=remarks,
-                fresh=fresh,
-                key=key,
-                egress=egress,
-                ledger=ledger,
-                secret=secret,
-                voice=voice,
-            )
+            gate = Gate(egress, ledger, key)
+            tasks = wire(config, kept, gate=gate, secret=secret, voice=voice, crash_hook=no_crash)
             heard.hold()  # whoever reads the next line may come
             log.info("serving page=http://%s:%d", *heard.address)
             await tasks.run(stop, heard)
 
 
-def _wire(
+def wire(
     config: HubConfig,
-    store: OpenStore,
-    readings: SqliteReadings,
+    kept: ReadingsSide,
     *,
-    room: Room | None = None,
-    rejudge: Rejudge | None = None,
-    registry: Registry | None = None,
-    remarks: Remarks | None = None,
-    fresh: Fresh | None = None,
-    key: HouseholdKey,
-    egress: Egress,
-    ledger: EgressLedger,
-    secret: Secrets | None = None,
-    voice: HomeAssistantVoice | None = None,
-    crash_hook: CrashHook = no_crash,
+    gate: Gate,
+    secret: Secrets,
+    voice: HomeAssistantVoice | None,
+    crash_hook: CrashHook,
 ) -> Tasks:
-    """Which adapter fulfils which port."""
-    connection, clock = store.connection, store.clock
-    orders = Orders(connection, crash_hook=crash_hook)
-    household = HouseholdFile(data_folder(config) / HOUSEHOLD_FILE)
+    """Everything of this half; nothing runs yet. Without `voice` nothing is said to Home Assistant."""
+    home = _wire_home(config, kept, gate=gate, crash_hook=crash_hook)
+    told = _wire_notify(config, kept, gate=gate, home=home)
+    tokens = Tokens(kept.store.connection)
+    parts = wire_web(
+        kept,
+        gate=gate,
+        orders=home.orders,
+        leave=home.leave,
+        review=home.review,
+        own=home.own,
+        told=told,
+        tokens=tokens,
+    )
+    return Tasks(
+        config=config,
+        clock=kept.store.clock,
+        review=home.review.review,
+        rejudge=kept.rejudge,
+        leave=home.leave,
+        bridge=home.orders.bridge,
+        status=home.orders.status,
+        prices=home.orders.prices,
+        orders=home.orders.orders,
+        restore=home.orders.restore,
+        guard=home.orders.guard,
+        tokens=tokens,
+        upkeep=Upkeep(kept.store.connection, chain=kept.store.chain, household=home.household),
+        discovery=home.review.discovery,
+        pages=create_app(parts, web=config.web, home=config.home),
+        wake=home.wake,
+        edited=Edits(data_folder(config) / HOUSEHOLD_FILE),
+        fresh=kept.fresh,
+        forgetting=home.own.forgetting,
+        notifying=told.notifying if told.may_tell else None,
+        spoken=None if voice is None else _spoken(config, secret, voice=voice, kept=kept, home=home),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Home:
+    """What decides, asks and buys. Whoever sets `wake` has something to send."""
+
+    household: HouseholdFile
+    orders: OrdersSide
+    leave: LeaveSide
+    review: ReviewSide
+    own: SettingsSide
+    wake: asyncio.Event
+
+
+def _wire_home(config: HubConfig, kept: ReadingsSide, *, gate: Gate, crash_hook: CrashHook) -> _Home:
+    store, file, wake = kept.store, data_folder(config) / HOUSEHOLD_FILE, asyncio.Event()
+    household = HouseholdFile(file)
     household.load()  # a wrong document is said at start, not at the first review
-    wake = asyncio.Event()
-    merchants = Merchants(connection)
-    tokens = Tokens(connection)
-    policies = Policies(connection, verify=key.verify)
-    bridge = BridgeClient(
-        egress=egress,
-        orders=orders,
-        merchants=merchants,
-        clock=clock,
-        hear_time=clock.compare,
-        crash_hook=crash_hook,
-    )
-    status = StatusRecorder(bridge=bridge, orders=orders)
-    restore = Restore(
-        hub=config.home.hub,
-        bridge=bridge,
-        handovers=SqliteHandovers(connection),
-        mandates=Mandates(connection),
-        household=household,
-        status=status,
-        clock=clock,
-    )
-    guard = Guard(
-        chain=store.chain,
-        clock=clock,
-        outgoing=orders,
-        policies=policies,
-        restore=restore,
-        verify=key.verify,
-        store_failure=lambda: connection.failure,
-        standing=standing(data_folder(config)),
-    )
-    forecaster = choose_forecaster(
-        artefact_folder(config.model.artefact_dir),
-        kept=data_folder(config) / KEPT_FOLDER,
-        stocks=_known_stocks(household, readings, now=clock.now()),
-    )
-    log.info("forecaster source=%s", forecaster.source)
+    orders = wire_orders(config, store, gate=gate, household=household, crash_hook=crash_hook)
     leave = wire_leave(
         Home(household=config.home.id, hub=config.home.hub),
-        connection,
-        clock=clock,
-        orders=orders,
-        policies=policies,
+        store.connection,
+        clock=store.clock,
+        orders=orders.orders,
+        policies=orders.policies,
         household=household,
-        bridge=bridge,
-        merchants=merchants,
-        safety=guard,
-        signer=key,
+        bridge=orders.bridge,
+        merchants=orders.merchants,
+        safety=orders.guard,
+        signer=gate.key,
         new_id=_new_id,
         wake=wake.set,
         crash_hook=crash_hook,
     )
-    decisions = Decisions(connection)
-    stock_events = SqliteStockEvents(connection)
-    profiles = registry or Registry()
-
-    def declared(bound: Binding) -> Declared | None:
-        profile = readings.profile_of(DeviceId(bound.device), bound.signal)
-        return declared_in(None if profile is None else profiles.by_id(profile), bound.signal)
-
-    review = Review(
-        clock=clock,
-        readings=readings,
-        orders=orders,
+    review = wire_review(
+        config,
+        kept,
         household=household,
-        forecaster=forecaster,
+        orders=orders,
         drawing=leave.drawing,
         new_id=_new_id,
-        stale_after_s=config.review.stale_after_s,
-        price_age_max_s=_PRICE_AGE_MAX * config.bridge.prices_every_s,
-        shadows=decisions,
-        bundles=decisions,
-        zone=ZoneInfo(config.home.timezone),
-        stock_events=stock_events,
-        declared=declared,
-        may_ask=lambda: restore.has_compared,
         crash_hook=crash_hook,
     )
-    discovery = Discovery(
-        heard=SqliteHeard(connection),
-        inspection=SqliteInspection(connection),
-        household=household,
-        profile_of=(registry or Registry()).by_id,
-        clock=clock,
-        stale_after_s=config.review.stale_after_s,
-        remarks=remarks,
-    )
-    own_pages = wire_settings(
+    own = wire_settings(
         store,
-        data_folder(config) / HOUSEHOLD_FILE,
+        file,
         household=household,
-        orders=orders,
-        shadow=review.shadow_report,
+        orders=orders.orders,
+        shadow=review.review.shadow_report,
         zone=config.home.timezone,
     )
-    overview = HomeOverview(
-        household=household,
-        inspection=SqliteInspection(connection),
-        orders=orders,
-        review=review,
-        bridge=bridge,
-        file_fault=household.problem,
-    )
-    told = wire_notify(
+    return _Home(household, orders, leave, review, own, wake)
+
+
+def _wire_notify(config: HubConfig, kept: ReadingsSide, *, gate: Gate, home: _Home) -> NotifySide:
+    folder = data_folder(config)
+    return wire_notify(
         config.notify,
-        connection,
-        folder=data_folder(config),
+        kept.store.connection,
+        folder=folder,
         timezone=config.home.timezone,
-        clock=clock,
-        ledger=ledger,
-        orders=orders,
-        household=household,
-        people=leave.accounts,
-        sealer=load_secret(data_folder(config)),
+        clock=kept.store.clock,
+        ledger=gate.ledger,
+        orders=home.orders.orders,
+        household=home.household,
+        people=home.leave.accounts,
+        sealer=load_secret(folder),
         new_id=_new_id,
-        note=store.chain.record,
+        note=kept.store.chain.record,
         speak=_in_the_language_of_whom_it_is_told(Languages.shipped()),
     )
-    spoken = None
-    if voice is not None:
-        side = wire_home_assistant(
-            config,
-            secret or Secrets(),
-            voice=voice,
-            overview=overview,
-            household=household,
-            answers=leave.answering,
-            accounts=leave.accounts,
-            policies=policies,
-            safety=guard,
-            chain=store.chain,
-            clock=clock,
-        )
-        spoken = Spoken(voice, side)
-    parts = WebParts(
-        clock=clock,
-        accounts=leave.accounts,
-        passwords=Argon2Passwords(),
-        overview=overview,
-        answers=leave.answering,
-        mandates=leave.mandates,
-        people=leave.people,
-        policies=leave.policies,
-        ledger=ledger,
-        safety=guard,
-        merchants=merchants,
-        inventory=discovery.inventory,
-        decisions=Explaining(
-            review=review,
-            bundles=decisions,
-            household=household,
-            clock=clock,
-            zone=config.home.timezone,
-            personal=PersonalDays(readings=readings, devices=SqliteInspection(connection).devices),
-        ),
-        stock=Telling(events=stock_events, household=household, clock=clock, heard=review.hear),
-        keeping=ItemKeeper(
-            household=household, inventory=discovery.inventory, profile_of=profiles.by_id, note=store.chain.record
-        ),
-        settings=own_pages.settings,
-        holdings=own_pages.holdings,
-        forgetting=own_pages.forgetting,
-        reporting=own_pages.reporting,
-        no_room=room.notice if room is not None else lambda: None,
-        channels=told.desk,
-        links=told.links,
-        tokens=tokens,
-        changes=connection.db.total_changes,
+
+
+def _spoken(
+    config: HubConfig, secret: Secrets, *, voice: HomeAssistantVoice, kept: ReadingsSide, home: _Home
+) -> Spoken:
+    side = wire_home_assistant(
+        config,
+        secret,
+        voice=voice,
+        overview=home.review.overview,
+        household=home.household,
+        answers=home.leave.answering,
+        accounts=home.leave.accounts,
+        policies=home.orders.policies,
+        safety=home.orders.guard,
+        chain=kept.store.chain,
+        clock=kept.store.clock,
     )
-    return Tasks(
-        config=config,
-        clock=clock,
-        review=review,
-        rejudge=rejudge,
-        leave=leave,
-        bridge=bridge,
-        status=status,
-        prices=PriceKeeper(
-            bridge=bridge, orders=orders, household=household, clock=clock, every_s=config.bridge.prices_every_s
-        ),
-        orders=orders,
-        restore=restore,
-        guard=guard,
-        tokens=tokens,
-        upkeep=Upkeep(connection, chain=store.chain, household=household),
-        discovery=discovery,
-        pages=create_app(parts, web=config.web, home=config.home),
-        wake=wake,
-        edited=Edits(data_folder(config) / HOUSEHOLD_FILE),
-        fresh=fresh or Fresh(),
-        forgetting=own_pages.forgetting,
-        notifying=told.notifying if told.may_tell else None,
-        spoken=spoken,
-    )
-
-
-def artefact_folder(configured: str) -> Path:
-    """Where the consumption model lies: as configured, or the one that ships with the hub."""
-    return Path(configured) if configured else Path(str(importlib.resources.files("models"))) / "artefacts"
-
-
-def _known_stocks(
-    household: HouseholdFile, readings: SqliteReadings, *, now: datetime
-) -> list[tuple[Item, StockEstimate]]:
-    """What the stored states say of each item, for comparing models on the home's own past."""
-    known = ((item, readings.load_stock(ItemId(item.id))) for item in household.load().items)
-    return [(item, estimate(state, item=item, now=now)) for item, state in known if state is not None]
+    return Spoken(voice, side)
 
 
 def _in_the_language_of_whom_it_is_told(languages: Languages) -> Callable[[str | None, str], str]:

@@ -75,7 +75,7 @@ class Tasks:
     config: HubConfig
     clock: EffectiveClock
     review: Review
-    rejudge: Rejudge | None
+    rejudge: Rejudge
     leave: LeaveSide
     bridge: BridgeClient
     status: StatusRecorder
@@ -176,8 +176,7 @@ class Tasks:
         devices_list.write(data_folder(self.config), self.discovery.inventory())
 
     async def _look(self) -> None:
-        if self.rejudge is not None:
-            self.rejudge.run_once()
+        self.rejudge.run_once()
         if not self.restore.has_compared:
             # Until it is done the review estimates and asks nothing; `restore.problem` shows what stands against it.
             with suppress(RetryLaterError, FailClosedError):

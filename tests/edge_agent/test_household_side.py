@@ -17,21 +17,31 @@ from edge_agent.adapters.household import HouseholdFile
 from edge_agent.adapters.keys import load_or_create
 from edge_agent.adapters.store.egress_ledger import EgressLedger
 from edge_agent.adapters.store.mandates import Mandates
-from edge_agent.adapters.store.readings import SqliteReadings
 from edge_agent.config import HomeAssistantConfig, HomeConfig, HubConfig, ModelConfig, NotifyConfig, Secrets
 from edge_agent.core.catalogue import Household
 from edge_agent.core.messages import DeviceId, ItemId
+from edge_agent.core.registry import Registry
 from edge_agent.core.safety import SafetyCode
 from edge_agent.errors import AuthorityTamperedError
 from edge_agent.folder import HOUSEHOLD_FILE
 from edge_agent.home_assistant_side import wire_voice
+from edge_agent.orders_side import Gate
+from edge_agent.ports import no_crash
+from edge_agent.readings_side import wire_readings
 from tests.edge_agent.leave import mandate
 from tests.edge_agent.outgoing_home import URL, FakeBridge, Wall, known, opened
 from tests.edge_agent.samples import MILK
 
 if TYPE_CHECKING:
     from edge_agent.adapters.home_assistant import HomeAssistantVoice
+    from edge_agent.adapters.store.opening import OpenStore
     from edge_agent.tasks_side import Tasks
+
+
+def wire(config: HubConfig, store: OpenStore, gate: Gate, *, voice: HomeAssistantVoice | None = None) -> Tasks:
+    """This half of a hub without profiles."""
+    kept = wire_readings(config, store, registry=Registry(), crash_hook=no_crash)
+    return household_side.wire(config, kept, gate=gate, secret=Secrets(), voice=voice, crash_hook=no_crash)
 
 
 async def test_an_edit_of_the_household_is_looked_at_soon(tmp_path: Path) -> None:
@@ -49,8 +59,7 @@ async def test_an_edit_of_the_household_is_looked_at_soon(tmp_path: Path) -> Non
         async with Egress(
             ledger=ledger, key=key, household="home-1", url=URL, timeout_s=5, transport=transport
         ) as egress:
-            readings = SqliteReadings(store.connection)
-            tasks = household_side._wire(config, store, readings, key=key, egress=egress, ledger=ledger)
+            tasks = wire(config, store, Gate(egress, ledger, key))
             oats = MILK.model_copy(update={"id": "oats", "name": "Oats"})
             file.save(Household(items=(MILK, oats)))
             await tasks._look_if_edited()
@@ -83,8 +92,7 @@ async def test_the_review_goes_on_where_the_bridge_cannot_be_compared_with(tmp_p
         async with Egress(
             ledger=ledger, key=key, household="home-1", url=URL, timeout_s=5, transport=transport
         ) as egress:
-            readings = SqliteReadings(store.connection)
-            tasks = household_side._wire(config, store, readings, key=key, egress=egress, ledger=ledger)
+            tasks = wire(config, store, Gate(egress, ledger, key))
             with pytest.raises(AuthorityTamperedError):
                 await tasks._look()
             assert ItemId("milk") in tasks.review.latest
@@ -103,8 +111,7 @@ async def wired(folder: Path, config: HubConfig, *, voice: HomeAssistantVoice | 
         async with Egress(
             ledger=ledger, key=key, household="home-1", url=URL, timeout_s=5, transport=transport
         ) as egress:
-            readings = SqliteReadings(store.connection)
-            yield household_side._wire(config, store, readings, key=key, egress=egress, ledger=ledger, voice=voice)
+            yield wire(config, store, Gate(egress, ledger, key), voice=voice)
 
 
 def config_of(folder: Path, **sections: object) -> HubConfig:

@@ -35,7 +35,7 @@ from edge_agent.adapters.profiles import load_profiles, profile_folders
 from edge_agent.adapters.store.egress_ledger import EgressLedger
 from edge_agent.adapters.store.opening import open_store
 from edge_agent.adapters.store.readings import SqliteReadings
-from edge_agent.config import HubConfig
+from edge_agent.config import HubConfig, Secrets
 from edge_agent.core.decode import Decoder, Limits
 from edge_agent.core.intent import IntentRecord, IntentState
 from edge_agent.core.messages import DeviceId, RawMessage, StoredCursor
@@ -43,7 +43,9 @@ from edge_agent.core.prompt import PromptState
 from edge_agent.core.registry import Registry
 from edge_agent.core.sparkplug.topics import RebirthRequest
 from edge_agent.errors import RetryLaterError
+from edge_agent.orders_side import Gate
 from edge_agent.pipeline.ingest import Ingest
+from edge_agent.readings_side import wire_readings
 from tests.campaign.kills.in_process import Browser, InProcess, call
 from tests.campaign.kills.pipe import Call, DistantMerchant, ask
 from tests.campaign.kills.setting import BRIDGE_URL, COOKIE, CSRF, PAGE_URL, Clock
@@ -115,7 +117,7 @@ async def _live(pipe: Pipe, folder: Path, *, hub: HubConfig, bridge: BridgeConfi
     async with AsyncExitStack() as stack:
         desk = await _bridge(pipe, stack, folder, config=bridge, clock=clock, fate=fate)
         store = stack.enter_context(open_store(folder, hub, wall=clock, ticks_s=clock.ticks_s, crash_hook=fate))
-        readings, key = SqliteReadings(store.connection, crash_hook=fate), load_or_create(folder)
+        kept, key = wire_readings(hub, store, registry=_registry(), crash_hook=fate), load_or_create(folder)
         ledger = EgressLedger(store.connection, clock=store.clock)
         egress = Egress(
             ledger=ledger,
@@ -127,9 +129,10 @@ async def _live(pipe: Pipe, folder: Path, *, hub: HubConfig, bridge: BridgeConfi
             crash_hook=fate,
         )
         await stack.enter_async_context(egress)
-        tasks = household_side._wire(hub, store, readings, key=key, egress=egress, ledger=ledger, crash_hook=fate)
+        gate = Gate(egress, ledger, key)
+        tasks = household_side.wire(hub, kept, gate=gate, secret=Secrets(), voice=None, crash_hook=fate)
         page = Browser(tasks.pages, PAGE_URL, COOKIE)
-        ingest = _ingest(pipe, readings, clock=store.clock, fate=fate)
+        ingest = _ingest(pipe, kept.readings, clock=store.clock, fate=fate)
         home = Home(pipe=pipe, clock=clock, ingest=ingest, tasks=tasks, page=page, desk=desk)
         for fate.turns in range(plan.turns + (plan.any_nth > 0)):
             await home.turn()
