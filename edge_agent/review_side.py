@@ -65,8 +65,7 @@ def wire_review(
 ) -> ReviewSide:
     """Which adapter fulfils which port."""
     connection, clock = kept.store.connection, kept.store.clock
-    bundles, events = Decisions(connection), SqliteStockEvents(connection)
-    inspection = SqliteInspection(connection)
+    bundles, events, inspection = Decisions(connection), SqliteStockEvents(connection), SqliteInspection(connection)
     review = Review(
         clock=clock,
         readings=kept.readings,
@@ -89,14 +88,7 @@ def wire_review(
     return ReviewSide(
         review=review,
         discovery=discovery,
-        overview=HomeOverview(
-            household=household,
-            inspection=inspection,
-            orders=orders.orders,
-            review=review,
-            bridge=orders.bridge,
-            file_fault=household.problem,
-        ),
+        overview=_overview(household, orders, review=review, inspection=inspection),
         decisions=Explaining(
             review=review,
             bundles=bundles,
@@ -106,12 +98,7 @@ def wire_review(
             personal=PersonalDays(readings=kept.readings, devices=inspection.devices),
         ),
         stock=Telling(events=events, household=household, clock=clock, heard=review.hear),
-        keeping=ItemKeeper(
-            household=household,
-            inventory=discovery.inventory,
-            profile_of=kept.registry.by_id,
-            note=kept.store.chain.record,
-        ),
+        keeping=_keeping(kept, household, discovery=discovery),
     )
 
 
@@ -159,4 +146,26 @@ def _discovery(
         clock=kept.store.clock,
         stale_after_s=config.review.stale_after_s,
         remarks=kept.remarks,
+    )
+
+
+def _overview(
+    household: HouseholdFile, orders: OrdersSide, *, review: Review, inspection: SqliteInspection
+) -> HomeOverview:
+    return HomeOverview(
+        household=household,
+        inspection=inspection,
+        orders=orders.orders,
+        review=review,
+        bridge=orders.bridge,
+        file_fault=household.problem,
+    )
+
+
+def _keeping(kept: ReadingsSide, household: HouseholdFile, *, discovery: Discovery) -> ItemKeeper:
+    return ItemKeeper(
+        household=household,
+        inventory=discovery.inventory,
+        profile_of=kept.registry.by_id,
+        note=kept.store.chain.record,
     )

@@ -25,25 +25,18 @@ from pathlib import Path
 from cloud_bridge import app as bridge_app
 from cloud_bridge.config import BridgeConfig
 from cloud_bridge.merchants.simulated_modes import nothing_wrong
-from edge_agent import household_side
-from edge_agent.adapters.egress import Egress
-from edge_agent.adapters.keys import load_or_create
-from edge_agent.adapters.store.egress_ledger import EgressLedger
 from edge_agent.adapters.store.opening import open_store
-from edge_agent.config import Secrets
 from edge_agent.core.safety import SafetyCode, SafetyProblem
 from edge_agent.errors import FailClosedError, RetryLaterError
-from edge_agent.orders_side import Gate
 from edge_agent.ports import no_crash
-from edge_agent.readings_side import wire_readings
 from tests.campaign.bugs import Bug
 from tests.campaign.figures import Figures
 from tests.campaign.kills.campaign import _answer, _world
-from tests.campaign.kills.in_process import Browser, InProcess
-from tests.campaign.kills.life import Fate, Home, Plan, _bridge, _ingest, _registry, prepare
+from tests.campaign.kills.in_process import Browser
+from tests.campaign.kills.life import Fate, Home, Plan, _bridge, _ingest, prepare, wire_hub
 from tests.campaign.kills.pipe import ask
-from tests.campaign.kills.setting import BRIDGE_STORE, BRIDGE_URL, COOKIE, PAGE_URL, Clock, hub_config, set_up
-from tests.campaign.kills.world import HOME, World
+from tests.campaign.kills.setting import BRIDGE_STORE, COOKIE, PAGE_URL, Clock, hub_config, set_up
+from tests.campaign.kills.world import World
 from tests.campaign.restores import COURSE
 
 _ALONE_TURNS = (4, 14)
@@ -277,21 +270,13 @@ class Hub:
         stack = self._stack = AsyncExitStack()
         config, clock = hub_config(self._folder), self.wall.true
         store = stack.enter_context(open_store(self._folder, config, wall=self.wall, ticks_s=clock.ticks_s))
-        kept, key = (
-            wire_readings(config, store, registry=_registry(), crash_hook=no_crash),
-            load_or_create(self._folder),
+        readings, tasks = await wire_hub(
+            stack, self._folder, config, store=store, bridge=self._desk.app, crash_hook=no_crash
         )
-        ledger = EgressLedger(store.connection, clock=store.clock)
-        egress = Egress(
-            ledger=ledger, key=key, household=HOME, url=BRIDGE_URL, timeout_s=10, transport=InProcess(self._desk.app)
-        )
-        await stack.enter_async_context(egress)
-        gate = Gate(egress, ledger, key)
-        tasks = household_side.wire(config, kept, gate=gate, secret=Secrets(), voice=None, crash_hook=no_crash)
         return Careful(
             pipe=self._pipe,
             clock=clock,
-            ingest=_ingest(self._pipe, kept.readings, clock=store.clock, fate=_SPARED),
+            ingest=_ingest(self._pipe, readings, clock=store.clock, fate=_SPARED),
             tasks=tasks,
             page=Browser(tasks.pages, PAGE_URL, COOKIE),
             desk=self._desk,

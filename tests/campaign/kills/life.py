@@ -20,6 +20,8 @@ from multiprocessing.connection import Connection as Pipe
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from starlette.types import ASGIApp
+
 from cloud_bridge import app as bridge_app
 from cloud_bridge.config import BridgeConfig
 from cloud_bridge.merchants.webhook_verifiers import UnsignedHints
@@ -33,7 +35,7 @@ from edge_agent.adapters.egress import Egress
 from edge_agent.adapters.keys import load_or_create
 from edge_agent.adapters.profiles import load_profiles, profile_folders
 from edge_agent.adapters.store.egress_ledger import EgressLedger
-from edge_agent.adapters.store.opening import open_store
+from edge_agent.adapters.store.opening import OpenStore, open_store
 from edge_agent.adapters.store.readings import SqliteReadings
 from edge_agent.config import HubConfig, Secrets
 from edge_agent.core.decode import Decoder, Limits
@@ -45,6 +47,7 @@ from edge_agent.core.sparkplug.topics import RebirthRequest
 from edge_agent.errors import RetryLaterError
 from edge_agent.orders_side import Gate
 from edge_agent.pipeline.ingest import Ingest
+from edge_agent.ports import CrashHook
 from edge_agent.readings_side import wire_readings
 from tests.campaign.kills.in_process import Browser, InProcess, call
 from tests.campaign.kills.pipe import Call, DistantMerchant, ask
@@ -117,25 +120,39 @@ async def _live(pipe: Pipe, folder: Path, *, hub: HubConfig, bridge: BridgeConfi
     async with AsyncExitStack() as stack:
         desk = await _bridge(pipe, stack, folder, config=bridge, clock=clock, fate=fate)
         store = stack.enter_context(open_store(folder, hub, wall=clock, ticks_s=clock.ticks_s, crash_hook=fate))
-        kept, key = wire_readings(hub, store, registry=_registry(), crash_hook=fate), load_or_create(folder)
-        ledger = EgressLedger(store.connection, clock=store.clock)
-        egress = Egress(
-            ledger=ledger,
-            key=key,
-            household=HOME,
-            url=BRIDGE_URL,
-            timeout_s=10,
-            transport=InProcess(desk.app),
-            crash_hook=fate,
-        )
-        await stack.enter_async_context(egress)
-        gate = Gate(egress, ledger, key)
-        tasks = household_side.wire(hub, kept, gate=gate, secret=Secrets(), voice=None, crash_hook=fate)
+        readings, tasks = await wire_hub(stack, folder, hub, store=store, bridge=desk.app, crash_hook=fate)
         page = Browser(tasks.pages, PAGE_URL, COOKIE)
-        ingest = _ingest(pipe, kept.readings, clock=store.clock, fate=fate)
+        ingest = _ingest(pipe, readings, clock=store.clock, fate=fate)
         home = Home(pipe=pipe, clock=clock, ingest=ingest, tasks=tasks, page=page, desk=desk)
         for fate.turns in range(plan.turns + (plan.any_nth > 0)):
             await home.turn()
+
+
+async def wire_hub(
+    stack: AsyncExitStack,
+    folder: Path,
+    config: HubConfig,
+    *,
+    store: OpenStore,
+    bridge: ASGIApp,
+    crash_hook: CrashHook,
+) -> tuple[SqliteReadings, household_side.Tasks]:
+    """A hub on this store as it is in service, which reaches the bridge in this process; its readings too."""
+    kept = wire_readings(config, store, registry=_registry(), crash_hook=crash_hook)
+    key, ledger = load_or_create(folder), EgressLedger(store.connection, clock=store.clock)
+    egress = Egress(
+        ledger=ledger,
+        key=key,
+        household=HOME,
+        url=BRIDGE_URL,
+        timeout_s=10,
+        transport=InProcess(bridge),
+        crash_hook=crash_hook,
+    )
+    await stack.enter_async_context(egress)
+    gate = Gate(egress, ledger, key)
+    tasks = household_side.wire(config, kept, gate=gate, secret=Secrets(), voice=None, crash_hook=crash_hook)
+    return kept.readings, tasks
 
 
 @dataclass
