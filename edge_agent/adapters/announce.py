@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 from edge_agent.adapters.broker_client import Login
-from edge_agent.adapters.speaking import KeptConnection, Line, until_gone
+from edge_agent.adapters.speaking import KeptConnection, Line
 from edge_agent.config import MqttConfig
 from edge_agent.core.messages import DeviceId, StoredCursor
 from edge_agent.core.sparkplug.topics import RebirthRequest
@@ -25,7 +25,6 @@ log = logging.getLogger(__name__)
 _QOS = 1
 _QOS_OF_NODES = 0  # Sparkplug 3.0, chapter 6: commands are sent with QoS 0 and are not retained
 _WAITING_MAX = 1_000
-_HEARD_MAX = 1  # nothing is subscribed
 _REBIRTH_EVERY_S = 10.0
 
 _Key = tuple[DeviceId, str]  # device and boot, or device and "" for a rebirth
@@ -58,8 +57,6 @@ class MqttDevices:
             config,
             login=Login(client_id, user, password),
             say=self._say,
-            listen=until_gone,
-            heard_max=_HEARD_MAX,
         )
 
     async def __aenter__(self) -> Self:

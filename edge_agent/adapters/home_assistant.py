@@ -14,7 +14,7 @@ from collections import deque
 from typing import Self
 
 from edge_agent.adapters.broker_client import Login, Will
-from edge_agent.adapters.speaking import KeptConnection, Line
+from edge_agent.adapters.speaking import Ear, KeptConnection, Line, Message
 from edge_agent.config import MqttConfig
 from edge_agent.core.home_assistant.commands import COMMAND_BYTES_MAX
 from edge_agent.core.home_assistant.names import Names
@@ -47,8 +47,8 @@ class HomeAssistantVoice:
             config,
             login=Login(client_id, user, password),
             say=self._say,
-            listen=self._listen,
-            heard_max=2 * _STANDING_MAX,
+            begin=self.again,  # the broker may have forgotten what it kept
+            ear=Ear((*names.heard, *names.own), hear=self._take, waiting_max=2 * _STANDING_MAX),
             will=Will(names.availability, _OFFLINE),
         )
 
@@ -108,18 +108,13 @@ class HomeAssistantVoice:
         if not payload and not self._standing[topic]:
             del self._standing[topic]
 
-    async def _listen(self, line: Line) -> None:
-        self.again()  # the broker may have forgotten what it kept
-        for each in (*self._names.heard, *self._names.own):
-            if not await line.subscribe(each, qos=_QOS):
-                log.error("home_assistant_not_heard topic=%s reason=the broker does not let this login read it", each)
-        async for message in line.messages:
-            topic = str(message.topic)
-            payload = message.payload if isinstance(message.payload, bytes) else b""
-            if topic in self._names.heard:
-                self._hear(Heard(topic, payload[: COMMAND_BYTES_MAX + 1], retained=message.retain))
-            elif message.retain and payload and any(meets(each, topic) for each in self._names.own):
-                self._take_back(topic)
+    def _take(self, message: Message) -> None:
+        topic = str(message.topic)
+        payload = message.payload if isinstance(message.payload, bytes) else b""
+        if topic in self._names.heard:
+            self._hear(Heard(topic, payload[: COMMAND_BYTES_MAX + 1], retained=message.retain))
+        elif message.retain and payload and any(meets(each, topic) for each in self._names.own):
+            self._take_back(topic)
 
     def _take_back(self, topic: str) -> None:
         """The broker keeps something that is no longer so: of an item that went while the hub was away."""

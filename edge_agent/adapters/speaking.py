@@ -9,16 +9,20 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import aiomqtt
+from aiomqtt import Message
 
 from edge_agent.adapters.broker_client import WILL_QOS, Login, Will, broker_client, is_granted
 from edge_agent.config import MqttConfig
 
+__all__ = ["DEAF", "Ear", "KeptConnection", "Line", "Message", "pause_after"]
+
 log = logging.getLogger(__name__)
 
+_QOS = 1
 _WITHIN_S = 10.0
 _RECONNECT_MIN_S = 1.0
 _RECONNECT_MAX_S = 30.0
@@ -45,24 +49,25 @@ class Line:
         async with asyncio.timeout(_WITHIN_S):
             return is_granted(await self.client.subscribe(topic, qos=qos, timeout=math.inf))
 
-    @property
-    def messages(self) -> aiomqtt.client.MessagesIterator:
-        """What comes in; iterating ends with an error when the connection does."""
-        return self.client.messages
+
+@dataclass(frozen=True, slots=True)
+class Ear:
+    """What is listened to: `hear` gets every message of these topics. More than `waiting_max` at once are lost."""
+
+    topics: tuple[str, ...]
+    hear: Callable[[Message], None]
+    waiting_max: int
 
 
-async def until_gone(line: Line) -> None:
-    """Listen to nothing, and notice when the connection ends."""
-    async for _ in line.messages:
-        pass
+DEAF = Ear((), hear=lambda _: None, waiting_max=1)
 
 
 class KeptConnection:
     """Connects at the first `wake` after `open`, and again after every end until `close`.
 
     `say` says what comes next, and returns whether more waits; it does not suspend between looking and returning.
-    `listen` hears for as long as the connection lives. An orderly end sends no last will, so `will` is said then.
-    `name` is how the logs and the tasks call it.
+    `begin` is called when a connection was made, before anything is said on it. An orderly end sends no last will, so
+    `will` is said then. `name` is how the logs and the tasks call it.
     """
 
     def __init__(
@@ -72,16 +77,16 @@ class KeptConnection:
         *,
         login: Login,
         say: Callable[[Line], Awaitable[bool]],
-        listen: Callable[[Line], Coroutine[None, None, None]],
-        heard_max: int,
+        begin: Callable[[], None] = lambda: None,
+        ear: Ear = DEAF,
         will: Will | None = None,
     ) -> None:
         self._name = name
         self._config = config
         self._login = login
         self._say = say
-        self._listen = listen
-        self._heard_max = heard_max
+        self._begin = begin
+        self._ear = ear
         self._will = will
         self._news = asyncio.Event()
         self._closing = False
@@ -111,13 +116,25 @@ class KeptConnection:
             try:
                 async with self._client() as client, asyncio.TaskGroup() as group:
                     taken_at_s = elapsed_s()
-                    group.create_task(self._listen(Line(client)), name=f"{self._name}-listen")
+                    self._begin()
+                    group.create_task(self._hear(client), name=f"{self._name}-listen")
+                    group.create_task(self._subscribe(Line(client)), name=f"{self._name}-subscribe")
                     group.create_task(self._speak(Line(client)), name=f"{self._name}-publish")
             except* (aiomqtt.MqttError, OSError) as gone:
-                why = str(gone.exceptions[0])
+                why = str(gone.exceptions[0]) or type(gone.exceptions[0]).__name__
             pause_s = pause_after(elapsed_s() - taken_at_s, before_s=pause_s)
             log.info("%s_disconnected url=%s error=%s again_in_s=%g", self._name, self._config.url, why, pause_s)
             await asyncio.sleep(pause_s)
+
+    async def _hear(self, client: aiomqtt.Client) -> None:
+        """From the first moment on: only who reads notices that a connection has ended."""
+        async for message in client.messages:
+            self._ear.hear(message)
+
+    async def _subscribe(self, line: Line) -> None:
+        for each in self._ear.topics:
+            if not await line.subscribe(each, qos=_QOS):
+                log.error("%s_not_heard topic=%s reason=the broker does not let this login read it", self._name, each)
 
     async def _speak(self, line: Line) -> None:
         try:
@@ -134,7 +151,7 @@ class KeptConnection:
         return broker_client(
             self._config,
             self._login,
-            heard_max=self._heard_max,
+            heard_max=self._ear.waiting_max,
             will=self._will,
             logger=logging.getLogger(f"{__name__}.{self._name}"),
         )

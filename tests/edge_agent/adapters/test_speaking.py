@@ -112,3 +112,13 @@ async def test_no_log_names_the_sessions(pauses_s: asyncio.Queue[float], caplog:
         await pauses_s.get()
     assert "announce_disconnected" in caplog.text
     assert "hub-1f7c" not in caplog.text
+
+
+async def test_an_end_is_noticed_while_an_answer_is_waited_for(
+    pauses_s: asyncio.Queue[float], caplog: pytest.LogCaptureFixture
+) -> None:
+    """A broker that goes instead of answering a subscription is gone at once, not when the answer is overdue."""
+    async with fickle_broker() as config, asyncio.timeout(WITHIN_S), home_assistant(config):
+        await pauses_s.get()
+    assert "home_assistant_disconnected" in caplog.text
+    assert "TimeoutError" not in caplog.text
