@@ -93,7 +93,8 @@ class SuggestedLine:
 class DeviceLine:
     """A device that is understood, or was heard of. `online` is None where it never said; `seen_at`: last message.
 
-    `suggested` is for a person to look at: nothing is ordered by it.
+    `suggested` is for a person to look at: nothing is ordered by it. `only_old_copies`: all that is known of it is what
+    the broker kept, and nobody knows how old that is.
     """
 
     device: str
@@ -105,6 +106,7 @@ class DeviceLine:
     seen_at: datetime | None
     signals: tuple[SignalLine, ...]
     suggested: tuple[SuggestedLine, ...] = ()
+    only_old_copies: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,8 @@ async def _heard(config: HubConfig, secret: Secrets, *, for_s: float) -> Found:
         SignalLine(name, "value", value, unit, NOW, True, "level", "down", ())
         for name, value, unit in (("milk.amount", 500.0, "g"), ("detergent.remaining", 40.0, "%"))
     )
+    kept = SignalLine("soap.remaining", "value", 30.0, "%", NOW, False, "level", "down", (), is_retained=True)
+    signals = (*signals, kept)
     device = DeviceLine("fridge", None, "<b>Fridge</b>", "t", None, True, NOW, signals)
     offers = tuple(OfferLine("fridge", each.signal, each.unit, ()) for each in signals)
     return Found(Inventory(as_of=NOW, source="test", devices=(device,), offers=offers))
@@ -159,6 +161,19 @@ async def test_the_whole_way(start: Callable[..., Hub], tmp_path: Path) -> None:
     config, secret = with_chosen_broker(hub.config, Secrets())
     assert (config.mqtt.url, secret.reading) == ("mqtt://192.168.1.20:1883", ("hub", "of the broker"))
     assert {(folder / name).stat().st_mode & 0o077 for name in (BROKER_FILE, HOUSEHOLD_FILE, "household.key")} == {0}
+
+
+async def test_what_the_broker_kept_is_not_told_as_known(start: Callable[..., Hub]) -> None:
+    """It was said at some time; the hub will refuse it, and the page says what is needed."""
+    hub = start()
+    async with hub.visitor() as anna:
+        await anna.give(CODE)
+        await anna.send("/setup/broker", BROKER)
+        page = (await anna.get("/setup/devices")).text
+    kept = page.split('data-proposal="fridge/soap.remaining"')[1].split("</article>")[0]
+    assert "Last said 30 % (kept by the broker, age unknown); a fresh reading is needed." in kept
+    assert kept.count("30 %") == 1
+    assert "data-old" not in page.split('data-proposal="fridge/milk.amount"')[1].split("</article>")[0]
 
 
 async def test_of_two_robots_one_gets_the_hub(start: Callable[..., Hub]) -> None:
