@@ -114,7 +114,7 @@ def _taker(taker: Taker) -> str:
 def _no_offer(inventory: Inventory) -> str:
     if inventory.rising:
         return "none of the levels as it is"
-    return "every level that was heard feeds one" if hears_a_level(inventory.devices) else "no level was heard"
+    return "every level that was heard feeds one" if hears_a_level(inventory.devices) else "no level of goods was heard"
 
 
 def _rising(line: RisingLine) -> Iterator[str]:

@@ -169,7 +169,7 @@ async def test_nothing_to_bind_and_no_strangers(owner: httpx.AsyncClient, house:
     """Is said, and how to hear more."""
     house.home.inventory = no_inventory()
     page = words((await owner.get("/devices")).text)
-    assert "No level was heard." in page
+    assert "No level of goods was heard." in page
     assert "Cannot feed" not in page
     assert "restock-hub devices --for 30 hears all there is" in page
 

@@ -24,9 +24,9 @@ from edge_agent.core.people import Role
 from edge_agent.core.setup.code import CODE_LIFE_MS, SetupCode
 from edge_agent.core.setup.first_steps import Broker, Offered
 from edge_agent.core.setup.words import welcome
-from edge_agent.discover import Found
+from edge_agent.discover import SoFar
 from edge_agent.errors import BrokerUnreachableError, RefusedError
-from edge_agent.first_run import FirstRun, _renderer, complete
+from edge_agent.first_run import FirstRun, Listener, _renderer, complete
 from edge_agent.folder import HOUSEHOLD_FILE, STORE_FILE
 from edge_agent.web.routes import PAGES as HOME_PAGES
 from edge_agent.web.setup.door import IDLE_MAX_MS, Door
@@ -52,8 +52,8 @@ MILK = {
 }
 
 
-async def _heard(config: HubConfig, secret: Secrets, *, for_s: float) -> Found:
-    """A fridge and a washer, on any broker but one that is away."""
+async def _heard(config: HubConfig, secret: Secrets, *, for_s: float, ready: Callable[[SoFar], None]) -> None:
+    """A fridge, on any broker but one that is away."""
     del secret
     assert for_s > 0
     if "10.9.9.9" in config.mqtt.url:
@@ -66,7 +66,7 @@ async def _heard(config: HubConfig, secret: Secrets, *, for_s: float) -> Found:
     signals = (*signals, kept)
     device = DeviceLine("fridge", None, "<b>Fridge</b>", "t", None, True, NOW, signals)
     offers = tuple(OfferLine("fridge", each.signal, each.unit, ()) for each in signals)
-    return Found(Inventory(as_of=NOW, source="test", devices=(device,), offers=offers))
+    ready(lambda: Inventory(as_of=NOW, source="test", devices=(device,), offers=offers))
 
 
 class Hub:
@@ -79,6 +79,7 @@ class Hub:
         addon: Broker | None = None,
         offers: tuple[Offered, ...] = (),
         name: str = "Our home",
+        listen: Listener = _heard,
     ) -> None:
         async def find() -> tuple[Offered, ...]:
             return offers
@@ -86,7 +87,7 @@ class Hub:
         self.config = HubConfig(home=HomeConfig(name=name, data_dir=str(folder)))
         self.at_ms = 0
         self.finished = 0
-        self.work = FirstRun(self.config, Secrets(), addon=addon, listen=_heard, find=find)
+        self.work = FirstRun(self.config, Secrets(), addon=addon, listen=listen, find=find)
         door = Door(SetupCode(CODE, printed_ms=0), ticks_ms=lambda: self.at_ms, form_key=b"k" * 32)
         site = SetupSite(work=self.work, door=door, renderer=_renderer(self.config), finished=self._finish)
         self.app: ASGIApp = create_setup_app(site, web=self.config.web)
@@ -174,6 +175,76 @@ async def test_what_the_broker_kept_is_not_told_as_known(start: Callable[..., Hu
     assert "Last said 30 % (kept by the broker, age unknown); a fresh reading is needed." in kept
     assert kept.count("30 %") == 1
     assert "data-old" not in page.split('data-proposal="fridge/milk.amount"')[1].split("</article>")[0]
+
+
+class Home:
+    """A broker at which a washer says who it is at once, and what it has when `speaks` is told to it."""
+
+    def __init__(self) -> None:
+        self.speaks = False
+        self.goes_away = asyncio.Event()
+
+    async def listen(self, config: HubConfig, secret: Secrets, *, for_s: float, ready: Callable[[SoFar], None]) -> None:
+        """Until the broker goes away."""
+        del config, secret, for_s
+        ready(self._so_far)
+        await self.goes_away.wait()
+        raise BrokerUnreachableError("mqtt: gone")
+
+    def _so_far(self) -> Inventory:
+        line = SignalLine("salt.remaining", "value", 40.0, "%", NOW, True, "level", "down", ())
+        device = DeviceLine("washer", None, "", "t", None, True, NOW, (line,) if self.speaks else ())
+        offers = (OfferLine("washer", "salt.remaining", "%", ()),) if self.speaks else ()
+        return Inventory(as_of=NOW, source="test", devices=(device,), offers=offers)
+
+
+async def test_what_is_told_late_shows_by_itself(start: Callable[..., Hub], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The hub goes on listening; the page says that most tell little at first, and looks again while more may come."""
+    monkeypatch.setattr("edge_agent.first_run.TRY_S", 0.0)
+    home = Home()
+    hub = start(listen=home.listen)
+    async with hub.visitor() as anna:
+        await anna.give(CODE)
+        await anna.send("/setup/broker", BROKER)
+        page = (await anna.get("/setup/devices")).text
+        assert "nothing told yet" in page
+        assert "only every half hour" in page
+        assert 'data-live-from="/setup/devices/news"' in page
+        assert "data-proposal" not in page
+        news = await anna.get("/setup/devices/news")
+        assert (news.headers["content-type"], news.text) == ("text/event-stream; charset=utf-8", "retry: 5000\n\n")
+        home.speaks = True
+        page = (await anna.get("/setup/devices")).text
+        assert 'data-proposal="washer/salt.remaining"' in page.split('data-live="could"')[1]
+        assert "data-silent" not in page
+        home.goes_away.set()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert (await anna.get("/setup/devices/news")).text.startswith("event: end\n")
+        assert "data-live-from" not in (await anna.get("/setup/devices")).text
+    await hub.work.hush()
+
+
+async def test_a_broker_that_says_nothing_is_given_up(
+    start: Callable[..., Hub], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It took the connection; the person is asked whether that is the port."""
+    monkeypatch.setattr("edge_agent.first_run._BEGINS_WITHIN_S", 0.0)
+    ended = asyncio.Event()
+
+    async def listen(config: HubConfig, secret: Secrets, *, for_s: float, ready: Callable[[SoFar], None]) -> None:
+        del config, secret, for_s, ready
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    hub = start(listen=listen)
+    trial = await hub.work.try_broker(Broker(host="192.168.1.20"))
+    assert not trial.worked
+    assert "then said nothing" in trial.text
+    await asyncio.wait_for(ended.wait(), 5)
+    assert hub.work.draft.broker is None
 
 
 async def test_of_two_robots_one_gets_the_hub(start: Callable[..., Hub]) -> None:
