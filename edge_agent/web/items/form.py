@@ -29,6 +29,7 @@ _AMOUNT = re.compile(r"[0-9]{1,7}([.,][0-9]{1,3})?")
 _AMOUNT_MAX = 1e6
 _AMOUNT_WANTED = say("A number above 0, such as 500 or 1035.5.")
 _FORM_FIELD = {"product": "title", "binding": "full_amount"}
+_BOTH = say("Merchant and article number go together: fill in both, or neither.")
 _NO_GTIN = say("The number under the bar code, 8 to 14 digits, or nothing.")
 _WRONG: Mapping[str, Said] = {
     "merchant": say("The merchant's short name at your order service: small letters, digits, - and _."),
@@ -65,13 +66,18 @@ def read(form: Mapping[str, str], *, proposal: Proposal | None, taken: Sequence[
     number = gtin(entries, form)
     if entries.errors or name is None or title is None or pack is None or days is None:
         return None
-    mode: Mode = "shadow" if form.get("mode") == "shadow" else "ask"
+    merchant, sku = form.get("merchant", "").strip().lower(), form.get("sku", "").strip()
+    if bool(merchant) != bool(sku):
+        entries.wrong("sku" if merchant else "merchant", _BOTH)
+        return None
+    # What nobody can order is only watched, whatever was chosen.
+    mode: Mode = "shadow" if form.get("mode") == "shadow" or not merchant else "ask"
     ident = free_id(name, taken)
     try:
         product = Product(
             title=title,
-            merchant=form.get("merchant", "").strip().lower(),
-            sku=form.get("sku", "").strip(),
+            merchant=merchant,
+            sku=sku,
             gtin14=number,
             pack_amount=pack,
         )

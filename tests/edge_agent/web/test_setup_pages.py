@@ -177,6 +177,21 @@ async def test_what_the_broker_kept_is_not_told_as_known(start: Callable[..., Hu
     assert "data-old" not in page.split('data-proposal="fridge/milk.amount"')[1].split("</article>")[0]
 
 
+async def test_an_item_without_a_merchant_is_kept_and_only_watched(start: Callable[..., Hub]) -> None:
+    """No order service is there yet; half of an article is named as a slip."""
+    hub = start()
+    async with hub.visitor() as anna:
+        await anna.give(CODE)
+        await anna.send("/setup/broker", BROKER)
+        half = await anna.send("/setup/item", MILK | {"merchant": ""})
+        assert (half.status_code, 'id="merchant-error"' in half.text) == (422, True)
+        await anna.send("/setup/item", MILK | {"merchant": "", "sku": ""})
+        page = (await anna.get("/setup/devices")).text
+    (item,) = hub.work.draft.items
+    assert (item.mode, item.product.can_be_ordered) == ("shadow", False)
+    assert "nobody can order it yet" in page
+
+
 class Home:
     """A broker at which a washer says who it is at once, and what it has when `speaks` is told to it."""
 
