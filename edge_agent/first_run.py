@@ -15,10 +15,11 @@ import logging
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 from edge_agent.adapters import mdns
 from edge_agent.adapters.clock import MappedClock
+from edge_agent.adapters.page_mark import page_mark
 from edge_agent.adapters.passwords import Argon2Passwords
 from edge_agent.adapters.profiles import load_profiles, profile_folders
 from edge_agent.adapters.setup_files import (
@@ -50,6 +51,7 @@ from edge_agent.discover import FOR_MAX_S, SoFar, heard_devices
 from edge_agent.errors import BrokerUnreachableError, ConfigurationError, RefusedError
 from edge_agent.folder import PROFILE_CACHE, data_folder
 from edge_agent.household_side import PageListener
+from edge_agent.web.cookies import Cookies
 from edge_agent.web.moments import Moments
 from edge_agent.web.render import Notices, Renderer
 from edge_agent.web.setup.door import Door
@@ -99,7 +101,12 @@ async def set_up_by_page(
     finished = asyncio.Event()
     site = SetupSite(
         work=work,
-        door=Door(SetupCode(code, printed_ms=_ticks_ms()), ticks_ms=_ticks_ms, form_key=secrets.token_bytes(32)),
+        door=Door(
+            SetupCode(code, printed_ms=_ticks_ms()),
+            ticks_ms=_ticks_ms,
+            form_key=secrets.token_bytes(32),
+            cookies=Cookies(page_mark(data_folder(config))),
+        ),
         renderer=_renderer(config),
         finished=finished.set,
     )
@@ -294,7 +301,8 @@ class FirstRun:
                 self._listen_to(config, secret, for_s=FOR_MAX_S, ready=begun.set_result),
             )
             try:
-                await asyncio.wait({task, begun}, timeout=_BEGINS_WITHIN_S, return_when=asyncio.FIRST_COMPLETED)
+                either: tuple[asyncio.Future[Any], ...] = (task, begun)
+                await asyncio.wait(either, timeout=_BEGINS_WITHIN_S, return_when=asyncio.FIRST_COMPLETED)
                 if begun.done():
                     await self.hush()
                     self._listening, self._so_far = task, begun.result()

@@ -21,6 +21,7 @@ from edge_agent.adapters.egress import Egress
 from edge_agent.adapters.home_assistant import HomeAssistantVoice
 from edge_agent.adapters.household import Edits, HouseholdFile
 from edge_agent.adapters.keys import HouseholdKey, load_or_create
+from edge_agent.adapters.page_mark import page_mark
 from edge_agent.adapters.passwords import Argon2Passwords
 from edge_agent.adapters.sealing import load_secret
 from edge_agent.adapters.session_name import session_name
@@ -69,6 +70,7 @@ from edge_agent.pipeline.telling import Telling
 from edge_agent.ports import CrashHook, no_crash
 from edge_agent.settings_side import wire_settings
 from edge_agent.tasks_side import Spoken, Tasks
+from edge_agent.web.cookies import Cookies
 from edge_agent.web.factory import create_app
 from edge_agent.web.language import Languages
 from edge_agent.web.parts import WebParts
@@ -339,7 +341,7 @@ def _wire(
         tokens=tokens,
         upkeep=Upkeep(connection, chain=store.chain, household=household),
         discovery=discovery,
-        pages=create_app(parts, web=config.web, home=config.home),
+        pages=create_app(parts, web=config.web, home=config.home, cookies=Cookies(page_mark(data_folder(config)))),
         wake=wake,
         edited=Edits(data_folder(config) / HOUSEHOLD_FILE),
         fresh=fresh or Fresh(),

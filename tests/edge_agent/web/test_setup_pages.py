@@ -28,6 +28,7 @@ from edge_agent.discover import SoFar
 from edge_agent.errors import BrokerUnreachableError, RefusedError
 from edge_agent.first_run import FirstRun, Listener, _renderer, complete
 from edge_agent.folder import HOUSEHOLD_FILE, STORE_FILE
+from edge_agent.web.cookies import Cookies
 from edge_agent.web.routes import PAGES as HOME_PAGES
 from edge_agent.web.setup.door import IDLE_MAX_MS, Door
 from edge_agent.web.setup.routes import PAGES, SetupRule, create_setup_app
@@ -80,6 +81,7 @@ class Hub:
         offers: tuple[Offered, ...] = (),
         name: str = "Our home",
         listen: Listener = _heard,
+        mark: str = "",
     ) -> None:
         async def find() -> tuple[Offered, ...]:
             return offers
@@ -88,7 +90,9 @@ class Hub:
         self.at_ms = 0
         self.finished = 0
         self.work = FirstRun(self.config, Secrets(), addon=addon, listen=listen, find=find)
-        door = Door(SetupCode(CODE, printed_ms=0), ticks_ms=lambda: self.at_ms, form_key=b"k" * 32)
+        door = Door(
+            SetupCode(CODE, printed_ms=0), ticks_ms=lambda: self.at_ms, form_key=b"k" * 32, cookies=Cookies(mark)
+        )
         site = SetupSite(work=self.work, door=door, renderer=_renderer(self.config), finished=self._finish)
         self.app: ASGIApp = create_setup_app(site, web=self.config.web)
 
@@ -175,6 +179,49 @@ async def test_what_the_broker_kept_is_not_told_as_known(start: Callable[..., Hu
     assert "Last said 30 % (kept by the broker, age unknown); a fresh reading is needed." in kept
     assert kept.count("30 %") == 1
     assert "data-old" not in page.split('data-proposal="fridge/milk.amount"')[1].split("</article>")[0]
+
+
+async def test_two_hubs_on_one_machine_keep_their_cookies_apart(start: Callable[..., Hub], tmp_path: Path) -> None:
+    """A browser keeps cookies by host and not by port: the second hub's take nothing from the first."""
+    first, second = start(mark="11111111"), Hub(tmp_path / "other", mark="22222222")
+    async with first.visitor() as anna, second.visitor() as there:
+        await anna.give(CODE)
+        there.client.cookies.update(anna.client.cookies)
+        await there.give(CODE)
+        anna.client.cookies.update(there.client.cookies)
+        assert {"restock_setup_11111111", "restock_setup_22222222"} <= set(anna.client.cookies)
+        assert (await anna.client.get("/setup/owner")).status_code == 200
+        assert (await there.client.get("/setup/owner")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("headers", "is_secure"),
+    [
+        ([], False),
+        ([("x-forwarded-proto", "https")], True),
+        ([("x-forwarded-proto", "http")], False),
+        ([("x-forwarded-proto", "https"), ("x-forwarded-proto", "http")], False),
+        ([("x-forwarded-proto", "https, http")], False),
+    ],
+)
+async def test_the_setup_cookies_are_for_https_only_where_the_browser_came_by_it(
+    start: Callable[..., Hub], headers: list[tuple[str, str]], *, is_secure: bool
+) -> None:
+    """By the rule of the household's pages; who makes the header up marks a cookie of their own and no other's."""
+    hub = start()
+    async with hub.visitor() as anna, hub.visitor() as other:
+        page = await anna.client.get("/", headers=headers)
+        assert ("Secure" in page.headers["set-cookie"]) is is_secure
+        assert "Secure" not in (await other.client.get("/")).headers["set-cookie"]
+        token = re.search(r'name="csrf" value="([^"]+)"', page.text)
+        assert token is not None
+        nonce = page.cookies["restock_setup_form"]
+        given = await anna.client.post(
+            "/setup/code",
+            data={"csrf": token[1], "code": CODE},
+            headers=[*headers, ("cookie", f"restock_setup_form={nonce}")],
+        )
+        assert ("Secure" in given.headers["set-cookie"]) is is_secure
 
 
 async def test_an_item_without_a_merchant_is_kept_and_only_watched(start: Callable[..., Hub]) -> None:
