@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pydantic import ValidationError
 
 from edge_agent.core import gs1
-from edge_agent.core.catalogue import Binding, Item, Mode, Product
+from edge_agent.core.catalogue import Binding, IfUnanswered, Item, Mode, Product
 from edge_agent.core.said import Said, say
 from edge_agent.core.setup.first_steps import Proposal, free_id
 from edge_agent.errors import RefusedError
@@ -23,7 +23,19 @@ UNITS: tuple[tuple[str, Said], ...] = (
     ("{pad}", say("pads, tabs or capsules")),
     ("{piece}", say("pieces")),
 )
-FIELDS = ("name", "unit", "full_amount", "title", "pack_amount", "merchant", "sku", "gtin14", "pack_days", "mode")
+FIELDS = (
+    "name",
+    "unit",
+    "full_amount",
+    "title",
+    "pack_amount",
+    "merchant",
+    "sku",
+    "gtin14",
+    "pack_days",
+    "mode",
+    "if_unanswered",
+)
 DAYS_MAX = 3_650
 _AMOUNT = re.compile(r"[0-9]{1,7}([.,][0-9]{1,3})?")
 _AMOUNT_MAX = 1e6
@@ -42,13 +54,14 @@ _WRONG: Mapping[str, Said] = {
 def known(proposal: Proposal | None, *, gtin: str = "") -> dict[str, str]:
     """What stands in the fields before anybody has typed; `gtin` is a number that was scanned."""
     if proposal is None:
-        return {"gtin14": gtin, "mode": "ask"}
+        return {"gtin14": gtin, "mode": "ask", "if_unanswered": "asked_again"}
     return {
         "name": proposal.name,
         "unit": proposal.unit,
         "full_amount": "" if proposal.full_amount is None else f"{proposal.full_amount:g}",
         "gtin14": gtin or (proposal.gtins[0] if proposal.gtins else ""),
         "mode": "ask",
+        "if_unanswered": "asked_again",
     }
 
 
@@ -72,6 +85,7 @@ def read(form: Mapping[str, str], *, proposal: Proposal | None, taken: Sequence[
         return None
     # What nobody can order is only watched, whatever was chosen.
     mode: Mode = "shadow" if form.get("mode") == "shadow" or not merchant else "ask"
+    unanswered: IfUnanswered = "left_alone" if form.get("if_unanswered") == "left_alone" else "asked_again"
     ident = free_id(name, taken)
     try:
         product = Product(
@@ -93,6 +107,7 @@ def read(form: Mapping[str, str], *, proposal: Proposal | None, taken: Sequence[
             mode=mode,
             prior_use_per_day=pack / days,
             cycle_days=days if proposal is None else None,
+            if_unanswered=unanswered,
         )
     except ValidationError as exc:
         tell(exc, entries)

@@ -224,6 +224,24 @@ async def test_the_setup_cookies_are_for_https_only_where_the_browser_came_by_it
         assert ("Secure" in given.headers["set-cookie"]) is is_secure
 
 
+@pytest.mark.parametrize(("typed", "kept"), [("left_alone", "left_alone"), ("", "asked_again"), ("buy", "asked_again")])
+async def test_what_comes_of_an_unanswered_question_is_chosen_in_the_form(
+    start: Callable[..., Hub], typed: str, kept: str
+) -> None:
+    """To be asked again, or to be left alone; nothing else can be chosen, and least of all to buy."""
+    hub = start()
+    async with hub.visitor() as anna:
+        await anna.give(CODE)
+        await anna.send("/setup/broker", BROKER)
+        page = (await anna.get("/setup/item?key=fridge/milk.amount")).text
+        await anna.send("/setup/item", MILK | {"if_unanswered": typed})
+    field = page.split('name="if_unanswered"')[1].split("</select>")[0]
+    assert re.findall(r'<option value="(\w+)"( selected)?', field) == [("asked_again", " selected"), ("left_alone", "")]
+    assert "never buys anything" in page
+    (item,) = hub.work.draft.items
+    assert item.if_unanswered == kept
+
+
 async def test_an_item_without_a_merchant_is_kept_and_only_watched(start: Callable[..., Hub]) -> None:
     """No order service is there yet; half of an article is named as a slip."""
     hub = start()
