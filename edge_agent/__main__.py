@@ -271,7 +271,7 @@ def _devices(config: HubConfig, arguments: argparse.Namespace) -> int:
             for_s=arguments.for_s,
             filters=arguments.topic or ["#"],
             save=arguments.save,
-            ready=lambda: print(f"listening for {arguments.for_s:g} s ...", file=sys.stderr, flush=True),
+            ready=lambda _: print(f"listening for {arguments.for_s:g} s ...", file=sys.stderr, flush=True),
         )
         found = asyncio.run(listening)
     print(as_json(found.inventory).decode() if arguments.json else as_text(found.inventory).rstrip("\n"))

@@ -17,6 +17,7 @@ from edge_agent.adapters.egress import Egress
 from edge_agent.adapters.home_assistant import HomeAssistantVoice
 from edge_agent.adapters.household import Edits, HouseholdFile
 from edge_agent.adapters.keys import load_or_create
+from edge_agent.adapters.page_mark import page_mark
 from edge_agent.adapters.sealing import load_secret
 from edge_agent.adapters.session_name import session_name
 from edge_agent.adapters.store.egress_ledger import EgressLedger
@@ -35,6 +36,7 @@ from edge_agent.readings_side import ReadingsSide
 from edge_agent.review_side import ReviewSide, wire_review
 from edge_agent.settings_side import SettingsSide, wire_settings
 from edge_agent.tasks_side import Spoken, Tasks
+from edge_agent.web.cookies import Cookies
 from edge_agent.web.factory import create_app
 from edge_agent.web.language import Languages
 from edge_agent.web_side import wire_web
@@ -113,7 +115,7 @@ def wire(
         tokens=tokens,
         upkeep=Upkeep(kept.store.connection, chain=kept.store.chain, household=home.household),
         discovery=home.review.discovery,
-        pages=create_app(parts, web=config.web, home=config.home),
+        pages=create_app(parts, web=config.web, home=config.home, cookies=Cookies(page_mark(data_folder(config)))),
         wake=home.wake,
         edited=Edits(data_folder(config) / HOUSEHOLD_FILE),
         fresh=kept.fresh,

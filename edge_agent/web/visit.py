@@ -66,14 +66,6 @@ class Visit:
         """What this reader reads."""
         return self.site.renderer.language(self.request, session=self.session)
 
-    @property
-    def secure(self) -> bool:
-        """Whether the browser came by https, to us or to a proxy that says so.
-
-        The answer only adds the Secure flag to the sender's own cookies, so making the header up harms nobody else.
-        """
-        return self.request.url.scheme == "https" or self.request.headers.getlist("x-forwarded-proto") == ["https"]
-
     def path_id(self, name: str) -> str:
         """An id from the path.
 
@@ -94,6 +86,7 @@ class Visit:
             status=status,
             refresh_s=refresh_s,
             tells_everybody=False,
+            live_from=None,
             **values,
         )
 

@@ -54,7 +54,7 @@ class OrderBy:
 class PriceTrouble:
     """Why there is no price to go by, and what to do."""
 
-    code: Literal["away", "no_merchant", "no_price", "old", "sold_out"]
+    code: Literal["away", "nobody", "no_merchant", "no_price", "old", "sold_out"]
     at: datetime | None = None
 
 
@@ -185,6 +185,8 @@ def _chances(known: ItemOverview) -> list[tuple[int, datetime]]:
 def _trouble(visit: Visit, told: Sequence[Price], *, merchant: str) -> PriceTrouble | None:
     """Why nothing can be bought at a price that is known now; None: it can."""
     parts, newest = visit.site.parts, told[0] if told else None
+    if not merchant:
+        return PriceTrouble("nobody")
     if newest is not None and not newest.available:
         return PriceTrouble("sold_out", newest.fetched_at)
     if newest is not None and parts.clock.now() - newest.fetched_at <= _OLD_PRICE:

@@ -120,6 +120,25 @@ async def test_a_price_that_is_not_there_is_said_with_the_next_step(
     assert next_step in page
 
 
+async def test_what_nobody_can_order_says_so_and_stays_watched(owner: httpx.AsyncClient, house: House) -> None:
+    """No price is missed, no other mode is taken, and no mandate is offered."""
+    known = house.home.known["milk"]
+    product = known.item.product.model_copy(update={"merchant": "", "sku": ""})
+    item = known.item.model_copy(update={"product": product, "mode": "shadow", "substitutes": ()})
+    house.home.known["milk"] = replace(known, item=item, prices=())
+    page = (await owner.get("/items/milk")).text
+    assert 'data-price-trouble="nobody"' in page
+    assert "It names no merchant" in words(page)
+    assert "from <bdi></bdi>" not in page
+    csrf = field(page, "csrf")
+    for mode in ("ask", "auto"):
+        answer = await owner.post("/items/milk/mode", data={"csrf": csrf, "mode": mode})
+        assert answer.status_code == 422
+        assert "Nobody can order this item yet" in answer.text
+    assert "it names no merchant" in (await owner.get("/new-mandate/milk")).text
+    assert (await owner.post("/new-mandate/milk", data={"csrf": csrf, "budget": "60"})).status_code == 404
+
+
 async def test_a_price_of_today_is_no_trouble_and_a_guest_is_sent_to_an_owner(house: House) -> None:
     """Who cannot do it is told who can."""
     async with house.client() as client:
