@@ -54,7 +54,7 @@ class OrderBy:
 class PriceTrouble:
     """Why there is no price to go by, and what to do."""
 
-    code: Literal["away", "no_merchant", "no_price", "old", "sold_out"]
+    code: Literal["away", "none_set_up", "no_merchant", "no_price", "old", "sold_out"]
     at: datetime | None = None
 
 
@@ -189,8 +189,9 @@ def _trouble(visit: Visit, told: Sequence[Price], *, merchant: str) -> PriceTrou
         return PriceTrouble("sold_out", newest.fetched_at)
     if newest is not None and parts.clock.now() - newest.fetched_at <= _OLD_PRICE:
         return None
-    if not parts.overview.bridge().reachable:
-        return PriceTrouble("away")
+    bridge = parts.overview.bridge()
+    if not bridge.reachable:
+        return PriceTrouble("away" if bridge.is_set_up else "none_set_up")
     if newest is not None:
         return PriceTrouble("old", newest.fetched_at)
     is_known = parts.merchants.merchant_class(merchant) is not None

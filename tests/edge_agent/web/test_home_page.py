@@ -115,6 +115,20 @@ async def test_a_merchant_out_of_reach_is_said(owner: httpx.AsyncClient, house: 
     assert "waiting since today, 09:00" in page
 
 
+@pytest.mark.parametrize("path", ["/", "/orders", "/prompts/p-milk"])
+async def test_an_order_service_that_was_never_set_up_is_not_called_away(
+    owner: httpx.AsyncClient, house: House, path: str
+) -> None:
+    """Only one that was set up can be out of reach; else the page says what to do."""
+    house.home.bridge_status = BridgeStatus(reachable=False, is_set_up=False, last_error="ConnectError")
+    page = (await owner.get(path)).text
+    assert "No order service is set up yet." in page
+    assert "bridge.url" in page
+    assert "cannot be reached just now" not in page.replace("The hub cannot be reached just now", "")
+    assert "Nothing answers at its address" not in page
+    assert "until the order service is back" not in page
+
+
 @pytest.mark.parametrize(("refresh_s", "expected"), [(0, 0), (5, 1)])
 async def test_the_page_renews_itself_only_where_configured(tmp_path: Path, refresh_s: int, expected: int) -> None:
     """Home and prompt do; a sign-in form that somebody is typing into does not."""

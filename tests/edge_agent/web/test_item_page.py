@@ -97,6 +97,7 @@ async def test_what_happened_is_told_newest_first(owner: httpx.AsyncClient, hous
         ("no_merchant", "has never told a price of a merchant called", "household.json"),
         ("old", "The last price is from", "household.json"),
         ("away", "The order service cannot be reached just now", "the hub asks again by itself"),
+        ("none_set_up", "No order service is set up yet", "bridge.url"),
         ("sold_out", "that it has none", "may be bought instead"),
     ],
 )
@@ -113,7 +114,9 @@ async def test_a_price_that_is_not_there_is_said_with_the_next_step(
     house.home.known["milk"] = replace(known, prices=prices.get(trouble, ()))
     if trouble == "no_merchant":
         house.merchants.classes.clear()
-    house.home.bridge_status = BridgeStatus(reachable=trouble != "away")
+    house.home.bridge_status = BridgeStatus(
+        reachable=trouble not in {"away", "none_set_up"}, is_set_up=trouble != "none_set_up"
+    )
     page = part((await owner.get("/items/milk")).text, "price")
     assert f'data-price-trouble="{trouble}"' in page
     assert why in words(page).replace(" 1 ", " 1 ")
