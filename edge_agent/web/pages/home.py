@@ -15,9 +15,10 @@ from edge_agent.core.overview import ItemOverview
 from edge_agent.core.prompt import PromptState
 from edge_agent.core.said import say
 from edge_agent.web.asking.agenda import agenda
-from edge_agent.web.asking.asked import cut, deliveries, question
+from edge_agent.web.asking.arrival import arrivals
+from edge_agent.web.asking.asked import Question, cut, deliveries, question
 from edge_agent.web.charts import AmountBar, amount_bar
-from edge_agent.web.moments import days_range
+from edge_agent.web.moments import Moments, days_range
 from edge_agent.web.order_rows import OrderRow, rows
 from edge_agent.web.outlook import outlook
 from edge_agent.web.visit import Visit
@@ -91,14 +92,14 @@ def page(visit: Visit, *, typed: Mapping[str, str] | None = None, presence_error
     """Home; with what was typed about who is at home, and why it was not taken."""
     overview, today = visit.site.parts.overview, visit.site.moments.today()
     items = overview.items()
-    asked = deliveries(question(known.prompt, item_name=known.item.name) for known in items if known.prompt is not None)
+    asked = deliveries(_questions(items, visit.site.moments))
     alerts = _alerts(items)
     orders = rows((intent for intent in overview.intents(limit=_ORDERS_MAX) if intent.state in LIVE), overview)
     to_check = [order for order in orders if order.tone == "look"]
     open_now = any(each.prompt.state is PromptState.OPEN for delivery in asked for each in delivery.questions)
     shown, lines = cut(asked, cards_max=_QUESTIONS_MAX)
-    arrivals = min(len(orders), _ARRIVALS_MAX)
-    cards = _CARDS_MAX - sum(len(delivery.questions) for delivery in shown) - arrivals
+    arriving = min(len(orders), _ARRIVALS_MAX)
+    cards = _CARDS_MAX - sum(len(delivery.questions) for delivery in shown) - arriving
     to_everybody = visit.site.parts.decisions.question()
     return visit.page(
         "home.html",
@@ -109,6 +110,7 @@ def page(visit: Visit, *, typed: Mapping[str, str] | None = None, presence_error
         presence_error=presence_error,
         today=today,
         asked=shown,
+        here_by=arrivals(visit).here_by,
         asked_more=lines[:_QUESTION_LINES_MAX],
         asked_unseen=max(0, len(lines) - _QUESTION_LINES_MAX),
         alerts=alerts[:_ALERTS_MAX],
@@ -116,15 +118,23 @@ def page(visit: Visit, *, typed: Mapping[str, str] | None = None, presence_error
         items=[_item_card(known, visit) for known in items[:cards]],
         more=[ItemLine(known.item, _lasts(known, visit), _note(known)) for known in items[cards:]],
         days=agenda(_soonest(orders), today=today),
-        arrivals_more=len(orders) - arrivals,
+        arrivals_more=len(orders) - arriving,
         to_check=to_check,
         bridge=overview.bridge(),
         refresh=True,
     )
 
 
+def _questions(items: Sequence[ItemOverview], moments: Moments) -> list[Question]:
+    return [
+        question(known.prompt, item_name=known.item.name, is_overdue=moments.is_over(known.prompt.order_by))
+        for known in items
+        if known.prompt is not None
+    ]
+
+
 def _soonest(orders: Sequence[OrderRow]) -> list[OrderRow]:
-    return sorted(orders, key=lambda order: order.deliver_by or date.max)[:_ARRIVALS_MAX]
+    return sorted(orders, key=lambda order: order.expected_on or date.max)[:_ARRIVALS_MAX]
 
 
 def full_amount(item: Item) -> float:
