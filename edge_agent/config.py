@@ -132,7 +132,7 @@ class BridgeConfig(Section):
     @property
     def is_chosen(self) -> bool:
         """Whether somebody gave its address: the default is only where one on this machine would be."""
-        return self.url != type(self).model_fields["url"].default
+        return bool(self.url != type(self).model_fields["url"].default)
 
 
 class ReviewConfig(Section):

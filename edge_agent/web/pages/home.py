@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from starlette.responses import Response
 
 from edge_agent.core.catalogue import Item
 from edge_agent.core.intent import LIVE
-from edge_agent.core.messages import Alert, Reason
+from edge_agent.core.messages import Alert, Range, Reason
 from edge_agent.core.overview import ItemOverview
 from edge_agent.core.prompt import PromptState
 from edge_agent.core.said import say
@@ -61,7 +61,7 @@ class AlertRow:
 
 @dataclass(frozen=True, slots=True)
 class ItemCard:
-    """One item: what is left, how long it lasts, how sure that is."""
+    """One item: what is left, how long it lasts, how sure that is. `trust` is in the sensor, or in people's count."""
 
     item: Item
     left: str | None
@@ -70,6 +70,7 @@ class ItemCard:
     bar: AmountBar
     lasts: str | None
     trust: str | None
+    is_told_by_hand: bool
     mode: str
     note: str | None
 
@@ -142,9 +143,17 @@ def full_amount(item: Item) -> float:
     return item.room_packs * item.product.pack_amount
 
 
+def likely(known: ItemOverview) -> Range | None:
+    """What is left, as it is shown: at the most what the home has room for, unless more is there already."""
+    amount = known.estimate.amount if known.estimate else None
+    if amount is None:
+        return None
+    return replace(amount, high=max(amount.value, min(amount.high, full_amount(known.item))))
+
+
 def stock_bar(known: ItemOverview) -> AmountBar:
     """What is left as a bar against what the home has room for."""
-    amount = known.estimate.amount if known.estimate else None
+    amount = likely(known)
     unit = known.item.unit
     room = amount_words(full_amount(known.item), unit)
     label = say("Amount left is not known")
@@ -178,8 +187,7 @@ def _lasts(known: ItemOverview, visit: Visit) -> str | None:
 
 
 def _item_card(known: ItemOverview, visit: Visit) -> ItemCard:
-    estimate = known.estimate
-    amount = estimate.amount if estimate else None
+    estimate, amount = known.estimate, likely(known)
     unit = known.item.unit
     return ItemCard(
         item=known.item,
@@ -189,6 +197,7 @@ def _item_card(known: ItemOverview, visit: Visit) -> ItemCard:
         bar=stock_bar(known),
         lasts=_lasts(known, visit),
         trust=trust(estimate.trust) if estimate and amount else None,
+        is_told_by_hand=estimate is not None and estimate.is_told_by_hand,
         mode=MODES[known.item.mode][0],
         note=_note(known),
     )

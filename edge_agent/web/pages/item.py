@@ -20,9 +20,9 @@ from edge_agent.web.items.history import ROWS_MAX, HistoryRow, history
 from edge_agent.web.moments import Moments, days_range
 from edge_agent.web.outlook import Outlook, chance_empty_by, days_at, outlook
 from edge_agent.web.pages.devices import KeptApartRow, kept_apart
-from edge_agent.web.pages.home import full_amount, stock_bar
+from edge_agent.web.pages.home import full_amount, likely, stock_bar
 from edge_agent.web.visit import Visit
-from edge_agent.web.wording import MODES
+from edge_agent.web.wording import MODES, amounts
 
 _HINTS_MAX = 3
 _PRICES_MAX = 20
@@ -80,6 +80,7 @@ def page(
     told = [price for price in known.prices if (price.merchant, price.sku) == bound]
     prices = [price for price in told if price.available][:_PRICES_MAX]
     lead_d = visit.site.parts.settings.preferences().lead_time_d
+    amount = likely(known)
     uses = known.estimate.daily_use[-charts.USE_DAYS_MAX :] if known.estimate else ()
     return visit.page(
         "item.html",
@@ -88,6 +89,7 @@ def page(
         item=known.item,
         mode=MODES[known.item.mode],
         bar=stock_bar(known),
+        likely=amounts(amount.low, amount.high, known.item.unit) if amount else None,
         lasts=days_range(*ahead.left_d(moments.now())) if ahead else None,
         run_out=ahead.dates() if ahead else None,
         order_by=_order_by(known, ahead, lead_d=lead_d, now=moments.now()) if ahead else None,
