@@ -90,7 +90,10 @@ class Renderer:
         tells_everybody: bool = False,
         **values: object,
     ) -> HTMLResponse:
-        """One page. `refresh_s` above 0 makes the browser fetch it again by itself."""
+        """One page. `refresh_s` above 0 makes a browser without script fetch it again by itself.
+
+        A `live_from` among the values is where a script hears when to bring the page up to date.
+        """
         text = (
             self._of(language)
             .get_template(template)
@@ -104,8 +107,7 @@ class Renderer:
                 now=self._moments.now(),
                 refresh_s=refresh_s,
                 versions=self._versions,
-                live_from=LIVE_FROM if session is not None else None,
-                **values,
+                **{"live_from": None, **values},
             )
         )
         headers = {"Content-Language": language.code, "Vary": "Accept-Language"}

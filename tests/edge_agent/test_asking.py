@@ -77,8 +77,8 @@ async def test_what_is_not_known_is_said_with_what_would_make_it_known(tmp_path:
         counted = await run(house, lambda client: why(client, "milk"))
     assert milk.splitlines()[0] == "Milk: 1240 g left, which lasts 2 days (1 to 3)."
     assert coffee.splitlines()[0] == (
-        "Coffee beans: nobody knows how much is left. It is known once a reading of its sensor can be believed, or once "
-        "somebody counts it and says so on its page."
+        "Coffee beans: nobody knows how much is left. It is known once a reading of its sensor can be believed, or "
+        "once somebody counts it and says so on its page."
     )
     assert counted.splitlines()[0] == (
         "Milk: 1240 g left. How long that lasts is not known: the hub has to see it being used for some days."
