@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -166,7 +166,7 @@ def _stock_chart(known: ItemOverview, ahead: Outlook, moments: Moments, *, lead_
         forecast = known.forecast
         bands = [(days_at(forecast, share), days_at(forecast, 1 - share)) for share in _BANDS]
     return charts.stock_chart(
-        known.estimate,
+        replace(known.estimate, amount=likely(known)),
         ahead,
         bands=bands,
         lead_d=lead_d,
