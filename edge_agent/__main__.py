@@ -15,7 +15,7 @@ from pathlib import Path
 
 from edge_agent import __version__
 from edge_agent.config import HubConfig, load, secrets_from
-from edge_agent.errors import ConfigurationError, HubError, StoreNewerError
+from edge_agent.errors import BugError, ConfigurationError, HubError, StoreNewerError
 
 _ROLES = ("owner", "member", "guest", "child")
 _DECLINE_REASONS = ("have_spare", "too_dear", "not_now", "wrong_product", "going_away")
@@ -48,7 +48,7 @@ def _answered(arguments: argparse.Namespace) -> int:
         print(f"restock-hub: {exc}", file=sys.stderr)
         return EXIT_USAGE
     except HubError as exc:
-        kind = "" if arguments.command in _ASKING else f"{type(exc).__name__}: "  # there the hub's own words say it
+        kind = f"{type(exc).__name__}: " if isinstance(exc, BugError) else ""  # only who mends it needs its name
         print(f"restock-hub: {kind}{exc}", file=sys.stderr)
         return EXIT_FAILED
 

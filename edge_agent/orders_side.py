@@ -61,6 +61,7 @@ def wire_orders(
         merchants=merchants,
         clock=clock,
         hear_time=clock.compare,
+        is_chosen=config.bridge.is_chosen,
         crash_hook=crash_hook,
     )
     status = StatusRecorder(bridge=bridge, orders=orders)

@@ -204,6 +204,17 @@ def test_what_cannot_be_read_changes_nothing(hub: Hub, other: Hub, tmp_path: Pat
     assert list(other.folder.iterdir()) == []
 
 
+def test_a_wrong_passphrase_is_told_in_words(
+    hub: Hub, other: Hub, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever types it need not know what the program calls the error."""
+    file = hub.back_up(tmp_path / "b")
+    assert other.types("restore", str(file), stdin="another passphrase") == EXIT_FAILED
+    told = capsys.readouterr().err.splitlines()[-1]
+    assert told.startswith("restock-hub: ")
+    assert "Error" not in told
+
+
 def test_a_full_disk_changes_nothing(hub: Hub, other: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither where that is seen before, nor where it is met in the middle."""
     file = hub.back_up(tmp_path / "b")
