@@ -50,7 +50,8 @@ _UPKEEP_EVERY_S = 60.0  # real time
 _LIST_EVERY_S = 30.0  # real time
 _EDITS_EVERY_S = 2.0  # real time
 _FORGETTING_EVERY_S = 2.0  # real time
-_FRESH_EVERY_S = 0.5  # real time: a home whose devices say something all the time is looked at so often
+_FRESH_EVERY_S = 0.2  # real time: a home whose devices say something all the time is looked at so often
+_FRESH_RESTS = 4  # times as long as a look took: however much is said, and on whatever disk, it takes a fifth at most
 
 
 class Server(Protocol):
@@ -188,7 +189,10 @@ class Tasks:
 
     async def _freshen(self) -> None:
         """An open page shows what a device has just said; what follows of it waits for the review."""
-        self.review.freshen(await self.fresh.take())
+        told = await self.fresh.take()
+        began_s = time.monotonic()
+        self.review.freshen(told)
+        await asyncio.sleep(_FRESH_RESTS * (time.monotonic() - began_s))
 
     async def _tell_home_assistant(self) -> None:
         if self.spoken is not None:
