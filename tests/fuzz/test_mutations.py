@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from edge_agent.adapters.profiles import load_profiles, profile_folders
+from tests.edge_agent.shipped import shipped_registry
 from tests.fuzz.mutator import torment
 
 _SHARDS, _EACH = 20, 50_000
-PROFILES = load_profiles(profile_folders()).registry.profiles()
+PROFILES = shipped_registry().profiles()
 
 
 @pytest.mark.parametrize("seed", range(_SHARDS))
