@@ -4,6 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 
+# What tests start as programs of their own would be compiled anew at each start.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: install install-test demo headless test check bench fuzz format train texts screenshots drawings homes faults-quick faults-bars faults-deep deb addon lock clean
 
 install: $(VENV)/.home
@@ -48,7 +51,7 @@ bench: install-test
 	@$(BIN)/python -m tests.bench.decode
 	@$(BIN)/python -m tests.bench.model
 
-# Twenty million mutated payloads against every profile; `make test` tries one million. Half an hour on two cores.
+# Twenty million mutated payloads against every profile; `make test` tries two hundred thousand. Half an hour on two cores.
 fuzz: install-test
 	@$(BIN)/python -m tests.fuzz
 
