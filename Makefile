@@ -42,7 +42,7 @@ check: install-test
 	$(BIN)/lint-imports
 
 test: check
-	$(BIN)/pytest --numprocesses 2
+	$(BIN)/pytest --numprocesses 2 --dist worksteal
 
 # Ratios against a bare handler: one JSON object on standard output, a table beside it.
 bench: install-test
