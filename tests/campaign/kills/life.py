@@ -8,7 +8,6 @@ process, every byte of a request all the same), the merchant (asked over the pip
 from __future__ import annotations
 
 import asyncio
-import functools
 import os
 import signal
 from collections.abc import Callable, Sequence
@@ -33,7 +32,6 @@ from edge_agent import household_side
 from edge_agent.adapters.clock import EffectiveClock
 from edge_agent.adapters.egress import Egress
 from edge_agent.adapters.keys import load_or_create
-from edge_agent.adapters.profiles import load_profiles, profile_folders
 from edge_agent.adapters.store.egress_ledger import EgressLedger
 from edge_agent.adapters.store.opening import OpenStore, open_store
 from edge_agent.adapters.store.readings import SqliteReadings
@@ -42,7 +40,6 @@ from edge_agent.core.decode import Decoder, Limits
 from edge_agent.core.intent import IntentRecord, IntentState
 from edge_agent.core.messages import DeviceId, RawMessage, StoredCursor
 from edge_agent.core.prompt import PromptState
-from edge_agent.core.registry import Registry
 from edge_agent.core.sparkplug.topics import RebirthRequest
 from edge_agent.errors import RetryLaterError
 from edge_agent.orders_side import Gate
@@ -53,6 +50,7 @@ from tests.campaign.kills.in_process import Browser, InProcess, call
 from tests.campaign.kills.pipe import Call, DistantMerchant, ask
 from tests.campaign.kills.setting import BRIDGE_URL, COOKIE, CSRF, PAGE_URL, Clock
 from tests.campaign.kills.world import HOME
+from tests.edge_agent.shipped import shipped_registry
 
 _BRIDGE_ROUNDS = 3
 _BATCHES_MAX = 50
@@ -251,7 +249,7 @@ async def _all(rounds: Rounds) -> None:
 def _ingest(pipe: Pipe, readings: SqliteReadings, *, clock: EffectiveClock, fate: Fate) -> Ingest:
     return Ingest(
         inbox=DistantInbox(pipe),
-        decoder=Decoder(_registry(), home=HOME, limits=_LIMITS, birth_of=readings.birth_of),
+        decoder=Decoder(shipped_registry(), home=HOME, limits=_LIMITS, birth_of=readings.birth_of),
         store=readings,
         devices=NoDevices(),
         clock=clock,
@@ -261,14 +259,9 @@ def _ingest(pipe: Pipe, readings: SqliteReadings, *, clock: EffectiveClock, fate
     )
 
 
-@functools.cache
-def _registry() -> Registry:
-    return load_profiles(profile_folders(())).registry
-
-
 def prepare() -> None:
     """Load what every life reads and none changes, before the first is forked."""
-    _registry()
+    shipped_registry()
 
 
 class DistantInbox:
