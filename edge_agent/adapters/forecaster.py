@@ -4,12 +4,14 @@ Where a sensor sees an item, its own days tell how evenly it is used: once a day
 have passed, and the better one of the two answers for that item. The source says which one did.
 
 `load_forecaster` gives the model, or the built-in rule where the artefact is refused; each forecast's source says which
-one answered and why. onnxruntime is imported only when a model is loaded: it costs the hub's start-up otherwise.
+one answered and why. onnxruntime is imported only when a model is loaded: it costs the hub's start-up otherwise. What
+it would tell its maker is turned off first: nothing leaves the home but through the one gate.
 """
 
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
@@ -195,6 +197,7 @@ def _open_session(model: bytes, *, manifest: Manifest) -> Any:  # noqa: ANN401 -
     A small file can ask for any amount of memory, at the latest when a runtime folds its constants. So it is first
     tried on one row as it stands, with memory for a home and no more; only then may the runtime make it faster.
     """
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before its first import: later is too late (its Privacy.md)
     onnxruntime: Any = importlib.import_module("onnxruntime")
     _limit_memory(onnxruntime)
     errors = _runtime_errors()
