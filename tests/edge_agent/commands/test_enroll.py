@@ -22,8 +22,8 @@ import pytest
 from edge_agent.__main__ import _parser, main
 from edge_agent.adapters import broker_config
 from edge_agent.adapters.device_credentials import load_register, locked
+from edge_agent.commands.enroll import Enrolment, Wish, check_together, overlap_of
 from edge_agent.config import BrokerConfig, HomeAssistantConfig, HomeConfig, HubConfig, secrets_from
-from edge_agent.enroll import Enrolment, Wish, check_together, overlap_of
 from edge_agent.errors import ConfigurationError, RefusedError, StoreBusyError
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
