@@ -1,7 +1,7 @@
 """The composition root: the only place that knows which adapter fulfils which port, and what runs beside what.
 
 The hub starts in two halves. This module opens the store and takes messages from the broker first, so that nothing a
-device says waits for the rest; `wiring.household` (review, bridge, pages) is loaded and wired while ingest already runs.
+device says waits for the rest; `wiring.household` (review, bridge, pages) is loaded while ingest already runs.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The second half of the composition root: what thinks, talks to the bridge and serves the pages.
 
-Each module beside it wires one of its parts; here they meet. What runs then is in `tasks`, and how the pages are served in
-`page`.
+Each module beside it wires one of its parts; here they meet. What runs then is in `tasks`, and how the pages are
+served in `page`.
 """
 
 from __future__ import annotations

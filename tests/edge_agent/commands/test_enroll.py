@@ -409,7 +409,7 @@ def test_arguments_that_make_no_sense_together_are_refused(tmp_path: Path, argum
 
 def test_the_guide_says_what_can_be_typed() -> None:
     """Every line of docs/device-identity.md that calls the command is one that it takes."""
-    guide = (Path(__file__).parents[2] / "docs" / "device-identity.md").read_text(encoding="utf-8")
+    guide = (Path(__file__).parents[3] / "docs" / "device-identity.md").read_text(encoding="utf-8")
     lines = [line.split("#")[0] if "'" not in line else line for line in guide.splitlines()]
     typed = [line.replace("[", "").replace("]", "") for line in lines if line.startswith("restock-hub enroll")]
     assert len(typed) >= 8
