@@ -1,7 +1,7 @@
 """The composition root: the only place that knows which adapter fulfils which port, and what runs beside what.
 
 The hub starts in two halves. This module opens the store and takes messages from the broker first, so that nothing a
-device says waits for the rest; `household_side` (review, bridge, pages) is loaded and wired while ingest already runs.
+device says waits for the rest; `wiring.household` (review, bridge, pages) is loaded while ingest already runs.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from edge_agent.errors import FailClosedError, StoreMalformedError
 from edge_agent.folder import PROFILE_CACHE, data_folder
 from edge_agent.pipeline.ingest import Ingest
 from edge_agent.ports import EdgeNodeSessions, no_crash
-from edge_agent.readings_side import ReadingsSide, wire_readings
+from edge_agent.wiring.readings import ReadingsSide, wire_readings
 
 log = logging.getLogger(__name__)
 
@@ -101,9 +101,9 @@ async def run(
         async with asyncio.TaskGroup() as group:
             ingest = group.create_task(side.take_messages(), name="ingest")
             backup = group.create_task(answer_always(side.folder, side.kept.store.connection), name="backup")
-            household_side = await asyncio.to_thread(importlib.import_module, "edge_agent.household_side")
+            household = await asyncio.to_thread(importlib.import_module, "edge_agent.wiring.household")
             log.info("started home=%s page=http://%s:%d", config.home.id, config.web.host, config.web.port)
-            await household_side.work(config, side.kept, secret=secret, stop=stop, listener=listener)
+            await household.work(config, side.kept, secret=secret, stop=stop, listener=listener)
             ingest.cancel()
             backup.cancel()
     log.info("stopped")

@@ -29,7 +29,8 @@ from edge_agent.adapters.setup_files import (
     names_broker,
     with_broker,
 )
-from edge_agent.commission import establish
+from edge_agent.commands.commission import establish
+from edge_agent.commands.discover import FOR_MAX_S, SoFar, heard_devices
 from edge_agent.config import HubConfig, Secrets
 from edge_agent.core.catalogue import Item
 from edge_agent.core.inventory.devices import Inventory
@@ -47,10 +48,8 @@ from edge_agent.core.setup.first_steps import (
     proposals,
 )
 from edge_agent.core.setup.words import WORKED, in_words, silent, welcome
-from edge_agent.discover import FOR_MAX_S, SoFar, heard_devices
 from edge_agent.errors import BrokerUnreachableError, ConfigurationError, RefusedError
 from edge_agent.folder import PROFILE_CACHE, data_folder
-from edge_agent.household_side import PageListener
 from edge_agent.web.cookies import Cookies
 from edge_agent.web.moments import Moments
 from edge_agent.web.render import Notices, Renderer
@@ -58,6 +57,7 @@ from edge_agent.web.setup.door import Door
 from edge_agent.web.setup.parts import Trial
 from edge_agent.web.setup.routes import create_setup_app
 from edge_agent.web.setup.visit import SetupSite
+from edge_agent.wiring.household import PageListener
 
 __all__ = ["FirstRun", "Listener", "PageListener", "complete", "set_up_by_page"]
 

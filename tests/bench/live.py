@@ -28,7 +28,7 @@ import aiomqtt
 import httpx
 from playwright.async_api import async_playwright
 
-from edge_agent.commission import set_up
+from edge_agent.commands.commission import set_up
 from edge_agent.config import load
 from tests.browser.looking import CHROMIUM, CHROMIUM_ARGUMENTS
 from tests.conftest import mosquitto

@@ -20,7 +20,6 @@ from pathlib import Path
 
 import httpx
 
-from edge_agent import household_side
 from edge_agent.adapters.egress import Egress
 from edge_agent.adapters.household import HouseholdFile
 from edge_agent.adapters.keys import load_or_create
@@ -33,9 +32,10 @@ from edge_agent.core.catalogue import Binding, Household
 from edge_agent.core.people import Account, Role
 from edge_agent.core.registry import Registry
 from edge_agent.folder import HOUSEHOLD_FILE
-from edge_agent.orders_side import Gate
 from edge_agent.ports import no_crash
-from edge_agent.readings_side import wire_readings
+from edge_agent.wiring import household as wiring
+from edge_agent.wiring.orders import Gate
+from edge_agent.wiring.readings import wire_readings
 from tests.edge_agent.outgoing_home import URL, FakeBridge, Wall, opened
 from tests.edge_agent.samples import MILK, NOW
 from tests.edge_agent.web.house import ORIGIN, PASSWORD, sign_in
@@ -137,7 +137,7 @@ async def _profile(client: httpx.AsyncClient, path: str) -> None:
 
 
 @asynccontextmanager
-async def _old_home(folder: Path, *, items: int, days: int) -> AsyncIterator[tuple[household_side.Tasks, Connection]]:
+async def _old_home(folder: Path, *, items: int, days: int) -> AsyncIterator[tuple[wiring.Tasks, Connection]]:
     names = [f"item-{number}" for number in range(items)]
     household = [
         MILK.model_copy(
@@ -158,7 +158,7 @@ async def _old_home(folder: Path, *, items: int, days: int) -> AsyncIterator[tup
         ) as egress:
             kept = wire_readings(config, store, registry=Registry(), crash_hook=no_crash)
             gate = Gate(egress, ledger, key)
-            tasks = household_side.wire(config, kept, gate=gate, secret=Secrets(), voice=None, crash_hook=no_crash)
+            tasks = wiring.wire(config, kept, gate=gate, secret=Secrets(), voice=None, crash_hook=no_crash)
             yield tasks, store.connection
 
 

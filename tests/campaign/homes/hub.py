@@ -40,7 +40,7 @@ from edge_agent.core.messages import (
 from edge_agent.core.prompt import DeclineReason, PromptState
 from edge_agent.core.stock_events import BoughtElsewhere, Corrected, StockEvent, ThrownAway
 from edge_agent.pipeline.review import Review
-from edge_agent.review_side import artefact_folder
+from edge_agent.wiring.review import artefact_folder
 from firmware_sim.dialects import Message
 from tests.campaign.homes.household import START, Home, Kept
 from tests.campaign.homes.oracle import Oracle

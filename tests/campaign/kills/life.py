@@ -28,7 +28,6 @@ from cloud_bridge.rounds import Rounds
 from cloud_bridge.signing_key import load_or_create as signing_key
 from cloud_bridge.store.database import Database
 from cloud_bridge.store.orders import SqlOrderStore
-from edge_agent import household_side
 from edge_agent.adapters.clock import EffectiveClock
 from edge_agent.adapters.egress import Egress
 from edge_agent.adapters.keys import load_or_create
@@ -42,10 +41,11 @@ from edge_agent.core.messages import DeviceId, RawMessage, StoredCursor
 from edge_agent.core.prompt import PromptState
 from edge_agent.core.sparkplug.topics import RebirthRequest
 from edge_agent.errors import RetryLaterError
-from edge_agent.orders_side import Gate
 from edge_agent.pipeline.ingest import Ingest
 from edge_agent.ports import CrashHook
-from edge_agent.readings_side import wire_readings
+from edge_agent.wiring import household as wiring
+from edge_agent.wiring.orders import Gate
+from edge_agent.wiring.readings import wire_readings
 from tests.campaign.kills.in_process import Browser, InProcess, call
 from tests.campaign.kills.pipe import Call, DistantMerchant, ask
 from tests.campaign.kills.setting import BRIDGE_URL, COOKIE, CSRF, PAGE_URL, Clock
@@ -134,9 +134,9 @@ async def wire_hub(
     store: OpenStore,
     bridge: ASGIApp,
     crash_hook: CrashHook,
-) -> tuple[SqliteReadings, household_side.Tasks]:
+) -> tuple[SqliteReadings, wiring.Tasks]:
     """A hub on this store as it is in service, which reaches the bridge in this process; its readings too."""
-    kept = wire_readings(config, store, registry=_registry(), crash_hook=crash_hook)
+    kept = wire_readings(config, store, registry=shipped_registry(), crash_hook=crash_hook)
     key, ledger = load_or_create(folder), EgressLedger(store.connection, clock=store.clock)
     egress = Egress(
         ledger=ledger,
@@ -149,7 +149,7 @@ async def wire_hub(
     )
     await stack.enter_async_context(egress)
     gate = Gate(egress, ledger, key)
-    tasks = household_side.wire(config, kept, gate=gate, secret=Secrets(), voice=None, crash_hook=crash_hook)
+    tasks = wiring.wire(config, kept, gate=gate, secret=Secrets(), voice=None, crash_hook=crash_hook)
     return kept.readings, tasks
 
 
@@ -160,7 +160,7 @@ class Home:
     pipe: Pipe
     clock: Clock
     ingest: Ingest
-    tasks: household_side.Tasks
+    tasks: wiring.Tasks
     page: Browser
     desk: bridge_app.Bridge
 

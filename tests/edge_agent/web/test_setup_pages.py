@@ -17,14 +17,14 @@ from edge_agent.adapters.household import HouseholdFile
 from edge_agent.adapters.setup_files import BROKER_FILE, DRAFT_FILE, DraftFile, is_due, with_chosen_broker
 from edge_agent.adapters.store.accounts import Accounts
 from edge_agent.adapters.store.opening import open_store
-from edge_agent.commission import set_up
+from edge_agent.commands.commission import set_up
+from edge_agent.commands.discover import SoFar
 from edge_agent.config import HomeConfig, HubConfig, Secrets
 from edge_agent.core.inventory.devices import DeviceLine, Inventory, OfferLine, SignalLine
 from edge_agent.core.people import Role
 from edge_agent.core.setup.code import CODE_LIFE_MS, SetupCode
 from edge_agent.core.setup.first_steps import Broker, Offered
 from edge_agent.core.setup.words import welcome
-from edge_agent.discover import SoFar
 from edge_agent.errors import BrokerUnreachableError, RefusedError
 from edge_agent.first_run import FirstRun, Listener, _renderer, complete
 from edge_agent.folder import HOUSEHOLD_FILE, STORE_FILE
@@ -462,10 +462,10 @@ async def test_power_that_goes_while_the_home_is_made(
     await hub.work.try_broker(Broker(host="192.168.1.20"))
     targets = {
         "keep_broker": "edge_agent.first_run.keep_broker",
-        "load_or_create": "edge_agent.commission.load_or_create",
-        "open_store": "edge_agent.commission.open_store",
-        "save": "edge_agent.commission.HouseholdFile.save",
-        "put_account": "edge_agent.commission.Accounts.put_account",
+        "load_or_create": "edge_agent.commands.commission.load_or_create",
+        "open_store": "edge_agent.commands.commission.open_store",
+        "save": "edge_agent.commands.commission.HouseholdFile.save",
+        "put_account": "edge_agent.commands.commission.Accounts.put_account",
         "remove": "edge_agent.first_run.DraftFile.remove",
     }
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from edge_agent import asking
 from edge_agent.__main__ import _DECLINE_REASONS, main
 from edge_agent.adapters.api_client import ApiClient, token_from
+from edge_agent.commands import asking
 from edge_agent.config import WebConfig
 from edge_agent.core.columns import table
 from edge_agent.core.prompt import DeclineReason

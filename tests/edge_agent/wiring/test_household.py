@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from edge_agent import household_side
 from edge_agent.adapters.egress import Egress
 from edge_agent.adapters.household import HouseholdFile
 from edge_agent.adapters.keys import load_or_create
@@ -24,17 +23,18 @@ from edge_agent.core.registry import Registry
 from edge_agent.core.safety import SafetyCode
 from edge_agent.errors import AuthorityTamperedError
 from edge_agent.folder import HOUSEHOLD_FILE
-from edge_agent.home_assistant_side import wire_voice
-from edge_agent.orders_side import Gate
 from edge_agent.ports import no_crash
-from edge_agent.readings_side import wire_readings
+from edge_agent.wiring import household as wiring
+from edge_agent.wiring.home_assistant import wire_voice
+from edge_agent.wiring.orders import Gate
+from edge_agent.wiring.readings import wire_readings
 from tests.edge_agent.leave import mandate
 from tests.edge_agent.outgoing_home import URL, FakeBridge, Wall, known, opened
 from tests.edge_agent.samples import MILK
 
 if TYPE_CHECKING:
     from edge_agent.adapters.home_assistant import HomeAssistantVoice
-    from edge_agent.tasks_side import Tasks
+    from edge_agent.wiring.tasks import Tasks
 
 
 @asynccontextmanager
@@ -52,7 +52,7 @@ async def wired(
             ledger=ledger, key=key, household="home-1", url=URL, timeout_s=5, transport=transport
         ) as egress:
             gate = Gate(egress, ledger, key)
-            yield household_side.wire(config, kept, gate=gate, secret=Secrets(), voice=voice, crash_hook=no_crash)
+            yield wiring.wire(config, kept, gate=gate, secret=Secrets(), voice=voice, crash_hook=no_crash)
 
 
 def config_of(folder: Path, **sections: object) -> HubConfig:

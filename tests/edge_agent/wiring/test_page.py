@@ -11,7 +11,7 @@ from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from edge_agent.config import WebConfig
-from edge_agent.page_side import PageListener
+from edge_agent.wiring.page import PageListener
 
 _ASK = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 _LAST_PIECE = b"0\r\n\r\n"

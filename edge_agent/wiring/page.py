@@ -1,6 +1,6 @@
 """Where the pages are served: the socket, and the server on it.
 
-Apart from `household_side` for its size only.
+Apart from `household` for its size only.
 """
 
 from __future__ import annotations

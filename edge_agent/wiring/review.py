@@ -24,7 +24,6 @@ from edge_agent.core.estimate import estimate
 from edge_agent.core.messages import DeviceId, ItemId, StockEstimate
 from edge_agent.core.registry import Registry
 from edge_agent.folder import data_folder
-from edge_agent.orders_side import OrdersSide
 from edge_agent.pipeline.discovery import Discovery
 from edge_agent.pipeline.draw import Drawing
 from edge_agent.pipeline.explaining import Explaining
@@ -34,7 +33,8 @@ from edge_agent.pipeline.personal import PersonalDays
 from edge_agent.pipeline.review import Review
 from edge_agent.pipeline.telling import Telling
 from edge_agent.ports import CrashHook, Forecaster
-from edge_agent.readings_side import ReadingsSide
+from edge_agent.wiring.orders import OrdersSide
+from edge_agent.wiring.readings import ReadingsSide
 
 log = logging.getLogger(__name__)
 

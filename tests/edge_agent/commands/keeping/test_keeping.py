@@ -14,7 +14,6 @@ from typing import Any
 import apsw
 import pytest
 
-from edge_agent import keeping
 from edge_agent.__main__ import EXIT_DONE, EXIT_FAILED, EXIT_USAGE
 from edge_agent.adapters.backup import parts
 from edge_agent.adapters.backup.parts import Contents, Part, write_parts
@@ -24,9 +23,10 @@ from edge_agent.adapters.secret_file import write_whole
 from edge_agent.adapters.store import snapshot as snapshots
 from edge_agent.adapters.store.opening import open_store
 from edge_agent.adapters.store.snapshot import answer_once, snapshot
+from edge_agent.commands import keeping
 from edge_agent.errors import BackupError, ConfigurationError, StoreBusyError
 from edge_agent.folder import RESTORE_FOLDER, RESTORE_MARK, STORE_FILE, data_folder
-from tests.edge_agent.keeping.home import CHEAP, PASSPHRASE, Hub
+from tests.edge_agent.commands.keeping.home import CHEAP, PASSPHRASE, Hub
 from tests.edge_agent.samples import NOW
 
 KEYS = {"household.key", "household.secret", "household.json", STORE_FILE}

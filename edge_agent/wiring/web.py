@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from edge_agent.adapters.passwords import Argon2Passwords
 from edge_agent.adapters.store.tokens import Tokens
-from edge_agent.leave_side import LeaveSide
-from edge_agent.notify_side import NotifySide
-from edge_agent.orders_side import Gate, OrdersSide
-from edge_agent.readings_side import ReadingsSide
-from edge_agent.review_side import ReviewSide
-from edge_agent.settings_side import SettingsSide
 from edge_agent.web.parts import WebParts
+from edge_agent.wiring.leave import LeaveSide
+from edge_agent.wiring.notify import NotifySide
+from edge_agent.wiring.orders import Gate, OrdersSide
+from edge_agent.wiring.readings import ReadingsSide
+from edge_agent.wiring.review import ReviewSide
+from edge_agent.wiring.settings import SettingsSide
 
 
 def wire_web(

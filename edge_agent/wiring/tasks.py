@@ -31,8 +31,6 @@ from edge_agent.adapters.troubles import Troubles
 from edge_agent.config import HubConfig
 from edge_agent.errors import FailClosedError, RetryLaterError
 from edge_agent.folder import data_folder
-from edge_agent.home_assistant_side import listen
-from edge_agent.leave_side import LeaveSide
 from edge_agent.pipeline.discovery import Discovery
 from edge_agent.pipeline.fresh import Fresh
 from edge_agent.pipeline.guard import Guard
@@ -43,6 +41,8 @@ from edge_agent.pipeline.rejudge import Rejudge
 from edge_agent.pipeline.restore import Restore
 from edge_agent.pipeline.review import Review
 from edge_agent.pipeline.status import StatusRecorder
+from edge_agent.wiring.home_assistant import listen
+from edge_agent.wiring.leave import LeaveSide
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ _FRESH_RESTS = 4  # times as long as a look took: however much is said, and on w
 
 
 class Server(Protocol):
-    """What serves the pages; `page_side.PageListener`."""
+    """What serves the pages; `page.PageListener`."""
 
     async def serve(self, pages: ASGIApp, *, stop: Callable[[], Awaitable[object]]) -> None:
         """Serve until `stop` returns."""

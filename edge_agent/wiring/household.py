@@ -1,7 +1,7 @@
 """The second half of the composition root: what thinks, talks to the bridge and serves the pages.
 
-Each `*_side` wires one of its parts; here they meet. What runs then is in `tasks_side`, and how the pages are served in
-`page_side`.
+Each module beside it wires one of its parts; here they meet. What runs then is in `tasks`, and how the pages are
+served in `page`.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ from edge_agent.adapters.store.tokens import Tokens
 from edge_agent.adapters.store.upkeep import Upkeep
 from edge_agent.config import HubConfig, Secrets
 from edge_agent.folder import HOUSEHOLD_FILE, data_folder
-from edge_agent.home_assistant_side import wire_home_assistant, wire_voice
-from edge_agent.leave_side import LeaveSide, wire_leave
-from edge_agent.notify_side import NotifySide, wire_notify
-from edge_agent.orders_side import Gate, OrdersSide, wire_orders
-from edge_agent.page_side import PageListener
 from edge_agent.pipeline.hand_over import Home
 from edge_agent.ports import CrashHook, no_crash
-from edge_agent.readings_side import ReadingsSide
-from edge_agent.review_side import ReviewSide, wire_review
-from edge_agent.settings_side import SettingsSide, wire_settings
-from edge_agent.tasks_side import Spoken, Tasks
 from edge_agent.web.cookies import Cookies
 from edge_agent.web.factory import create_app
 from edge_agent.web.language import Languages
-from edge_agent.web_side import wire_web
+from edge_agent.wiring.home_assistant import wire_home_assistant, wire_voice
+from edge_agent.wiring.leave import LeaveSide, wire_leave
+from edge_agent.wiring.notify import NotifySide, wire_notify
+from edge_agent.wiring.orders import Gate, OrdersSide, wire_orders
+from edge_agent.wiring.page import PageListener
+from edge_agent.wiring.readings import ReadingsSide
+from edge_agent.wiring.review import ReviewSide, wire_review
+from edge_agent.wiring.settings import SettingsSide, wire_settings
+from edge_agent.wiring.tasks import Spoken, Tasks
+from edge_agent.wiring.web import wire_web
 
 __all__ = ["PageListener", "Tasks", "wire", "work"]
 
