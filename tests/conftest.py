@@ -23,6 +23,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # onnxruntime reports to its maker otherwise
 settings.register_profile("calm", deadline=None)  # how long an example takes says more of the machine
 settings.load_profile("calm")
 
