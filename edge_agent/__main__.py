@@ -15,7 +15,7 @@ from pathlib import Path
 
 from edge_agent import __version__
 from edge_agent.config import HubConfig, load, secrets_from
-from edge_agent.errors import ConfigurationError, HubError, StoreNewerError
+from edge_agent.errors import BugError, ConfigurationError, HubError, StoreNewerError
 
 _ROLES = ("owner", "member", "guest", "child")
 _DECLINE_REASONS = ("have_spare", "too_dear", "not_now", "wrong_product", "going_away")
@@ -48,7 +48,7 @@ def _answered(arguments: argparse.Namespace) -> int:
         print(f"restock-hub: {exc}", file=sys.stderr)
         return EXIT_USAGE
     except HubError as exc:
-        kind = "" if arguments.command in _ASKING else f"{type(exc).__name__}: "  # there the hub's own words say it
+        kind = f"{type(exc).__name__}: " if isinstance(exc, BugError) else ""  # only who mends it needs its name
         print(f"restock-hub: {kind}{exc}", file=sys.stderr)
         return EXIT_FAILED
 
@@ -121,7 +121,7 @@ def _first_of_ours(group: BaseExceptionGroup[BaseException]) -> HubError | None:
 
 
 def _set_up(config: HubConfig, arguments: argparse.Namespace) -> int:
-    from edge_agent.commission import set_up  # noqa: PLC0415
+    from edge_agent.commands.commission import set_up  # noqa: PLC0415
 
     password = _typed_password(f"the account {arguments.owner}")
     known = set_up(config, household_file=arguments.household, owner=arguments.owner, password=password)
@@ -137,7 +137,7 @@ def _typed_password(whose: str) -> str:
 
 
 def _people(config: HubConfig, arguments: argparse.Namespace) -> int:
-    from edge_agent.administer import change_people, list_people  # noqa: PLC0415
+    from edge_agent.commands.administer import change_people, list_people  # noqa: PLC0415
 
     if arguments.action != "list":
         needs_password = arguments.action in {"add", "password"}
@@ -150,7 +150,7 @@ def _people(config: HubConfig, arguments: argparse.Namespace) -> int:
 
 
 def _store(config: HubConfig, arguments: argparse.Namespace) -> int:
-    from edge_agent import administer  # noqa: PLC0415
+    from edge_agent.commands import administer  # noqa: PLC0415
 
     match arguments.action:
         case "accept":
@@ -164,7 +164,7 @@ def _store(config: HubConfig, arguments: argparse.Namespace) -> int:
 
 
 def _enroll(config: HubConfig, arguments: argparse.Namespace) -> int:
-    from edge_agent.enroll import Enrolment, check_together, overlap_of, wish_of  # noqa: PLC0415
+    from edge_agent.commands.enroll import Enrolment, check_together, overlap_of, wish_of  # noqa: PLC0415
 
     check_together(arguments)
     enrolment, device = Enrolment(config), arguments.revoke or arguments.device
@@ -185,7 +185,7 @@ def _enroll(config: HubConfig, arguments: argparse.Namespace) -> int:
 
 
 def _backup(config: HubConfig, arguments: argparse.Namespace) -> int:
-    from edge_agent.keeping import back_up  # noqa: PLC0415
+    from edge_agent.commands.keeping import back_up  # noqa: PLC0415
 
     passphrase = _passphrase(is_new=True)
     told = back_up(config, arguments.file, passphrase=passphrase, progress=_progress("backing up"))
@@ -194,7 +194,7 @@ def _backup(config: HubConfig, arguments: argparse.Namespace) -> int:
 
 
 def _restore(config: HubConfig, arguments: argparse.Namespace) -> int:
-    from edge_agent.keeping import CLEAR_WORD, put_back  # noqa: PLC0415
+    from edge_agent.commands.keeping import CLEAR_WORD, put_back  # noqa: PLC0415
 
     passphrase = _passphrase(is_new=False)
     if arguments.replace:
@@ -234,7 +234,7 @@ def _progress(what: str) -> Callable[[float], None]:
 
 
 def _doctor(arguments: argparse.Namespace) -> int:
-    from edge_agent.examining import examine  # noqa: PLC0415
+    from edge_agent.commands.examining import examine  # noqa: PLC0415
 
     report = asyncio.run(examine(arguments.config, os.environ))
     print(report.as_json() if arguments.json else report.as_text())
@@ -242,7 +242,7 @@ def _doctor(arguments: argparse.Namespace) -> int:
 
 
 def _report(config: HubConfig, *, as_json: bool) -> int:
-    from edge_agent.commission import report  # noqa: PLC0415
+    from edge_agent.commands.commission import report  # noqa: PLC0415
 
     counted = report(config)
     if as_json:
@@ -256,8 +256,8 @@ def _report(config: HubConfig, *, as_json: bool) -> int:
 def _devices(config: HubConfig, arguments: argparse.Namespace) -> int:
     from edge_agent.adapters.devices_list import as_json  # noqa: PLC0415
     from edge_agent.adapters.setup_files import with_chosen_broker  # noqa: PLC0415
+    from edge_agent.commands.discover import heard_devices, known_devices  # noqa: PLC0415
     from edge_agent.core.inventory.text import as_text  # noqa: PLC0415
-    from edge_agent.discover import heard_devices, known_devices  # noqa: PLC0415
 
     if arguments.for_s is None and (arguments.topic or arguments.save):
         raise ConfigurationError("--topic and --save go with --for SECONDS")
@@ -271,7 +271,7 @@ def _devices(config: HubConfig, arguments: argparse.Namespace) -> int:
             for_s=arguments.for_s,
             filters=arguments.topic or ["#"],
             save=arguments.save,
-            ready=lambda: print(f"listening for {arguments.for_s:g} s ...", file=sys.stderr, flush=True),
+            ready=lambda _: print(f"listening for {arguments.for_s:g} s ...", file=sys.stderr, flush=True),
         )
         found = asyncio.run(listening)
     print(as_json(found.inventory).decode() if arguments.json else as_text(found.inventory).rstrip("\n"))
@@ -282,7 +282,7 @@ def _devices(config: HubConfig, arguments: argparse.Namespace) -> int:
 
 
 def _ask(config: HubConfig, arguments: argparse.Namespace) -> int:
-    from edge_agent import asking  # noqa: PLC0415
+    from edge_agent.commands import asking  # noqa: PLC0415
 
     token = os.environ.get("RESTOCK_TOKEN", "")
     with asking.client_for(config.web, token=token, token_file=arguments.token_file) as client:
@@ -323,7 +323,7 @@ def _typed_pin() -> str:
 
 
 def _replay(arguments: argparse.Namespace) -> int:
-    from edge_agent.replaying import replay_file  # noqa: PLC0415
+    from edge_agent.commands.replaying import replay_file  # noqa: PLC0415
 
     told = replay_file(arguments.file)
     print(json.dumps(told, indent=2))

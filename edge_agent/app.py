@@ -1,7 +1,7 @@
 """The composition root: the only place that knows which adapter fulfils which port, and what runs beside what.
 
 The hub starts in two halves. This module opens the store and takes messages from the broker first, so that nothing a
-device says waits for the rest; `household_side` (review, bridge, pages) is loaded and wired while ingest already runs.
+device says waits for the rest; `wiring.household` (review, bridge, pages) is loaded while ingest already runs.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import logging
 import signal
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from edge_agent.adapters.announce import MqttDevices
@@ -21,30 +21,23 @@ from edge_agent.adapters.profiles import load_profiles, profile_folders
 from edge_agent.adapters.session_name import session_name
 from edge_agent.adapters.setup_files import is_due, with_chosen_broker
 from edge_agent.adapters.store.connection import DISK_ERRORS
-from edge_agent.adapters.store.doubtful import DoubtfulReadings
-from edge_agent.adapters.store.opening import OpenStore
-from edge_agent.adapters.store.readings import SqliteReadings
-from edge_agent.adapters.store.room import Room, free_bytes_of
 from edge_agent.adapters.store.set_aside import condemn, open_for_service
 from edge_agent.adapters.store.snapshot import answer_always
 from edge_agent.config import HubConfig, Secrets
 from edge_agent.core.deciding.pacing import Paces
-from edge_agent.core.decode import Decoder, Limits, native_filters
-from edge_agent.core.decoding.remarks import Remarks
+from edge_agent.core.decode import native_filters
 from edge_agent.core.registry import Registry
 from edge_agent.core.setup.first_steps import Broker
 from edge_agent.core.sparkplug.topics import EdgeNodes
 from edge_agent.errors import FailClosedError, StoreMalformedError
 from edge_agent.folder import PROFILE_CACHE, data_folder
-from edge_agent.pipeline.fresh import Fresh
 from edge_agent.pipeline.ingest import Ingest
-from edge_agent.pipeline.rejudge import Rejudge
-from edge_agent.ports import EdgeNodeSessions
+from edge_agent.ports import EdgeNodeSessions, no_crash
+from edge_agent.wiring.readings import ReadingsSide, wire_readings
 
 log = logging.getLogger(__name__)
 
 _DAMAGED_MAX = 3  # a card may read wrong once
-_EXPLAINS_EVERY_S = 30.0  # as often as the list of devices is written
 _STORE_RETRY_S = 5.0  # real time: the disk does not mend faster in a simulation
 
 
@@ -52,18 +45,12 @@ _STORE_RETRY_S = 5.0  # real time: the disk does not mend faster in a simulation
 class IngestSide:
     """What must run for a message to be stored and acknowledged."""
 
-    store: OpenStore
-    readings: SqliteReadings
-    room: Room
-    rejudge: Rejudge
+    kept: ReadingsSide
     intake: MqttIntake
     devices: MqttDevices
     ingest: Ingest
     folder: Path
-    registry: Registry = field(default_factory=Registry)
-    remarks: Remarks = field(default_factory=Remarks)
-    fresh: Fresh = field(default_factory=Fresh)
-    retry_s: float = _STORE_RETRY_S
+    retry_s: float
 
     async def take_messages(self) -> None:
         """Group after group, for ever; a group that the store cannot take is not acknowledged, and tried again.
@@ -113,22 +100,10 @@ async def run(
         await stack.enter_async_context(side.intake)
         async with asyncio.TaskGroup() as group:
             ingest = group.create_task(side.take_messages(), name="ingest")
-            backup = group.create_task(answer_always(side.folder, side.store.connection), name="backup")
-            household_side = await asyncio.to_thread(importlib.import_module, "edge_agent.household_side")
+            backup = group.create_task(answer_always(side.folder, side.kept.store.connection), name="backup")
+            household = await asyncio.to_thread(importlib.import_module, "edge_agent.wiring.household")
             log.info("started home=%s page=http://%s:%d", config.home.id, config.web.host, config.web.port)
-            await household_side.work(
-                config,
-                side.store,
-                side.readings,
-                room=side.room,
-                rejudge=side.rejudge,
-                registry=side.registry,
-                remarks=side.remarks,
-                fresh=side.fresh,
-                secret=secret,
-                stop=stop,
-                listener=listener,
-            )
+            await household.work(config, side.kept, secret=secret, stop=stop, listener=listener)
             ingest.cancel()
             backup.cancel()
     log.info("stopped")
@@ -138,16 +113,10 @@ def _wire_ingest(config: HubConfig, secret: Secrets, stack: AsyncExitStack) -> I
     """Open the store and everything between it and the broker; the stack closes the store last."""
     folder = data_folder(config)
     store = stack.enter_context(open_for_service(folder, config))
-    clock = store.clock
-    room = Room(
-        store.connection,
-        reserve_mib=config.store.reserve_mib,
-        size_max_mib=config.store.size_max_mib,
-        free_bytes=free_bytes_of(folder),
+    kept = wire_readings(
+        config, store, registry=_load_profiles(config, cache=folder / PROFILE_CACHE), crash_hook=no_crash
     )
-    readings = SqliteReadings(store.connection, room=room)
-    registry = _load_profiles(config, cache=folder / PROFILE_CACHE)
-    nodes = EdgeNodes.of(registry.profiles())
+    nodes = EdgeNodes.of(kept.registry.profiles())
     client_id = config.mqtt.client_id or session_name(folder)
     user, password = secret.reading
     out_user, out_password = secret.speaking
@@ -157,47 +126,26 @@ def _wire_ingest(config: HubConfig, secret: Secrets, stack: AsyncExitStack) -> I
     intake = MqttIntake(
         config.mqtt,
         client_id=client_id,
-        filters=(*native_filters(config.home.id), *nodes.subscriptions(registry.topic_filters())),
-        now=clock.now,
+        filters=(*native_filters(config.home.id), *nodes.subscriptions(kept.registry.topic_filters())),
+        now=store.clock.now,
         user=user,
         password=password,
     )
-    decoder = Decoder(
-        registry,
-        home=config.home.id,
-        limits=_limits(config),
-        birth_of=readings.birth_of,
-        explains_every_s=_EXPLAINS_EVERY_S,
-    )
-    rejudge = Rejudge(held=DoubtfulReadings(store.connection), decoder=decoder, clock=clock)
-    remarks, fresh = Remarks(), Fresh()
     ingest = Ingest(
         inbox=intake,
-        decoder=decoder,
-        store=readings,
+        decoder=kept.decoder,
+        store=kept.readings,
         devices=devices,
-        clock=clock,
+        clock=store.clock,
         group_max=config.mqtt.group_max,
         wait_s=config.mqtt.group_wait_s,
-        rejudge=rejudge,
-        sessions=_sessions(nodes, registry),
+        rejudge=kept.rejudge,
+        sessions=_sessions(nodes, kept.registry),
         paces=Paces(per_min=config.mqtt.device_messages_per_min, burst_max=config.mqtt.device_burst_max),
-        remarks=remarks,
-        fresh=fresh,
+        remarks=kept.remarks,
+        fresh=kept.fresh,
     )
-    return IngestSide(
-        store=store,
-        readings=readings,
-        room=room,
-        rejudge=rejudge,
-        intake=intake,
-        devices=devices,
-        ingest=ingest,
-        folder=folder,
-        registry=registry,
-        remarks=remarks,
-        fresh=fresh,
-    )
+    return IngestSide(kept, intake, devices, ingest, folder, retry_s=_STORE_RETRY_S)
 
 
 def _load_profiles(config: HubConfig, *, cache: Path) -> Registry:
@@ -214,7 +162,3 @@ def _sessions(nodes: EdgeNodes, registry: Registry) -> EdgeNodeSessions | None:
     from edge_agent.core.sparkplug.admission import SparkplugAdmission  # noqa: PLC0415
 
     return SparkplugAdmission(nodes, is_read=lambda topic: bool(registry.candidates(topic)))
-
-
-def _limits(config: HubConfig) -> Limits:
-    return Limits(payload_bytes_max=config.mqtt.payload_bytes_max, clock_skew_max_s=config.review.clock_skew_max_s)

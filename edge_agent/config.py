@@ -129,6 +129,11 @@ class BridgeConfig(Section):
     drain_every_s: Annotated[float, Field(ge=1, le=86_400)] = 30.0
     prices_every_s: Annotated[float, Field(ge=60, le=604_800)] = 86_400.0
 
+    @property
+    def is_chosen(self) -> bool:
+        """Whether somebody gave its address: the default is only where one on this machine would be."""
+        return bool(self.url != type(self).model_fields["url"].default)
+
 
 class ReviewConfig(Section):
     """How often the hub thinks, and what it takes for fresh."""

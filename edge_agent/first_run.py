@@ -15,10 +15,11 @@ import logging
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 from edge_agent.adapters import mdns
 from edge_agent.adapters.clock import MappedClock
+from edge_agent.adapters.page_mark import page_mark
 from edge_agent.adapters.passwords import Argon2Passwords
 from edge_agent.adapters.profiles import load_profiles, profile_folders
 from edge_agent.adapters.setup_files import (
@@ -28,7 +29,8 @@ from edge_agent.adapters.setup_files import (
     names_broker,
     with_broker,
 )
-from edge_agent.commission import establish
+from edge_agent.commands.commission import establish
+from edge_agent.commands.discover import FOR_MAX_S, SoFar, heard_devices
 from edge_agent.config import HubConfig, Secrets
 from edge_agent.core.catalogue import Item
 from edge_agent.core.inventory.devices import Inventory
@@ -46,16 +48,16 @@ from edge_agent.core.setup.first_steps import (
     proposals,
 )
 from edge_agent.core.setup.words import WORKED, in_words, silent, welcome
-from edge_agent.discover import Found, heard_devices
 from edge_agent.errors import BrokerUnreachableError, ConfigurationError, RefusedError
 from edge_agent.folder import PROFILE_CACHE, data_folder
-from edge_agent.household_side import PageListener
+from edge_agent.web.cookies import Cookies
 from edge_agent.web.moments import Moments
 from edge_agent.web.render import Notices, Renderer
 from edge_agent.web.setup.door import Door
 from edge_agent.web.setup.parts import Trial
 from edge_agent.web.setup.routes import create_setup_app
 from edge_agent.web.setup.visit import SetupSite
+from edge_agent.wiring.household import PageListener
 
 __all__ = ["FirstRun", "Listener", "PageListener", "complete", "set_up_by_page"]
 
@@ -63,13 +65,18 @@ log = logging.getLogger(__name__)
 
 TRY_S = 4.0
 LISTEN_S = 10.0
-_WITHIN_S = 13.0  # connecting included: longer, and a person thinks that nothing happens
+_BEGINS_WITHIN_S = 9.0  # longer, and a person thinks that nothing happens
 
 
 class Listener(Protocol):
-    """Hears what is on a broker for so many seconds; `discover.heard_devices` is one."""
+    """Hears what is on a broker for so many seconds; `discover.heard_devices` is one.
 
-    def __call__(self, config: HubConfig, secret: Secrets, *, for_s: float) -> Awaitable[Found]:
+    `ready` is called when it begins to listen, with what gives the list so far.
+    """
+
+    def __call__(
+        self, config: HubConfig, secret: Secrets, *, for_s: float, ready: Callable[[SoFar], None]
+    ) -> Awaitable[None]:
         """Raises: BrokerUnreachableError; ConfigurationError where it may not listen."""
 
 
@@ -94,13 +101,21 @@ async def set_up_by_page(
     finished = asyncio.Event()
     site = SetupSite(
         work=work,
-        door=Door(SetupCode(code, printed_ms=_ticks_ms()), ticks_ms=_ticks_ms, form_key=secrets.token_bytes(32)),
+        door=Door(
+            SetupCode(code, printed_ms=_ticks_ms()),
+            ticks_ms=_ticks_ms,
+            form_key=secrets.token_bytes(32),
+            cookies=Cookies(page_mark(data_folder(config))),
+        ),
         renderer=_renderer(config),
         finished=finished.set,
     )
     listener.hold()
     tell(welcome(code, address=listener.address, names=config.web.allowed_hosts))
-    await listener.serve(create_setup_app(site, web=config.web), stop=lambda: _either(stop, finished))
+    try:
+        await listener.serve(create_setup_app(site, web=config.web), stop=lambda: _either(stop, finished))
+    finally:
+        await work.hush()
     if work.known:
         tell(json.dumps(dict(work.known)))
 
@@ -147,7 +162,8 @@ class FirstRun:
         self._can_search = find is not None or mdns.is_installed()
         self._found: tuple[Offered, ...] = ()
         self._has_searched = False
-        self._inventory: Inventory | None = None
+        self._so_far: SoFar | None = None
+        self._listening: asyncio.Task[None] | None = None
         self._fixed_worked = False
         self._passwords = Argon2Passwords()
         self._ear = asyncio.Lock()
@@ -194,7 +210,7 @@ class FirstRun:
         self._keep(owner=owner)
 
     async def try_broker(self, broker: Broker | None) -> Trial:
-        """Connect and listen for a moment; what worked is kept."""
+        """Connect and listen for a moment; what worked is kept, and listened to from then on."""
         trial = await self._hear(broker, for_s=TRY_S)
         if trial.worked and broker is None:
             self._fixed_worked = True
@@ -203,19 +219,36 @@ class FirstRun:
         return trial
 
     async def listen(self) -> Trial:
-        """Listen to the chosen broker once more, longer."""
+        """Wait for more of the chosen broker, and begin anew where nobody listens any more."""
+        listening = self._listening
+        if listening is not None and not listening.done():
+            await asyncio.wait({listening}, timeout=LISTEN_S)
+            if not listening.done():
+                return Trial(worked=True, text=WORKED)
         return await self._hear(self._draft.broker, for_s=LISTEN_S)
+
+    @property
+    def is_listening(self) -> bool:
+        """Whether more may be heard by itself."""
+        return self._listening is not None and not self._listening.done()
+
+    async def hush(self) -> None:
+        """Listen no longer; what was heard stays."""
+        if self._listening is not None:
+            self._listening.cancel()
+            await asyncio.wait({self._listening})
 
     def inventory(self) -> Inventory | None:
         """What was heard since the hub started."""
-        return self._inventory
+        return None if self._so_far is None else self._so_far()
 
     def proposals(self) -> tuple[Proposal, ...]:
         """What could be kept first, without what the draft keeps already."""
-        if self._inventory is None:
+        inventory = self.inventory()
+        if inventory is None:
             return ()
         kept = {(bound.device, bound.signal) for item in self._draft.items for bound in item.bindings}
-        found = proposals(self._inventory, profile_of=self._registry.by_id)
+        found = proposals(inventory, profile_of=self._registry.by_id)
         return tuple(each for each in found if (each.device, each.signal) not in kept)
 
     def add_item(self, item: Item) -> None:
@@ -255,24 +288,41 @@ class FirstRun:
         self._draft = draft
 
     async def _hear(self, broker: Broker | None, *, for_s: float) -> Trial:
-        """Listen; one listens at a time. A broker that takes too long counts as one that does not answer."""
+        """Listen, and wait for so many seconds that it goes well; one listens at a time.
+
+        A broker that takes too long counts as one that does not answer.
+        """
         config, secret = self._config, self._secret
         if broker is not None:
             config, secret = with_broker(config, secret, broker)
-        try:
-            async with self._ear, asyncio.timeout(_WITHIN_S):
-                found = await self._listen_to(config, secret, for_s=for_s)
-        except TimeoutError:
+        async with self._ear:
+            begun: asyncio.Future[SoFar] = asyncio.get_running_loop().create_future()
+            task = asyncio.ensure_future(
+                self._listen_to(config, secret, for_s=FOR_MAX_S, ready=begun.set_result),
+            )
+            try:
+                either: tuple[asyncio.Future[Any], ...] = (task, begun)
+                await asyncio.wait(either, timeout=_BEGINS_WITHIN_S, return_when=asyncio.FIRST_COMPLETED)
+                if begun.done():
+                    await self.hush()
+                    self._listening, self._so_far = task, begun.result()
+                    await asyncio.wait({task}, timeout=for_s)
+            finally:
+                if self._listening is not task:
+                    task.cancel()
+        if not task.done() and not begun.done():
             return Trial(worked=False, text=silent(config.mqtt.url))
+        try:
+            if task.done():
+                task.result()
         except (BrokerUnreachableError, ConfigurationError) as exc:
             return Trial(worked=False, text=in_words(exc, url=config.mqtt.url))
-        self._inventory = found.inventory
         return Trial(worked=True, text=WORKED)
 
 
-async def _listen(config: HubConfig, secret: Secrets, *, for_s: float) -> Found:
+async def _listen(config: HubConfig, secret: Secrets, *, for_s: float, ready: Callable[[SoFar], None]) -> None:
     """All there is, where the login may read that."""
-    return await heard_devices(config, secret, for_s=for_s, filters=["#"], save=None)
+    await heard_devices(config, secret, for_s=for_s, filters=["#"], save=None, ready=ready)
 
 
 def _renderer(config: HubConfig) -> Renderer:

@@ -10,7 +10,7 @@ import logging
 import random
 import socket
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, field
 
 import aiomqtt
@@ -52,7 +52,7 @@ def open_client(broker: BrokerAddress, *, client_id: str, will: aiomqtt.Will | N
 
 
 async def keep_connected(
-    connect: Callable[[], aiomqtt.Client],
+    connect: Callable[[], AbstractAsyncContextManager[aiomqtt.Client]],
     session: Callable[[aiomqtt.Client], Awaitable[None]],
     *,
     rng: random.Random,

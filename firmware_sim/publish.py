@@ -12,7 +12,8 @@ import json
 import random
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -87,7 +88,9 @@ class Device:
         self._settled = asyncio.Event()
         self._online = asyncio.Event()
         self._stopping = asyncio.Event()
+        self._powered = asyncio.Event()
         self._settled.set()
+        self._powered.set()
         self._started_s = monotonic()
         self._first_ack_s: float | None = None
         self._connections = 0
@@ -119,13 +122,23 @@ class Device:
         await keep_connected(self._connect, self._session, rng=self._rng)
 
     async def restart(self, *, within_s: float = _BACK_WITHIN_S) -> bool:
-        """Power off and on: a new boot, unacknowledged readings forgotten; False if not back `within_s` (real)."""
+        """Power off and on; False if not back `within_s` (real)."""
+        self.power_off()
+        return await self.power_on(within_s=within_s)
+
+    def power_off(self) -> None:
+        """Leave without a goodbye: unacknowledged readings are forgotten, and what comes back has a new boot."""
+        self._powered.clear()
         self._online.clear()
         self._boots += 1
         self._ledger.restart(self._new_boot_id(self._boots))
         self._wake()
         if self._client is not None:
             cut(self._client)
+
+    async def power_on(self, *, within_s: float = _BACK_WITHIN_S) -> bool:
+        """Come back; False if that takes longer than `within_s` (real)."""
+        self._powered.set()
         return await _within(self._online, within_s)
 
     async def stop(self, *, within_s: float) -> bool:
@@ -168,10 +181,13 @@ class Device:
     def _new_boot_id(self, number: int) -> str:
         return f"boot{number}-{self._rng.getrandbits(40):010x}"
 
-    def _connect(self) -> aiomqtt.Client:
+    @asynccontextmanager
+    async def _connect(self) -> AsyncIterator[aiomqtt.Client]:
+        await self._powered.wait()
         gone = native.state(device=self._identity.name, boot=self.boot, state="offline")
         will = aiomqtt.Will(self._identity.topic("state"), gone, qos=1, retain=True)
-        return open_client(self._broker, client_id=self._client_id, will=will)
+        async with open_client(self._broker, client_id=self._client_id, will=will) as client:
+            yield client
 
     async def _session(self, client: aiomqtt.Client) -> None:
         """One connection: announce, then send and listen until told to stop."""

@@ -10,15 +10,12 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import math
 from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any, Self
-from urllib.parse import urlsplit
 
-import aiomqtt
-
-from edge_agent.adapters.broker_tls import broker_tls
+from edge_agent.adapters.broker_client import Login
+from edge_agent.adapters.speaking import KeptConnection, Line
 from edge_agent.config import MqttConfig
 from edge_agent.core.messages import DeviceId, StoredCursor
 from edge_agent.core.sparkplug.topics import RebirthRequest
@@ -28,11 +25,7 @@ log = logging.getLogger(__name__)
 _QOS = 1
 _QOS_OF_NODES = 0  # Sparkplug 3.0, chapter 6: commands are sent with QoS 0 and are not retained
 _WAITING_MAX = 1_000
-_PUBLISH_WITHIN_S = 10.0
-_RECONNECT_MIN_S = 1.0
-_RECONNECT_MAX_S = 30.0
 _REBIRTH_EVERY_S = 10.0
-_CLOSE_STEP_S = 1.0
 
 _Key = tuple[DeviceId, str]  # device and boot, or device and "" for a rebirth
 
@@ -54,27 +47,25 @@ class MqttDevices:
         password: str = "",
         rebirth_every_s: float = _REBIRTH_EVERY_S,
     ) -> None:
-        self._config = config
         self._home = home
-        self._client_id = client_id
-        self._login = (user or None, password or None)
         self._rebirth_every_s = rebirth_every_s
         self._waiting: OrderedDict[_Key, int] = OrderedDict()
         self._requests: OrderedDict[str, bytes] = OrderedDict()  # topic -> payload
         self._asked_at_s: OrderedDict[DeviceId, float] = OrderedDict()
-        self._news = asyncio.Event()
-        self._closing = False
-        self._task: asyncio.Task[None] | None = None
+        self._connection = KeptConnection(
+            "announce",
+            config,
+            login=Login(client_id, user, password),
+            say=self._say,
+        )
 
     async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._speak(), name="announce")
+        self._connection.open()
+        self._connection.wake()  # at once: the first acknowledgement does not wait for a connection
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        self._closing = True
-        while self._task is not None and not self._task.done():
-            self._task.cancel()
-            await asyncio.wait((self._task,), timeout=_CLOSE_STEP_S)
+        await self._connection.close()
 
     def __len__(self) -> int:
         """How many words wait to be said."""
@@ -103,44 +94,28 @@ class MqttDevices:
         self._requests[request.topic] = request.payload
         while len(self._requests) > _WAITING_MAX:
             self._requests.popitem(last=False)
-        self._news.set()
+        self._connection.wake()
 
-    async def _speak(self) -> None:
-        """Publish what waits; reconnect with growing pauses."""
-        pause_s = _RECONNECT_MIN_S
-        while not self._closing:
-            try:
-                async with self._client() as client, asyncio.TaskGroup() as group:
-                    pause_s = _RECONNECT_MIN_S
-                    group.create_task(_until_gone(client), name="announce-watch")
-                    group.create_task(self._publish(client), name="announce-publish")
-            except* (aiomqtt.MqttError, OSError) as gone:
-                log.info("announce_disconnected url=%s error=%s", self._config.url, gone.exceptions[0])
-            await asyncio.sleep(pause_s)
-            pause_s = min(2 * pause_s, _RECONNECT_MAX_S)
+    async def _say(self, line: Line) -> bool:
+        """An acknowledgement and a request in turn, so that neither keeps the other waiting."""
+        if self._waiting:
+            await self._say_next(line)
+        if self._requests:
+            await self._ask_next(line)
+        return len(self) > 0
 
-    async def _publish(self, client: aiomqtt.Client) -> None:
-        while True:
-            while self._waiting or self._requests:
-                if self._waiting:
-                    await self._say_next(client)
-                if self._requests:
-                    await self._ask_next(client)
-            self._news.clear()
-            await self._news.wait()
-
-    async def _say_next(self, client: aiomqtt.Client) -> None:
+    async def _say_next(self, line: Line) -> None:
         key, seq = self._waiting.popitem(last=False)
         try:
-            await _publish(client, *self._words(key, seq), qos=_QOS)
+            await line.publish(*self._words(key, seq), qos=_QOS)
         except BaseException:
             self._waiting.setdefault(key, seq)  # not sure that it was heard; a newer one may have come
             raise
 
-    async def _ask_next(self, client: aiomqtt.Client) -> None:
+    async def _ask_next(self, line: Line) -> None:
         topic, payload = self._requests.popitem(last=False)
         try:
-            await _publish(client, topic, payload, qos=_QOS_OF_NODES)
+            await line.publish(topic, payload, qos=_QOS_OF_NODES)
         except BaseException:
             self._requests.setdefault(topic, payload)
             raise
@@ -150,7 +125,7 @@ class MqttDevices:
         self._waiting[key] = seq
         while len(self._waiting) > _WAITING_MAX:
             self._waiting.popitem(last=False)
-        self._news.set()
+        self._connection.wake()
 
     def _words(self, key: _Key, seq: int) -> tuple[str, bytes]:
         device, boot = key
@@ -159,28 +134,3 @@ class MqttDevices:
             return f"{base}/cmd", b'{"cmd":"rebirth"}'
         said: dict[str, Any] = {"device": device, "boot": boot, "seq": seq}
         return f"{base}/ack", json.dumps(said, separators=(",", ":")).encode()
-
-    def _client(self) -> aiomqtt.Client:
-        address = urlsplit(self._config.url)
-        user, password = self._login
-        return aiomqtt.Client(
-            address.hostname or "",
-            address.port or 1883,
-            identifier=self._client_id,
-            username=user,
-            password=password,
-            keepalive=self._config.keepalive_s,
-            protocol=aiomqtt.ProtocolVersion.V5 if self._config.protocol == "5" else aiomqtt.ProtocolVersion.V311,
-            tls_context=broker_tls(self._config) if self._config.url.startswith("mqtts:") else None,
-        )
-
-
-async def _publish(client: aiomqtt.Client, topic: str, payload: bytes, *, qos: int) -> None:
-    # Without end, and under a timeout of our own: the library's timeout can swallow a cancellation (Python 3.11).
-    async with asyncio.timeout(_PUBLISH_WITHIN_S):
-        await client.publish(topic, payload, qos=qos, timeout=math.inf)
-
-
-async def _until_gone(client: aiomqtt.Client) -> None:
-    async for _ in client.messages:
-        pass  # nothing is subscribed; the iterator ends with an error when the connection does

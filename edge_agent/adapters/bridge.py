@@ -61,7 +61,8 @@ _CONFLICT_STATUS = 409  # the bridge holds another body under this id: what beca
 class BridgeClient:
     """Drains the outbox, asks and tells what else the bridge must know. Fulfils `ports.Bridge`.
 
-    `hear_time` is told the bridge's time.
+    `hear_time` is told the bridge's time. `is_chosen`: somebody has given its address; else it is only where one would
+    be looked for.
 
     Raises: BridgeUnreachableError when the bridge gives no usable answer; everything is kept for the next try.
     """
@@ -74,6 +75,7 @@ class BridgeClient:
         merchants: Merchants,
         clock: Clock,
         hear_time: Callable[[datetime], None],
+        is_chosen: bool = True,
         crash_hook: CrashHook = no_crash,
     ) -> None:
         self._egress = egress
@@ -83,6 +85,7 @@ class BridgeClient:
         self._hear_time = hear_time
         self._crash_hook = crash_hook
         self._last_error: str | None = None
+        self._is_there = is_chosen
 
     async def drain(self, *, check: Callable[[], None]) -> int:
         """Offer every waiting intent once; returns how many the bridge has answered for.
@@ -155,12 +158,13 @@ class BridgeClient:
         return _parse(SettleReceipt, answer)
 
     def status(self) -> BridgeStatus:
-        """Whether it answers, and since when an order waits for it."""
+        """Whether it answers, whether there ever was one, and since when an order waits for it."""
         waiting = self._orders.outbox(limit=1)
         return BridgeStatus(
             reachable=self._last_error is None,
             waiting_since=waiting[0].created_at if waiting else None,
             last_error=self._last_error or (waiting[0].last_error if waiting else None),
+            is_set_up=self._is_there or self._merchants.any_known(),
         )
 
     async def _offer(self, row: OutboxRow) -> Answer:
@@ -180,6 +184,7 @@ class BridgeClient:
             self._last_error = str(exc)
             raise
         self._last_error = None
+        self._is_there = True
         return answer
 
     def _settle(self, row: OutboxRow, answer: Answer) -> None:

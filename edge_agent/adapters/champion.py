@@ -16,6 +16,7 @@ from edge_agent.adapters.forecaster import ARTEFACT, OnnxForecaster, RuleForecas
 from edge_agent.core.catalogue import Item
 from edge_agent.core.challenge import Replay, Verdict, pinball, replays, verdict
 from edge_agent.core.messages import StockEstimate
+from edge_agent.core.said import say
 from edge_agent.errors import ConfigurationError
 
 log = logging.getLogger(__name__)
@@ -33,9 +34,9 @@ def choose_forecaster(
         challenger = OnnxForecaster(folder, name=name)
     except ConfigurationError as exc:
         if isinstance(champion, OnnxForecaster):
-            champion.say(f"the newer one is refused: {exc}")
+            champion.say(say("the newer one is refused: {fault}", fault=str(exc)))
             return champion
-        return RuleForecaster(why=f"no model: {exc}")
+        return RuleForecaster(why=say("no model: {fault}", fault=str(exc)))
     if not isinstance(champion, OnnxForecaster):
         _keep(folder, kept=kept, name=name)
         return challenger

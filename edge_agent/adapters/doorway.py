@@ -181,6 +181,17 @@ class Bounded:
         self._guests = guests
         self._body_s = body_s
         self._answer_s = answer_s
+        self._turns: set[_Turn] = set()
+        self._ends_s: float | None = None
+
+    def close(self, *, within_s: float) -> None:
+        """The server stops: a stream of events, which has no end of its own, ends now; all other answers `within_s`.
+
+        So nobody is left for the server to cut off.
+        """
+        self._ends_s = asyncio.get_running_loop().time() + within_s
+        for turn in self._turns:
+            turn.hurry(self._ends_s)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One ASGI call."""
@@ -197,12 +208,16 @@ class Bounded:
         try:
             limit_s = self._body_s * _spread(turn.peer[1]) if turn.awaits_body else self._answer_s
             async with asyncio.timeout(limit_s) as turn.limit:
+                self._turns.add(turn)
+                if self._ends_s is not None:
+                    turn.hurry(self._ends_s)
                 await self._app(scope, turn.receive, turn.send)
         except TimeoutError:
             if not turn.limit.expired():
                 raise
             await turn.give_up()
         finally:
+            self._turns.discard(turn)
             turn.end()
 
 
@@ -216,6 +231,7 @@ class _Turn:
         self.peer: Peer = (str(client[0]), int(client[1]))
         self._guests, self._receive, self._send, self._answer_s = guests, receive, send, answer_s
         self._is_whole = self._has_begun = self._is_stream = False
+        self._ends_s: float | None = None
         self.awaits_body = _has_body(dict(scope["headers"]))
         if not self.awaits_body:
             self._whole()
@@ -225,13 +241,12 @@ class _Turn:
         message = await self._receive()
         if not self.awaits_body or message.get("more_body", False):
             return message
-        now_s = asyncio.get_running_loop().time()
         if message["type"] == "http.disconnect":  # half a request is worth no line in the log: the page ends here
             self._has_begun = True
-            self.limit.reschedule(now_s)
+            self._may_last(0)
             await asyncio.Event().wait()
         self.awaits_body = False
-        self.limit.reschedule(now_s + self._answer_s)
+        self._may_last(self._answer_s)
         self._whole()
         return message
 
@@ -241,20 +256,41 @@ class _Turn:
             self._has_begun = True
             headers = dict(message.get("headers", ()))
             self._is_stream = headers.get(b"content-type", b"").startswith(b"text/event-stream")
+        elif not message.get("more_body", False):
+            self._is_stream = False  # it has ended by itself
         await self._send(message)
         if self._has_begun and not self.awaits_body:
-            now_s = asyncio.get_running_loop().time()
-            self.limit.reschedule(None if self._is_stream else now_s + self._answer_s)
+            self._may_last(None if self._is_stream else self._answer_s)
+
+    def hurry(self, ends_s: float) -> None:
+        """The server stops at `ends_s` of the loop's time; what has no end of its own ends now."""
+        self._ends_s = ends_s
+        if not self.limit.expired():
+            until_s = self.limit.when()
+            self.limit.reschedule(0 if until_s is None else min(until_s, ends_s))
 
     async def give_up(self) -> None:
-        """Say that it took too long, where nothing was said yet; the server closes what is half done."""
-        if not self._has_begun:
+        """Say that it took too long, where nothing was said yet; the server closes what is half done.
+
+        A stream of events is no half thing: it was whole after each event.
+        """
+        if self._is_stream:
+            await self._send({"type": "http.response.body", "body": b""})
+        elif not self._has_begun:
             await _refuse(self._send, _TIMED_OUT)
 
     def end(self) -> None:
         """It waits again."""
         if self._is_whole:
             self._guests.is_answered(self.peer)
+
+    def _may_last(self, more_s: float | None) -> None:
+        """From now on, but not beyond the server's end; None: without an end of its own."""
+        now_s = asyncio.get_running_loop().time()
+        if self._ends_s is None:
+            self.limit.reschedule(None if more_s is None else now_s + more_s)
+        else:
+            self.limit.reschedule(now_s if more_s is None else min(now_s + more_s, self._ends_s))
 
     def _whole(self) -> None:
         self._is_whole = True

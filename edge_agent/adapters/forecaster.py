@@ -4,12 +4,14 @@ Where a sensor sees an item, its own days tell how evenly it is used: once a day
 have passed, and the better one of the two answers for that item. The source says which one did.
 
 `load_forecaster` gives the model, or the built-in rule where the artefact is refused; each forecast's source says which
-one answered and why. onnxruntime is imported only when a model is loaded: it costs the hub's start-up otherwise.
+one answered and why. onnxruntime is imported only when a model is loaded: it costs the hub's start-up otherwise. What
+it would tell its maker is turned off first: nothing leaves the home but through the one gate.
 """
 
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
@@ -26,6 +28,7 @@ from edge_agent.core.challenge import mean_loss, replays
 from edge_agent.core.features import FEATURES, UNKNOWN_CATEGORY, features, history
 from edge_agent.core.forecast import HORIZONS_D, QUANTILES, Beside, built_in, checked, quantiles_of_days
 from edge_agent.core.messages import Forecast, StockEstimate
+from edge_agent.core.said import say
 from edge_agent.errors import ConfigurationError
 
 ARTEFACT: Final = "consumption-2"
@@ -72,7 +75,7 @@ class OnnxForecaster:
     @property
     def source(self) -> str:
         """Name and version of the artefact, and why it serves where there was a choice."""
-        return f"{self._name}{self._why}"
+        return say("{model} ({why})", model=self._name, why=self._why) if self._why else self._name
 
     @property
     def _name(self) -> str:
@@ -85,14 +88,14 @@ class OnnxForecaster:
 
     def say(self, why: str) -> None:
         """Why this model serves and not another; the source says it from now on."""
-        self._why = f" ({why})"
+        self._why = why
 
     def forecast(self, items: Sequence[tuple[Item, StockEstimate]]) -> list[Forecast]:
         """One forecast an item, in the same order; one call of the model for all of them."""
         if not items:
             return []
         if len(items) > _ITEMS_MAX:
-            return [built_in(item, estimate, why="too many items") for item, estimate in items]
+            return [built_in(item, estimate, why=say("too many items")) for item, estimate in items]
         self._compete(items)
         return [self._better(answer, one) for answer, one in zip(self.answers(items), items, strict=True)]
 
@@ -101,10 +104,10 @@ class OnnxForecaster:
         try:
             answers = self._session.run(None, {self._manifest.input.name: self._inputs(items)})
         except _runtime_errors():
-            return [built_in(item, estimate, why=f"{self.source} failed") for item, estimate in items]
+            return [built_in(item, estimate, why=say("{model} failed", model=self.source)) for item, estimate in items]
         shapes = [(len(items), *OUTPUT_SHAPES[spec.name]) for spec in self._manifest.outputs]
         if [answer.shape for answer in answers] != shapes:
-            why = f"{self.source} answered in another shape"
+            why = say("{model} answered in another shape", model=self.source)
             return [built_in(item, estimate, why=why) for item, estimate in items]
         tables = {spec.name: answer.tolist() for spec, answer in zip(self._manifest.outputs, answers, strict=True)}
         return [
@@ -114,7 +117,7 @@ class OnnxForecaster:
 
     def _one(self, item: Item, estimate: StockEstimate, *, said: dict[str, list[list[float]]]) -> Forecast:
         if len(estimate.daily_use) < HISTORY_DAYS_MIN:
-            return built_in(item, estimate, why=f"fewer than {HISTORY_DAYS_MIN} days watched")
+            return built_in(item, estimate, why=say("fewer than {days} days watched", days=HISTORY_DAYS_MIN))
         beside = Beside(
             days_to_next=quantiles_of_days([1 - later for later in said[NEED][0]]) if NEED in said else (),
             order_chances=said.get(ORDER_CHANCES, ()),
@@ -132,10 +135,10 @@ class OnnxForecaster:
         _, cases, is_better = self._contests.get(item.id, (date.min, 0, False))
         if is_better:
             return answer
-        tried = f"{cases} past days of this item" if cases else "use that a sensor has seen for two weeks"
-        rule = built_in(
-            item, estimate, why=f"better than {self._name} on {tried}" if cases else f"until there is {tried}"
-        )
+        why = say("until there is use that a sensor has seen for two weeks")
+        if cases:
+            why = say("better than {model} on {cases} past days of this item", model=self._name, cases=cases)
+        rule = built_in(item, estimate, why=why)
         return replace(rule, days_to_next=answer.days_to_next, order_chances=answer.order_chances)
 
     def _compete(self, items: Sequence[tuple[Item, StockEstimate]]) -> None:
@@ -185,7 +188,7 @@ def load_forecaster(folder: Path, *, name: str = ARTEFACT) -> OnnxForecaster | R
     try:
         return OnnxForecaster(folder, name=name)
     except ConfigurationError as exc:
-        return RuleForecaster(why=f"no model: {exc}")
+        return RuleForecaster(why=say("no model: {fault}", fault=str(exc)))
 
 
 def _open_session(model: bytes, *, manifest: Manifest) -> Any:  # noqa: ANN401 - onnxruntime has no types
@@ -194,6 +197,7 @@ def _open_session(model: bytes, *, manifest: Manifest) -> Any:  # noqa: ANN401 -
     A small file can ask for any amount of memory, at the latest when a runtime folds its constants. So it is first
     tried on one row as it stands, with memory for a home and no more; only then may the runtime make it faster.
     """
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before its first import: later is too late (its Privacy.md)
     onnxruntime: Any = importlib.import_module("onnxruntime")
     _limit_memory(onnxruntime)
     errors = _runtime_errors()

@@ -10,11 +10,10 @@ import logging
 import secrets
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from urllib.parse import urlsplit
 
 import aiomqtt
 
-from edge_agent.adapters.broker_tls import broker_tls
+from edge_agent.adapters.broker_client import Login, broker_client, is_granted
 from edge_agent.config import MqttConfig
 from edge_agent.core.messages import RawMessage
 from edge_agent.errors import BrokerUnreachableError, ConfigurationError
@@ -22,7 +21,6 @@ from edge_agent.errors import BrokerUnreachableError, ConfigurationError
 MESSAGES_MAX = 200_000
 _WAITING_MAX = 5_000
 _CUT_BYTES = 4_096
-_REFUSED_FROM = 0x80
 
 
 async def listen(
@@ -77,8 +75,7 @@ async def look_in(config: MqttConfig, *, login: tuple[str, str], within_s: float
 
 async def _subscribe(client: aiomqtt.Client, filters: Sequence[str]) -> None:
     for each in filters:
-        granted = await client.subscribe(each, qos=0)
-        if any((code if isinstance(code, int) else code.value) >= _REFUSED_FROM for code in granted):
+        if not is_granted(await client.subscribe(each, qos=0)):
             raise ConfigurationError(
                 f"the broker does not let this user read {each!r}: name what it may read with --topic, or give "
                 "a user that may read in RESTOCK_MQTT_LOOK_USER and RESTOCK_MQTT_LOOK_PASSWORD"
@@ -100,17 +97,11 @@ def _raw(message: aiomqtt.Message, *, at: datetime, limit_bytes: int) -> RawMess
 
 
 def _client(config: MqttConfig, login: tuple[str, str]) -> aiomqtt.Client:
-    address = urlsplit(config.url)
-    tls = broker_tls(config) if config.url.startswith("mqtts:") else None
-    return aiomqtt.Client(
-        address.hostname or "",
-        address.port or 1883,
-        identifier=f"restock-devices-{secrets.token_hex(6)}",
-        username=login[0] or None,
-        password=login[1] or None,
-        keepalive=config.keepalive_s,
-        protocol=aiomqtt.ProtocolVersion.V5 if config.protocol == "5" else aiomqtt.ProtocolVersion.V311,
-        tls_context=tls,
-        max_queued_incoming_messages=_WAITING_MAX,
+    """A session of its own, under a name that nobody else has."""
+    user, password = login
+    return broker_client(
+        config,
+        Login(f"restock-devices-{secrets.token_hex(6)}", user, password),
+        heard_max=_WAITING_MAX,
         logger=logging.getLogger(f"{__name__}.client"),
     )

@@ -61,15 +61,27 @@ class Document(BaseModel):
 class Product(Document):
     """What is bought: one pack at one merchant. `pack_amount` is in the item's unit.
 
-    `order_multiple`: it is sold in so many packs at once, or a multiple of them.
+    `order_multiple`: it is sold in so many packs at once, or a multiple of them. `merchant` and `sku` (the article
+    number there) are both "" where nobody is known who could order it: then it is watched, and never ordered.
     """
 
     title: Annotated[str, StringConstraints(min_length=1, max_length=200)]
-    merchant: Id
-    sku: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,64}$")]
+    merchant: Annotated[str, StringConstraints(pattern=r"^([a-z0-9_-]{1,64})?$")] = ""
+    sku: Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9._:-]{1,64})?$")] = ""
     gtin14: Gtin14 | None = None
     pack_amount: Annotated[float, Field(gt=0, le=1e6)]
     order_multiple: Annotated[int, Field(ge=1, le=99)] = 1
+
+    @model_validator(mode="after")
+    def _whole_or_no_article(self) -> Self:
+        if bool(self.merchant) != bool(self.sku):
+            raise ValueError("merchant and sku go together: name both, or neither where nobody can order it yet")
+        return self
+
+    @property
+    def can_be_ordered(self) -> bool:
+        """Whether anybody is named who could."""
+        return bool(self.merchant)
 
 
 class Binding(Document):
@@ -120,6 +132,8 @@ class Item(Document):
     room for, the one in use included; `min_packs` is what it never wants to go below. `prior_use_per_day` is the
     household's own guess, in `unit`, used until the sensors know better. `substitutes` may be bought where `product`
     cannot be had, the first one first; their packs count for the same stock.
+
+    An item whose product names no merchant is in `shadow`: it is watched and told of, and nothing can be ordered.
 
     `more_bindings` are other sensors of the same stock, and other appliances that draw from the same shelf. Without any
     `binding` the item is replenished on a cycle: `cycle_days` is how many days a pack lasts, from which the guess of
@@ -180,6 +194,16 @@ class Item(Document):
     def _least_fits_the_room(self) -> Self:
         if self.min_packs >= self.room_packs:
             raise ValueError(f"min_packs must be below room_packs ({self.room_packs}), or it is asked for all the time")
+        return self
+
+    @model_validator(mode="after")
+    def _watched_where_nobody_can_order(self) -> Self:
+        if not self.product.can_be_ordered and self.mode != "shadow":
+            raise ValueError(f"mode {self.mode!r} needs a product with a merchant: name one, or set mode to 'shadow'")
+        if self.substitutes and not all(product.can_be_ordered for product in self.products):
+            raise ValueError(
+                "substitutes are for what is ordered: name a merchant for the product and for each of them"
+            )
         return self
 
     @model_validator(mode="after")

@@ -15,6 +15,7 @@ from typing import Final
 
 from edge_agent.core.catalogue import Item
 from edge_agent.core.messages import Forecast, StockEstimate
+from edge_agent.core.said import say
 
 REPLAY_DAYS: Final = 60
 REPLAY_EVERY_D: Final = 3
@@ -90,11 +91,15 @@ def verdict(champion: Sequence[float], challenger: Sequence[float]) -> Verdict:
     cases = len(champion)
     if cases < CASES_MIN or len(challenger) != cases:
         return Verdict(
-            challenger_serves=True, why=f"newer; only {cases} past days of this home to compare on", cases=cases
+            challenger_serves=True,
+            why=say("newer; only {cases} past days of this home to compare on", cases=cases),
+            cases=cases,
         )
     old, new = (sum(losses) / cases for losses in (champion, challenger))
     better = isfinite(new) and not new > old
     percent = 100 * abs(new / old - 1) if old > 0 and isfinite(new) else 0.0
-    which = "better" if better else "worse"
-    why = f"the newer one is {percent:.1f} % {which} on {cases} past days of this home"
+    share = f"{percent:.1f}"
+    why = say("the newer one is {percent} % worse on {cases} past days of this home", percent=share, cases=cases)
+    if better:
+        why = say("the newer one is {percent} % better on {cases} past days of this home", percent=share, cases=cases)
     return Verdict(challenger_serves=better, why=why, cases=cases, champion_loss=old, challenger_loss=new)

@@ -232,13 +232,16 @@ def _cannot(case: Situation, need: Need, known: tuple[Reason, ...]) -> Decision 
     if not need.is_worthwhile and case.now < need.order_by - _ANSWERED_WITHIN:
         text = say("Better bought by {day}, when there is room for more.", day=sentences.day(need.order_by, case))
         return Hold(_id(case), (*known, Reason("little_room", text)))
-    if case.price is None or not case.price.available:
+    if not case.product.can_be_ordered or case.price is None or not case.price.available:
         return Alert(_id(case), (*known, _no_offer(case)))
     return None
 
 
 def _no_offer(case: Situation) -> Reason:
     merchant, name = case.item.product.merchant, case.item.name
+    if not case.product.can_be_ordered:
+        text = say("Time to buy {item}. Nobody can order it yet: it names no merchant.", item=name)
+        return Reason("no_merchant", text)
     if case.price is None:
         text = say("Time to buy {item}, but there is no price from {merchant} yet.", item=name, merchant=merchant)
         return Reason("no_price", text)

@@ -131,6 +131,8 @@ class Decoder:
                 raise unknown_device("not a topic of a device of this home")
             return self._native(message, device, kind=levels[4], window=(since or now, now))
         except DecodeError as exc:
+            if not native and exc.reason == QuarantineReason.RETAINED:  # a person is to see that there is such a device
+                device = self._foreign.whose(message)
             return self._apart(message, exc, device=device)
 
     def _refuse_size(self, message: RawMessage) -> None:

@@ -96,6 +96,7 @@ def estimate(
     found = fused(state, use, item=item, now=now, is_home_quiet=is_home_quiet)
     amount = None if found is None else Range(value=found.value, low=found.low, high=found.high)
     doubts = (*refused, *(() if found is None else found.doubts))
+    tracks = [track for box in state.containers for track in box.tracks]
     trust = 0.0 if found is None else found.trust * (_REFUSED_TRUST if refused else 1.0)
     return StockEstimate(
         item=ItemId(item.id),
@@ -110,7 +111,8 @@ def estimate(
         spoils=() if amount is None else batches(state, amount.value, item=item),
         doubts=doubts,
         last_used_on=_last_used_on(state, item=item),
-        is_settling=any(is_settling(track, pack=pack) for box in state.containers for track in box.tracks),
+        is_settling=any(is_settling(track, pack=pack) for track in tracks),
+        is_told_by_hand=all(track.as_of is None for track in tracks),
     )
 
 

@@ -22,6 +22,7 @@ from typing import Final
 
 from edge_agent.core.catalogue import Item
 from edge_agent.core.messages import Forecast, Range, StockEstimate
+from edge_agent.core.said import Said, say
 
 Table = tuple[tuple[float, ...], ...]  # demand[horizon][quantile] in packs
 
@@ -29,7 +30,7 @@ QUANTILES: Final = (0.025, 0.05, 0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 
 HORIZONS_D: Final = (1, 2, 4, 7, 14, 28)
 DAYS_MAX: Final = 365.0
 NEXT_DAYS_MAX: Final = 56  # "so many or more"
-BUILT_IN: Final = "built-in rule 1"
+BUILT_IN: Final = say("built-in rule 1")
 
 VARIANCE_PER_PACK: Final = 0.5  # beyond the uncertain rate, a household's use varies by half as much as Poisson's
 RATE_SPREAD_MIN: Final = 0.4  # rates drift: a steady past promises less than it seems
@@ -67,7 +68,7 @@ NOTHING_BESIDE: Final = Beside()
 def built_in(item: Item, estimate: StockEstimate, *, why: str = "") -> Forecast:
     """The forecast of the built-in rule; `why` says in the source why the model did not answer."""
     demand = rule_demand(item, estimate)
-    return _forecast(item, estimate, demand=demand, source=f"{BUILT_IN} ({why})" if why else BUILT_IN)
+    return _forecast(item, estimate, demand=demand, source=say("built-in rule 1 ({why})", why=why) if why else BUILT_IN)
 
 
 def checked(
@@ -85,11 +86,11 @@ def checked(
     `beside` is what the model says next to demand; a part of it that is not sane is left out.
     """
     if quantiles != QUANTILES or horizons_d != HORIZONS_D:
-        return built_in(item, estimate, why=f"{source} has other quantiles or horizons")
+        return built_in(item, estimate, why=say("{model} has other quantiles or horizons", model=source))
     table = tuple(tuple(float(value) for value in row) for row in demand)
     fault = _fault(table, rule=rule_demand(item, estimate))
-    if fault:
-        return built_in(item, estimate, why=f"{source} {fault}")
+    if fault is not None:
+        return built_in(item, estimate, why=say("{model} {fault}", model=source, fault=fault))
     forecast = _forecast(item, estimate, demand=_rising(table), source=source)
     return replace(
         forecast,
@@ -236,18 +237,18 @@ def _forecast(item: Item, estimate: StockEstimate, *, demand: Table, source: str
     return Forecast(estimate.item, estimate.as_of, QUANTILES, HORIZONS_D, demand, _running_max(days), source)
 
 
-def _fault(table: Table, *, rule: Table) -> str:
-    """What is wrong with a model's table, empty if nothing is."""
+def _fault(table: Table, *, rule: Table) -> Said | None:
+    """What is wrong with a model's table, None if nothing is."""
     if len(table) != len(HORIZONS_D) or any(len(row) != len(QUANTILES) for row in table):
-        return "answered in another shape"
+        return say("answered in another shape")
     if not all(isfinite(value) for row in table for value in row):
-        return "answered with no number"
+        return say("answered with no number")
     if min(value for row in table for value in row) < -_NEGATIVE_MAX:
-        return "answered with negative demand"
+        return say("answered with negative demand")
     if any(_falls(row) for row in table):
-        return "answered with quantiles out of order"
+        return say("answered with quantiles out of order")
     if any(_falls(column) for column in zip(*table, strict=True)):
-        return "answered with demand that falls with time"
+        return say("answered with demand that falls with time")
     return _absurdity(table, rule=rule)
 
 
@@ -272,14 +273,14 @@ def _falls(values: Sequence[float]) -> bool:
     return any(low > high + _NEGATIVE_MAX * (1 + abs(high)) for low, high in pairwise(values))
 
 
-def _absurdity(table: Table, *, rule: Table) -> str:
-    """Demand that no household has, or that is far from what this one used; empty if it is neither."""
+def _absurdity(table: Table, *, rule: Table) -> Said | None:
+    """Demand that no household has, or that is far from what this one used; None if it is neither."""
     middle = QUANTILES.index(0.5)
     for row, known, days in zip(table, rule, HORIZONS_D, strict=True):
         most = min(_PACKS_PER_DAY_MAX * days, _OVER_RULE_MAX * known[-1] + _OVER_RULE_PACKS)
         if row[middle] > most or row[-1] > _OVER_RULE_MAX * most:
-            return "answered with absurd demand"
-    return ""
+            return say("answered with absurd demand")
+    return None
 
 
 def _gamma_quantile(mean: float, *, shape: float, score: float) -> float:

@@ -219,7 +219,8 @@ class StockEstimate:
     product). `use_per_day` is in `unit` a day. `trust` is 0 to 1, and `doubts` say in words what lowers it.
     `daily_use` is oldest first, complete days only, in `unit`. `spoils` are the batches that have a date, the earliest
     first. `last_used_on` is the last day on which it was really used, None where none was seen. `is_settling`: the
-    level has just changed, and the next readings will tell whether it stays so.
+    level has just changed, and the next readings will tell whether it stays so. `is_told_by_hand`: no sensor has told
+    anything yet, so amount and trust are those of what people said.
     """
 
     item: ItemId
@@ -235,6 +236,7 @@ class StockEstimate:
     doubts: tuple[Reason, ...] = ()
     last_used_on: date | None = None
     is_settling: bool = False
+    is_told_by_hand: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,11 +47,15 @@ class DeviceOverview:
 
 @dataclass(frozen=True, slots=True)
 class BridgeStatus:
-    """Whether orders get out. `waiting_since` is the age of the oldest order that the bridge has not taken yet."""
+    """Whether orders get out. `waiting_since` is the age of the oldest order that the bridge has not taken yet.
+
+    One that is not `is_set_up` was never there: nobody has chosen its address, and nothing has ever answered.
+    """
 
     reachable: bool
     waiting_since: datetime | None = None
     last_error: str | None = None
+    is_set_up: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,6 +92,23 @@ SUBJECTS = frozenset(
 )
 
 
+# What is charged, driven, cleaned or emptied: it falls with use too, and nothing is bought when it is low.
+_NEVER_BOUGHT = frozenset({"range", "odometer", "battery"})
+_NEVER_BOUGHT_SUBJECTS = frozenset(
+    {
+        *("traction_battery", "aux_battery", "battery", "service", "sensor_clean", "unit_care"),
+        *("bin", "waste_drawer", "cycle", "person", "pet", "tyre", "tyre_fl", "tyre_fr", "tyre_rl", "tyre_rr"),
+    }
+)
+
+
+def is_of_goods(name: str) -> bool:
+    """Whether a signal can tell of something that runs out and is bought again, by its name; others are context."""
+    subject = name.partition(".")[0]
+    numbered = _NUMBERED.fullmatch(subject)
+    return name not in _NEVER_BOUGHT and (numbered[1] if numbered else subject) not in _NEVER_BOUGHT_SUBJECTS
+
+
 def quantity_of(name: str) -> Quantity | None:
     """What a signal's name says it is, or None when the name is not one of ours."""
     if name in ALONE:

@@ -102,12 +102,13 @@ class Deciding:
             self._shadowing.follow(need, weighed)
 
     def _age(self, live: PromptRecord, need: Need, weighed: Weighed) -> None:
-        """Let time work on a prompt, and withdraw one whose need was met from elsewhere."""
+        """Let time work on a prompt; withdraw one whose need was met from elsewhere, or that nobody can order now."""
         event = prompts.due_event(live, now=need.now)
         if event is PromptEvent.WAKE and self._is_quiet(need.home):
             event = None
         refilled = any(step.at > live.created_at for step in need.stock.refills)
-        if event is None and isinstance(weighed.decision, Hold) and (refilled or _is_met(live, weighed)):
+        is_met = isinstance(weighed.decision, Hold) and (refilled or _is_met(live, weighed))
+        if event is None and (is_met or not need.item.product.can_be_ordered):
             event = PromptEvent.WITHDRAW
         if event is not None:
             log.info("prompt=%s event=%s", live.id, event)

@@ -98,8 +98,11 @@ class PriceKeeper:
 
 
 def _as_bound(items: Sequence[Item]) -> list[Item]:
-    """Each item once for each of its products, as if that one were bound: the list is asked for as a whole."""
-    return [item.bound_to(product) for item in items for product in item.products]
+    """Each item once for each of its products, as if that one were bound: the list is asked for as a whole.
+
+    A product that nobody can order has no price, and is not told to anybody.
+    """
+    return [item.bound_to(product) for item in items for product in item.products if product.can_be_ordered]
 
 
 def _name(product: Product) -> tuple[str, str]:

@@ -16,6 +16,7 @@ from edge_agent.config import HomeConfig, WebConfig
 from edge_agent.errors import HubError
 from edge_agent.web import routes
 from edge_agent.web.api import problems as api_problems
+from edge_agent.web.cookies import Cookies
 from edge_agent.web.guard import HostCheck, SecurityHeaders
 from edge_agent.web.language import Languages
 from edge_agent.web.moments import Moments
@@ -34,14 +35,16 @@ def create_app(
     home: HomeConfig,
     compiled: BytecodeCache | None = None,
     languages: Languages | None = None,
+    cookies: Cookies | None = None,
 ) -> ASGIApp:
     """The application, ready for any ASGI server; it starts nothing by itself.
 
-    `compiled` keeps compiled templates for whoever makes many sites in one process; `languages` None: those shipped.
+    `compiled` keeps compiled templates for whoever makes many sites in one process; `languages` None: those shipped;
+    `cookies` None: such as bear no mark of a hub.
 
     Raises: ConfigurationError when the home's time zone is not known.
     """
-    site = create_site(parts, web=web, home=home, compiled=compiled, languages=languages)
+    site = create_site(parts, web=web, home=home, compiled=compiled, languages=languages, cookies=cookies)
     problems = Problems(site)
     handlers: dict[type[Exception], ExceptionHandler] = {
         HTTPException: _by_address(problems.for_http, api_problems.for_http),
@@ -74,6 +77,7 @@ def create_site(
     home: HomeConfig,
     compiled: BytecodeCache | None = None,
     languages: Languages | None = None,
+    cookies: Cookies | None = None,
 ) -> Site:
     """What the pages share; the key of the sign-in form is new with each start."""
     moments = Moments(home.timezone, parts.clock.now)
@@ -88,6 +92,6 @@ def create_site(
             compiled=compiled,
             languages=languages,
         ),
-        sign_in=SignIn(parts, session_days=web.session_days, form_key=secrets.token_bytes(32)),
+        sign_in=SignIn(parts, session_days=web.session_days, form_key=secrets.token_bytes(32), cookies=cookies),
         proofs=Proofs(parts),
     )

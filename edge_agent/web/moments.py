@@ -38,6 +38,10 @@ class Moments:
         """The calendar day at home."""
         return at.astimezone(self._zone).date()
 
+    def is_over(self, at: datetime) -> bool:
+        """Whether its day has passed at home."""
+        return self.day_of(at) < self.today()
+
     def day(self, day: date | datetime) -> Said:
         """`today`, `tomorrow`, `Fri 3 Jan`, `Fri 3 Jan 2025` in another year."""
         on = self.day_of(day) if isinstance(day, datetime) else day

@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 
 from edge_agent.core.intent import IN_DOUBT, IntentRecord, IntentState
 from edge_agent.core.messages import IntentId
+from edge_agent.core.prompt import PromptRecord
 from edge_agent.web import timeline
 from edge_agent.web.parts import Overview
 from edge_agent.web.wording import INTENT_STATES
@@ -29,7 +30,10 @@ class Acts:
 
 @dataclass(frozen=True, slots=True)
 class OrderRow:
-    """One order with its words. `deliver_by` is the day that was agreed to, `instead_of` what this stands in for."""
+    """One order with its words. `instead_of` is what this stands in for.
+
+    `expected_on` is the day that was agreed to, later by the days that the question had stood when it was answered.
+    """
 
     intent: IntentRecord
     item_name: str
@@ -42,7 +46,7 @@ class OrderRow:
     next_step: str | None
     handoff: tuple[str, str] | None
     steps: tuple[timeline.Step, ...]
-    deliver_by: date | None
+    expected_on: date | None
     acts: Acts
     hold_ends_at: datetime | None
     is_wanted_back: bool
@@ -77,7 +81,7 @@ def _row(intent: IntentRecord, overview: Overview, *, wanted_back: frozenset[Int
         next_step=timeline.next_step(intent),
         handoff=timeline.handoff(intent),
         steps=timeline.steps(intent),
-        deliver_by=offer.deliver_by if offer else None,
+        expected_on=_expected_on(intent, prompt) if prompt else None,
         acts=acts(intent),
         hold_ends_at=intent.created_at + timedelta(seconds=offer.hold_s) if offer and _is_held(intent) else None,
         is_wanted_back=intent.id in wanted_back,
@@ -92,6 +96,11 @@ def acts(intent: IntentRecord) -> Acts:
         arrived=intent.state in MAY_HAVE_COME,
         never_came=intent.state in MAY_BE_MISSED,
     )
+
+
+def _expected_on(intent: IntentRecord, prompt: PromptRecord) -> date:
+    stood = intent.created_at - prompt.created_at
+    return prompt.offer.deliver_by + timedelta(days=max(0, stood.days))
 
 
 def _is_held(intent: IntentRecord) -> bool:

@@ -88,9 +88,13 @@ class Renderer:
         status: int = 200,
         refresh_s: int = 0,
         tells_everybody: bool = False,
+        live_from: str | None = None,
         **values: object,
     ) -> HTMLResponse:
-        """One page. `refresh_s` above 0 makes the browser fetch it again by itself."""
+        """One page. `refresh_s` above 0 makes a browser without script fetch it again by itself.
+
+        `live_from` is where a script hears when to bring the page up to date.
+        """
         text = (
             self._of(language)
             .get_template(template)
@@ -104,7 +108,7 @@ class Renderer:
                 now=self._moments.now(),
                 refresh_s=refresh_s,
                 versions=self._versions,
-                live_from=LIVE_FROM if session is not None else None,
+                live_from=live_from,
                 **values,
             )
         )

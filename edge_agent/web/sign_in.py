@@ -19,6 +19,7 @@ from starlette.responses import Response
 
 from edge_agent.core.people import Account, Session
 from edge_agent.errors import HubError
+from edge_agent.web.cookies import Cookies
 from edge_agent.web.parts import WebParts
 
 SESSION_COOKIE = "restock_session"
@@ -53,7 +54,8 @@ class Refusal(Enum):
 class SignIn:
     """Checks passwords and keeps sessions. All of it goes by the hub's clock."""
 
-    def __init__(self, parts: WebParts, *, session_days: int, form_key: bytes) -> None:
+    def __init__(self, parts: WebParts, *, session_days: int, form_key: bytes, cookies: Cookies | None = None) -> None:
+        self.cookies = cookies or Cookies()
         self._parts = parts
         self._session_life = timedelta(days=session_days)
         self._form_key = form_key
@@ -93,7 +95,7 @@ class SignIn:
 
     def current(self, request: Request) -> Session | None:
         """The session that a request belongs to."""
-        token = request.cookies.get(SESSION_COOKIE, "")
+        token = self.cookies.read(request, SESSION_COOKIE)
         if _TOKEN.fullmatch(token) is None:
             return None
         return self._parts.accounts.session(_hash(token), now=self._parts.clock.now())
@@ -108,14 +110,22 @@ class SignIn:
 
     def form_fits(self, request: Request, token: str) -> bool:
         """Whether a sign-in form was sent by the browser that fetched it."""
-        nonce = request.cookies.get(FORM_COOKIE, "")
+        nonce = self.cookies.read(request, FORM_COOKIE)
         return _TOKEN.fullmatch(nonce) is not None and same(token, self.form_token(nonce))
 
-    def give_cookie(self, response: Response, signed_in: SignedIn, *, secure: bool) -> None:
+    def give_cookie(self, response: Response, signed_in: SignedIn, *, request: Request) -> None:
         """Tell the browser its token."""
         life_s = int(self._session_life.total_seconds())
-        _set_cookie(response, SESSION_COOKIE, signed_in.token, secure=secure, life_s=life_s)
-        _set_cookie(response, FORM_COOKIE, "", secure=secure, life_s=0)
+        self.cookies.give(response, SESSION_COOKIE, signed_in.token, request=request, life_s=life_s)
+        self.cookies.give(response, FORM_COOKIE, "", request=request, life_s=0)
+
+    def give_form_cookie(self, response: Response, nonce: str, *, request: Request) -> None:
+        """Bind the sign-in form to this browser for an hour."""
+        self.cookies.give(response, FORM_COOKIE, nonce, request=request, life_s=3_600)
+
+    def forget_cookie(self, response: Response, *, request: Request) -> None:
+        """Take the session cookie back."""
+        self.cookies.give(response, SESSION_COOKIE, "", request=request, life_s=0)
 
     def _start(self, account: Account) -> SignedIn:
         now = self._parts.clock.now()
@@ -141,16 +151,6 @@ class SignIn:
         return any(self._parts.accounts.failed_logins(who, since=since) >= most for who, most in limits.items())
 
 
-def give_form_cookie(response: Response, nonce: str, *, secure: bool) -> None:
-    """Bind the sign-in form to this browser for an hour."""
-    _set_cookie(response, FORM_COOKIE, nonce, secure=secure, life_s=3_600)
-
-
-def forget_cookie(response: Response, *, secure: bool) -> None:
-    """Take the session cookie back."""
-    _set_cookie(response, SESSION_COOKIE, "", secure=secure, life_s=0)
-
-
 def new_token() -> str:
     """256 random bits as 43 characters."""
     return secrets.token_urlsafe(TOKEN_BYTES)
@@ -163,7 +163,3 @@ def same(given: str, expected: str) -> bool:
 
 def _hash(token: str) -> str:
     return hashlib.sha256(token.encode("ascii")).hexdigest()
-
-
-def _set_cookie(response: Response, name: str, value: str, *, secure: bool, life_s: int) -> None:
-    response.set_cookie(name, value, max_age=life_s, path="/", secure=secure, httponly=True, samesite="strict")

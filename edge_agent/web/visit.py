@@ -17,7 +17,7 @@ from edge_agent.web.language import Language
 from edge_agent.web.moments import Moments
 from edge_agent.web.parts import WebParts
 from edge_agent.web.proof import Proof, Proofs, words
-from edge_agent.web.render import Renderer
+from edge_agent.web.render import LIVE_FROM, Renderer
 from edge_agent.web.sign_in import SignIn
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -66,14 +66,6 @@ class Visit:
         """What this reader reads."""
         return self.site.renderer.language(self.request, session=self.session)
 
-    @property
-    def secure(self) -> bool:
-        """Whether the browser came by https, to us or to a proxy that says so.
-
-        The answer only adds the Secure flag to the sender's own cookies, so making the header up harms nobody else.
-        """
-        return self.request.url.scheme == "https" or self.request.headers.getlist("x-forwarded-proto") == ["https"]
-
     def path_id(self, name: str) -> str:
         """An id from the path.
 
@@ -85,14 +77,19 @@ class Visit:
         return value
 
     def page(self, template: str, *, status: int = 200, refresh: bool = False, **values: object) -> Response:
-        """A page for this person; `refresh` lets it renew itself where the configuration says so."""
-        refresh_s = self.site.web.refresh_s if refresh else 0
+        """A page for this person; `refresh` lets it renew itself where the configuration says so.
+
+        The answer to a form is never fetched again: its address takes forms only, or shows another page.
+        """
+        is_shown = self.request.method == "GET"
+        refresh_s = self.site.web.refresh_s if refresh and is_shown else 0
         return self.site.renderer.page(
             template,
             language=self.language,
             session=self.session,
             status=status,
             refresh_s=refresh_s,
+            live_from=LIVE_FROM if is_shown and self.session is not None else None,
             tells_everybody=False,
             **values,
         )

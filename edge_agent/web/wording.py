@@ -314,7 +314,7 @@ def exactly(value: float, unit: str) -> Said:
 
 
 def trust(score: float) -> Said:
-    """How far the sensor can be believed, in one word."""
+    """How far a sensor, or a count, can be believed, in one word."""
     if score >= 0.75:
         return say("high")
     return say("fair") if score >= 0.4 else say("low")

@@ -27,7 +27,7 @@ import httpx
 from edge_agent.adapters.household import HouseholdFile
 from edge_agent.adapters.store.opening import open_store
 from edge_agent.adapters.store.orders import Orders
-from edge_agent.commission import report, set_up
+from edge_agent.commands.commission import report, set_up
 from edge_agent.config import load
 from edge_agent.core.catalogue import Household
 from edge_agent.core.messages import ItemId, PromptId

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from edge_agent.adapters.store.readings import SqliteReadings
 from edge_agent.core.messages import Decoded, DeviceId, Presence, Reading
-from edge_agent.tasks_side import Tasks
+from edge_agent.wiring.tasks import Tasks
 from tests.bench import pages
 from tests.edge_agent.samples import NOW
 

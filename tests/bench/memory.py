@@ -37,7 +37,7 @@ _PAGES_MAX = 80
 _SPEED = 1_440.0  # virtual seconds a second, as the demo
 _STREAMS = 3
 _REST_S = 65.0
-_HUB = "import edge_agent.__main__, edge_agent.app, edge_agent.household_side, onnxruntime"
+_HUB = "import edge_agent.__main__, edge_agent.app, edge_agent.wiring.household, onnxruntime"
 _LINK = re.compile(r'href="(/[^"#]*)')
 _CSRF = re.compile(r'name="csrf" value="([^"]+)"')
 _NO_PAGES = ("/static", "/manifest", "/api", "/data/export", "/sw.js", "/metrics", "/health")

@@ -20,7 +20,6 @@ from pathlib import Path
 
 import httpx
 
-from edge_agent import household_side
 from edge_agent.adapters.egress import Egress
 from edge_agent.adapters.household import HouseholdFile
 from edge_agent.adapters.keys import load_or_create
@@ -28,11 +27,15 @@ from edge_agent.adapters.passwords import Argon2Passwords
 from edge_agent.adapters.store.accounts import Accounts
 from edge_agent.adapters.store.connection import Connection
 from edge_agent.adapters.store.egress_ledger import EgressLedger
-from edge_agent.adapters.store.readings import SqliteReadings
-from edge_agent.config import HomeConfig, HubConfig
+from edge_agent.config import HomeConfig, HubConfig, Secrets
 from edge_agent.core.catalogue import Binding, Household
 from edge_agent.core.people import Account, Role
+from edge_agent.core.registry import Registry
 from edge_agent.folder import HOUSEHOLD_FILE
+from edge_agent.ports import no_crash
+from edge_agent.wiring import household as wiring
+from edge_agent.wiring.orders import Gate
+from edge_agent.wiring.readings import wire_readings
 from tests.edge_agent.outgoing_home import URL, FakeBridge, Wall, opened
 from tests.edge_agent.samples import MILK, NOW
 from tests.edge_agent.web.house import ORIGIN, PASSWORD, sign_in
@@ -134,7 +137,7 @@ async def _profile(client: httpx.AsyncClient, path: str) -> None:
 
 
 @asynccontextmanager
-async def _old_home(folder: Path, *, items: int, days: int) -> AsyncIterator[tuple[household_side.Tasks, Connection]]:
+async def _old_home(folder: Path, *, items: int, days: int) -> AsyncIterator[tuple[wiring.Tasks, Connection]]:
     names = [f"item-{number}" for number in range(items)]
     household = [
         MILK.model_copy(
@@ -153,8 +156,10 @@ async def _old_home(folder: Path, *, items: int, days: int) -> AsyncIterator[tup
         async with Egress(
             ledger=ledger, key=key, household="home-1", url=URL, timeout_s=5, transport=transport
         ) as egress:
-            readings = SqliteReadings(store.connection)
-            yield household_side._wire(config, store, readings, key=key, egress=egress, ledger=ledger), store.connection
+            kept = wire_readings(config, store, registry=Registry(), crash_hook=no_crash)
+            gate = Gate(egress, ledger, key)
+            tasks = wiring.wire(config, kept, gate=gate, secret=Secrets(), voice=None, crash_hook=no_crash)
+            yield tasks, store.connection
 
 
 def _fill(connection: Connection, *, items: int, days: int, old: bool) -> None:

@@ -1,17 +1,17 @@
-"""Accessibility, as far as a program can tell: axe-core on every page in every look, keyboard, zoom, less motion."""
+"""Accessibility, as far as a program can tell: axe-core on every page, keyboard, zoom, less motion."""
 
 from __future__ import annotations
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser.looking import LOOKS, Look
+from tests.browser.axe import BY_ALL_RULES, violations
+from tests.browser.looking import ENGLISH
 from tests.browser.pictures import PAGES, sign_in
 from tests.edge_agent.web.house import House
 
 pytestmark = pytest.mark.browser
 
-_GRAVE = ("serious", "critical", "moderate")
 # A window of 1280 px: text alone of double size (WCAG 1.4.4), the page at 200 %, and at 400 % (1.4.10).
 _LARGER = ((1_280, "200%"), (640, ""), (320, ""))
 _STOPS_MAX = 300
@@ -44,20 +44,17 @@ def signed_in(page: Page, address: str) -> Page:
     return page
 
 
-@pytest.mark.parametrize("look", LOOKS, ids=lambda look: look.name)
-def test_axe_finds_nothing(browser: Browser, address: str, look: Look) -> None:
-    """Nothing of moderate or graver impact on any page, by the rules of WCAG 2.2 AA and axe's best practice."""
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-core is not installed").Axe()
-    context = browser.new_context(viewport={"width": look.width, "height": look.height}, color_scheme=look.scheme)
+def test_axe_finds_nothing(browser: Browser, address: str) -> None:
+    """Nothing of moderate or graver impact on any page, by every rule; what a look can change: test_pages."""
+    context = browser.new_context(**BY_ALL_RULES.options(ENGLISH))
     page = context.new_page()
     found = []
     page.goto(f"{address}/login")
-    found += _found(axe, page, "/login")
+    found += violations(page, "/login", look=BY_ALL_RULES)
     sign_in(page, address)
     for path in PAGES.values():
         page.goto(address + path)
-        page.eval_on_selector_all("details", "all => all.forEach(each => { each.open = true; })")
-        found += _found(axe, page, path)
+        found += violations(page, path, look=BY_ALL_RULES)
     context.close()
     assert found == []
 
@@ -122,16 +119,6 @@ def test_an_order_by_keyboard_alone(page: Page, house: House, address: str) -> N
     page.keyboard.press("Enter")
     expect(page.locator("[data-prompt-state]")).to_have_text("Approved")
     assert house.answers.calls == [("approve", "p-milk", "the-owner")]
-
-
-def _found(axe: object, page: Page, path: str) -> list[str]:
-    answer = axe.run(page).response  # type: ignore[attr-defined]
-    return [
-        f"{path} {found['impact']} {found['id']}: {node['html'][:120]} | {node['failureSummary'][:200]}"
-        for found in answer["violations"]
-        if found["impact"] in _GRAVE
-        for node in found["nodes"][:3]
-    ]
 
 
 def _tab_to(page: Page, wanted: Locator) -> None:

@@ -16,8 +16,9 @@ from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 from edge_agent.core.intent import IntentState
 from edge_agent.core.leave.terms import terms_hash
 from edge_agent.core.prompt import PromptState
+from tests.browser.axe import violations
+from tests.browser.looking import ENGLISH, LOOKS, Look
 from tests.browser.pictures import sign_in
-from tests.browser.test_accessibility import _found as violations
 from tests.edge_agent.clock import ManualClock
 from tests.edge_agent.samples import NOW
 from tests.edge_agent.web.house import PASSWORD, House
@@ -203,14 +204,10 @@ def test_the_time_to_cancel_counts_down_in_silence(window: Window, house: House,
     expect(page.get_by_text("It may be sent at any moment.")).to_be_visible()
 
 
-@pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_where_something_is_amiss(
-    window: Window, house: House, address: str, size: dict[str, int], scheme: str
-) -> None:
+@pytest.mark.parametrize("look", LOOKS, ids=lambda look: look.name)
+def test_axe_finds_nothing_where_something_is_amiss(window: Window, house: House, address: str, look: Look) -> None:
     """Two questions at once, late and doubtful orders, an answer that was not taken, terms that have changed."""
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-core is not installed").Axe()
-    page, found = window(viewport=size, color_scheme=scheme), []
+    page, found = window(**look.options(ENGLISH)), []
     coffee = sample_offer("coffee", title="House blend 1 kg")
     house.home.add(sample_prompt("p-coffee", item="coffee", offer=coffee))
     for state in (IntentState.SHIPPED, IntentState.PARKED, IntentState.HELD):
@@ -220,19 +217,19 @@ def test_axe_finds_nothing_where_something_is_amiss(
         house.home.all_intents[order.id] = order
     for path in ("/", "/orders"):
         page.goto(address + path)
-        found += violations(axe, page, path)
-        assert page.evaluate("document.documentElement.scrollWidth") <= size["width"], path
+        found += violations(page, path, look=look)
+        assert page.evaluate("document.documentElement.scrollWidth") <= look.width, path
     page.goto(f"{address}/prompts/p-milk")
     page.get_by_text("Do not buy").click()
     page.get_by_role("button", name="Decline").evaluate("button => button.form.noValidate = true")
     page.get_by_role("button", name="Decline").click()
     expect(page.get_by_role("alert")).to_contain_text("Choose why")
-    found += violations(axe, page, "not declined")
+    found += violations(page, "not declined", look=look)
     offer = sample_offer(unit_price_minor=499)
     house.home.add(replace(sample_prompt(), offer=offer, terms_hash=terms_hash(offer)))
     page.get_by_role("button", name="Order and pay").click()
     expect(page.get_by_role("heading", name="The terms have changed")).to_be_visible()
-    found += violations(axe, page, "stale")
+    found += violations(page, "stale", look=look)
     assert found == []
 
 

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.axe import violations
 from tests.browser.looking import ENGLISH, LANGUAGES, LOOKS, Look
 from tests.browser.setup_pictures import begun, walk
 from tests.edge_agent.web.test_setup_pages import CODE, PASSWORD
 
 pytestmark = pytest.mark.browser
 
-_GRAVE = ("serious", "critical", "moderate")
 _WIDER = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
 
 
@@ -28,17 +28,14 @@ def first(page: Page) -> Iterator[Page]:
 @pytest.mark.parametrize("look", LOOKS, ids=lambda look: look.name)
 def test_axe_finds_nothing_on_the_way(browser: Browser, look: Look) -> None:
     """On any page of the first run, refusals included, with all details open; and none is wider than the window."""
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-core is not installed").Axe()
     context = browser.new_context(**look.options(ENGLISH))
     page = context.new_page()
-    found: list[tuple[str, str]] = []
+    found: list[str] = []
 
     def look_at(name: str) -> None:
-        page.eval_on_selector_all("details", "all => all.forEach(each => { each.open = true; })")
-        violations = axe.run(page).response["violations"]
-        found.extend((name, each["id"]) for each in violations if each["impact"] in _GRAVE)
+        found.extend(violations(page, name, look=look))
         if page.evaluate(_WIDER):
-            found.append((name, "wider than the window"))
+            found.append(f"{name} is wider than the window")
 
     with begun() as address:
         walk(page, address, at=look_at)

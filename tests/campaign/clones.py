@@ -25,22 +25,18 @@ from pathlib import Path
 from cloud_bridge import app as bridge_app
 from cloud_bridge.config import BridgeConfig
 from cloud_bridge.merchants.simulated_modes import nothing_wrong
-from edge_agent import household_side
-from edge_agent.adapters.egress import Egress
-from edge_agent.adapters.keys import load_or_create
-from edge_agent.adapters.store.egress_ledger import EgressLedger
 from edge_agent.adapters.store.opening import open_store
-from edge_agent.adapters.store.readings import SqliteReadings
 from edge_agent.core.safety import SafetyCode, SafetyProblem
 from edge_agent.errors import FailClosedError, RetryLaterError
+from edge_agent.ports import no_crash
 from tests.campaign.bugs import Bug
 from tests.campaign.figures import Figures
 from tests.campaign.kills.campaign import _answer, _world
-from tests.campaign.kills.in_process import Browser, InProcess
-from tests.campaign.kills.life import Fate, Home, Plan, _bridge, _ingest, prepare
+from tests.campaign.kills.in_process import Browser
+from tests.campaign.kills.life import Fate, Home, Plan, _bridge, _ingest, prepare, wire_hub
 from tests.campaign.kills.pipe import ask
-from tests.campaign.kills.setting import BRIDGE_STORE, BRIDGE_URL, COOKIE, PAGE_URL, Clock, hub_config, set_up
-from tests.campaign.kills.world import HOME, World
+from tests.campaign.kills.setting import BRIDGE_STORE, COOKIE, PAGE_URL, Clock, hub_config, set_up
+from tests.campaign.kills.world import World
 from tests.campaign.restores import COURSE
 
 _ALONE_TURNS = (4, 14)
@@ -274,13 +270,9 @@ class Hub:
         stack = self._stack = AsyncExitStack()
         config, clock = hub_config(self._folder), self.wall.true
         store = stack.enter_context(open_store(self._folder, config, wall=self.wall, ticks_s=clock.ticks_s))
-        readings, key = SqliteReadings(store.connection), load_or_create(self._folder)
-        ledger = EgressLedger(store.connection, clock=store.clock)
-        egress = Egress(
-            ledger=ledger, key=key, household=HOME, url=BRIDGE_URL, timeout_s=10, transport=InProcess(self._desk.app)
+        readings, tasks = await wire_hub(
+            stack, self._folder, config, store=store, bridge=self._desk.app, crash_hook=no_crash
         )
-        await stack.enter_async_context(egress)
-        tasks = household_side._wire(config, store, readings, key=key, egress=egress, ledger=ledger)
         return Careful(
             pipe=self._pipe,
             clock=clock,

@@ -8,10 +8,12 @@ import pytest
 
 from tests.campaign.bugs import Bug
 from tests.campaign.disk import campaign, full
+from tests.campaign.disk.campaign import _calls, _fail
 from tests.campaign.disk.injection import Failure, child, has_strace
 from tests.campaign.disk.lives import Lives
 from tests.campaign.disk.orders import Told
 
+_LIVES_MAX, _WRITES_APART = 8, 8
 needs_strace = pytest.mark.skipif(not has_strace(), reason="needs Debian's strace")
 
 
@@ -25,9 +27,15 @@ def test_a_failing_disk_loses_nothing(tmp_path: Path) -> None:
 
 @needs_strace
 def test_an_acknowledgement_before_the_commit_is_caught(tmp_path: Path) -> None:
-    """The campaign can fail: readings that were acknowledged before a write failed are missed."""
-    figures = campaign.run(200, seed=1, folder=tmp_path, bug=Bug.ACK_BEFORE_COMMIT)
-    assert figures.lost
+    """The judge can say no: a disk that fails for ever from one write on has lost what was promised before."""
+    with child() as lived:
+        lives = Lives(lived, tmp_path, bug=Bug.ACK_BEFORE_COMMIT)
+        for life in range(1_000, 1_000 + _LIVES_MAX):
+            for number in range(_calls(lives, life, folder=tmp_path)["pwrite64"], 0, -_WRITES_APART):
+                _fail(lives, life, Failure("pwrite64", "EIO", number, for_ever=True), folder=tmp_path)
+                if lives.figures("disk", wanted=set()).lost:
+                    return
+    pytest.fail("nothing was missed")
 
 
 def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:

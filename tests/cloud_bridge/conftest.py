@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -48,11 +49,19 @@ def postgres() -> Iterator[PostgresProcess]:
         server.remove()
 
 
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite store that nobody has used; each test gets a copy."""
+    file = tmp_path_factory.mktemp("migrated") / "bridge.sqlite3"
+    Database(f"sqlite:///{file}").open().close()
+    return file
+
+
 @pytest.fixture
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+def database_url(request: pytest.FixtureRequest, tmp_path: Path, migrated: Path) -> Iterator[str]:
     """An empty store: a SQLite file, or a PostgreSQL database where a test is parametrised so."""
     if getattr(request, "param", "sqlite") == "sqlite":
-        yield f"sqlite:///{tmp_path / 'bridge.sqlite3'}"
+        yield f"sqlite:///{shutil.copy(migrated, tmp_path / 'bridge.sqlite3')}"
         return
     server: PostgresProcess = request.getfixturevalue("postgres")
     name = f"t{uuid4().hex[:12]}"

@@ -29,9 +29,9 @@ from edge_agent.core.leave.terms import offer_for, terms_hash
 from edge_agent.core.messages import IntentId, ItemId, PromptId
 from edge_agent.core.people import Account, Role
 from edge_agent.core.prompt import PromptEvent, PromptRecord, PromptState, step
-from edge_agent.leave_side import LeaveSide, wire_leave
 from edge_agent.pipeline.hand_over import HandOver, Home
 from edge_agent.ports import CrashPoint
+from edge_agent.wiring.leave import LeaveSide, wire_leave
 from tests.edge_agent.clock import ManualClock
 from tests.edge_agent.pipeline.desk import FixedHousehold, ScriptedBridge, Watch
 from tests.edge_agent.samples import MILK, price, propose

@@ -242,6 +242,7 @@ async def outgoing_home(
     wall: Wall | None = None,
     bridge: FakeBridge | None = None,
     pages_max: int = 100,
+    is_chosen: bool = True,
     crash_hook: CrashHook = no_crash,
 ) -> AsyncIterator[OutgoingHome]:
     """The sending half over the store in `folder`."""
@@ -262,7 +263,7 @@ async def outgoing_home(
         async with egress:
             yield _wired(
                 store, key=key, wall=wall, bridge=bridge, egress=egress, ledger=ledger, kept=standing(folder),
-                pages_max=pages_max, crash_hook=crash_hook,
+                pages_max=pages_max, is_chosen=is_chosen, crash_hook=crash_hook,
             )  # fmt: skip
 
 
@@ -276,6 +277,7 @@ def _wired(
     ledger: EgressLedger,
     kept: tuple[SafetyProblem, ...],
     pages_max: int,
+    is_chosen: bool,
     crash_hook: CrashHook,
 ) -> OutgoingHome:
     orders, merchants = Orders(store.connection), Merchants(store.connection)
@@ -286,6 +288,7 @@ def _wired(
         merchants=merchants,
         clock=store.clock,
         hear_time=store.clock.compare,
+        is_chosen=is_chosen,
         crash_hook=crash_hook,
     )
     restore = Restore(

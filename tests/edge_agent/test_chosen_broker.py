@@ -10,8 +10,8 @@ from pydantic import SecretStr
 
 from edge_agent.__main__ import EXIT_DONE, EXIT_USAGE, main
 from edge_agent.adapters.setup_files import BROKER_FILE, keep_broker
+from edge_agent.commands.examining import examine
 from edge_agent.core.setup.first_steps import Broker
-from edge_agent.examining import examine
 
 
 @pytest.fixture

@@ -21,12 +21,12 @@ from edge_agent.core.messages import Forecast, ItemId, PromptId, Range, StockEst
 from edge_agent.core.prompt import PromptState
 from edge_agent.core.safety import SafetyCode, SafetyProblem
 from edge_agent.core.units import UNITS, countable
-from edge_agent.home_assistant_side import listen, wire_voice
 from edge_agent.pipeline.home_assistant import HomeAssistant
+from edge_agent.wiring.home_assistant import listen, wire_voice
 from tests.edge_agent.hass import PROGRAM, Hass, home_assistant
 from tests.edge_agent.pipeline.desk import Desk, open_desk
 from tests.edge_agent.samples import MILK, NOW, prompt
-from tests.edge_agent.test_home_assistant_side import wired
+from tests.edge_agent.wiring.test_home_assistant import wired
 
 if TYPE_CHECKING:
     from tests.conftest import Broker

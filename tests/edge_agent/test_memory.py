@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-import edge_agent.household_side  # noqa: F401 - loads every model that a running hub has
+import edge_agent.wiring.household  # noqa: F401 - loads every model that a running hub has
 from edge_agent.adapters.allocator import give_back
 from edge_agent.adapters.profiles import load_profiles, profile_folders
 
@@ -37,7 +37,7 @@ def test_a_start_with_known_profiles_loads_no_reader_of_files(tmp_path: Path) ->
     cache = tmp_path / "cache"
     load_profiles(profile_folders(), cache=cache)
     script = (
-        "import sys, pathlib, edge_agent.app, edge_agent.household_side\n"
+        "import sys, pathlib, edge_agent.app, edge_agent.wiring.household\n"
         "from edge_agent.adapters.profiles import load_profiles, profile_folders\n"
         f"loaded = load_profiles(profile_folders(), cache=pathlib.Path({str(cache)!r}))\n"
         "print(len(loaded.registry.profiles()) > 0, end=' ')\n"

@@ -10,7 +10,7 @@ from pathlib import Path
 import paho.mqtt.client as mqtt
 import pytest
 
-from edge_agent.commission import set_up
+from edge_agent.commands.commission import set_up
 from edge_agent.config import load
 from edge_agent.folder import PROFILE_CACHE, STORE_FILE
 from firmware_sim.services import HOUSEHOLD_FILE

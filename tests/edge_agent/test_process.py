@@ -15,7 +15,7 @@ import apsw
 import httpx
 import pytest
 
-from edge_agent.commission import set_up
+from edge_agent.commands.commission import set_up
 from edge_agent.config import load
 from edge_agent.folder import STORE_FILE
 from firmware_sim.services import HOUSEHOLD_FILE

@@ -13,12 +13,13 @@ import jsonschema
 import pytest
 
 from edge_agent.adapters.profile_tools import check_profiles, decode_manifest, sample_problems
-from edge_agent.adapters.profiles import load_profiles, profile_folders, shipped_profiles
+from edge_agent.adapters.profiles import profile_folders, shipped_profiles
 from edge_agent.adapters.strict_yaml import load_yaml
 from edge_agent.core.profile import Profile, json_schema
 from edge_agent.core.quantity import converter
+from tests.edge_agent.shipped import shipped_registry
 
-PROFILES = load_profiles(profile_folders()).registry.profiles()
+PROFILES = shipped_registry().profiles()
 SCHEMA = json.loads(shipped_profiles().joinpath("schema.json").read_text(encoding="utf-8"))
 STOCK = {"remaining", "used", "amount", "time_left", "distance_left", "count_left", "state"}
 PAYLOADS = Path(__file__).parents[2].parent / "shared" / "payloads"
@@ -74,7 +75,7 @@ def test_recorded_payloads(tmp_path: Path) -> None:
     manifest = tmp_path / "manifest.json"
     entries = [{"file": str(PAYLOADS / each["file"]), "topic": each["topic"]} for each in expected]
     manifest.write_text(json.dumps(entries))
-    registry = load_profiles(profile_folders()).registry
+    registry = shipped_registry()
     told = decode_manifest(manifest, registry=registry, now=datetime(2026, 1, 1, tzinfo=UTC))
     wrong = [
         f"{want['file']}: {each['signal']} wants {each['value']} {each['unit']}, got {values.get(each['signal'])}"

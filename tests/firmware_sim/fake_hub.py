@@ -45,6 +45,11 @@ class FakeHub:
         words = json.dumps({"device": device, "boot": boot, "seq": seq})
         await send(self.client, f"restock/v1/home/{device}/ack", words.encode())
 
+    async def until_offline(self, device: str, boot: str, *, within_s: float = 20.0) -> None:
+        """Wait until the broker has told of this boot's end, which it does when it has noticed."""
+        gone = {"device": device, "boot": boot, "state": "offline"}
+        await self.until(lambda: any(_document(payload) == gone for _, payload, _ in self.others), within_s=within_s)
+
     async def listen(self) -> None:
         """Keep what comes."""
         async for message in self.client.messages:

@@ -9,9 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import cache
 
-from edge_agent.adapters.profiles import load_profiles, profile_folders
 from edge_agent.core.decode import Decoder, Limits
 from edge_agent.core.messages import (
     Birth,
@@ -23,21 +21,15 @@ from edge_agent.core.messages import (
     RawMessage,
     Reading,
 )
-from edge_agent.core.registry import Registry
 from firmware_sim.dialects import Message
 from firmware_sim.fleet import play
 from firmware_sim.physics import State
 from firmware_sim.scenario_fleet import ApplianceSection, RunSection
+from tests.edge_agent.shipped import shipped_registry
 
 Truth = Mapping[str, State]
 Outcome = Decoded | Birth | PresenceChange | Quarantined
 HOME = "home"
-
-
-@cache
-def registry() -> Registry:
-    """All shipped profiles."""
-    return load_profiles(profile_folders(), samples=False).registry
 
 
 class Hub:
@@ -45,7 +37,7 @@ class Hub:
 
     def __init__(self) -> None:
         self._births: dict[DeviceId, Birth] = {}
-        self._decoder = Decoder(registry(), home=HOME, limits=Limits(), birth_of=self._births.get)
+        self._decoder = Decoder(shipped_registry(), home=HOME, limits=Limits(), birth_of=self._births.get)
         self.picture: dict[str, Reading] = {}
 
     def hear(self, message: Message, *, retained: bool = False, now: datetime | None = None) -> Outcome:

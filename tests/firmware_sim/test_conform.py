@@ -389,7 +389,10 @@ async def test_simulated_devices_keep_every_rule(broker: Broker, profile: str) -
         for _ in range(3):
             device.report(READINGS[profile], at=NOW)
         await hub.until(lambda: len(hub.readings[name, device.boot]) == 3, within_s=WITHIN_S)
-        assert await device.restart(within_s=WITHIN_S)
+        old = device.boot
+        device.power_off()
+        await hub.until_offline(name, old, within_s=WITHIN_S)
+        assert await device.power_on(within_s=WITHIN_S)
         device.report(READINGS[profile], at=NOW)
         await hub.until(lambda: len(hub.readings[name, device.boot]) == 1, within_s=WITHIN_S)
         await hub.rebirth(name)

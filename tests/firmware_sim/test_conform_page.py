@@ -12,7 +12,6 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from edge_agent.adapters.profiles import load_profiles, profile_folders
 from edge_agent.adapters.store.connection import Connection
 from edge_agent.adapters.store.readings import SqliteReadings
 from edge_agent.core.decode import Decoder, Limits
@@ -20,6 +19,7 @@ from edge_agent.core.messages import Birth, Decoded, DeviceId, PresenceChange, Q
 from edge_agent.core.quantity import UNITS
 from firmware_sim.conform import rules
 from firmware_sim.conform.envelope import BrokenError, read_birth, read_reading, read_state
+from tests.edge_agent.shipped import shipped_registry
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/protocol.md").read_text(encoding="utf-8")
@@ -33,7 +33,7 @@ EXAMPLES = [
 READERS = {"birth": read_birth, "state": read_state, "reading": read_reading}
 MEANT = {"birth": Birth, "state": PresenceChange, "reading": Decoded}
 
-_registry = load_profiles(profile_folders(())).registry
+_registry = shipped_registry()
 
 
 def outcome_of(kind: str, payload: bytes) -> Birth | Decoded | PresenceChange | Quarantined:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import Broker
+from tests.environments import environment
 from tests.firmware_sim.fake_hub import fake_hub
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(240)]
@@ -23,18 +22,7 @@ COUNT = 25
 @pytest.fixture(scope="module")
 def legacy_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The interpreter of a virtual environment with the locked legacy requirements."""
-    folder = tmp_path_factory.mktemp("legacy")
-    python = folder / "bin" / "python"
-    lock = ROOT / "requirements" / "legacy.lock"
-    for command in (
-        [sys.executable, "-m", "venv", str(folder)],
-        [str(python), "-m", "pip", "install", "--quiet", "--require-hashes", "--requirement", str(lock)],
-    ):
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=200)
-        if done.returncode:
-            reason = f"no legacy environment: {(done.stderr or done.stdout).strip()[-300:]}"
-            pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
-    return python
+    return environment(tmp_path_factory.mktemp("legacy"), "legacy.lock")
 
 
 async def test_a_legacy_device_and_a_new_hub_understand_each_other(legacy_python: Path, broker: Broker) -> None:

@@ -19,7 +19,6 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.adapters.profiles import load_profiles, profile_folders
 from edge_agent.core.decode import Decoder, Limits
 from edge_agent.core.messages import Birth, Decoded, DeviceId, Presence, RawMessage
 from firmware_sim.conform import words
@@ -28,6 +27,7 @@ from firmware_sim.conform.declared import shipped_profile
 from firmware_sim.conform.live import Span, Subject, observe
 from firmware_sim.listening import Broker as Address
 from tests.conftest import Broker
+from tests.edge_agent.shipped import shipped_registry
 from tests.firmware_sim.fake_hub import FakeHub, fake_hub
 
 ROOT = Path(__file__).parents[2]
@@ -115,6 +115,7 @@ async def test_the_device_keeps_its_readings_over_a_power_cut_and_every_rule(bro
         [old] = boots_of(hub)
         before = dict(hub.readings.pop((DEVICE, old)))
         hub.silent = False
+        await hub.until_offline(DEVICE, old, within_s=WITHIN_S)
         with powered(flash):
             await hub.until(
                 lambda: len(hub.readings) == 2 and len(hub.readings[DEVICE, boots_of(hub)[1]]) >= 3, within_s=WITHIN_S
@@ -151,7 +152,7 @@ async def test_the_device_comes_back_to_a_broker_that_was_gone(nats_broker: Brok
             assert sorted(back.readings[DEVICE, boot]) == list(range(1, max(back.readings[DEVICE, boot]) + 1))
             told = dict(back.readings[DEVICE, boot])
     birth = Birth(DeviceId(DEVICE), "restock.scale", "1.0", boot, datetime.now(UTC))
-    registry = load_profiles(profile_folders(())).registry
+    registry = shipped_registry()
     decoder = Decoder(registry, home="home", limits=Limits(), birth_of=lambda _: birth)
     for payload in told.values():
         message = RawMessage(f"restock/v1/home/{DEVICE}/reading", payload, False, False, birth.received_at, 1)

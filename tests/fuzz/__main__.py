@@ -14,7 +14,7 @@ import sys
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
 
-from edge_agent.adapters.profiles import load_profiles, profile_folders
+from tests.edge_agent.shipped import shipped_registry
 from tests.fuzz.mutator import Tally, torment
 
 _EACH = 100_000
@@ -47,7 +47,7 @@ def main() -> int:
 
 
 def _shard(seed: int, count: int) -> Tally:
-    return torment(load_profiles(profile_folders()).registry.profiles(), count=count, seed=seed)
+    return torment(shipped_registry().profiles(), count=count, seed=seed)
 
 
 def _progress(whole: Tally, wanted: int, took_s: float) -> str:

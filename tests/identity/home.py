@@ -26,8 +26,8 @@ from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from edge_agent.adapters.broker_config import Told
+from edge_agent.commands.enroll import Enrolment, Wish
 from edge_agent.config import BrokerConfig, HomeConfig, HubConfig
-from edge_agent.enroll import Enrolment, Wish
 from tests.conftest import answers
 
 WITHIN_S = 20.0

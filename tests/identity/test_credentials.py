@@ -15,7 +15,7 @@ from cryptography.x509.oid import NameOID
 
 from edge_agent.adapters.broker_config import Told
 from edge_agent.adapters.home_ca import HomeAuthority
-from edge_agent.enroll import Wish
+from edge_agent.commands.enroll import Wish
 from tests.identity.home import Home, Login, home
 
 pytestmark = pytest.mark.broker

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.enroll import Wish
+from edge_agent.commands.enroll import Wish
 from edge_agent.errors import ConfigurationError
 from firmware_sim import listening
 from firmware_sim.__main__ import _parser

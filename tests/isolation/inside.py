@@ -18,7 +18,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from edge_agent.commission import set_up
+from edge_agent.commands.commission import set_up
 from edge_agent.config import load
 from firmware_sim.services import HOUSEHOLD_FILE
 

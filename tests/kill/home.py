@@ -24,7 +24,7 @@ from cloud_bridge.store.orders import SqlOrderStore
 from cloud_bridge.wire import EventPage, OrderState
 from edge_agent.adapters.store.opening import open_store
 from edge_agent.adapters.store.orders import Orders
-from edge_agent.commission import report, set_up
+from edge_agent.commands.commission import report, set_up
 from edge_agent.config import load
 from edge_agent.core.leave.terms import Offer, terms_hash
 from edge_agent.core.messages import ItemId, Price, PromptId

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from edge_agent.adapters.store.connection import Connection
-from edge_agent.commission import set_up
+from edge_agent.commands.commission import set_up
 from edge_agent.config import load
 from edge_agent.folder import STORE_FILE
 from firmware_sim.processes import Child, Command, free_ports, run_to_end, script

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent import keeping
 from edge_agent.adapters.backup.sealed_file import Cost
+from edge_agent.commands import keeping
 from edge_agent.config import load
 from firmware_sim.page_client import PageError, _hidden_inputs
 from tests.kill.conftest import HomeMaker

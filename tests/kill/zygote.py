@@ -16,7 +16,7 @@ import signal
 import sys
 from typing import Any, NoReturn
 
-_LOADED = ("cloud_bridge.app", "edge_agent.app", "edge_agent.household_side")
+_LOADED = ("cloud_bridge.app", "edge_agent.app", "edge_agent.wiring.household")
 _MAIN = {"hub": "edge_agent.__main__", "bridge": "cloud_bridge.__main__"}
 _PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 

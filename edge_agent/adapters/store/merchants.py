@@ -23,6 +23,10 @@ class Merchants:
                 (merchant, merchant_class, to_ms(at)),
             )
 
+    def any_known(self) -> bool:
+        """Whether a bridge has ever told of one."""
+        return bool(self._connection.db.execute("SELECT EXISTS (SELECT 1 FROM merchant)").get)
+
     def merchant_class(self, merchant: str) -> str | None:
         """A, B or C; None while the bridge has not said."""
         found = self._connection.db.execute("SELECT class FROM merchant WHERE merchant = ?", (merchant,)).get

@@ -92,7 +92,8 @@ def shifted(forecast: Forecast, mix: Mix | None, *, packs: float) -> Forecast:
     if mix is None or abs(mix.factor - 1) < _NOTABLE:
         return forecast
     demand = tuple(tuple(mix.factor * value for value in row) for row in forecast.demand)
-    source = f"{forecast.source} (times {mix.factor:.2f} by the programmes of late)"
+    factor = f"{mix.factor:.2f}"
+    source = say("{source} (times {factor} by the programmes of late)", source=forecast.source, factor=factor)
     # What a model says beside demand is of another rate.
     forecast = replace(forecast, demand=demand, source=source, days_to_next=(), order_chances=())
     days = tuple(days_until_used(forecast, packs, probability=level) for level in forecast.quantiles)

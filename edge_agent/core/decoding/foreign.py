@@ -77,6 +77,22 @@ class ForeignDevices:
             suggestions=ready.suggest(tree) if ready.suggest is not None else (),
         )
 
+    def whose(self, message: RawMessage) -> DeviceId | None:
+        """Which device a copy is of that tells nothing itself; None where only what came before it would say that.
+
+        Nothing of it is remembered.
+        """
+        candidates = self._registry.candidates(message.topic)
+        for group in self._registry.groups(message.topic):
+            with suppress(DecodeError):
+                tree = candidates[group.first].ready.decode(message.payload)
+                if (number := group.pick(tree)) is not None:
+                    found = candidates[number]
+                    return _device_of(found, tree) if found.profile.match.identity else found.device
+        # A profile that puts a device together of many messages knows it by its topic alone.
+        named = {each.device for each in candidates if each.profile.merge != "snapshot"}
+        return named.pop() if len(named) == 1 else None
+
     def _explains_now(self, device: DeviceId, now: datetime) -> bool:
         if self._explains_every_s is None:
             return False

@@ -55,11 +55,15 @@ def assembled(
     by_device: dict[str, list[Heard]] = {name: [] for name in overviews}
     for each in heard:
         by_device.setdefault(each.device, []).append(each)
+    copies = {each.device: each for each in apart if each.reason is QuarantineReason.RETAINED and each.device}
+    for name in copies:
+        by_device.setdefault(name, [])
     fed = feeds(items)
     devices = tuple(
         replace(
             _device(name, signals, overviews.get(name), fed=fed, profile_of=profile_of, now=now, stale_s=stale_after_s),
             suggested=tuple(SuggestedLine(*each) for each in remarks.suggestions(name)),
+            only_old_copies=all(each.is_retained for each in signals) if signals else name in copies,
         )
         for name, signals in sorted(by_device.items())
     )

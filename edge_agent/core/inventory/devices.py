@@ -16,6 +16,7 @@ from edge_agent.core.inventory.words import in_words
 from edge_agent.core.messages import Direction, Presence, QuarantineReason, Reading, SignalClass
 from edge_agent.core.profile import Profile
 from edge_agent.core.quantity import countable
+from edge_agent.core.signals import is_of_goods
 
 _PERCENT = "%"
 
@@ -93,7 +94,8 @@ class SuggestedLine:
 class DeviceLine:
     """A device that is understood, or was heard of. `online` is None where it never said; `seen_at`: last message.
 
-    `suggested` is for a person to look at: nothing is ordered by it.
+    `suggested` is for a person to look at: nothing is ordered by it. `only_old_copies`: all that is known of it is what
+    the broker kept, and nobody knows how old that is.
     """
 
     device: str
@@ -105,6 +107,7 @@ class DeviceLine:
     seen_at: datetime | None
     signals: tuple[SignalLine, ...]
     suggested: tuple[SuggestedLine, ...] = ()
+    only_old_copies: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +232,8 @@ def signal_line(
 def offers(devices: Iterable[DeviceLine], *, items: Sequence[Item]) -> tuple[OfferLine, ...]:
     """Levels that fall with use and feed nothing, with the items that could take them.
 
-    Only such signals become stock, and only in a unit in which goods are counted, or in percent. Of the items, those
+    Only such signals of something that is bought become stock, and only in a unit in which goods are counted, or in
+    percent. Of the items, those
     come first whose name has a word of the signal's, then those that nothing tells of now. That a unit fits does not
     mean that the item is of that product.
     """
@@ -256,8 +260,9 @@ def rising(devices: Iterable[DeviceLine]) -> tuple[RisingLine, ...]:
 
 
 def hears_a_level(devices: Iterable[DeviceLine]) -> bool:
-    """Whether any level was heard, of whatever direction."""
-    return any(line.kind == SignalClass.LEVEL for device in devices for line in device.signals)
+    """Whether any level of goods was heard, of whatever direction."""
+    lines = (line for device in devices for line in device.signals)
+    return any(line.kind == SignalClass.LEVEL and is_of_goods(line.signal) for line in lines)
 
 
 def household_lines(offer: OfferLine) -> str:
@@ -267,9 +272,9 @@ def household_lines(offer: OfferLine) -> str:
 
 
 def _is_free(line: SignalLine) -> bool:
-    """Whether it falls with use, feeds nothing, and is in a unit in which goods are counted, or in percent."""
+    """Whether it falls with use, feeds nothing, is of goods, and in a unit in which they are counted, or in percent."""
     falls = line.kind == SignalClass.LEVEL and line.direction == Direction.DOWN
-    return falls and not line.feeds and (line.unit == _PERCENT or countable(line.unit))
+    return falls and not line.feeds and is_of_goods(line.signal) and (line.unit == _PERCENT or countable(line.unit))
 
 
 def _fitting(line: SignalLine, named: Sequence[tuple[Taker, frozenset[str]]]) -> tuple[Taker, ...]:

@@ -57,6 +57,7 @@ def _section(title: str, count: int, nothing: str) -> Iterator[str]:
 def _device(device: DeviceLine, now: datetime) -> Iterator[str]:
     online = {True: ", online", False: ", offline", None: ""}[device.online]
     seen = f"heard {_ago(device.seen_at, now)}" if device.seen_at else "not heard yet"
+    seen += ", only an old message is known" if device.only_old_copies else ""
     yield f"  {device.device}  {device.profile or 'profile not known'}, {seen}{online}  {device.topic}".rstrip()
     if device.title:
         yield f"    {device.title}"
@@ -113,7 +114,7 @@ def _taker(taker: Taker) -> str:
 def _no_offer(inventory: Inventory) -> str:
     if inventory.rising:
         return "none of the levels as it is"
-    return "every level that was heard feeds one" if hears_a_level(inventory.devices) else "no level was heard"
+    return "every level that was heard feeds one" if hears_a_level(inventory.devices) else "no level of goods was heard"
 
 
 def _rising(line: RisingLine) -> Iterator[str]:

@@ -18,6 +18,7 @@ import rfc8785
 from cloud_bridge.wire import Terms, Verdict
 from edge_agent.core.catalogue import Item, Preferences, Product
 from edge_agent.core.messages import IntentId, Price, Propose
+from edge_agent.errors import BugError
 
 __all__ = [
     "OFFER_TTL",
@@ -81,8 +82,12 @@ def offer_for(item: Item, price: Price, decision: Propose, *, preferences: Prefe
 
     The ceiling is the total plus the household's tolerance, rounded down: never a cent more than was agreed to.
     Whatever a forecast led to, no more is offered than the home has room for.
+
+    Raises: BugError for a product that nobody can order; nothing decides to buy such a one.
     """
     product = decision.product or item.product
+    if not product.can_be_ordered:
+        raise BugError(f"an offer of {item.id}, whose product names no merchant")
     packs = max(1, min(decision.packs, item.room_for(product), PACKS_MAX))
     total_minor = price.unit_price_minor * packs + price.delivery_minor
     tolerance = Fraction(str(preferences.price_tolerance))

@@ -81,7 +81,8 @@ class Proposal:
     """A level that an item could be bound to, and what is known of the item already.
 
     `unit` is "" and `full_amount` None where only a person can say it; `gtins` are products that the device or its
-    profile names, as 14 digits. `key` names it in a form.
+    profile names, as 14 digits. `key` names it in a form. `value` is what the device told while somebody listened;
+    `old_value` what a message said that the broker had kept, of unknown age, which is no evidence of a stock.
     """
 
     key: str
@@ -94,6 +95,7 @@ class Proposal:
     category: str
     unit: str
     value: float | None
+    old_value: float | None
     full_amount: float | None
     gtins: tuple[str, ...]
 
@@ -137,6 +139,8 @@ def _proposal(offer: OfferLine, device: DeviceLine, profile_of: Callable[[str], 
     profile = profile_of(device.profile) if device.profile is not None else None
     full, unit = _capacity(profile, offer.signal) if offer.needs_full_amount else (None, offer.unit)
     line = next((each for each in device.signals if each.signal == offer.signal), None)
+    value = line.value if line is not None and isinstance(line.value, float) else None
+    is_old = line is not None and line.is_retained
     return Proposal(
         key=f"{offer.device}/{offer.signal}",
         device=offer.device,
@@ -147,7 +151,8 @@ def _proposal(offer: OfferLine, device: DeviceLine, profile_of: Callable[[str], 
         name=subject.replace("_", " ").capitalize(),
         category=_CATEGORIES.get(subject, subject)[:40],
         unit=unit,
-        value=line.value if line is not None and isinstance(line.value, float) else None,
+        value=None if is_old else value,
+        old_value=value if is_old else None,
         full_amount=full,
         gtins=_gtins(device, profile, subject=subject, signal=offer.signal),
     )

@@ -17,19 +17,21 @@ from edge_agent.web.api.call import PREFIX, Act, Body, Call, Handler, Told
 from edge_agent.web.api.document import document
 from edge_agent.web.api.streams import MEDIA as EVENTS
 from edge_agent.web.rules import Rule
+from edge_agent.web.sign_in import SESSION_COOKIE
 
 _R, _W = Scope.READ, Scope.ANSWER
 _ANY, _MEMBER = Rule.SIGNED_IN, Rule.MEMBER
 
 
-async def show_document(_call: Call) -> Response:
+async def show_document(call: Call) -> Response:
     """The OpenAPI document."""
-    return Response(_document(), media_type="application/json")
+    session_cookie = call.site.sign_in.cookies.name(SESSION_COOKIE)
+    return Response(_document(session_cookie), media_type="application/json")
 
 
 @cache
-def _document() -> bytes:
-    return document(ACTS)
+def _document(session_cookie: str) -> bytes:
+    return document(ACTS, session_cookie=session_cookie)
 
 
 def _read(path: str, handler: Handler, summary: str, answer: type[Told], rule: Rule = _ANY) -> Act:

@@ -27,7 +27,7 @@ _SCOPES = {Scope.READ: "a token that may read", Scope.ANSWER: "a token that may 
 Json = dict[str, Any]
 
 
-def document(acts: Sequence[Act]) -> bytes:
+def document(acts: Sequence[Act], *, session_cookie: str) -> bytes:
     """The document as JSON."""
     paths: dict[str, Json] = {}
     for act in acts:
@@ -46,7 +46,7 @@ def document(acts: Sequence[Act]) -> bytes:
                 "schemas": _schemas(acts),
                 "securitySchemes": {
                     "token": {"type": "http", "scheme": "bearer", "description": "Made by an owner, on the page."},
-                    "page": {"type": "apiKey", "in": "cookie", "name": "restock_session"},
+                    "page": {"type": "apiKey", "in": "cookie", "name": session_cookie},
                 },
             },
         },

@@ -20,8 +20,8 @@ from edge_agent.web.api.problems import Refusal
 MEDIA = "text/event-stream"
 STREAMS_MAX = 32
 STREAMS_OF_ONE_MAX = 4
-LOOK_EVERY_S = 0.2
-QUIET_AFTER_EVENT_S = 0.6  # with a look and the page itself this stays below a second
+LOOK_EVERY_S = 0.1
+QUIET_AFTER_EVENT_S = 0.3  # with the look before it and the page after it this stays well below a second
 BEAT_EVERY_S = 15.0
 SEND_WITHIN_S = 30.0
 RETRY_MS = 5_000

@@ -1,6 +1,7 @@
 """What arrives when: the orders under way as a small agenda by day, each uncertain one marked as such.
 
-The day is the one that was agreed to as the latest. It decides nothing: whether an order comes is the merchant's word.
+The day is the one that was agreed to as the latest, counted from the order. It decides nothing: whether an order comes
+is the merchant's word.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ def agenda(orders: Iterable[OrderRow], *, today: date) -> list[Day]:
     """The orders by the day they should be here, the earliest first; those without a known day last."""
     by_day: dict[date | None, list[OrderRow]] = {}
     for order in orders:
-        by_day.setdefault(order.deliver_by, []).append(order)
+        by_day.setdefault(order.expected_on, []).append(order)
     return [_day(day, by_day[day], today=today) for day in sorted(by_day, key=lambda day: day or date.max)]
 
 

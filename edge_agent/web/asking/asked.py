@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 
 from edge_agent.core.prompt import PromptRecord, PromptState
 from edge_agent.core.said import Said, say
@@ -17,11 +17,15 @@ _LOW = say("It is running low.")
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One question with just enough to know what it is about; the terms stand on its own page."""
+    """One question with just enough to know what it is about; the terms stand on its own page.
+
+    `is_overdue`: the day to order by has passed.
+    """
 
     prompt: PromptRecord
     item_name: str
     why: str
+    is_overdue: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,20 +40,15 @@ class Delivery:
         return self.questions[0].prompt.offer.merchant
 
     @property
-    def deliver_by(self) -> date:
-        """When it would be here at the latest."""
-        return self.questions[0].prompt.offer.deliver_by
-
-    @property
     def order_by(self) -> datetime:
         """When the ripest of them has to be answered."""
         return self.questions[0].prompt.order_by
 
 
-def question(prompt: PromptRecord, *, item_name: str) -> Question:
+def question(prompt: PromptRecord, *, item_name: str, is_overdue: bool) -> Question:
     """A live prompt as a question."""
     first: Said | str = prompt.reasons[0].text if prompt.reasons else _LOW
-    return Question(prompt=prompt, item_name=item_name, why=first)
+    return Question(prompt=prompt, item_name=item_name, why=first, is_overdue=is_overdue)
 
 
 def deliveries(questions: Iterable[Question]) -> list[Delivery]:

@@ -37,20 +37,19 @@ def keep(response: Response, view: View, *, visit: Visit) -> None:
     """Let this browser look until the view ends."""
     kept = _Kept(person=view.person, prompts=tuple(view.prompts[:_PROMPTS_MAX]), until=view.until)
     text = base64.urlsafe_b64encode(kept.model_dump_json().encode()).decode()
-    response.set_cookie(
+    visit.site.sign_in.cookies.give(
+        response,
         COOKIE,
         f"{text}.{_seal(text, visit=visit)}",
-        max_age=max(0, int((view.until - visit.site.moments.now()).total_seconds())),
+        request=visit.request,
+        life_s=max(0, int((view.until - visit.site.moments.now()).total_seconds())),
         path=PATH,
-        secure=visit.secure,
-        httponly=True,
-        samesite="strict",
     )
 
 
 def read(visit: Visit) -> View | None:
     """What this browser may look at now; None: nothing, or nothing any more."""
-    text, _, seal = visit.request.cookies.get(COOKIE, "")[:_COOKIE_CHARS_MAX].partition(".")
+    text, _, seal = visit.site.sign_in.cookies.read(visit.request, COOKIE)[:_COOKIE_CHARS_MAX].partition(".")
     if not text or not same(seal, _seal(text, visit=visit)):
         return None
     try:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pydantic import ValidationError
 
 from edge_agent.core import gs1
-from edge_agent.core.catalogue import Binding, Item, Mode, Product
+from edge_agent.core.catalogue import Binding, IfUnanswered, Item, Mode, Product
 from edge_agent.core.said import Said, say
 from edge_agent.core.setup.first_steps import Proposal, free_id
 from edge_agent.errors import RefusedError
@@ -23,12 +23,25 @@ UNITS: tuple[tuple[str, Said], ...] = (
     ("{pad}", say("pads, tabs or capsules")),
     ("{piece}", say("pieces")),
 )
-FIELDS = ("name", "unit", "full_amount", "title", "pack_amount", "merchant", "sku", "gtin14", "pack_days", "mode")
+FIELDS = (
+    "name",
+    "unit",
+    "full_amount",
+    "title",
+    "pack_amount",
+    "merchant",
+    "sku",
+    "gtin14",
+    "pack_days",
+    "mode",
+    "if_unanswered",
+)
 DAYS_MAX = 3_650
 _AMOUNT = re.compile(r"[0-9]{1,7}([.,][0-9]{1,3})?")
 _AMOUNT_MAX = 1e6
 _AMOUNT_WANTED = say("A number above 0, such as 500 or 1035.5.")
 _FORM_FIELD = {"product": "title", "binding": "full_amount"}
+_BOTH = say("Merchant and article number go together: fill in both, or neither.")
 _NO_GTIN = say("The number under the bar code, 8 to 14 digits, or nothing.")
 _WRONG: Mapping[str, Said] = {
     "merchant": say("The merchant's short name at your order service: small letters, digits, - and _."),
@@ -41,13 +54,14 @@ _WRONG: Mapping[str, Said] = {
 def known(proposal: Proposal | None, *, gtin: str = "") -> dict[str, str]:
     """What stands in the fields before anybody has typed; `gtin` is a number that was scanned."""
     if proposal is None:
-        return {"gtin14": gtin, "mode": "ask"}
+        return {"gtin14": gtin, "mode": "ask", "if_unanswered": "asked_again"}
     return {
         "name": proposal.name,
         "unit": proposal.unit,
         "full_amount": "" if proposal.full_amount is None else f"{proposal.full_amount:g}",
         "gtin14": gtin or (proposal.gtins[0] if proposal.gtins else ""),
         "mode": "ask",
+        "if_unanswered": "asked_again",
     }
 
 
@@ -65,13 +79,19 @@ def read(form: Mapping[str, str], *, proposal: Proposal | None, taken: Sequence[
     number = gtin(entries, form)
     if entries.errors or name is None or title is None or pack is None or days is None:
         return None
-    mode: Mode = "shadow" if form.get("mode") == "shadow" else "ask"
+    merchant, sku = form.get("merchant", "").strip().lower(), form.get("sku", "").strip()
+    if bool(merchant) != bool(sku):
+        entries.wrong("sku" if merchant else "merchant", _BOTH)
+        return None
+    # What nobody can order is only watched, whatever was chosen.
+    mode: Mode = "shadow" if form.get("mode") == "shadow" or not merchant else "ask"
+    unanswered: IfUnanswered = "left_alone" if form.get("if_unanswered") == "left_alone" else "asked_again"
     ident = free_id(name, taken)
     try:
         product = Product(
             title=title,
-            merchant=form.get("merchant", "").strip().lower(),
-            sku=form.get("sku", "").strip(),
+            merchant=merchant,
+            sku=sku,
             gtin14=number,
             pack_amount=pack,
         )
@@ -87,6 +107,7 @@ def read(form: Mapping[str, str], *, proposal: Proposal | None, taken: Sequence[
             mode=mode,
             prior_use_per_day=pack / days,
             cycle_days=days if proposal is None else None,
+            if_unanswered=unanswered,
         )
     except ValidationError as exc:
         tell(exc, entries)

@@ -14,7 +14,7 @@ from edge_agent.core.inventory.devices import DeviceLine, SignalLine
 from edge_agent.core.inventory.words import in_words
 from edge_agent.core.messages import DeviceId, Presence
 from edge_agent.core.said import Names, Said, say
-from edge_agent.web.pages.devices import cut, fed_by, kept_apart, presence
+from edge_agent.web.pages.devices import cut, every_device, fed_by, kept_apart, presence
 from edge_agent.web.visit import Visit
 
 _ID = re.compile(r"([a-z0-9_]{1,62}\.)?[a-z0-9_-]{1,64}")  # as `core.catalogue.Binding` has it
@@ -46,7 +46,7 @@ async def show(visit: Visit) -> Response:
     """The page."""
     overview, inventory = visit.site.parts.overview, visit.site.parts.inventory()
     ident = device_id(visit)
-    known = next((each for each in overview.devices() if each.device == ident), None)
+    known = next((each for each in every_device(overview.devices(), inventory) if each.device == ident), None)
     if known is None:
         raise HTTPException(404)
     items = overview.declared()
@@ -54,7 +54,7 @@ async def show(visit: Visit) -> Response:
     lines = () if told is None else told.signals
     names = {each.id: each.name for each in items}
     offered = {offer.signal for offer in inventory.offers if offer.device == ident}
-    word, means, tone = presence(known, lines)
+    word, means, tone = presence(known, told)
     feeds = fed_by(items).get(ident, ())
     return visit.page(
         "device.html",

@@ -15,8 +15,8 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 
 from edge_agent.core.catalogue import Item
-from edge_agent.core.inventory.devices import DeviceLine, Inventory, SignalLine, hears_a_level
-from edge_agent.core.messages import Quarantined
+from edge_agent.core.inventory.devices import DeviceLine, Inventory, hears_a_level
+from edge_agent.core.messages import DeviceId, Quarantined, QuarantineReason
 from edge_agent.core.overview import DeviceOverview
 from edge_agent.core.said import Names, Said, say
 from edge_agent.web.visit import Visit
@@ -34,6 +34,11 @@ ONLINE = (say("Online"), say("It says so itself."), "good")
 OFFLINE = (say("Offline"), say("It or the broker said so."), "look")
 SPEAKS = (say("Speaks"), say("It never says whether it is online; what it told last is fresh."), "good")
 SILENT = (say("Silent"), say("It never says whether it is online; what it told last is old."), "look")
+OLD_COPY = (
+    say("Only an old message is known"),
+    say("The broker kept it, and nobody knows how old it is: it counts for nothing until the device speaks."),
+    "over",
+)
 NOTHING_TOLD = (say("Nothing told"), say("It was heard of, and has told no value yet."), "over")
 
 
@@ -91,7 +96,7 @@ async def show(visit: Visit) -> Response:
     inventory = visit.site.parts.inventory()
     query = visit.request.query_params
     search, number = query.get("q", "").strip()[:_SEARCH_MAX], _number(query.get("page", ""))
-    rows = _rows(overview.devices(), inventory, items=overview.declared())
+    rows = _rows(every_device(overview.devices(), inventory), inventory, items=overview.declared())
     found = [row for row in rows if _is_named(row, search.casefold())]
     paging = _paging(search, number, total=len(found))
     counts = overview.quarantine_counts()
@@ -115,6 +120,16 @@ async def show(visit: Visit) -> Response:
     )
 
 
+def every_device(known: Sequence[DeviceOverview], inventory: Inventory) -> tuple[DeviceOverview, ...]:
+    """Those that spoke to the hub, then those of which only the broker told, with a message that it had kept."""
+    named = {each.device for each in known}
+    copies = (line for line in inventory.devices if line.only_old_copies and line.device not in named)
+    return (
+        *known,
+        *(DeviceOverview(DeviceId(line.device), line.profile, None, online=None, seen_at=None) for line in copies),
+    )
+
+
 def kept_apart(messages: Sequence[Quarantined]) -> list[KeptApartRow]:
     """Messages in quarantine, in words."""
     return [
@@ -132,10 +147,13 @@ def kept_apart(messages: Sequence[Quarantined]) -> list[KeptApartRow]:
     ]
 
 
-def presence(device: DeviceOverview, lines: Sequence[SignalLine]) -> tuple[Said, Said, str]:
+def presence(device: DeviceOverview, told: DeviceLine | None) -> tuple[Said, Said, str]:
     """A short word, what it means, and its tone: what the device said of itself, else how old its values are."""
     if device.online is not None:
         return ONLINE if device.online else OFFLINE
+    if told is not None and told.only_old_copies:
+        return OLD_COPY
+    lines = () if told is None else told.signals
     if any(line.is_fresh for line in lines):
         return SPEAKS
     return SILENT if lines else NOTHING_TOLD
@@ -160,7 +178,7 @@ def _rows(devices: Sequence[DeviceOverview], inventory: Inventory, *, items: Seq
     told = {line.device: line for line in inventory.devices}
     apart = Counter[str]()
     for line in inventory.apart:
-        if line.device is not None:
+        if line.device is not None and line.reason != QuarantineReason.RETAINED:  # an old copy is no fault of a device
             apart[line.device] += line.messages
     feeds = fed_by(items)
     rows = [
@@ -171,7 +189,7 @@ def _rows(devices: Sequence[DeviceOverview], inventory: Inventory, *, items: Seq
 
 
 def _row(device: DeviceOverview, told: DeviceLine | None, *, feeds: tuple[str, ...], apart: int) -> DeviceRow:
-    word, means, tone = presence(device, () if told is None else told.signals)
+    word, means, tone = presence(device, told)
     title = "" if told is None else told.title
     return DeviceRow(device.device, title, word, means, tone, device.seen_at, feeds, apart)
 

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from starlette.responses import Response
 
 from edge_agent.core.catalogue import Item
 from edge_agent.core.intent import LIVE
-from edge_agent.core.messages import Alert, Reason
+from edge_agent.core.messages import Alert, Range, Reason
 from edge_agent.core.overview import ItemOverview
 from edge_agent.core.prompt import PromptState
 from edge_agent.core.said import say
 from edge_agent.web.asking.agenda import agenda
-from edge_agent.web.asking.asked import cut, deliveries, question
+from edge_agent.web.asking.arrival import arrivals
+from edge_agent.web.asking.asked import Question, cut, deliveries, question
 from edge_agent.web.charts import AmountBar, amount_bar
-from edge_agent.web.moments import days_range
+from edge_agent.web.moments import Moments, days_range
 from edge_agent.web.order_rows import OrderRow, rows
 from edge_agent.web.outlook import outlook
 from edge_agent.web.visit import Visit
@@ -60,7 +61,7 @@ class AlertRow:
 
 @dataclass(frozen=True, slots=True)
 class ItemCard:
-    """One item: what is left, how long it lasts, how sure that is."""
+    """One item: what is left, how long it lasts, how sure that is. `trust` is in the sensor, or in people's count."""
 
     item: Item
     left: str | None
@@ -69,6 +70,7 @@ class ItemCard:
     bar: AmountBar
     lasts: str | None
     trust: str | None
+    is_told_by_hand: bool
     mode: str
     note: str | None
 
@@ -91,14 +93,14 @@ def page(visit: Visit, *, typed: Mapping[str, str] | None = None, presence_error
     """Home; with what was typed about who is at home, and why it was not taken."""
     overview, today = visit.site.parts.overview, visit.site.moments.today()
     items = overview.items()
-    asked = deliveries(question(known.prompt, item_name=known.item.name) for known in items if known.prompt is not None)
+    asked = deliveries(_questions(items, visit.site.moments))
     alerts = _alerts(items)
     orders = rows((intent for intent in overview.intents(limit=_ORDERS_MAX) if intent.state in LIVE), overview)
     to_check = [order for order in orders if order.tone == "look"]
     open_now = any(each.prompt.state is PromptState.OPEN for delivery in asked for each in delivery.questions)
     shown, lines = cut(asked, cards_max=_QUESTIONS_MAX)
-    arrivals = min(len(orders), _ARRIVALS_MAX)
-    cards = _CARDS_MAX - sum(len(delivery.questions) for delivery in shown) - arrivals
+    arriving = min(len(orders), _ARRIVALS_MAX)
+    cards = _CARDS_MAX - sum(len(delivery.questions) for delivery in shown) - arriving
     to_everybody = visit.site.parts.decisions.question()
     return visit.page(
         "home.html",
@@ -109,6 +111,7 @@ def page(visit: Visit, *, typed: Mapping[str, str] | None = None, presence_error
         presence_error=presence_error,
         today=today,
         asked=shown,
+        here_by=arrivals(visit).here_by,
         asked_more=lines[:_QUESTION_LINES_MAX],
         asked_unseen=max(0, len(lines) - _QUESTION_LINES_MAX),
         alerts=alerts[:_ALERTS_MAX],
@@ -116,15 +119,23 @@ def page(visit: Visit, *, typed: Mapping[str, str] | None = None, presence_error
         items=[_item_card(known, visit) for known in items[:cards]],
         more=[ItemLine(known.item, _lasts(known, visit), _note(known)) for known in items[cards:]],
         days=agenda(_soonest(orders), today=today),
-        arrivals_more=len(orders) - arrivals,
+        arrivals_more=len(orders) - arriving,
         to_check=to_check,
         bridge=overview.bridge(),
         refresh=True,
     )
 
 
+def _questions(items: Sequence[ItemOverview], moments: Moments) -> list[Question]:
+    return [
+        question(known.prompt, item_name=known.item.name, is_overdue=moments.is_over(known.prompt.order_by))
+        for known in items
+        if known.prompt is not None
+    ]
+
+
 def _soonest(orders: Sequence[OrderRow]) -> list[OrderRow]:
-    return sorted(orders, key=lambda order: order.deliver_by or date.max)[:_ARRIVALS_MAX]
+    return sorted(orders, key=lambda order: order.expected_on or date.max)[:_ARRIVALS_MAX]
 
 
 def full_amount(item: Item) -> float:
@@ -132,9 +143,17 @@ def full_amount(item: Item) -> float:
     return item.room_packs * item.product.pack_amount
 
 
+def likely(known: ItemOverview) -> Range | None:
+    """What is left, as it is shown: at the most what the home has room for, unless more is there already."""
+    amount = known.estimate.amount if known.estimate else None
+    if amount is None:
+        return None
+    return replace(amount, high=max(amount.value, min(amount.high, full_amount(known.item))))
+
+
 def stock_bar(known: ItemOverview) -> AmountBar:
     """What is left as a bar against what the home has room for."""
-    amount = known.estimate.amount if known.estimate else None
+    amount = likely(known)
     unit = known.item.unit
     room = amount_words(full_amount(known.item), unit)
     label = say("Amount left is not known")
@@ -168,8 +187,7 @@ def _lasts(known: ItemOverview, visit: Visit) -> str | None:
 
 
 def _item_card(known: ItemOverview, visit: Visit) -> ItemCard:
-    estimate = known.estimate
-    amount = estimate.amount if estimate else None
+    estimate, amount = known.estimate, likely(known)
     unit = known.item.unit
     return ItemCard(
         item=known.item,
@@ -179,6 +197,7 @@ def _item_card(known: ItemOverview, visit: Visit) -> ItemCard:
         bar=stock_bar(known),
         lasts=_lasts(known, visit),
         trust=trust(estimate.trust) if estimate and amount else None,
+        is_told_by_hand=estimate is not None and estimate.is_told_by_hand,
         mode=MODES[known.item.mode][0],
         note=_note(known),
     )

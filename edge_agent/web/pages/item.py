@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -20,9 +20,9 @@ from edge_agent.web.items.history import ROWS_MAX, HistoryRow, history
 from edge_agent.web.moments import Moments, days_range
 from edge_agent.web.outlook import Outlook, chance_empty_by, days_at, outlook
 from edge_agent.web.pages.devices import KeptApartRow, kept_apart
-from edge_agent.web.pages.home import full_amount, stock_bar
+from edge_agent.web.pages.home import full_amount, likely, stock_bar
 from edge_agent.web.visit import Visit
-from edge_agent.web.wording import MODES
+from edge_agent.web.wording import MODES, amounts
 
 _HINTS_MAX = 3
 _PRICES_MAX = 20
@@ -54,7 +54,7 @@ class OrderBy:
 class PriceTrouble:
     """Why there is no price to go by, and what to do."""
 
-    code: Literal["away", "no_merchant", "no_price", "old", "sold_out"]
+    code: Literal["away", "nobody", "none_set_up", "no_merchant", "no_price", "old", "sold_out"]
     at: datetime | None = None
 
 
@@ -80,6 +80,7 @@ def page(
     told = [price for price in known.prices if (price.merchant, price.sku) == bound]
     prices = [price for price in told if price.available][:_PRICES_MAX]
     lead_d = visit.site.parts.settings.preferences().lead_time_d
+    amount = likely(known)
     uses = known.estimate.daily_use[-charts.USE_DAYS_MAX :] if known.estimate else ()
     return visit.page(
         "item.html",
@@ -88,6 +89,7 @@ def page(
         item=known.item,
         mode=MODES[known.item.mode],
         bar=stock_bar(known),
+        likely=amounts(amount.low, amount.high, known.item.unit) if amount else None,
         lasts=days_range(*ahead.left_d(moments.now())) if ahead else None,
         run_out=ahead.dates() if ahead else None,
         order_by=_order_by(known, ahead, lead_d=lead_d, now=moments.now()) if ahead else None,
@@ -164,7 +166,7 @@ def _stock_chart(known: ItemOverview, ahead: Outlook, moments: Moments, *, lead_
         forecast = known.forecast
         bands = [(days_at(forecast, share), days_at(forecast, 1 - share)) for share in _BANDS]
     return charts.stock_chart(
-        known.estimate,
+        replace(known.estimate, amount=likely(known)),
         ahead,
         bands=bands,
         lead_d=lead_d,
@@ -185,12 +187,15 @@ def _chances(known: ItemOverview) -> list[tuple[int, datetime]]:
 def _trouble(visit: Visit, told: Sequence[Price], *, merchant: str) -> PriceTrouble | None:
     """Why nothing can be bought at a price that is known now; None: it can."""
     parts, newest = visit.site.parts, told[0] if told else None
+    if not merchant:
+        return PriceTrouble("nobody")
     if newest is not None and not newest.available:
         return PriceTrouble("sold_out", newest.fetched_at)
     if newest is not None and parts.clock.now() - newest.fetched_at <= _OLD_PRICE:
         return None
-    if not parts.overview.bridge().reachable:
-        return PriceTrouble("away")
+    bridge = parts.overview.bridge()
+    if not bridge.reachable:
+        return PriceTrouble("away" if bridge.is_set_up else "none_set_up")
     if newest is not None:
         return PriceTrouble("old", newest.fetched_at)
     is_known = parts.merchants.merchant_class(merchant) is not None

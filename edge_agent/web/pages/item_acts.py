@@ -18,6 +18,8 @@ from edge_agent.web.visit import Visit
 _MODES: Mapping[str, Mode] = {"shadow": "shadow", "ask": "ask", "auto": "auto"}
 NO_MANDATE = say("No mandate that stands fits this item, so nothing could be ordered by itself. Make one first.")
 
+NO_MERCHANT = say("Nobody can order this item yet: it names no merchant. Until it does, the hub only watches it.")
+
 
 async def set_mode(visit: Visit) -> Response:
     """Keep it and go back to the item; without a mandate that fits it never becomes `auto`."""
@@ -27,8 +29,10 @@ async def set_mode(visit: Visit) -> Response:
         raise HTTPException(404)
     entries = Entries(visit.form)
     mode = entries.one_of("mode", _MODES)
+    if mode not in {None, "shadow"} and not known.item.product.can_be_ordered:
+        entries.wrong("mode", NO_MERCHANT)
     records = (view.record for view in parts.mandates.all())
-    if mode == "auto" and fitting(known.item, records, now=parts.clock.now()) is None:
+    if not entries.errors and mode == "auto" and fitting(known.item, records, now=parts.clock.now()) is None:
         entries.wrong("mode", NO_MANDATE)
     if mode is None or entries.errors:
         return item.page(visit, errors=entries.errors, form="mode", typed_mode=visit.form.get("mode"))

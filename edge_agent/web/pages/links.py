@@ -16,7 +16,7 @@ from edge_agent.core.notifying.texts import IF_UNANSWERED
 from edge_agent.core.prompt import PromptRecord, PromptState
 from edge_agent.errors import RefusedError
 from edge_agent.web.asking import look
-from edge_agent.web.sign_in import give_form_cookie, new_token
+from edge_agent.web.sign_in import new_token
 from edge_agent.web.visit import Visit
 from edge_agent.web.wording import PROMPT_STATES
 
@@ -40,7 +40,7 @@ async def show(visit: Visit) -> Response:
         return _over(visit)
     nonce = new_token()
     response = _link(visit, status=200, csrf=visit.site.sign_in.form_token(nonce))
-    give_form_cookie(response, nonce, secure=visit.secure)
+    visit.site.sign_in.give_form_cookie(response, nonce, request=visit.request)
     return response
 
 

@@ -60,6 +60,8 @@ async def show(visit: Visit) -> Response:
 async def create(visit: Visit) -> Response:
     """Give leave, if everything that was typed can be taken and the PIN is right where one is asked for."""
     known = _known(visit)
+    if not known.item.product.can_be_ordered:
+        raise HTTPException(404)
     entries = Entries(visit.form)
     draft = _draft(visit, known, entries)
     if draft is None:
@@ -81,6 +83,8 @@ async def create(visit: Visit) -> Response:
 
 def refusal_of(visit: Visit, known: ItemOverview) -> str | None:
     """Why no mandate can be given for this item's merchant; None where one can."""
+    if not known.item.product.can_be_ordered:
+        return say("it names no merchant, so nobody can order it")
     merchant_class = visit.site.parts.merchants.merchant_class(known.item.product.merchant)
     if merchant_class is None or not _currency(known):
         return say("no price list of its merchant has come yet, so it is not known whether a mandate is safe there")

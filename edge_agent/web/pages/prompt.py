@@ -7,7 +7,7 @@ hash is stale. Whoever has a PIN gives it with the approval: without the right o
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import date, timedelta
 from types import MappingProxyType
 
 from starlette.exceptions import HTTPException
@@ -20,6 +20,7 @@ from edge_agent.core.overview import ItemOverview
 from edge_agent.core.prompt import LIVE, DeclineReason, PromptRecord, PromptState, quiet_after_decline
 from edge_agent.core.said import Said, say, say_many
 from edge_agent.errors import RefusedError, StaleTermsError
+from edge_agent.web.asking.arrival import arrivals
 from edge_agent.web.asking.receipts import if_unanswered, receipt_rows
 from edge_agent.web.asking.seen_terms import carried, seen
 from edge_agent.web.asking.unit_price import compared
@@ -59,6 +60,7 @@ def page(
     known = overview.item(ItemId(prompt.item))
     order = _order(prompt, visit)
     can_answer = _can_answer(visit, prompt)
+    here_by = arrivals(visit).here_by(prompt.offer)
     return visit.page(
         "prompt.html",
         status=status,
@@ -76,7 +78,8 @@ def page(
         too_late=too_late,
         terms_seen=carried(prompt.offer),
         prices=compared(prompt, known.prices if known else ()),
-        waiting=_waiting(prompt, known, moments),
+        here_by=here_by if here_by > prompt.offer.deliver_by else None,
+        waiting=_waiting(prompt, known, moments, here_by=here_by),
         hold=span(prompt.offer.hold_s) if prompt.offer.hold_s else None,
         snooze_hours=SNOOZE_HOURS,
         decline_reasons=_decline_reasons(),
@@ -199,22 +202,28 @@ def _order(prompt: PromptRecord, visit: Visit) -> OrderRow | None:
     return row(intent, overview) if intent is not None else None
 
 
-def _waiting(prompt: PromptRecord, known: ItemOverview | None, moments: Moments) -> list[Said]:
-    """What happens if nobody answers, beside what happens if it is ordered now."""
-    offer, ends = prompt.offer, prompt.offer.expires_at
+def _waiting(prompt: PromptRecord, known: ItemOverview | None, moments: Moments, *, here_by: date) -> list[Said]:
+    """What happens if nobody answers, beside what happens if it is ordered now: then it is here `here_by`."""
+    ends = prompt.offer.expires_at
     lines = [say("Nothing is ordered without your answer. The offer ends {when}.", when=moments.time(ends))]
+    if moments.is_over(prompt.order_by):
+        overdue = say(
+            "It should have been ordered by {day}; ordered now it may come after it runs out.",
+            day=moments.day(prompt.order_by),
+        )
+        lines.insert(0, overdue)
     forecast = known.forecast if known else None
     if forecast is None or known is None or not forecast.days_to_empty:
         return lines
-    lead_d = max(1, (offer.deliver_by - moments.day_of(prompt.created_at)).days)
-    arrives = ends + timedelta(days=lead_d)
+    lead = timedelta(days=max(1, (here_by - moments.today()).days))
+    arrives = ends + lead
     return [
         *lines,
         say(
             "Ordered now, it is here by {day}. The chance that {item} runs out before that is {chance}.",
-            day=moments.day(offer.deliver_by),
+            day=moments.day(here_by),
             item=known.item.name,
-            chance=chance_empty_by(forecast, prompt.created_at + timedelta(days=lead_d)),
+            chance=chance_empty_by(forecast, moments.now() + lead),
         ),
         say(
             "If you wait until then, an order would come {day}. "

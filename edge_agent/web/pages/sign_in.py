@@ -12,8 +12,6 @@ from edge_agent.web.sign_in import (
     NAME_MAX,
     PASSWORD_MAX,
     Refusal,
-    forget_cookie,
-    give_form_cookie,
     new_token,
 )
 from edge_agent.web.visit import Visit
@@ -39,7 +37,7 @@ async def sign_in(visit: Visit) -> Response:
     if visit.session is not None:
         visit.site.sign_in.end(visit.session)
     response = RedirectResponse("/", status_code=303)
-    visit.site.sign_in.give_cookie(response, outcome, secure=visit.secure)
+    visit.site.sign_in.give_cookie(response, outcome, request=visit.request)
     return response
 
 
@@ -47,7 +45,7 @@ async def sign_out(visit: Visit) -> Response:
     """End the session here, not only in the browser."""
     visit.site.sign_in.end(visit.person)
     response = RedirectResponse("/login", status_code=303)
-    forget_cookie(response, secure=visit.secure)
+    visit.site.sign_in.forget_cookie(response, request=visit.request)
     return response
 
 
@@ -74,5 +72,5 @@ def _form(visit: Visit, *, status: int, errors: Mapping[str, str], name: str) ->
         errors=errors,
         name=name,
     )
-    give_form_cookie(response, nonce, secure=visit.secure)
+    visit.site.sign_in.give_form_cookie(response, nonce, request=visit.request)
     return response

@@ -14,17 +14,22 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from edge_agent.core.setup.code import Claim, SetupCode
+from edge_agent.web.cookies import Cookies
 from edge_agent.web.sign_in import new_token, same
 
 INSIDE_COOKIE = "restock_setup"
 FORM_COOKIE = "restock_setup_form"
 IDLE_MAX_MS = 60 * 60_000
+_COOKIE_LIFE_S = 7_200
 
 
 class Door:
     """Opens once. `ticks_ms` is a clock that only goes forward; `form_key` is new with each start."""
 
-    def __init__(self, code: SetupCode, *, ticks_ms: Callable[[], int], form_key: bytes) -> None:
+    def __init__(
+        self, code: SetupCode, *, ticks_ms: Callable[[], int], form_key: bytes, cookies: Cookies | None = None
+    ) -> None:
+        self._cookies = cookies or Cookies()
         self._code = code
         self._ticks_ms = ticks_ms
         self._form_key = form_key
@@ -49,7 +54,7 @@ class Door:
 
     def is_inside(self, request: Request) -> bool:
         """Whether this browser is the one; an hour without a request ends it."""
-        token = request.cookies.get(INSIDE_COOKIE, "")
+        token = self._cookies.read(request, INSIDE_COOKIE)
         now_ms = self._ticks_ms()
         if not self._inside_hash or now_ms >= self._until_ms or not same(_hash(token), self._inside_hash):
             return False
@@ -62,15 +67,12 @@ class Door:
 
     def form_fits(self, request: Request, token: str) -> bool:
         """Whether the code form was sent by the browser that fetched it."""
-        nonce = request.cookies.get(FORM_COOKIE, "")
+        nonce = self._cookies.read(request, FORM_COOKIE)
         return bool(nonce) and same(token, self.form_token(nonce))
 
-
-def give_cookie(response: Response, name: str, value: str, *, request: Request) -> None:
-    """A cookie for this browser's session only."""
-    response.set_cookie(
-        name, value, path="/", secure=request.url.scheme == "https", httponly=True, samesite="strict", max_age=7_200
-    )
+    def give_cookie(self, response: Response, name: str, value: str, *, request: Request) -> None:
+        """One for this browser, for as long as a set-up takes."""
+        self._cookies.give(response, name, value, request=request, life_s=_COOKIE_LIFE_S)
 
 
 def _hash(token: str) -> str:

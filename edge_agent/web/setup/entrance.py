@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from edge_agent.core.said import say
 from edge_agent.core.setup.code import Claim
 from edge_agent.web.render import STATIC_FILES
-from edge_agent.web.setup.door import FORM_COOKIE, INSIDE_COOKIE, give_cookie
+from edge_agent.web.setup.door import FORM_COOKIE, INSIDE_COOKIE
 from edge_agent.web.setup.visit import SetupVisit
 from edge_agent.web.sign_in import new_token
 
@@ -38,7 +38,7 @@ async def try_code(visit: SetupVisit) -> Response:
         status, message = _SAID[claim]
         return _form(visit, status=status, message=message)
     response = RedirectResponse(next_step(visit), status_code=303)
-    give_cookie(response, INSIDE_COOKIE, token, request=visit.request)
+    visit.site.door.give_cookie(response, INSIDE_COOKIE, token, request=visit.request)
     return response
 
 
@@ -73,5 +73,5 @@ def _form(visit: SetupVisit, *, status: int, message: str | None) -> Response:
         csrf=visit.site.door.form_token(nonce),
         message=message,
     )
-    give_cookie(response, FORM_COOKIE, nonce, request=visit.request)
+    visit.site.door.give_cookie(response, FORM_COOKIE, nonce, request=visit.request)
     return response

@@ -55,7 +55,11 @@ class SetupWork(Protocol):
         """Connect and listen for a moment; what worked is kept. None: the one that the configuration names."""
 
     async def listen(self) -> Trial:
-        """Listen to the chosen broker once more, longer."""
+        """Wait for more of the chosen broker, and begin anew where nobody listens any more."""
+
+    @property
+    def is_listening(self) -> bool:
+        """Whether more may be heard by itself."""
 
     def inventory(self) -> Inventory | None:
         """What was heard; None: nobody has listened since the hub started."""

@@ -55,6 +55,7 @@ PAGES = (
     SetupPage("POST", "/setup/broker", SetupRule.INSIDE, steps.try_broker),
     SetupPage("POST", "/setup/broker/search", SetupRule.INSIDE, steps.search),
     SetupPage("GET", "/setup/devices", SetupRule.INSIDE, steps.show_devices),
+    SetupPage("GET", "/setup/devices/news", SetupRule.INSIDE, steps.show_news),
     SetupPage("POST", "/setup/devices/listen", SetupRule.INSIDE, steps.listen),
     SetupPage("GET", "/setup/item", SetupRule.INSIDE, item.show),
     SetupPage("POST", "/setup/item", SetupRule.INSIDE, item.keep),

@@ -22,6 +22,7 @@ _BOOLEANS = {"no": False, "yes": True}
 _NO_HOST = say("A name or an address, such as 192.168.1.20, without mqtt:// before it.")
 _NO_ADDON = say("Home Assistant names no broker to this hub. Fill in the form.")
 _DEVICES_MAX = 50
+_LOOK_EVERY_MS = 5_000
 _HEADER_CHARS_MAX = 100
 _REGION = re.compile(r"^[a-z]{2,3}(?:-[A-Z][a-z]{3})?-([A-Z]{2})\b")
 
@@ -87,7 +88,18 @@ async def listen(visit: SetupVisit) -> Response:
     if not visit.site.work.is_connected:
         return RedirectResponse("/setup/broker", status_code=303)
     trial = await visit.site.work.listen()
-    return _devices(visit, trial=None if trial.worked else trial, errors={})
+    if trial.worked:
+        return RedirectResponse("/setup/devices", status_code=303)
+    return _devices(visit, trial=trial, errors={})
+
+
+async def show_news(visit: SetupVisit) -> Response:
+    """When an open page is to look again: a source of events that ends at once, to which the browser comes again.
+
+    It ends for good where nothing more is heard, so that no page keeps the set-up open for ever.
+    """
+    words = f"retry: {_LOOK_EVERY_MS}\n\n" if visit.site.work.is_listening else "event: end\ndata:\n\n"
+    return Response(words, media_type="text/event-stream")
 
 
 async def finish(visit: SetupVisit) -> Response:
@@ -129,7 +141,10 @@ def _devices(visit: SetupVisit, *, trial: Trial | None, errors: Mapping[str, str
     return visit.page(
         "devices.html",
         status=422 if errors or trial else 200,
+        live_from="/setup/devices/news" if work.is_listening else None,
         has_listened=inventory is not None,
+        is_listening=work.is_listening,
+        silent=sum(not device.signals for device in devices),
         devices=devices[:_DEVICES_MAX],
         more=max(0, len(devices) - _DEVICES_MAX),
         strange=len(inventory.families) if inventory else 0,

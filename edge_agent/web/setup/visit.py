@@ -31,7 +31,7 @@ class SetupVisit:
     site: SetupSite
     form: Mapping[str, str]
 
-    def page(self, template: str, *, status: int = 200, **values: object) -> Response:
+    def page(self, template: str, *, status: int = 200, live_from: str | None = None, **values: object) -> Response:
         """A setup page; every form of it carries the token of this browser."""
         return self.site.renderer.page(
             f"setup/{template}",
@@ -40,6 +40,7 @@ class SetupVisit:
             status=status,
             refresh_s=0,
             tells_everybody=False,
+            live_from=live_from,
             csrf=self.site.door.csrf,
             **values,
         )

@@ -6,6 +6,7 @@
 
   const AGAIN_MIN_MS = 30000, AGAIN_MAX_MS = 600000;
   let source = null, asking = false, asked = false, ended = false, again = 0, wait_ms = AGAIN_MIN_MS;
+  let pressed = false, missed = false;
 
   const isTyped = field => field.type === "hidden" ? false
     : field.options ? [...field.options].some(each => each.selected !== each.defaultSelected && field.selectedIndex > 0)
@@ -16,6 +17,8 @@
     || [...part.querySelectorAll("input, select, textarea")].some(isTyped);
 
   const replace = fresh => {
+    missed = pressed; // nothing moves between the down and the up of a press, or it would hit something else
+    if (pressed) return;
     for (const part of document.querySelectorAll("[data-live]")) {
       const twin = fresh.querySelector(`[data-live="${CSS.escape(part.dataset.live)}"]`);
       if (part.isConnected && twin && part.outerHTML !== twin.outerHTML && !isTouched(part)) {
@@ -69,6 +72,13 @@
     });
   };
 
+  const release = () => {
+    pressed = false;
+    if (missed) look();
+  };
+
+  window.addEventListener("pointerdown", () => { pressed = true; }, true);
+  for (const end of ["pointerup", "pointercancel", "dragend", "blur"]) window.addEventListener(end, release);
   document.addEventListener("visibilitychange", () => document.hidden ? stop() : start());
   window.addEventListener("offline", () => isAway(true));
   window.addEventListener("online", start);

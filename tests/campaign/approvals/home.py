@@ -26,9 +26,9 @@ from edge_agent.core.overview import BridgeStatus, ItemOverview
 from edge_agent.core.people import Account, Role
 from edge_agent.core.prompt import Endorsement, PromptRecord
 from edge_agent.core.safety import SafetyProblem
-from edge_agent.leave_side import LeaveSide, wire_leave
 from edge_agent.pipeline.hand_over import Home
 from edge_agent.ports import Bridge, Clock, CrashHook, no_crash
+from edge_agent.wiring.leave import LeaveSide, wire_leave
 from tests.edge_agent.samples import MILK, price, prompt, propose
 from tests.edge_agent.web.fakes import HomeInMemory
 

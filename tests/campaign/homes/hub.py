@@ -17,7 +17,6 @@ from itertools import count
 from pathlib import Path
 
 from edge_agent.adapters.forecaster import OnnxForecaster, RuleForecaster, load_forecaster
-from edge_agent.adapters.profiles import load_profiles, profile_folders
 from edge_agent.adapters.store.readings import SqliteReadings
 from edge_agent.adapters.store.stock_events import SqliteStockEvents
 from edge_agent.core import intent as intents
@@ -39,15 +38,15 @@ from edge_agent.core.messages import (
     StockEstimate,
 )
 from edge_agent.core.prompt import DeclineReason, PromptState
-from edge_agent.core.registry import Registry
 from edge_agent.core.stock_events import BoughtElsewhere, Corrected, StockEvent, ThrownAway
-from edge_agent.household_side import artefact_folder
 from edge_agent.pipeline.review import Review
+from edge_agent.wiring.review import artefact_folder
 from firmware_sim.dialects import Message
 from tests.campaign.homes.household import START, Home, Kept
 from tests.campaign.homes.oracle import Oracle
 from tests.campaign.homes.policies import Order, Question
 from tests.edge_agent.pipeline.desk import Desk, open_desk
+from tests.edge_agent.shipped import shipped_registry
 
 _MERCHANT = "grocer"
 _PERSON = "anna"
@@ -63,7 +62,7 @@ class Hub:
         self._desk = desk
         self._home = home
         self._readings = SqliteReadings(desk.connection)
-        self._decoder = Decoder(registry(), home="home", limits=Limits(), birth_of=self._readings.birth_of)
+        self._decoder = Decoder(shipped_registry(), home="home", limits=Limits(), birth_of=self._readings.birth_of)
         self._paces = Paces(per_min=120, burst_max=2_400)
         self._wares = {each.ware.name: each for each in home.kept}
         self._events = SqliteStockEvents(desk.connection)
@@ -299,12 +298,6 @@ def item(kept: Kept) -> Item:
 def device(kept: Kept) -> str:
     """The name under which the hub knows the ware's appliance."""
     return f"samsung.{kept.ware.device}" if kept.ware.device == "washer" else kept.ware.device
-
-
-@cache
-def registry() -> Registry:
-    """All shipped profiles."""
-    return load_profiles(profile_folders(), samples=False).registry
 
 
 @cache

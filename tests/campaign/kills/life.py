@@ -8,7 +8,6 @@ process, every byte of a request all the same), the merchant (asked over the pip
 from __future__ import annotations
 
 import asyncio
-import functools
 import os
 import signal
 from collections.abc import Callable, Sequence
@@ -20,6 +19,8 @@ from multiprocessing.connection import Connection as Pipe
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from starlette.types import ASGIApp
+
 from cloud_bridge import app as bridge_app
 from cloud_bridge.config import BridgeConfig
 from cloud_bridge.merchants.webhook_verifiers import UnsignedHints
@@ -27,27 +28,29 @@ from cloud_bridge.rounds import Rounds
 from cloud_bridge.signing_key import load_or_create as signing_key
 from cloud_bridge.store.database import Database
 from cloud_bridge.store.orders import SqlOrderStore
-from edge_agent import household_side
 from edge_agent.adapters.clock import EffectiveClock
 from edge_agent.adapters.egress import Egress
 from edge_agent.adapters.keys import load_or_create
-from edge_agent.adapters.profiles import load_profiles, profile_folders
 from edge_agent.adapters.store.egress_ledger import EgressLedger
-from edge_agent.adapters.store.opening import open_store
+from edge_agent.adapters.store.opening import OpenStore, open_store
 from edge_agent.adapters.store.readings import SqliteReadings
-from edge_agent.config import HubConfig
+from edge_agent.config import HubConfig, Secrets
 from edge_agent.core.decode import Decoder, Limits
 from edge_agent.core.intent import IntentRecord, IntentState
 from edge_agent.core.messages import DeviceId, RawMessage, StoredCursor
 from edge_agent.core.prompt import PromptState
-from edge_agent.core.registry import Registry
 from edge_agent.core.sparkplug.topics import RebirthRequest
 from edge_agent.errors import RetryLaterError
 from edge_agent.pipeline.ingest import Ingest
+from edge_agent.ports import CrashHook
+from edge_agent.wiring import household as wiring
+from edge_agent.wiring.orders import Gate
+from edge_agent.wiring.readings import wire_readings
 from tests.campaign.kills.in_process import Browser, InProcess, call
 from tests.campaign.kills.pipe import Call, DistantMerchant, ask
 from tests.campaign.kills.setting import BRIDGE_URL, COOKIE, CSRF, PAGE_URL, Clock
 from tests.campaign.kills.world import HOME
+from tests.edge_agent.shipped import shipped_registry
 
 _BRIDGE_ROUNDS = 3
 _BATCHES_MAX = 50
@@ -115,24 +118,39 @@ async def _live(pipe: Pipe, folder: Path, *, hub: HubConfig, bridge: BridgeConfi
     async with AsyncExitStack() as stack:
         desk = await _bridge(pipe, stack, folder, config=bridge, clock=clock, fate=fate)
         store = stack.enter_context(open_store(folder, hub, wall=clock, ticks_s=clock.ticks_s, crash_hook=fate))
-        readings, key = SqliteReadings(store.connection, crash_hook=fate), load_or_create(folder)
-        ledger = EgressLedger(store.connection, clock=store.clock)
-        egress = Egress(
-            ledger=ledger,
-            key=key,
-            household=HOME,
-            url=BRIDGE_URL,
-            timeout_s=10,
-            transport=InProcess(desk.app),
-            crash_hook=fate,
-        )
-        await stack.enter_async_context(egress)
-        tasks = household_side._wire(hub, store, readings, key=key, egress=egress, ledger=ledger, crash_hook=fate)
+        readings, tasks = await wire_hub(stack, folder, hub, store=store, bridge=desk.app, crash_hook=fate)
         page = Browser(tasks.pages, PAGE_URL, COOKIE)
         ingest = _ingest(pipe, readings, clock=store.clock, fate=fate)
         home = Home(pipe=pipe, clock=clock, ingest=ingest, tasks=tasks, page=page, desk=desk)
         for fate.turns in range(plan.turns + (plan.any_nth > 0)):
             await home.turn()
+
+
+async def wire_hub(
+    stack: AsyncExitStack,
+    folder: Path,
+    config: HubConfig,
+    *,
+    store: OpenStore,
+    bridge: ASGIApp,
+    crash_hook: CrashHook,
+) -> tuple[SqliteReadings, wiring.Tasks]:
+    """A hub on this store as it is in service, which reaches the bridge in this process; its readings too."""
+    kept = wire_readings(config, store, registry=shipped_registry(), crash_hook=crash_hook)
+    key, ledger = load_or_create(folder), EgressLedger(store.connection, clock=store.clock)
+    egress = Egress(
+        ledger=ledger,
+        key=key,
+        household=HOME,
+        url=BRIDGE_URL,
+        timeout_s=10,
+        transport=InProcess(bridge),
+        crash_hook=crash_hook,
+    )
+    await stack.enter_async_context(egress)
+    gate = Gate(egress, ledger, key)
+    tasks = wiring.wire(config, kept, gate=gate, secret=Secrets(), voice=None, crash_hook=crash_hook)
+    return kept.readings, tasks
 
 
 @dataclass
@@ -142,7 +160,7 @@ class Home:
     pipe: Pipe
     clock: Clock
     ingest: Ingest
-    tasks: household_side.Tasks
+    tasks: wiring.Tasks
     page: Browser
     desk: bridge_app.Bridge
 
@@ -231,7 +249,7 @@ async def _all(rounds: Rounds) -> None:
 def _ingest(pipe: Pipe, readings: SqliteReadings, *, clock: EffectiveClock, fate: Fate) -> Ingest:
     return Ingest(
         inbox=DistantInbox(pipe),
-        decoder=Decoder(_registry(), home=HOME, limits=_LIMITS, birth_of=readings.birth_of),
+        decoder=Decoder(shipped_registry(), home=HOME, limits=_LIMITS, birth_of=readings.birth_of),
         store=readings,
         devices=NoDevices(),
         clock=clock,
@@ -241,14 +259,9 @@ def _ingest(pipe: Pipe, readings: SqliteReadings, *, clock: EffectiveClock, fate
     )
 
 
-@functools.cache
-def _registry() -> Registry:
-    return load_profiles(profile_folders(())).registry
-
-
 def prepare() -> None:
     """Load what every life reads and none changes, before the first is forked."""
-    _registry()
+    shipped_registry()
 
 
 class DistantInbox:

@@ -31,7 +31,8 @@ PAGE_URL, BRIDGE_URL = "http://127.0.0.1", "http://127.0.0.1:8490"
 PRICE_MINOR, DELIVERY_MINOR, CURRENCY = 179, 500, "USD"
 CSRF = "c" * 32
 _TOKEN = "t" * 43
-COOKIE = {"restock_session": _TOKEN}
+_MARK = "0" * 8
+COOKIE = {f"restock_session_{_MARK}": _TOKEN}
 _FOR_EVER = timedelta(days=3_650)
 
 
@@ -105,6 +106,7 @@ def hub_config(folder: Path) -> HubConfig:
 def set_up(folder: Path, fridges: list[Fridge]) -> BridgeConfig:
     """Make the key, both stores, the household's file and a person who is signed in; the bridge's settings."""
     key = load_or_create(folder)
+    (folder / "page-mark").write_text(_MARK, encoding="ascii")
     HouseholdFile(folder / HOUSEHOLD_FILE).save(_household(fridges))
     with open_store(folder, hub_config(folder), wall=Clock(START)) as store:
         connection = store.connection

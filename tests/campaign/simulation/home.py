@@ -2,7 +2,7 @@
 
 Real: the hand-over, the outbox's client, the comparison with the bridge's head, the recorder of statuses, what follows
 an order, the desk of mandates, and the rules of prompts, intents, mandates and draws. `drain` is in the order in which
-`household_side` has it: compare where that is due, then send, and compare again after every failure.
+`wiring.household` has it: compare where that is due, then send, and compare again after every failure.
 """
 
 from __future__ import annotations

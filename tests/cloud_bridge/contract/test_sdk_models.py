@@ -6,7 +6,6 @@ Only one SDK fits into an environment: 0.1 is in ours, 0.4 and 0.5 get one each,
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -20,25 +19,12 @@ from cloud_bridge.core.outcome import Placed
 from cloud_bridge.core.quote import Wanted
 from tests.cloud_bridge.rig import MILK, Signer
 from tests.cloud_bridge.versioned_shop import shop_and_connector
+from tests.environments import environment
 
-ROOT = Path(__file__).parents[3]
 ORACLE = Path(__file__).with_name("sdk_oracle.py")
 LOCKS = {"2026-04-08": "ucp-04.lock", "2026-08-25": "ucp-05.lock"}
 
 pytestmark = pytest.mark.timeout(240)
-
-
-def _environment(folder: Path, lock: Path) -> Path:
-    python = folder / "bin" / "python"
-    for command in (
-        [sys.executable, "-m", "venv", str(folder)],
-        [str(python), "-m", "pip", "install", "--quiet", "--require-hashes", "--requirement", str(lock)],
-    ):
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=200)
-        if done.returncode:
-            reason = f"no environment for {lock.name}: {(done.stderr or done.stdout).strip()[-300:]}"
-            pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
-    return python
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +37,7 @@ def interpreter(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str
             return sys.executable
         if version not in made:
             folder = tmp_path_factory.mktemp(version)
-            made[version] = _environment(folder, ROOT / "requirements" / LOCKS[version])
+            made[version] = environment(folder, LOCKS[version])
         return str(made[version])
 
     return of

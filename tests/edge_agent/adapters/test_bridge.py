@@ -136,6 +136,37 @@ async def test_one_row_does_not_hold_the_others_up(home: OutgoingHome) -> None:
     assert home.client.status().waiting_since == NOW
 
 
+@pytest.mark.parametrize(
+    ("is_chosen", "told", "is_set_up"),
+    [(False, False, False), (True, False, True), (False, True, True)],
+)
+async def test_only_an_order_service_that_was_set_up_can_be_away(
+    tmp_path: Path, is_chosen: bool, told: bool, is_set_up: bool
+) -> None:
+    """Set up is one whose address somebody chose, or that has once told of a merchant, before a restart too."""
+    async with outgoing_home(tmp_path, is_chosen=is_chosen) as home:
+        if told:
+            home.merchants.note("grocer", "A", at=NOW)
+        home.bridge.answer = _nobody_there
+        with pytest.raises(BridgeUnreachableError):
+            await home.client.fetch_head(after=0)
+        assert (home.client.status().reachable, home.client.status().is_set_up) == (False, is_set_up)
+
+
+async def test_an_order_service_that_has_answered_is_set_up(tmp_path: Path) -> None:
+    """Also at the address that nobody chose, and before it told of a merchant."""
+    async with outgoing_home(tmp_path, is_chosen=False) as home:
+        await home.restore.run_once()
+        home.bridge.answer = _nobody_there
+        with pytest.raises(BridgeUnreachableError):
+            await home.client.fetch_head(after=0)
+        assert home.client.status().is_set_up
+
+
+def _nobody_there(request: httpx.Request) -> httpx.Response:
+    raise httpx.ConnectError("refused", request=request)
+
+
 async def test_an_order_that_is_taken_back_while_others_are_sent_never_leaves(home: OutgoingHome) -> None:
     """The claim is asked of the store before each first byte, not of the list that was read before."""
     first, second = home.approve(), home.approve("oats")

@@ -176,6 +176,32 @@ async def test_a_stream_of_events_may_last(call: Callable[..., Caller]) -> None:
     assert ended == [b"text/event-stream; charset=utf-8"]
 
 
+@pytest.mark.parametrize("begun", [True, False])
+async def test_nothing_outlasts_the_door(call: Callable[..., Caller], begun: bool) -> None:
+    """An answer that is under way when it closes, or is asked for later, has so long and no longer."""
+    guests = Guests(room=2)
+    caller = call(guests, "10.0.0.9", 1)
+    sent: list[Message] = []
+    has_come = asyncio.Event()
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def stuck(_scope: Scope, _receive: Receive, _send: Send) -> None:
+        has_come.set()
+        await asyncio.Event().wait()
+
+    app = Bounded(stuck, guests=guests)
+    if not begun:
+        app.close(within_s=0)
+    asked = asyncio.create_task(app({**_post(caller), "headers": []}, _nothing, send))
+    await has_come.wait()
+    if begun:
+        app.close(within_s=0)
+    await asked
+    assert sent[0]["status"] == 408
+
+
 @pytest.mark.parametrize("kind", _GREEDY)
 async def test_what_is_too_large_is_refused(tmp_path: Path, kind: str) -> None:
     """By its status, and the connection ends there."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -304,6 +305,21 @@ def test_the_manifest_that_ships_tells_all() -> None:
     assert WASHER_FLUID.category not in manifest.categories
     assert manifest.scores["packs.rel_high"] < 1
     assert manifest.scores["need.to_own_high"] < -1
+
+
+def test_the_runtime_keeps_no_record_of_this_home_to_send(tmp_path: Path) -> None:
+    """Of itself it writes what it does into a store in the user's folder, for its maker; the hub has one gate out."""
+    script = (
+        "import os, pathlib; from edge_agent.adapters.forecaster import load_forecaster\n"
+        f"print(load_forecaster(pathlib.Path({str(SHIPPED)!r})).source)"
+    )
+    home = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    kept = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    told = subprocess.run(
+        [sys.executable, "-B", "-c", script], env=kept | home, capture_output=True, text=True, check=True
+    )
+    assert told.stdout.startswith("consumption")
+    assert list(tmp_path.rglob("*")) == []
 
 
 def test_onnxruntime_is_not_imported_without_a_model() -> None:

@@ -46,7 +46,7 @@ async def test_a_real_announcement_is_found() -> None:
     info = ServiceInfo(KIND, f"Broker of the test.{KIND}", port=18_830, parsed_addresses=["127.0.0.1"])
     try:
         await (await network.async_register_service(info))
-        found = await find_brokers(for_s=1.0)
+        found = await find_brokers()
     finally:
         await network.async_close()
     assert ("Broker of the test", "mqtt://127.0.0.1:18830") in {(each.source, each.broker.url) for each in found}

@@ -581,8 +581,7 @@ async def test_three_groups_in_a_row_condemn_a_store(tmp_path: Path, mends_at: i
     ingest = Damaged(mends_at)
     nobody = cast("Any", None)
     side = IngestSide(
-        store=nobody, readings=nobody, room=nobody, rejudge=nobody, intake=nobody, devices=nobody,
-        ingest=cast("Any", ingest), folder=tmp_path, retry_s=0,
+        kept=nobody, intake=nobody, devices=nobody, ingest=cast("Any", ingest), folder=tmp_path, retry_s=0,
     )  # fmt: skip
     with pytest.raises(StoreMalformedError if is_condemned else asyncio.CancelledError):
         await side.take_messages()

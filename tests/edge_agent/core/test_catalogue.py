@@ -45,3 +45,20 @@ def test_a_percentage_is_bound_and_not_kept() -> None:
     assert MILK.binding is not None
     bound = MILK.binding.model_copy(update={"full_amount": 2_000.0})
     assert Item.model_validate(MILK.model_dump() | {"binding": bound.model_dump()}).unit == "g"
+
+
+def test_an_item_that_names_no_merchant_is_only_watched() -> None:
+    """In `shadow`, and with nothing that could be bought instead; half of an article is a slip."""
+    nobodys = {**MILK.product.model_dump(), "merchant": "", "sku": ""}
+    told = MILK.model_dump() | {"product": nobodys, "substitutes": ()}
+    assert not Item.model_validate(told | {"mode": "shadow"}).product.can_be_ordered
+    left_out = {name: value for name, value in nobodys.items() if name not in {"merchant", "sku"}}
+    assert Item.model_validate(told | {"mode": "shadow", "product": left_out}).product.merchant == ""
+    for mode in ("ask", "auto"):
+        with pytest.raises(ValidationError, match="needs a product with a merchant"):
+            Item.model_validate(told | {"mode": mode})
+    with pytest.raises(ValidationError, match="substitutes are for what is ordered"):
+        Item.model_validate(told | {"mode": "shadow", "substitutes": (MILK.product.model_dump(),)})
+    for half in ("merchant", "sku"):
+        with pytest.raises(ValidationError, match="go together"):
+            Product.model_validate({**MILK.product.model_dump(), half: ""})

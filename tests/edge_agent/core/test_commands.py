@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from edge_agent.adapters.profiles import load_profiles, profile_folders
 from edge_agent.core.commands import acknowledges, in_device_terms, outgoing
 from edge_agent.core.decoding.extract import reader
 from edge_agent.core.decoding.payload import Tree
@@ -20,6 +19,7 @@ from edge_agent.core.messages import Presence
 from edge_agent.core.profile import Invert, Offset, Profile, Scale, Signal
 from edge_agent.errors import ProfileError, RefusedError
 from tests.edge_agent.core.test_profile import SOUND
+from tests.edge_agent.shipped import shipped_registry
 from tests.fuzz.mutator import NOW
 
 SET = {
@@ -173,7 +173,7 @@ def test_reading_a_command_gives_what_was_meant(
 
 INVERTIBLE = [
     (profile.profile, name, signal)
-    for profile in load_profiles(profile_folders()).registry.profiles()
+    for profile in shipped_registry().profiles()
     for name, signal in profile.signals.items()
     if signal.range is not None
     and signal.parse in {"number", "digits"}

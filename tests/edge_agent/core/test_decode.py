@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.adapters.profiles import load_profiles, profile_folders
 from edge_agent.core.decode import Decoder, Limits, Outcome, native_filters
 from edge_agent.core.messages import (
     Birth,
@@ -25,9 +24,10 @@ from edge_agent.core.messages import (
     Reading,
 )
 from edge_agent.core.topics import DEVICE_ID
+from tests.edge_agent.shipped import shipped_registry
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-REGISTRY = load_profiles(profile_folders()).registry
+REGISTRY = shipped_registry()
 BIRTHS = {
     DeviceId("fridge"): Birth(DeviceId("fridge"), "restock.fridge", "1", "boot-1", NOW),
     DeviceId("car"): Birth(DeviceId("car"), "restock.vehicle", "1", "boot-1", NOW),

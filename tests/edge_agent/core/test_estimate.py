@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edge_agent.core.catalogue import Item
 from edge_agent.core.estimate import HISTORY_DAYS, StockState, estimate, fold
-from edge_agent.core.messages import Presence, Range, Reading
+from edge_agent.core.messages import ItemId, Presence, Range, Reading
+from edge_agent.core.stock_events import Corrected
 from edge_agent.errors import BugError
 from tests.edge_agent.consumables import DETERGENT, MILK, START, UNKNOWN, WASHER_FLUID, level, stored
 
@@ -185,6 +187,16 @@ def test_trust_grows_with_readings_and_falls_with_age_and_junk() -> None:
     assert estimate(fold(None, steady[:1], item=MILK), item=MILK, now=START).trust == 0.5
     assert estimate(state, item=MILK, now=now + timedelta(days=3)).trust < 0.25
     assert estimate(fold(None, shaky, item=MILK), item=MILK, now=now).trust < fresh - 0.2
+
+
+@pytest.mark.parametrize("item", [MILK, MILK.model_copy(update={"binding": None, "cycle_days": 5})])
+def test_a_count_is_told_apart_from_a_sensor(item: Item) -> None:
+    """Until a sensor has told something, all that is known is what a person said."""
+    counted = [(1, Corrected(ItemId(item.id), START, "anna", 2 * PACK))]
+    state = fold(None, (), item=item, events=counted)
+    assert estimate(state, item=item, now=START).is_told_by_hand
+    heard = fold(state, stored([1500.0]), item=item)
+    assert estimate(heard, item=item, now=START).is_told_by_hand is not bool(item.bindings)
 
 
 def test_a_stale_amount_stands_but_may_be_less() -> None:

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from edge_agent.adapters.profiles import load_profiles, profile_folders, shipped_profiles
+from edge_agent.adapters.profiles import shipped_profiles
 from edge_agent.adapters.strict_yaml import load_yaml
 from edge_agent.core.decode import Decoder, Limits, Outcome
 from edge_agent.core.decoding.payload import Tree
@@ -23,6 +23,7 @@ from edge_agent.core.profile import Condition, Consumable, Decoding, Guard, Matc
 from edge_agent.core.registry import Registry
 from edge_agent.errors import ProfileError
 from tests.edge_agent.core.test_profile import SOUND
+from tests.edge_agent.shipped import shipped_registry
 from tests.fuzz.mutator import breaks_law, laws_of, origins
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -322,7 +323,7 @@ def test_a_product_carries_a_right_check_digit(kind: str, value: str, *, is_righ
         assert is_right
 
 
-PROFILES = load_profiles(profile_folders()).registry.profiles()
+PROFILES = shipped_registry().profiles()
 REGISTRY, LAWS = Registry(PROFILES), laws_of(PROFILES)
 ORIGINS = origins(PROFILES)
 SCALARS = st.sampled_from(

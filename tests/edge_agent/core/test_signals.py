@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge_agent.core.signals import quantity_of
+from edge_agent.core.signals import is_of_goods, quantity_of
 
 
 @pytest.mark.parametrize(
@@ -41,3 +41,22 @@ def test_known_names(name: str, direction: str | None) -> None:
 def test_names_that_nobody_agreed_on(name: str) -> None:
     """A profile cannot invent a name."""
     assert quantity_of(name) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "is_it"),
+    [
+        ("milk.amount", True),
+        ("filament_12.remaining", True),
+        ("filter.time_left", True),
+        ("weight", True),
+        ("range", False),
+        ("battery", False),
+        ("traction_battery.soc", False),
+        ("service.distance_left", False),
+        ("sensor_clean.remaining", False),
+    ],
+)
+def test_what_is_driven_charged_or_cleaned_is_not_bought(name: str, *, is_it: bool) -> None:
+    """It falls with use as goods do."""
+    assert is_of_goods(name) is is_it

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from edge_agent.adapters.profiles import load_profiles, profile_folders
 from edge_agent.core.messages import Suggestion
 from edge_agent.core.suggestions import suggester
+from tests.edge_agent.shipped import shipped_registry
 
-PROFILES = {each.profile: each for each in load_profiles(profile_folders()).registry.profiles()}
+PROFILES = {each.profile: each for each in shipped_registry().profiles()}
 EAN = Suggestion("hepa_filter", "ean", "4006381333931")
 
 

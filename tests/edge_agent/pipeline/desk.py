@@ -19,9 +19,9 @@ from edge_agent.core.messages import IntentId, ItemId
 from edge_agent.core.people import Account, Role
 from edge_agent.core.safety import SafetyProblem
 from edge_agent.errors import BridgeUnreachableError
-from edge_agent.leave_side import LeaveSide, wire_leave
 from edge_agent.pipeline.hand_over import Home
 from edge_agent.ports import CrashPoint
+from edge_agent.wiring.leave import LeaveSide, wire_leave
 from tests.edge_agent.clock import ManualClock
 from tests.edge_agent.samples import MILK
 

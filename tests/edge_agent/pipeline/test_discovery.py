@@ -333,3 +333,15 @@ def test_a_late_reading_is_old_and_its_device_is_not() -> None:
     assert device.seen_at == NOW
     assert (device.signals[0].at, device.signals[0].is_fresh) == (at, False)
     assert told.families == ()
+
+
+def test_a_device_of_which_only_the_broker_told_is_listed(connection: Connection) -> None:
+    """By name and without a value; what the copy said is known to nobody, until the device speaks."""
+    copy = raw("garden/rain/level", {"kind": "tank", "level": 62, "state": "fine"}, retained=True)
+    ingest(connection, copy, raw("garden/other/level", {"kind": "pump"}, retained=True))
+    (device,) = known(connection).devices
+    assert (device.device, device.signals, device.seen_at, device.only_old_copies) == ("own.rain", (), None, True)
+    assert known(connection).offers == ()
+    ingest(connection, tank(62))
+    (device,) = known(connection).devices
+    assert (len(device.signals), device.only_old_copies) == (2, False)

@@ -12,7 +12,6 @@ from unittest.mock import patch
 
 import pytest
 
-from edge_agent.adapters.profiles import load_profiles, profile_folders
 from edge_agent.adapters.store.connection import Connection
 from edge_agent.adapters.store.inspection import SqliteInspection
 from edge_agent.adapters.store.readings import SqliteReadings
@@ -27,6 +26,7 @@ from edge_agent.pipeline.ingest import Ingest
 from edge_agent.ports import CrashPoint
 from tests.edge_agent.clock import ManualClock
 from tests.edge_agent.samples import NOW
+from tests.edge_agent.shipped import shipped_registry
 
 BASE = "restock/v1/home/fridge"
 _PLENTY_BYTES = 1 << 30
@@ -103,7 +103,7 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
         readings = SqliteReadings(connection, room=room, crash_hook=reached.append)
         inspection, devices = SqliteInspection(connection), NotingDevices()
         inbox = ScriptedInbox([], inspection)
-        registry = load_profiles(profile_folders()).registry
+        registry = shipped_registry()
         ingest = Ingest(
             inbox=inbox,
             decoder=Decoder(registry, home="home", limits=Limits(), birth_of=readings.birth_of),

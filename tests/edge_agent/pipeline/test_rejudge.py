@@ -11,7 +11,6 @@ from pathlib import Path
 import apsw
 import pytest
 
-from edge_agent.adapters.profiles import load_profiles, profile_folders
 from edge_agent.adapters.store.doubtful import DoubtfulReadings
 from edge_agent.adapters.store.inspection import SqliteInspection
 from edge_agent.adapters.store.opening import OpenStore
@@ -24,6 +23,7 @@ from edge_agent.pipeline.rejudge import Rejudge
 from tests.edge_agent.outgoing_home import Wall, opened
 from tests.edge_agent.pipeline.test_ingest import NotingDevices, ScriptedInbox, birth, said
 from tests.edge_agent.samples import NOW
+from tests.edge_agent.shipped import shipped_registry
 
 DAY = timedelta(days=1)
 
@@ -81,7 +81,7 @@ def hub(folder: Path, wall: Wall, **limits: int) -> Iterator[Hub]:
         readings, inspection, devices = (
             SqliteReadings(store.connection, **limits), SqliteInspection(store.connection), NotingDevices()
         )  # fmt: skip
-        registry = load_profiles(profile_folders()).registry
+        registry = shipped_registry()
         decoder = Decoder(registry, home="home", limits=Limits(), birth_of=readings.birth_of)
         rejudge = Rejudge(held=DoubtfulReadings(store.connection), decoder=decoder, clock=store.clock)
         inbox = ScriptedInbox([], inspection)

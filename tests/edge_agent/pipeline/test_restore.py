@@ -15,7 +15,7 @@ import pytest
 from cloud_bridge.wire import EventPage, OrderEvent, OrderState
 from edge_agent.adapters.store.handover import SqliteHandovers
 from edge_agent.adapters.store.mandates import Mandates
-from edge_agent.commission import report
+from edge_agent.commands.commission import report
 from edge_agent.config import HomeConfig, HubConfig
 from edge_agent.core.catalogue import Household
 from edge_agent.core.handover import CLOSED_SINCE_BACKUP, OVERTAKEN, TAKEN_OVER, TakenOver, taken_over

@@ -230,6 +230,37 @@ def test_shadow_never_asks(kitchen: Kitchen) -> None:
     assert kitchen.orders.live_prompt(MILK_ID) is None
 
 
+@pytest.mark.parametrize("mode", ["shadow", "ask", "auto"])
+def test_what_names_no_merchant_is_told_of_and_never_ordered(kitchen: Kitchen, mode: str) -> None:
+    """Whatever its mode says, were it to get past the catalogue, with a mandate, a question and a price for no shop."""
+    auto(kitchen)
+    kitchen.desk.leave.mandates.propose(draft(), by="anna", pin_checked=False)
+    nobodys = MILK.model_copy(
+        update={"mode": mode, "product": MILK.product.model_copy(update={"merchant": "", "sku": ""})}
+    )
+    kitchen.household.household = Household.model_construct(items=(nobodys,), preferences=Preferences())
+    kitchen.tell_price(merchant="", sku="")
+    kitchen.see(900, 890, 880, 870, 860)
+    decision = kitchen.review.latest[MILK_ID].decision
+    assert isinstance(decision, Alert)
+    assert decision.reasons[-1].code == "no_merchant"
+    assert "Nobody can order it yet" in decision.reasons[-1].text
+    assert kitchen.orders.prompts(live=False, limit=5) == []
+    assert kitchen.orders.intents(live=False, limit=5) == []
+
+
+def test_a_question_about_what_nobody_can_order_any_more_is_withdrawn(kitchen: Kitchen) -> None:
+    """It was asked while the item named a merchant."""
+    kitchen.see(900, 890, 880)
+    asked = kitchen.prompt()
+    product = MILK.product.model_copy(update={"merchant": "", "sku": ""})
+    kitchen.household.household = Household(items=(MILK.model_copy(update={"product": product, "mode": "shadow"}),))
+    kitchen.see(870)
+    ended = kitchen.orders.prompt(asked.id)
+    assert ended is not None
+    assert ended.state is PromptState.WITHDRAWN
+
+
 @pytest.mark.parametrize(
     "changes", [{"sku": "oat-1l"}, {"merchant": "kiosk"}, {"available": False}], ids=["sku", "merchant", "sold out"]
 )

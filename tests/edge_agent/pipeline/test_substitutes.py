@@ -365,3 +365,15 @@ async def test_a_product_that_is_left_out_is_asked_for_again_in_a_while(kitchen:
     grocer.silent.clear()
     assert await keeper.run_once() == 2  # both of the grocer's, and the baker is left alone
     assert (desks.asked, keeper.due()) == (3, False)
+
+
+async def test_no_price_is_asked_for_what_nobody_can_order(kitchen: Kitchen) -> None:
+    """No merchant is told of it."""
+    product = MILK.product.model_copy(update={"merchant": "", "sku": ""})
+    watched = MILK.model_copy(update={"product": product, "mode": "shadow"})
+    kitchen.household.household = Household(items=(watched,))
+    lists = Lists(kitchen)
+    keeper = keeper_of(kitchen, lists)
+    assert not keeper.due()
+    assert await keeper.run_once() == 0
+    assert lists.asked == []

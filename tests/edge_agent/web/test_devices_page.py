@@ -169,7 +169,7 @@ async def test_nothing_to_bind_and_no_strangers(owner: httpx.AsyncClient, house:
     """Is said, and how to hear more."""
     house.home.inventory = no_inventory()
     page = words((await owner.get("/devices")).text)
-    assert "No level was heard." in page
+    assert "No level of goods was heard." in page
     assert "Cannot feed" not in page
     assert "restock-hub devices --for 30 hears all there is" in page
 
@@ -222,3 +222,14 @@ async def test_text_from_devices_is_only_text(owner: httpx.AsyncClient, house: H
     assert 'onmouseover="' not in page
     assert "\u202e" not in page
     assert "49" not in re.sub(r"v=[0-9a-f]+|[0-9a-f]{16,}", "", page)
+
+
+async def test_a_device_of_which_only_an_old_message_is_known_is_listed(owner: httpx.AsyncClient, house: House) -> None:
+    """On the list and on a page of its own; the copy that was kept apart is no fault of it."""
+    only = replace(device("old.freezer", "own.x"), only_old_copies=True)
+    line = ApartLine("t", "old.freezer", "retained", "x", 1, NOW)
+    house.home.inventory = Inventory(NOW, "x", devices=(only,), apart=(line,))
+    row = (await owner.get("/devices")).text.split('data-device="old.freezer"')[1].split("</li>")[0]
+    assert "never heard Only an old message is known" in words(row)
+    page = words((await owner.get("/devices/old.freezer")).text)
+    assert "Only an old message is known The broker kept it, and nobody knows how old it is" in page

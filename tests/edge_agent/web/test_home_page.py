@@ -11,7 +11,7 @@ import pytest
 
 from edge_agent.config import WebConfig
 from edge_agent.core.intent import IntentState
-from edge_agent.core.messages import Alert, ItemId, Reason
+from edge_agent.core.messages import Alert, ItemId, Range, Reason
 from edge_agent.core.overview import BridgeStatus
 from edge_agent.core.prompt import PromptState
 from edge_agent.core.said import say
@@ -49,6 +49,36 @@ async def test_an_item_says_what_is_left_as_a_range(owner: httpx.AsyncClient) ->
     assert "<strong>1.24 kg</strong> left" in page
     assert "lasts about 2 days (1 to 3)" in page
     assert "Likely 1.08 kg to 1.4 kg of the 6.21 kg that there is room for · sensor trust high" in page
+
+
+@pytest.mark.parametrize(
+    ("amount", "shown"),
+    [
+        (Range(5_000, 4_000, 9_000), "4 kg to 6.21 kg"),  # more than there is room for is not likely
+        (Range(7_000, 6_500, 9_000), "6.5 kg to 7 kg"),  # but what is there is there
+        (Range(5_000, 4_000, 6_000), "4 kg to 6 kg"),
+    ],
+)
+async def test_a_range_ends_where_the_home_has_no_more_room(
+    owner: httpx.AsyncClient, house: House, amount: Range, shown: str
+) -> None:
+    """On Home and on the item's own page."""
+    milk = house.home.known["milk"]
+    assert milk.estimate is not None
+    house.home.known["milk"] = replace(milk, estimate=replace(milk.estimate, amount=amount))
+    assert f"Likely {shown} of the 6.21 kg" in (await owner.get("/")).text
+    assert f"<dd>{shown}</dd>" in (await owner.get("/items/milk")).text
+
+
+async def test_trust_says_what_is_trusted(owner: httpx.AsyncClient, house: House) -> None:
+    """A person's count is no sensor."""
+    milk = house.home.known["milk"]
+    assert milk.estimate is not None
+    house.home.known["milk"] = replace(milk, estimate=replace(milk.estimate, is_told_by_hand=True))
+    home, page = (await owner.get("/")).text, (await owner.get("/items/milk")).text
+    assert "there is room for · by your own count, trust in it high" in home
+    assert "<dt>Trust in your count</dt><dd>high</dd>" in page
+    assert "Trust in the sensor" not in page
 
 
 async def test_unknown_is_not_empty(owner: httpx.AsyncClient) -> None:
@@ -113,6 +143,20 @@ async def test_a_merchant_out_of_reach_is_said(owner: httpx.AsyncClient, house: 
     page = (await owner.get("/")).text
     assert "cannot be reached just now" in page
     assert "waiting since today, 09:00" in page
+
+
+@pytest.mark.parametrize("path", ["/", "/orders", "/prompts/p-milk"])
+async def test_an_order_service_that_was_never_set_up_is_not_called_away(
+    owner: httpx.AsyncClient, house: House, path: str
+) -> None:
+    """Only one that was set up can be out of reach; else the page says what to do."""
+    house.home.bridge_status = BridgeStatus(reachable=False, is_set_up=False, last_error="ConnectError")
+    page = (await owner.get(path)).text
+    assert "No order service is set up yet." in page
+    assert "bridge.url" in page
+    assert "cannot be reached just now" not in page.replace("The hub cannot be reached just now", "")
+    assert "Nothing answers at its address" not in page
+    assert "until the order service is back" not in page
 
 
 @pytest.mark.parametrize(("refresh_s", "expected"), [(0, 0), (5, 1)])

@@ -10,9 +10,11 @@ from datetime import timedelta
 import httpx
 import pytest
 
+from edge_agent.core.forecast import built_in
 from edge_agent.core.messages import ItemId
 from edge_agent.core.overview import BridgeStatus
 from edge_agent.core.people import Role
+from edge_agent.core.said import say
 from edge_agent.core.stock_events import Corrected, Delivered, Scanned
 from tests.edge_agent.samples import NOW
 from tests.edge_agent.web.house import House, field, sign_in
@@ -97,6 +99,7 @@ async def test_what_happened_is_told_newest_first(owner: httpx.AsyncClient, hous
         ("no_merchant", "has never told a price of a merchant called", "household.json"),
         ("old", "The last price is from", "household.json"),
         ("away", "The order service cannot be reached just now", "the hub asks again by itself"),
+        ("none_set_up", "No order service is set up yet", "bridge.url"),
         ("sold_out", "that it has none", "may be bought instead"),
     ],
 )
@@ -113,11 +116,32 @@ async def test_a_price_that_is_not_there_is_said_with_the_next_step(
     house.home.known["milk"] = replace(known, prices=prices.get(trouble, ()))
     if trouble == "no_merchant":
         house.merchants.classes.clear()
-    house.home.bridge_status = BridgeStatus(reachable=trouble != "away")
+    house.home.bridge_status = BridgeStatus(
+        reachable=trouble not in {"away", "none_set_up"}, is_set_up=trouble != "none_set_up"
+    )
     page = part((await owner.get("/items/milk")).text, "price")
     assert f'data-price-trouble="{trouble}"' in page
     assert why in words(page).replace(" 1 ", " 1 ")
     assert next_step in page
+
+
+async def test_what_nobody_can_order_says_so_and_stays_watched(owner: httpx.AsyncClient, house: House) -> None:
+    """No price is missed, no other mode is taken, and no mandate is offered."""
+    known = house.home.known["milk"]
+    product = known.item.product.model_copy(update={"merchant": "", "sku": ""})
+    item = known.item.model_copy(update={"product": product, "mode": "shadow", "substitutes": ()})
+    house.home.known["milk"] = replace(known, item=item, prices=())
+    page = (await owner.get("/items/milk")).text
+    assert 'data-price-trouble="nobody"' in page
+    assert "It names no merchant" in words(page)
+    assert "from <bdi></bdi>" not in page
+    csrf = field(page, "csrf")
+    for mode in ("ask", "auto"):
+        answer = await owner.post("/items/milk/mode", data={"csrf": csrf, "mode": mode})
+        assert answer.status_code == 422
+        assert "Nobody can order this item yet" in answer.text
+    assert "it names no merchant" in (await owner.get("/new-mandate/milk")).text
+    assert (await owner.post("/new-mandate/milk", data={"csrf": csrf, "budget": "60"})).status_code == 404
 
 
 async def test_a_price_of_today_is_no_trouble_and_a_guest_is_sent_to_an_owner(house: House) -> None:
@@ -129,6 +153,21 @@ async def test_a_price_of_today_is_no_trouble_and_a_guest_is_sent_to_an_owner(ho
         page = (await client.get("/items/milk")).text
     assert "An owner of this home can do that." in page
     assert "household.json" not in page
+
+
+async def test_where_a_forecast_comes_from_is_said_in_the_readers_language(
+    owner: httpx.AsyncClient, house: House
+) -> None:
+    """The rule and why no model stands there, not only the sentence around them."""
+    milk = house.home.known["milk"]
+    assert milk.estimate is not None
+    why = say("fewer than {days} days watched", days=7)
+    house.home.known["milk"] = replace(milk, forecast=built_in(milk.item, milk.estimate, why=why))
+    english = (await owner.get("/items/milk")).text
+    chinese = (await owner.get("/items/milk", headers={"accept-language": "zh-Hans"})).text
+    assert "built-in rule 1 (fewer than 7 days watched)" in english
+    assert "built-in rule" not in chinese
+    assert "days watched" not in chinese
 
 
 async def test_a_number_that_is_none_is_said_and_stays(owner: httpx.AsyncClient, house: House) -> None:

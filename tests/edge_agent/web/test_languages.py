@@ -259,6 +259,10 @@ def _away(house: House) -> None:
     house.home.bridge_status = BridgeStatus(reachable=False, waiting_since=NOW, last_error="ReadTimeout")
 
 
+def _no_service(house: House) -> None:
+    house.home.bridge_status = BridgeStatus(reachable=False, is_set_up=False)
+
+
 def _stopped(house: House) -> None:
     house.safety.found = (SafetyProblem(SafetyCode.CLOCK_UNTRUSTED, say("The clock went back.")),)
 
@@ -276,7 +280,7 @@ def _shadow(house: House) -> None:
     house.decisions.reported = ShadowReport(NOW.date(), 3, 12, 1_548, "USD", avoided_days=2, doubles=1)
 
 
-@pytest.mark.parametrize("change", [_away, _stopped, _pin, _shadow])
+@pytest.mark.parametrize("change", [_away, _no_service, _stopped, _pin, _shadow])
 @pytest.mark.parametrize("path", ["/", "/items/milk", "/prompts/p-milk", "/orders", "/account"])
 async def test_a_home_out_of_the_ordinary_says_nothing_of_its_own(
     change: Callable[[House], None], path: str, marked: House, reader: httpx.AsyncClient

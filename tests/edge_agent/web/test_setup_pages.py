@@ -17,17 +17,18 @@ from edge_agent.adapters.household import HouseholdFile
 from edge_agent.adapters.setup_files import BROKER_FILE, DRAFT_FILE, DraftFile, is_due, with_chosen_broker
 from edge_agent.adapters.store.accounts import Accounts
 from edge_agent.adapters.store.opening import open_store
-from edge_agent.commission import set_up
+from edge_agent.commands.commission import set_up
+from edge_agent.commands.discover import SoFar
 from edge_agent.config import HomeConfig, HubConfig, Secrets
 from edge_agent.core.inventory.devices import DeviceLine, Inventory, OfferLine, SignalLine
 from edge_agent.core.people import Role
 from edge_agent.core.setup.code import CODE_LIFE_MS, SetupCode
 from edge_agent.core.setup.first_steps import Broker, Offered
 from edge_agent.core.setup.words import welcome
-from edge_agent.discover import Found
 from edge_agent.errors import BrokerUnreachableError, RefusedError
-from edge_agent.first_run import FirstRun, _renderer, complete
+from edge_agent.first_run import FirstRun, Listener, _renderer, complete
 from edge_agent.folder import HOUSEHOLD_FILE, STORE_FILE
+from edge_agent.web.cookies import Cookies
 from edge_agent.web.routes import PAGES as HOME_PAGES
 from edge_agent.web.setup.door import IDLE_MAX_MS, Door
 from edge_agent.web.setup.routes import PAGES, SetupRule, create_setup_app
@@ -52,8 +53,8 @@ MILK = {
 }
 
 
-async def _heard(config: HubConfig, secret: Secrets, *, for_s: float) -> Found:
-    """A fridge and a washer, on any broker but one that is away."""
+async def _heard(config: HubConfig, secret: Secrets, *, for_s: float, ready: Callable[[SoFar], None]) -> None:
+    """A fridge, on any broker but one that is away."""
     del secret
     assert for_s > 0
     if "10.9.9.9" in config.mqtt.url:
@@ -62,9 +63,11 @@ async def _heard(config: HubConfig, secret: Secrets, *, for_s: float) -> Found:
         SignalLine(name, "value", value, unit, NOW, True, "level", "down", ())
         for name, value, unit in (("milk.amount", 500.0, "g"), ("detergent.remaining", 40.0, "%"))
     )
+    kept = SignalLine("soap.remaining", "value", 30.0, "%", NOW, False, "level", "down", (), is_retained=True)
+    signals = (*signals, kept)
     device = DeviceLine("fridge", None, "<b>Fridge</b>", "t", None, True, NOW, signals)
     offers = tuple(OfferLine("fridge", each.signal, each.unit, ()) for each in signals)
-    return Found(Inventory(as_of=NOW, source="test", devices=(device,), offers=offers))
+    ready(lambda: Inventory(as_of=NOW, source="test", devices=(device,), offers=offers))
 
 
 class Hub:
@@ -77,6 +80,8 @@ class Hub:
         addon: Broker | None = None,
         offers: tuple[Offered, ...] = (),
         name: str = "Our home",
+        listen: Listener = _heard,
+        mark: str = "",
     ) -> None:
         async def find() -> tuple[Offered, ...]:
             return offers
@@ -84,8 +89,10 @@ class Hub:
         self.config = HubConfig(home=HomeConfig(name=name, data_dir=str(folder)))
         self.at_ms = 0
         self.finished = 0
-        self.work = FirstRun(self.config, Secrets(), addon=addon, listen=_heard, find=find)
-        door = Door(SetupCode(CODE, printed_ms=0), ticks_ms=lambda: self.at_ms, form_key=b"k" * 32)
+        self.work = FirstRun(self.config, Secrets(), addon=addon, listen=listen, find=find)
+        door = Door(
+            SetupCode(CODE, printed_ms=0), ticks_ms=lambda: self.at_ms, form_key=b"k" * 32, cookies=Cookies(mark)
+        )
         site = SetupSite(work=self.work, door=door, renderer=_renderer(self.config), finished=self._finish)
         self.app: ASGIApp = create_setup_app(site, web=self.config.web)
 
@@ -159,6 +166,165 @@ async def test_the_whole_way(start: Callable[..., Hub], tmp_path: Path) -> None:
     config, secret = with_chosen_broker(hub.config, Secrets())
     assert (config.mqtt.url, secret.reading) == ("mqtt://192.168.1.20:1883", ("hub", "of the broker"))
     assert {(folder / name).stat().st_mode & 0o077 for name in (BROKER_FILE, HOUSEHOLD_FILE, "household.key")} == {0}
+
+
+async def test_what_the_broker_kept_is_not_told_as_known(start: Callable[..., Hub]) -> None:
+    """It was said at some time; the hub will refuse it, and the page says what is needed."""
+    hub = start()
+    async with hub.visitor() as anna:
+        await anna.give(CODE)
+        await anna.send("/setup/broker", BROKER)
+        page = (await anna.get("/setup/devices")).text
+    kept = page.split('data-proposal="fridge/soap.remaining"')[1].split("</article>")[0]
+    assert "Last said 30 % (kept by the broker, age unknown); a fresh reading is needed." in kept
+    assert kept.count("30 %") == 1
+    assert "data-old" not in page.split('data-proposal="fridge/milk.amount"')[1].split("</article>")[0]
+
+
+async def test_two_hubs_on_one_machine_keep_their_cookies_apart(start: Callable[..., Hub], tmp_path: Path) -> None:
+    """A browser keeps cookies by host and not by port: the second hub's take nothing from the first."""
+    first, second = start(mark="11111111"), Hub(tmp_path / "other", mark="22222222")
+    async with first.visitor() as anna, second.visitor() as there:
+        await anna.give(CODE)
+        there.client.cookies.update(anna.client.cookies)
+        await there.give(CODE)
+        anna.client.cookies.update(there.client.cookies)
+        assert {"restock_setup_11111111", "restock_setup_22222222"} <= set(anna.client.cookies)
+        assert (await anna.client.get("/setup/owner")).status_code == 200
+        assert (await there.client.get("/setup/owner")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("headers", "is_secure"),
+    [
+        ([], False),
+        ([("x-forwarded-proto", "https")], True),
+        ([("x-forwarded-proto", "http")], False),
+        ([("x-forwarded-proto", "https"), ("x-forwarded-proto", "http")], False),
+        ([("x-forwarded-proto", "https, http")], False),
+    ],
+)
+async def test_the_setup_cookies_are_for_https_only_where_the_browser_came_by_it(
+    start: Callable[..., Hub], headers: list[tuple[str, str]], *, is_secure: bool
+) -> None:
+    """By the rule of the household's pages; who makes the header up marks a cookie of their own and no other's."""
+    hub = start()
+    async with hub.visitor() as anna, hub.visitor() as other:
+        page = await anna.client.get("/", headers=headers)
+        assert ("Secure" in page.headers["set-cookie"]) is is_secure
+        assert "Secure" not in (await other.client.get("/")).headers["set-cookie"]
+        token = re.search(r'name="csrf" value="([^"]+)"', page.text)
+        assert token is not None
+        nonce = page.cookies["restock_setup_form"]
+        given = await anna.client.post(
+            "/setup/code",
+            data={"csrf": token[1], "code": CODE},
+            headers=[*headers, ("cookie", f"restock_setup_form={nonce}")],
+        )
+        assert ("Secure" in given.headers["set-cookie"]) is is_secure
+
+
+@pytest.mark.parametrize(("typed", "kept"), [("left_alone", "left_alone"), ("", "asked_again"), ("buy", "asked_again")])
+async def test_what_comes_of_an_unanswered_question_is_chosen_in_the_form(
+    start: Callable[..., Hub], typed: str, kept: str
+) -> None:
+    """To be asked again, or to be left alone; nothing else can be chosen, and least of all to buy."""
+    hub = start()
+    async with hub.visitor() as anna:
+        await anna.give(CODE)
+        await anna.send("/setup/broker", BROKER)
+        page = (await anna.get("/setup/item?key=fridge/milk.amount")).text
+        await anna.send("/setup/item", MILK | {"if_unanswered": typed})
+    field = page.split('name="if_unanswered"')[1].split("</select>")[0]
+    assert re.findall(r'<option value="(\w+)"( selected)?', field) == [("asked_again", " selected"), ("left_alone", "")]
+    assert "never buys anything" in page
+    (item,) = hub.work.draft.items
+    assert item.if_unanswered == kept
+
+
+async def test_an_item_without_a_merchant_is_kept_and_only_watched(start: Callable[..., Hub]) -> None:
+    """No order service is there yet; half of an article is named as a slip."""
+    hub = start()
+    async with hub.visitor() as anna:
+        await anna.give(CODE)
+        await anna.send("/setup/broker", BROKER)
+        half = await anna.send("/setup/item", MILK | {"merchant": ""})
+        assert (half.status_code, 'id="merchant-error"' in half.text) == (422, True)
+        await anna.send("/setup/item", MILK | {"merchant": "", "sku": ""})
+        page = (await anna.get("/setup/devices")).text
+    (item,) = hub.work.draft.items
+    assert (item.mode, item.product.can_be_ordered) == ("shadow", False)
+    assert "nobody can order it yet" in page
+
+
+class Home:
+    """A broker at which a washer says who it is at once, and what it has when `speaks` is told to it."""
+
+    def __init__(self) -> None:
+        self.speaks = False
+        self.goes_away = asyncio.Event()
+
+    async def listen(self, config: HubConfig, secret: Secrets, *, for_s: float, ready: Callable[[SoFar], None]) -> None:
+        """Until the broker goes away."""
+        del config, secret, for_s
+        ready(self._so_far)
+        await self.goes_away.wait()
+        raise BrokerUnreachableError("mqtt: gone")
+
+    def _so_far(self) -> Inventory:
+        line = SignalLine("salt.remaining", "value", 40.0, "%", NOW, True, "level", "down", ())
+        device = DeviceLine("washer", None, "", "t", None, True, NOW, (line,) if self.speaks else ())
+        offers = (OfferLine("washer", "salt.remaining", "%", ()),) if self.speaks else ()
+        return Inventory(as_of=NOW, source="test", devices=(device,), offers=offers)
+
+
+async def test_what_is_told_late_shows_by_itself(start: Callable[..., Hub], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The hub goes on listening; the page says that most tell little at first, and looks again while more may come."""
+    monkeypatch.setattr("edge_agent.first_run.TRY_S", 0.0)
+    home = Home()
+    hub = start(listen=home.listen)
+    async with hub.visitor() as anna:
+        await anna.give(CODE)
+        await anna.send("/setup/broker", BROKER)
+        page = (await anna.get("/setup/devices")).text
+        assert "nothing told yet" in page
+        assert "only every half hour" in page
+        assert 'data-live-from="/setup/devices/news"' in page
+        assert "data-proposal" not in page
+        news = await anna.get("/setup/devices/news")
+        assert (news.headers["content-type"], news.text) == ("text/event-stream; charset=utf-8", "retry: 5000\n\n")
+        home.speaks = True
+        page = (await anna.get("/setup/devices")).text
+        assert 'data-proposal="washer/salt.remaining"' in page.split('data-live="could"')[1]
+        assert "data-silent" not in page
+        home.goes_away.set()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert (await anna.get("/setup/devices/news")).text.startswith("event: end\n")
+        assert "data-live-from" not in (await anna.get("/setup/devices")).text
+    await hub.work.hush()
+
+
+async def test_a_broker_that_says_nothing_is_given_up(
+    start: Callable[..., Hub], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It took the connection; the person is asked whether that is the port."""
+    monkeypatch.setattr("edge_agent.first_run._BEGINS_WITHIN_S", 0.0)
+    ended = asyncio.Event()
+
+    async def listen(config: HubConfig, secret: Secrets, *, for_s: float, ready: Callable[[SoFar], None]) -> None:
+        del config, secret, for_s, ready
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    hub = start(listen=listen)
+    trial = await hub.work.try_broker(Broker(host="192.168.1.20"))
+    assert not trial.worked
+    assert "then said nothing" in trial.text
+    await asyncio.wait_for(ended.wait(), 5)
+    assert hub.work.draft.broker is None
 
 
 async def test_of_two_robots_one_gets_the_hub(start: Callable[..., Hub]) -> None:
@@ -296,10 +462,10 @@ async def test_power_that_goes_while_the_home_is_made(
     await hub.work.try_broker(Broker(host="192.168.1.20"))
     targets = {
         "keep_broker": "edge_agent.first_run.keep_broker",
-        "load_or_create": "edge_agent.commission.load_or_create",
-        "open_store": "edge_agent.commission.open_store",
-        "save": "edge_agent.commission.HouseholdFile.save",
-        "put_account": "edge_agent.commission.Accounts.put_account",
+        "load_or_create": "edge_agent.commands.commission.load_or_create",
+        "open_store": "edge_agent.commands.commission.open_store",
+        "save": "edge_agent.commands.commission.HouseholdFile.save",
+        "put_account": "edge_agent.commands.commission.Accounts.put_account",
         "remove": "edge_agent.first_run.DraftFile.remove",
     }
 

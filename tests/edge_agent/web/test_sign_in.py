@@ -14,8 +14,11 @@ import httpx
 import pytest
 
 from edge_agent.adapters.passwords import Argon2Passwords
+from edge_agent.config import HomeConfig, WebConfig
 from edge_agent.core.people import Account, Role
 from edge_agent.errors import RetryLaterError
+from edge_agent.web.cookies import Cookies
+from edge_agent.web.factory import create_app
 from edge_agent.web.proof import Proof, Proofs
 from edge_agent.web.sign_in import (
     FAILURES_MAX,
@@ -67,6 +70,23 @@ async def test_the_cookie_is_secure_where_a_proxy_says_https(
     """Only the one plain answer counts; whoever makes it up restricts nothing but a cookie of his own."""
     answer = await anyone.get("/login", headers=[("x-forwarded-proto", proto) for proto in said])
     assert ("; Secure" in answer.headers["set-cookie"]) is is_secure
+
+
+async def test_two_hubs_on_one_machine_leave_each_other_signed_in(house: House) -> None:
+    """A browser keeps cookies by host and not by port: each hub's bear its own mark."""
+    signed_in = httpx.Cookies()
+    apps = [create_app(house.parts, web=WebConfig(), home=HomeConfig(), cookies=Cookies(mark)) for mark in ("11", "22")]
+    for app in apps:
+        async with httpx.AsyncClient(
+            transport=httpx.ASGITransport(app=app), base_url=ORIGIN, cookies=signed_in
+        ) as client:
+            await sign_in(client)
+            signed_in.update(client.cookies)
+    assert set(signed_in) == {f"{SESSION_COOKIE}_11", f"{SESSION_COOKIE}_22"}
+    for app in apps:
+        transport = httpx.ASGITransport(app=app)
+        async with httpx.AsyncClient(transport=transport, base_url=ORIGIN, cookies=signed_in) as client:
+            assert (await client.get("/")).status_code == 200
 
 
 async def test_an_unknown_name_and_a_wrong_password_look_the_same(anyone: httpx.AsyncClient) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_agent.adapters.profile_tools import sample_problems
-from edge_agent.adapters.profiles import load_profiles, read_profile, shipped_profiles
+from edge_agent.adapters.profiles import read_profile
 from edge_agent.core.decode import Decoder, Limits
 from edge_agent.core.importing.assemble import assemble
 from edge_agent.core.importing.device import Announcement, Imported, ImportedDevice
@@ -19,6 +19,7 @@ from edge_agent.core.importing.overlay import Overlay, overlay_of
 from edge_agent.core.messages import Decoded, Quarantined, RawMessage
 from edge_agent.core.profile import Profile
 from edge_agent.core.registry import Registry
+from tests.edge_agent.shipped import shipped_registry
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -26,7 +27,7 @@ NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 @functools.cache
 def shipped() -> tuple[Profile, ...]:
     """Every profile that comes with Restock."""
-    return load_profiles((shipped_profiles(),)).registry.profiles()
+    return shipped_registry().profiles()
 
 
 def told(topic: str, payload: Any = b"") -> Announcement:  # noqa: ANN401 - a tree, or bytes as they are

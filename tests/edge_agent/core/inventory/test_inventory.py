@@ -209,7 +209,7 @@ def test_nothing_at_all_is_said_too() -> None:
     text = as_text(Inventory(as_of=NOW, source="the hub's store"))
     assert "Understood: no device yet" in text
     assert "Kept apart: nothing" in text
-    assert "Could be bound to an item: no level was heard" in text
+    assert "Could be bound to an item: no level of goods was heard" in text
     assert "Cannot feed" not in text
 
 
@@ -238,3 +238,11 @@ def test_control_characters_do_not_reach_the_terminal() -> None:
     text = as_text(Inventory(as_of=NOW, source="s", apart=(line,)))
     assert "\x1b" not in text
     assert "\r" not in text
+
+
+def test_how_far_a_car_goes_is_not_offered() -> None:
+    """It falls with use, in a unit that goods are counted in too, and nobody buys it."""
+    car = device("car", "own.car", signal("range", 410.0, "km"), signal("washer_fluid.remaining", 60.0, "%"))
+    assert [each.signal for each in offers([car], items=[])] == ["washer_fluid.remaining"]
+    only = Inventory(NOW, "x", devices=(device("car", "own.car", signal("range", 410.0, "km")),))
+    assert "Could be bound to an item: no level of goods was heard" in as_text(only)

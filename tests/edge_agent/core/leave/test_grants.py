@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import functools
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.adapters.profiles import load_profiles, profile_folders
 from edge_agent.core.leave.grants import (
     Grant,
     check_apart,
@@ -20,21 +17,15 @@ from edge_agent.core.leave.grants import (
     native_grant,
 )
 from edge_agent.core.profile import Profile
-from edge_agent.core.registry import Registry
 from edge_agent.errors import ConfigurationError
+from tests.edge_agent.shipped import shipped_registry
 
 NOT_NAMES = ("", "#", "+", "a/b", "a b", "A", "kühl", "$SYS", "a\0", "a\n", "a.b", "%u", "a*", ">", "x" * 65)
 
 
-@functools.cache
-def shipped() -> Registry:
-    """All profiles that ship, loaded once."""
-    return load_profiles(profile_folders(), samples=False).registry
-
-
 def profile_of(name: str) -> Profile:
     """One that ships."""
-    found = shipped().by_id(name)
+    found = shipped_registry().by_id(name)
     assert found is not None
     return found
 
@@ -73,7 +64,9 @@ def test_a_family_says_what_its_profile_reads() -> None:
 def test_a_family_whose_topics_have_two_names_needs_two() -> None:
     """The error says how to give them."""
     dyson = next(
-        each for each in shipped().profiles() if each.match.patterns and each.match.patterns[0].count("{device}") == 2
+        each
+        for each in shipped_registry().profiles()
+        if each.match.patterns and each.match.patterns[0].count("{device}") == 2
     )
     with pytest.raises(ConfigurationError, match="--name LEVEL1/LEVEL2"):
         family_grant(dyson, home="home", device="fan")

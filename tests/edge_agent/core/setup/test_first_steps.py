@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -31,6 +32,17 @@ def test_a_level_in_percent_leaves_what_full_means_to_a_person() -> None:
     assert detergent.gtins == ("04006381333931",)
     assert detergent.category == "laundry_detergent"
     assert (milk.is_percent, milk.unit, milk.value, milk.gtins) == (False, "g", 500.0, ())
+
+
+def test_what_the_broker_kept_is_proposed_without_a_value() -> None:
+    """Nobody knows how old it is: it is told as an old word, and never as what there is."""
+    inventory = _inventory()
+    kept = tuple(replace(each, is_retained=True, is_fresh=False) for each in inventory.devices[0].signals)
+    old = replace(inventory, devices=(replace(inventory.devices[0], signals=kept, only_old_copies=True),))
+    detergent, milk = proposals(old, profile_of=lambda _: None)
+    assert (detergent.value, detergent.old_value) == (None, 40.0)
+    assert (milk.value, milk.old_value) == (None, 500.0)
+    assert [each.old_value for each in proposals(inventory, profile_of=lambda _: None)] == [None, None]
 
 
 @pytest.mark.parametrize(

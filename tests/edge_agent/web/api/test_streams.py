@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from itertools import pairwise
 
 import pytest
 
@@ -48,6 +49,29 @@ async def test_a_change_is_told_once_and_without_what_it_was() -> None:
     """Many changes within a second are one word; silence is a beat."""
     said = await heard(Life(1, 2, 3, 3), 3)
     assert said == [b"retry: 5000\n\n", b"event: changed\ndata: {}\n\n", b": beat\n\n"]
+
+
+async def test_what_goes_on_changing_is_told_at_a_pace_that_a_page_can_follow() -> None:
+    """A change at every look never puts the word off, and never brings more than a few words a second."""
+    now_s, looks, told_s = 0.0, 0, list[float]()
+
+    async def pass_by(duration_s: float) -> None:
+        nonlocal now_s
+        now_s += duration_s
+
+    def changes() -> int:
+        nonlocal looks
+        looks += 1
+        return looks
+
+    async for word in Streams(changes, Pace(sleep=pass_by)).words(lambda: True):
+        if word.startswith(b"event: changed"):
+            told_s.append(now_s)
+        if len(told_s) == 20:
+            break
+    apart_s = [later - earlier for earlier, later in pairwise(told_s)]
+    assert max(apart_s) < 0.45
+    assert min(apart_s) > 0.25
 
 
 async def test_nothing_is_told_to_a_token_that_has_ended() -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent import keeping
 from edge_agent.adapters.channels.composer import Composer
 from edge_agent.adapters.sealing import HouseholdSecret
 from edge_agent.adapters.store.accounts import Accounts
@@ -15,6 +14,7 @@ from edge_agent.adapters.store.connection import Connection
 from edge_agent.adapters.store.notices import Notices
 from edge_agent.adapters.store.opening import open_store
 from edge_agent.adapters.store.tokens import Tokens
+from edge_agent.commands import keeping
 from edge_agent.core.api_token import ApiToken, Scope, TokenId
 from edge_agent.core.messages import PromptId
 from edge_agent.core.notifying.plan import ChannelId
@@ -24,7 +24,7 @@ from edge_agent.notify_ports import ChannelKind, ChannelRow
 from edge_agent.pipeline.links import Links
 from edge_agent.pipeline.people import HouseholdPeople
 from tests.edge_agent.clock import ManualClock
-from tests.edge_agent.keeping.home import PASSPHRASE, Hub
+from tests.edge_agent.commands.keeping.home import PASSPHRASE, Hub
 from tests.edge_agent.samples import NOW
 
 

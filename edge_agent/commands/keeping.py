@@ -25,7 +25,7 @@ from edge_agent.adapters.sealing import has_secret
 from edge_agent.adapters.store.opening import open_store
 from edge_agent.adapters.store.snapshot import snapshot
 from edge_agent.adapters.store.ways_in import end_ways_in
-from edge_agent.administer import checked_own, own_folder
+from edge_agent.commands.administer import checked_own, own_folder
 from edge_agent.config import HubConfig
 from edge_agent.errors import BackupError, ConfigurationError, HubError
 from edge_agent.folder import STORE_FILE, is_half_restored

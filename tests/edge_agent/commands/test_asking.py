@@ -8,14 +8,15 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import pytest
 
-from edge_agent import asking
 from edge_agent.__main__ import _DECLINE_REASONS, main
 from edge_agent.adapters.api_client import ApiClient, token_from
+from edge_agent.commands import asking
 from edge_agent.config import WebConfig
 from edge_agent.core.columns import table
 from edge_agent.core.prompt import DeclineReason
@@ -60,6 +61,30 @@ async def test_lists_are_tables_or_json(tmp_path: Path) -> None:
     assert {one["id"] for one in told["prompts"]} >= {"p-milk"}
     assert any(line.startswith("milk ") for line in items.splitlines())
     assert "Because:" in why
+
+
+async def test_what_is_not_known_is_said_with_what_would_make_it_known(tmp_path: Path) -> None:
+    """Neither the amount, nor how long a known amount lasts; and what is known is one sentence."""
+    why = functools.partial(asking.why, as_json=False)
+    with opened(tmp_path, ManualClock()) as house:
+        known = house.home.known["milk"]
+        milk = await run(house, lambda client: why(client, "milk"))
+        coffee = await run(house, lambda client: why(client, "coffee"))
+        assert known.estimate is not None
+        house.home.known["milk"] = replace(
+            known, forecast=None, estimate=replace(known.estimate, use_per_day=None, daily_use=())
+        )
+        counted = await run(house, lambda client: why(client, "milk"))
+    assert milk.splitlines()[0] == "Milk: 1240 g left, which lasts 2 days (1 to 3)."
+    assert coffee.splitlines()[0] == (
+        "Coffee beans: nobody knows how much is left. It is known once a reading of its sensor can be believed, or "
+        "once somebody counts it and says so on its page."
+    )
+    assert counted.splitlines()[0] == (
+        "Milk: 1240 g left. How long that lasts is not known: the hub has to see it being used for some days."
+    )
+    assert "not known left" not in coffee
+    assert "Mode: ask." in coffee
 
 
 async def test_an_approval_shows_the_terms_and_waits_for_a_yes(tmp_path: Path) -> None:

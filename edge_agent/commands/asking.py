@@ -105,7 +105,8 @@ def _row(prompt: Json) -> tuple[str, ...]:
 
 def _why(told: Json) -> Iterator[str]:
     item = told["item"]
-    yield f"{item['name']}: {_amount(item)} left, lasts {_lasts(item)}, mode {item['mode']}."
+    yield f"{item['name']}: {_left(item)}"
+    yield f"Mode: {item['mode']}."
     decisions = {"hold": "Nothing to do now.", "propose": "It is to be ordered.", "alert": "Somebody must look."}
     yield decisions.get(told["decision"], "Nothing was decided yet.")
     if told["packs"] is not None:
@@ -154,6 +155,20 @@ def _lasts(item: Json) -> str:
         if ahead is None
         else f"{ahead['middle_d']:.0f} days ({ahead['early_d']:.0f} to {ahead['late_d']:.0f})"
     )
+
+
+def _left(item: Json) -> str:
+    """What is left and how long it lasts; where that is not known, what would make it known."""
+    if item["amount"] is None:
+        return (
+            "nobody knows how much is left. It is known once a reading of its sensor can be believed, or once somebody "
+            "counts it and says so on its page."
+        )
+    if item["lasts"] is None:
+        return (
+            f"{_amount(item)} left. How long that lasts is not known: the hub has to see it being used for some days."
+        )
+    return f"{_amount(item)} left, which lasts {_lasts(item)}."
 
 
 def _standing(item: Json) -> str:

@@ -12,8 +12,8 @@ import pytest
 from edge_agent.__main__ import main
 from edge_agent.adapters import devices_list
 from edge_agent.adapters.store.connection import Connection
+from edge_agent.commands.discover import _saved
 from edge_agent.core.inventory.devices import Inventory
-from edge_agent.discover import _saved
 from edge_agent.folder import STORE_FILE
 from tests.conftest import Broker
 from tests.edge_agent.samples import MILK, NOW

@@ -1,6 +1,6 @@
 """The part of the composition root that tells people: channels, receipts, links, and the gate that their messages pass.
 
-Apart from `household_side` for its size only.
+Apart from `household` for its size only.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from edge_agent.core.people import Session
 from edge_agent.folder import STORE_FILE
 from tests.edge_agent.samples import NOW, intent
 
-DEMO = Path(__file__).parents[2] / "firmware_sim" / "demo_household.toml"
+DEMO = Path(__file__).parents[3] / "firmware_sim" / "demo_household.toml"
 PASSWORD = "a password of the test"
 
 

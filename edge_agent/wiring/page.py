@@ -1,6 +1,6 @@
 """Where the pages are served: the socket, and the server on it.
 
-Apart from `household_side` for its size only.
+Apart from `household` for its size only.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from edge_agent.adapters.doorway import Bounded, Door, DoorConfig, Guests, open_
 from edge_agent.config import WebConfig
 
 _STOP_WITHIN_S = 3.0
+_END_WITHIN_S = 2.0  # answers have so long; what is left a second later is cut off, and the server logs it
 
 
 class PageListener:
@@ -48,8 +49,13 @@ class PageListener:
 
     async def serve(self, pages: ASGIApp, *, stop: Callable[[], Awaitable[object]]) -> None:
         """Serve until `stop` returns."""
-        bounded = cast("ASGIFramework", Bounded(pages, guests=self._guests))
-        await serve(bounded, _server_config(self._door.dup()), shutdown_trigger=stop)
+        bounded = Bounded(pages, guests=self._guests)
+
+        async def stopping() -> None:
+            await stop()
+            bounded.close(within_s=_END_WITHIN_S)
+
+        await serve(cast("ASGIFramework", bounded), _server_config(self._door.dup()), shutdown_trigger=stopping)
 
 
 def _server_config(door: Door) -> DoorConfig:

@@ -24,11 +24,11 @@ from edge_agent.adapters.doctor.running import look_at_running_hub
 from edge_agent.adapters.egress import Egress
 from edge_agent.adapters.home_ca import HomeAuthority
 from edge_agent.adapters.store.opening import open_store
+from edge_agent.commands.examining import Examination, examine
 from edge_agent.config import secrets_from
 from edge_agent.core.doctor import Finding, Severity
-from edge_agent.examining import Examination, examine
 from edge_agent.folder import RESTORE_FOLDER, RESTORE_MARK, STORE_FILE
-from tests.edge_agent.keeping.home import Hub
+from tests.edge_agent.commands.keeping.home import Hub
 
 if TYPE_CHECKING:
     from tests.conftest import Broker

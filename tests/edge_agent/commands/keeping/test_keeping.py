@@ -14,7 +14,6 @@ from typing import Any
 import apsw
 import pytest
 
-from edge_agent import keeping
 from edge_agent.__main__ import EXIT_DONE, EXIT_FAILED, EXIT_USAGE
 from edge_agent.adapters.backup import parts
 from edge_agent.adapters.backup.parts import Contents, Part, write_parts
@@ -24,9 +23,10 @@ from edge_agent.adapters.secret_file import write_whole
 from edge_agent.adapters.store import snapshot as snapshots
 from edge_agent.adapters.store.opening import open_store
 from edge_agent.adapters.store.snapshot import answer_once, snapshot
+from edge_agent.commands import keeping
 from edge_agent.errors import BackupError, ConfigurationError, StoreBusyError
 from edge_agent.folder import RESTORE_FOLDER, RESTORE_MARK, STORE_FILE, data_folder
-from tests.edge_agent.keeping.home import CHEAP, PASSPHRASE, Hub
+from tests.edge_agent.commands.keeping.home import CHEAP, PASSPHRASE, Hub
 from tests.edge_agent.samples import NOW
 
 KEYS = {"household.key", "household.secret", "household.json", STORE_FILE}
@@ -202,6 +202,17 @@ def test_what_cannot_be_read_changes_nothing(hub: Hub, other: Hub, tmp_path: Pat
     with pytest.raises(BackupError):
         put_back(other, file, passphrase=passphrase)
     assert list(other.folder.iterdir()) == []
+
+
+def test_a_wrong_passphrase_is_told_in_words(
+    hub: Hub, other: Hub, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever types it need not know what the program calls the error."""
+    file = hub.back_up(tmp_path / "b")
+    assert other.types("restore", str(file), stdin="another passphrase") == EXIT_FAILED
+    told = capsys.readouterr().err.splitlines()[-1]
+    assert told.startswith("restock-hub: ")
+    assert "Error" not in told
 
 
 def test_a_full_disk_changes_nothing(hub: Hub, other: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

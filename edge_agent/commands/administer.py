@@ -19,7 +19,7 @@ from edge_agent.adapters.store.accounts import Accounts
 from edge_agent.adapters.store.opening import OpenStore, open_store
 from edge_agent.adapters.store.put_back import put_back
 from edge_agent.adapters.store.set_aside_note import kept_apart
-from edge_agent.commission import PASSWORD_LENGTH_MIN
+from edge_agent.commands.commission import PASSWORD_LENGTH_MIN
 from edge_agent.config import HubConfig
 from edge_agent.core.people import Role
 from edge_agent.errors import ConfigurationError

@@ -13,7 +13,6 @@ from zoneinfo import ZoneInfo
 import pytest
 from pydantic import SecretStr
 
-from edge_agent import keeping
 from edge_agent.adapters.channels.push_key import load_push_key
 from edge_agent.adapters.sealing import load_secret
 from edge_agent.adapters.setup_files import BROKER_FILE, keep_broker
@@ -21,6 +20,7 @@ from edge_agent.adapters.store.accounts import Accounts
 from edge_agent.adapters.store.notices import Notices
 from edge_agent.adapters.store.opening import open_store
 from edge_agent.adapters.store.orders import Orders
+from edge_agent.commands import keeping
 from edge_agent.core.messages import PromptId
 from edge_agent.core.notifying.plan import ChannelId, Rules
 from edge_agent.core.setup.first_steps import Broker
@@ -28,7 +28,7 @@ from edge_agent.notify_ports import ChannelKind, ChannelRow
 from edge_agent.pipeline.links import Links
 from edge_agent.pipeline.notifying import Manner, Notifying
 from tests.edge_agent.clock import ManualClock
-from tests.edge_agent.keeping.home import PASSPHRASE, Hub
+from tests.edge_agent.commands.keeping.home import PASSPHRASE, Hub
 from tests.edge_agent.pipeline.desk import FixedHousehold
 from tests.edge_agent.pipeline.test_notifying import HOME, Phones
 from tests.edge_agent.samples import NOW, prompt

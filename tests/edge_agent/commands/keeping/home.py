@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent import keeping
 from edge_agent.__main__ import EXIT_DONE, main
 from edge_agent.adapters.backup.sealed_file import Cost
-from edge_agent.commission import set_up
+from edge_agent.commands import keeping
+from edge_agent.commands.commission import set_up
 from edge_agent.config import HubConfig, load
 
-DEMO = Path(__file__).parents[3] / "firmware_sim" / "demo_household.toml"
+DEMO = Path(__file__).parents[4] / "firmware_sim" / "demo_household.toml"
 PASSPHRASE = "a passphrase of the test"
 CHEAP = Cost(memory_kib=64, passes=1, lanes=1)
 

@@ -34,6 +34,9 @@ _REFUSED_SHOWN_MAX = 10
 _OLD_AFTER_S = 120.0  # the running hub writes every 30 s
 
 
+SoFar = Callable[[], Inventory]
+
+
 @dataclass(frozen=True, slots=True)
 class Saved:
     """A file that holds a payload of a topic; `is_new` where it did not stand there before."""
@@ -92,12 +95,12 @@ async def heard_devices(
     for_s: float,
     filters: Sequence[str],
     save: Path | None,
-    ready: Callable[[], None] = lambda: None,
+    ready: Callable[[SoFar], None] = lambda _: None,
 ) -> Found:
     """What is on the broker: whatever comes within so many seconds, retained copies included.
 
     `save` is a folder that gets some whole payloads of each topic that no profile is for. `ready` is called when it
-    begins to listen.
+    begins to listen, with what gives the list so far.
     Raises: BrokerUnreachableError; ConfigurationError.
     """
     if not 0 < for_s <= FOR_MAX_S:
@@ -107,6 +110,17 @@ async def heard_devices(
     survey = Survey(lambda births: _decoder(config, registry, births))
     ticks_s = asyncio.get_running_loop().time
     began_s = ticks_s()
+
+    def so_far() -> Inventory:
+        found = survey.inventory(
+            items=_items(config),
+            profile_of=registry.by_id,
+            now=_now(),
+            stale_after_s=config.review.stale_after_s,
+            source=f"{ticks_s() - began_s:.0f} s at {config.mqtt.url}, {survey.messages} messages",
+        )
+        return _with_refused(found, loaded.refused)
+
     with suppress(asyncio.CancelledError):  # Ctrl+C: what was heard so far is worth showing
         await listen(
             config.mqtt,
@@ -115,17 +129,9 @@ async def heard_devices(
             for_s=for_s,
             take=lambda message: survey.take(message, now=message.received_at),
             now=_now,
-            ready=ready,
+            ready=lambda: ready(so_far),
         )
-    inventory = survey.inventory(
-        items=_items(config),
-        profile_of=registry.by_id,
-        now=_now(),
-        stale_after_s=config.review.stale_after_s,
-        source=f"{ticks_s() - began_s:.0f} s at {config.mqtt.url}, {survey.messages} messages",
-    )
-    inventory = _with_refused(inventory, loaded.refused)
-    return Found(inventory, _saved(survey.examples(), save) if save is not None else ())
+    return Found(so_far(), _saved(survey.examples(), save) if save is not None else ())
 
 
 def _decoder(config: HubConfig, registry: Registry, births: Callable[[str], Birth | None]) -> Decoder:

@@ -26,8 +26,8 @@ from edge_agent.adapters.device_credentials import (
 from edge_agent.adapters.home_ca import Issued
 from edge_agent.adapters.profiles import load_profiles, profile_folders
 from edge_agent.adapters.secret_file import write_whole
-from edge_agent.administer import own_folder
-from edge_agent.broker_side import BrokerSide
+from edge_agent.commands.administer import own_folder
+from edge_agent.commands.broker_files import BrokerSide
 from edge_agent.config import HubConfig
 from edge_agent.core.broker.settings import FILE_NAMES
 from edge_agent.core.leave.grants import (

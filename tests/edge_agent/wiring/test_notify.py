@@ -17,7 +17,7 @@ from edge_agent.core.messages import PromptId
 from edge_agent.core.notifying.plan import ChannelId, ReceiptState
 from edge_agent.errors import ConfigurationError
 from edge_agent.notify_ports import ChannelKind, ChannelRow
-from edge_agent.notify_side import NotifySide, wire_notify
+from edge_agent.wiring.notify import NotifySide, wire_notify
 from tests.edge_agent.pipeline.desk import Desk, open_desk
 from tests.edge_agent.samples import NOW, prompt
 

@@ -22,8 +22,8 @@ import pytest
 from edge_agent.__main__ import _parser, main
 from edge_agent.adapters import broker_config
 from edge_agent.adapters.device_credentials import load_register, locked
+from edge_agent.commands.enroll import Enrolment, Wish, check_together, overlap_of
 from edge_agent.config import BrokerConfig, HomeAssistantConfig, HomeConfig, HubConfig, secrets_from
-from edge_agent.enroll import Enrolment, Wish, check_together, overlap_of
 from edge_agent.errors import ConfigurationError, RefusedError, StoreBusyError
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -409,7 +409,7 @@ def test_arguments_that_make_no_sense_together_are_refused(tmp_path: Path, argum
 
 def test_the_guide_says_what_can_be_typed() -> None:
     """Every line of docs/device-identity.md that calls the command is one that it takes."""
-    guide = (Path(__file__).parents[2] / "docs" / "device-identity.md").read_text(encoding="utf-8")
+    guide = (Path(__file__).parents[3] / "docs" / "device-identity.md").read_text(encoding="utf-8")
     lines = [line.split("#")[0] if "'" not in line else line for line in guide.splitlines()]
     typed = [line.replace("[", "").replace("]", "") for line in lines if line.startswith("restock-hub enroll")]
     assert len(typed) >= 8

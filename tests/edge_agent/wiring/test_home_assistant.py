@@ -23,9 +23,9 @@ from edge_agent.core.messages import ItemId, PromptId
 from edge_agent.core.overview import BridgeStatus
 from edge_agent.core.prompt import PromptState
 from edge_agent.errors import ConfigurationError
-from edge_agent.home_assistant_side import listen, wire_home_assistant, wire_voice
 from edge_agent.pipeline.home_assistant import HomeAssistant
 from edge_agent.pipeline.overview import HomeOverview
+from edge_agent.wiring.home_assistant import listen, wire_home_assistant, wire_voice
 from tests.edge_agent.pipeline.desk import Desk, open_desk
 from tests.edge_agent.samples import prompt
 

@@ -31,8 +31,6 @@ from edge_agent.adapters.troubles import Troubles
 from edge_agent.config import HubConfig
 from edge_agent.errors import FailClosedError, RetryLaterError
 from edge_agent.folder import data_folder
-from edge_agent.home_assistant_side import listen
-from edge_agent.leave_side import LeaveSide
 from edge_agent.pipeline.discovery import Discovery
 from edge_agent.pipeline.fresh import Fresh
 from edge_agent.pipeline.guard import Guard
@@ -43,6 +41,8 @@ from edge_agent.pipeline.rejudge import Rejudge
 from edge_agent.pipeline.restore import Restore
 from edge_agent.pipeline.review import Review
 from edge_agent.pipeline.status import StatusRecorder
+from edge_agent.wiring.home_assistant import listen
+from edge_agent.wiring.leave import LeaveSide
 
 log = logging.getLogger(__name__)
 
@@ -50,11 +50,12 @@ _UPKEEP_EVERY_S = 60.0  # real time
 _LIST_EVERY_S = 30.0  # real time
 _EDITS_EVERY_S = 2.0  # real time
 _FORGETTING_EVERY_S = 2.0  # real time
-_FRESH_EVERY_S = 0.5  # real time: a home whose devices say something all the time is looked at so often
+_FRESH_EVERY_S = 0.2  # real time: a home whose devices say something all the time is looked at so often
+_FRESH_RESTS = 4  # times as long as a look took: however much is said, and on whatever disk, it takes a fifth at most
 
 
 class Server(Protocol):
-    """What serves the pages; `page_side.PageListener`."""
+    """What serves the pages; `page.PageListener`."""
 
     async def serve(self, pages: ASGIApp, *, stop: Callable[[], Awaitable[object]]) -> None:
         """Serve until `stop` returns."""
@@ -75,7 +76,7 @@ class Tasks:
     config: HubConfig
     clock: EffectiveClock
     review: Review
-    rejudge: Rejudge | None
+    rejudge: Rejudge
     leave: LeaveSide
     bridge: BridgeClient
     status: StatusRecorder
@@ -176,8 +177,7 @@ class Tasks:
         devices_list.write(data_folder(self.config), self.discovery.inventory())
 
     async def _look(self) -> None:
-        if self.rejudge is not None:
-            self.rejudge.run_once()
+        self.rejudge.run_once()
         if not self.restore.has_compared:
             # Until it is done the review estimates and asks nothing; `restore.problem` shows what stands against it.
             with suppress(RetryLaterError, FailClosedError):
@@ -189,7 +189,10 @@ class Tasks:
 
     async def _freshen(self) -> None:
         """An open page shows what a device has just said; what follows of it waits for the review."""
-        self.review.freshen(await self.fresh.take())
+        told = await self.fresh.take()
+        began_s = time.monotonic()
+        self.review.freshen(told)
+        await asyncio.sleep(_FRESH_RESTS * (time.monotonic() - began_s))
 
     async def _tell_home_assistant(self) -> None:
         if self.spoken is not None:

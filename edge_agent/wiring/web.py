@@ -1,0 +1,53 @@
+"""The part of the composition root that gives the pages what they show, and the few things that they may set off."""
+
+from __future__ import annotations
+
+from edge_agent.adapters.passwords import Argon2Passwords
+from edge_agent.adapters.store.tokens import Tokens
+from edge_agent.web.parts import WebParts
+from edge_agent.wiring.leave import LeaveSide
+from edge_agent.wiring.notify import NotifySide
+from edge_agent.wiring.orders import Gate, OrdersSide
+from edge_agent.wiring.readings import ReadingsSide
+from edge_agent.wiring.review import ReviewSide
+from edge_agent.wiring.settings import SettingsSide
+
+
+def wire_web(
+    kept: ReadingsSide,
+    *,
+    gate: Gate,
+    orders: OrdersSide,
+    leave: LeaveSide,
+    review: ReviewSide,
+    own: SettingsSide,
+    told: NotifySide,
+    tokens: Tokens,
+) -> WebParts:
+    """Which part of the hub fulfils which need of the pages."""
+    return WebParts(
+        clock=kept.store.clock,
+        accounts=leave.accounts,
+        passwords=Argon2Passwords(),
+        overview=review.overview,
+        answers=leave.answering,
+        mandates=leave.mandates,
+        people=leave.people,
+        policies=leave.policies,
+        ledger=gate.ledger,
+        safety=orders.guard,
+        merchants=orders.merchants,
+        inventory=review.discovery.inventory,
+        decisions=review.decisions,
+        stock=review.stock,
+        keeping=review.keeping,
+        settings=own.settings,
+        holdings=own.holdings,
+        forgetting=own.forgetting,
+        reporting=own.reporting,
+        no_room=kept.room.notice,
+        channels=told.desk,
+        links=told.links,
+        tokens=tokens,
+        changes=kept.store.connection.db.total_changes,
+    )
