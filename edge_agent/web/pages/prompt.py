@@ -202,6 +202,8 @@ def _order(prompt: PromptRecord, visit: Visit) -> OrderRow | None:
 def _waiting(prompt: PromptRecord, known: ItemOverview | None, moments: Moments) -> list[Said]:
     """What happens if nobody answers, beside what happens if it is ordered now."""
     offer, ends = prompt.offer, prompt.offer.expires_at
+    if offer.is_listed:
+        return [say("Nothing is put on the list without your answer. The offer ends {when}.", when=moments.time(ends))]
     lines = [say("Nothing is ordered without your answer. The offer ends {when}.", when=moments.time(ends))]
     forecast = known.forecast if known else None
     if forecast is None or known is None or not forecast.days_to_empty:
