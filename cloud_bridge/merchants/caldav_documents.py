@@ -65,10 +65,11 @@ def was_removed(body: bytes, *, name: str) -> bool | None:
     """Whether the answer to `changes_query` says that the member `name` was there and is not any more.
 
     None where the answer does not tell all, or the member is there.
+    Source: RFC 6578 section 3.5.2 (what came and went since the token must be told as removed), section 3.6 (a cut answer).
     Raises: MerchantUnclearError.
     """
     told = {_last(response): _status(response) for response in _responses(body)}
-    if any(status not in {"404", ""} for status in told.values()):  # cut short: RFC 6578 section 3.6
+    if any(status not in {"404", ""} for status in told.values()):  # cut short
         return None
     if name not in told:
         return False

@@ -224,6 +224,16 @@ async def test_what_the_household_takes_off_the_list_is_its_own_cancel(
     assert (last.state, last.detail) == (S.CANCELLED, Detail.CANCELLED_BY_HOUSEHOLD)
 
 
+async def test_a_leave_that_costs_nothing_comes_in_by_the_door(make_rig: Callable[..., Rig], tasks: TaskList) -> None:
+    """Its sums are checked like any other's; what a mandate draws there is taken, since a list is of class A."""
+    async with connect(tasks) as merchant:
+        rig = make_rig(merchant)
+        await rig.intake.accept(rig.signer.intent(**NOTHING, leave="draw"), caller=HOUSEHOLD)
+        await rig.place()
+        assert (await rig.states())[-1] is S.PLACED
+    assert _statuses(tasks) == ONE
+
+
 async def test_two_orders_of_one_article_are_two_entries(make_rig: Callable[..., Rig], tasks: TaskList) -> None:
     """Each leave of the household is one."""
     async with connect(tasks) as merchant:

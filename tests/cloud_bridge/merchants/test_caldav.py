@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from uuid import uuid4
 
 import httpx
 import pytest
 from pydantic import SecretStr, ValidationError
 
+from cloud_bridge import counterparts
+from cloud_bridge.config import load, merchant_secrets
 from cloud_bridge.core.order import Detail
 from cloud_bridge.core.outcome import Followed, Open, Outcome, Placed, Progress, Rejected, Standing, Unknown
 from cloud_bridge.core.quote import Wanted
-from cloud_bridge.errors import MerchantAwayError, MerchantRefusedError, MerchantUnclearError
-from cloud_bridge.merchant_config import SecretKind
+from cloud_bridge.counterparts import Own
+from cloud_bridge.errors import ConfigurationError, MerchantAwayError, MerchantRefusedError, MerchantUnclearError
+from cloud_bridge.merchant_config import CalDavConfig, SecretKind
 from cloud_bridge.merchants.caldav import CalDavMerchant
 from cloud_bridge.merchants.caldav_entry import entry_text, read_entry
 from cloud_bridge.merchants.http import Answer, MerchantHttp
@@ -26,6 +31,7 @@ from cloud_bridge.prices import PriceDesk
 from cloud_bridge.wire import PriceLine, PriceList, PriceQuery
 from tests.cloud_bridge.radicale import PASSWORD, Task, TaskList, connect, list_config
 from tests.cloud_bridge.rig import MERCHANT, MILK, HandClock
+from tests.cloud_bridge.sample_merchant import AGENT_KEY
 
 WANTED = Wanted(MILK, 2, "home")
 real = pytest.mark.merchant
@@ -483,6 +489,33 @@ def test_a_section_that_cannot_be_is_refused(changes: dict[str, object]) -> None
     """Plain http beyond loopback, names that cannot be sent, texts that are no line."""
     with pytest.raises(ValidationError):
         list_config(**{"url": "https://lists.example/l", **changes})  # type: ignore[arg-type]
+
+
+def test_a_list_stands_in_the_file_as_the_guide_shows_it(tmp_path: Path) -> None:
+    """The section of docs/merchants/caldav.md, read as the bridge reads it, and its password by its name."""
+    guide = Path(__file__).parents[3] / "docs" / "merchants" / "caldav.md"
+    [section] = re.findall(r"```toml\n(.*?)```", guide.read_text(encoding="utf-8"), re.DOTALL)
+    (tmp_path / "bridge.toml").write_text(section, encoding="utf-8")
+    config = load(tmp_path / "bridge.toml")
+    [merchant] = config.merchants
+    assert isinstance(merchant, CalDavConfig)
+    assert merchant.articles == {MILK: "Whole milk 1 L"}
+    assert set(merchant_secrets(config, {"RESTOCK_PASSWORD_KITCHEN_LIST": "x"})["kitchen_list"]) == {
+        SecretKind.PASSWORD
+    }
+    with pytest.raises(ConfigurationError, match="RESTOCK_PASSWORD_KITCHEN_LIST"):
+        merchant_secrets(config, {})
+
+
+@real
+async def test_a_list_is_wired_like_any_merchant(tasks: TaskList) -> None:
+    """It sends no webhooks, so nobody speaks for it."""
+    own = Own(key=AGENT_KEY, public_url="https://bridge.example", now=lambda: datetime.now(UTC))
+    secrets = {SecretKind.PASSWORD: SecretStr(PASSWORD)}
+    async with contextlib.AsyncExitStack() as stack:
+        wired = await counterparts.connect(stack, list_config(tasks.url), secrets=secrets, own=own)
+        assert wired.verifier is None
+        assert (await wired.merchant.quote(WANTED, key="k")).title == "Whole milk 1 L"
 
 
 @pytest.mark.parametrize(("password", "is_good"), [("a b:c", True), ("", False), ("a\nb", False)])

@@ -36,8 +36,8 @@ def listed_offer() -> Offer:
 
 
 def test_what_goes_on_a_list_is_due_by_need_alone() -> None:
-    """Neither a price that is missing nor a budget that is used up stands against it."""
-    case = situation(packs=0.5, price=on_list(MILK), budget_left_minor=0)
+    """Neither a price that is missing nor a budget that is overdrawn stands against it."""
+    case = situation(packs=0.5, price=on_list(MILK), budget_left_minor=-100)
     decision = weigh(case).decision
     assert isinstance(decision, Propose)
     assert not decision.must_ask
