@@ -65,7 +65,8 @@ def was_removed(body: bytes, *, name: str) -> bool | None:
     """Whether the answer to `changes_query` says that the member `name` was there and is not any more.
 
     None where the answer does not tell all, or the member is there.
-    Source: RFC 6578 section 3.5.2 (what came and went since the token must be told as removed), section 3.6 (a cut answer).
+    Source: RFC 6578 section 3.5.2, by which what came and went since the token must be told as removed; section 3.6
+    for an answer that was cut short.
     Raises: MerchantUnclearError.
     """
     told = {_last(response): _status(response) for response in _responses(body)}
