@@ -185,8 +185,7 @@ class CalDavMerchant:
             raise MerchantAwayError(f"{merchant_order_id[:64]!r} is no entry of this list")
         entry = await self._read(merchant_order_id)
         if entry is None:
-            if not (await self._collection()).is_calendar:
-                raise MerchantAwayError("the list is no calendar collection (any more)")
+            await self._collection()  # it is there, and tells that this entry is not
             return Followed(Progress.CANCELLED, by_household=True)
         match entry.mark:
             case Mark.TICKED:
@@ -272,10 +271,14 @@ class CalDavMerchant:
         return None  # the server has forgotten the mark, or never keeps one
 
     async def _collection(self) -> Collection:
+        """The list itself. Raises: MerchantError, also where it is something else."""
         answer = await self._ask_collection("PROPFIND", documents.collection_query())
         if answer.status != 207:
             raise _away(answer, "the list")
-        return documents.read_collection(answer.body)
+        found = documents.read_collection(answer.body)
+        if not found.is_calendar:  # a text that is put into another folder may become anything
+            raise MerchantAwayError("the list is no calendar collection (any more)")
+        return found
 
     async def _ask_collection(self, method: str, body: bytes) -> Answer:
         headers = {**self._headers, "Content-Type": documents.CONTENT_TYPE, "Depth": "0"}

@@ -279,6 +279,7 @@ _COLLECTION = (
     "<resourcetype><collection/><C:calendar/></resourcetype><sync-token>token</sync-token></prop>"
     "<status>HTTP/1.1 200 OK</status></propstat></response></multistatus>"
 )
+_FOLDER = _COLLECTION.replace("<C:calendar/>", "").encode()
 _TYPE = '<!DOCTYPE a [<!ENTITY b "bbbbbbbbbb"><!ENTITY c "&b;&b;&b;&b;&b;&b;&b;&b;">]>'
 _BOMB = _TYPE + _COLLECTION.replace(">token<", ">&c;<")
 
@@ -352,6 +353,7 @@ async def test_a_connection_that_fails_has_changed_nothing() -> None:
     "answer",
     [
         Said(207, _BOMB.encode()),
+        Said(207, _FOLDER),
         Said(207, b"<multistatus"),
         Said(207, b"<html/>"),
         Said(207, _COLLECTION.replace("</multistatus>", "<response/></multistatus>").encode()),
@@ -428,9 +430,6 @@ async def test_an_entry_that_cannot_be_read_is_no_progress(status: int) -> None:
     async with _before(Canned(GET=Said(status))) as merchant:
         with pytest.raises(MerchantAwayError):
             await merchant.events(_UID)
-
-
-_FOLDER = _COLLECTION.replace("<C:calendar/>", "").encode()
 
 
 @pytest.mark.parametrize("collection", [Said(404), Said(401), Said(207, _FOLDER)])
