@@ -5,7 +5,11 @@ The list, as the household's task app reads it, is the judge.
 
 from __future__ import annotations
 
+import asyncio
+import signal
+import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import pytest
 
@@ -13,9 +17,11 @@ from cloud_bridge.core.order import Detail
 from cloud_bridge.errors import MerchantUnclearError
 from cloud_bridge.merchants.http import Answer, MerchantHttp
 from cloud_bridge.ports import CrashPoint
+from cloud_bridge.store.database import Database
+from cloud_bridge.store.orders import SqlOrderStore
 from cloud_bridge.wire import OrderState
 from tests.cloud_bridge.radicale import TaskList, connect
-from tests.cloud_bridge.rig import HOUSEHOLD, MILK, Rig, accept
+from tests.cloud_bridge.rig import HOUSEHOLD, MILK, HandClock, Rig, Signer, accept
 from tests.cloud_bridge.test_exactly_once import dies_at, until_quiet
 
 pytestmark = pytest.mark.merchant
@@ -98,6 +104,28 @@ async def test_a_death_at_any_point_leaves_one_entry(
     assert (order.state, [order.merchant_order_id], order.total_minor) == (S.PLACED, list(tasks.entries()), 0)
     assert _statuses(tasks) == ONE
     assert len({attempt.key for attempt in await rig.store.attempts(order)}) == 1
+
+
+async def test_a_process_that_was_killed_right_after_the_put_leaves_one_entry(tmp_path: Path, tasks: TaskList) -> None:
+    """Kill -9: nothing of the answer was kept, and the next process finds the entry."""
+    store_url, clock, signer = f"sqlite:///{tmp_path / 'bridge.sqlite3'}", HandClock(), Signer()
+    with Database(store_url) as database:
+        store = SqlOrderStore(database, shown=lambda _real: clock.now())
+        async with connect(tasks) as merchant:
+            await accept(Rig(store, clock, signer, merchant), signer.intent(**NOTHING))
+    life = (sys.executable, "-m", "tests.cloud_bridge.list_life", store_url, tasks.url)
+    process = await asyncio.create_subprocess_exec(*life, signer.key.private_bytes_raw().hex())
+    assert await asyncio.wait_for(process.wait(), timeout=120) == -signal.SIGKILL
+    assert _statuses(tasks) == ONE
+    with Database(store_url) as database:
+        store = SqlOrderStore(database, shown=lambda _real: clock.now())
+        async with connect(tasks) as merchant:
+            rig = Rig(store, clock, signer, merchant)
+            clock.pass_(minutes=10)
+            await store.resume(now=clock.now())
+            await rig.place()
+            assert await rig.states() == [S.HELD, S.SENDING, S.UNKNOWN, S.PLACED]
+    assert _statuses(tasks) == ONE
 
 
 @pytest.mark.parametrize("lost", [("GET",), ("PROPFIND",), ("PUT",), ("PUT", "GET"), ("PUT", "GET", "GET")])
