@@ -282,6 +282,11 @@ def _tuples(value: object) -> object:
 def _first_error(exc: ValidationError) -> str:
     """One line: field, value, what is allowed."""
     first = exc.errors(include_url=False)[0]
-    field = ".".join(str(part) for part in first["loc"]) or "(whole file)"
-    shown = _PASSWORD_IN_URL.sub(r"\1***@", repr(first["input"]))
+    loc, value = first["loc"], first["input"]
+    if first["type"] == "union_tag_invalid":  # a kind of merchant that there is not
+        loc, value = (*loc, "kind"), first["ctx"]["tag"]
+    elif loc[:1] == ("merchants",):  # merchants.0.ucp.url is merchants.0.url in the file
+        loc = (*loc[:2], *loc[3:])
+    field = ".".join(str(part) for part in loc) or "(whole file)"
+    shown = _PASSWORD_IN_URL.sub(r"\1***@", repr(value))
     return f"{field} = {shown if len(shown) <= 80 else shown[:77] + '...'}: {first['msg']}"

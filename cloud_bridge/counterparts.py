@@ -16,7 +16,8 @@ from uuid import uuid4
 from pydantic import SecretStr
 
 from cloud_bridge.api.webhooks import PATH_PROFILE, PATH_WEBHOOK
-from cloud_bridge.merchant_config import MerchantConfig, SecretKind, UcpConfig
+from cloud_bridge.merchant_config import CalDavConfig, MerchantConfig, SecretKind, UcpConfig
+from cloud_bridge.merchants.caldav import CalDavMerchant
 from cloud_bridge.merchants.http import MerchantHttp
 from cloud_bridge.merchants.payment_tokens import StandingToken
 from cloud_bridge.merchants.profile_source import ProfileSource
@@ -80,6 +81,8 @@ async def connect(stack: AsyncExitStack, config: MerchantConfig, *, secrets: Mer
     match config:
         case UcpConfig():
             return _ucp(config, http=http, secrets=secrets, own=own)
+        case CalDavConfig():
+            return _caldav(config, http=http, secrets=secrets, own=own)
         case unforeseen:
             assert_never(unforeseen)
 
@@ -110,6 +113,11 @@ def _ucp_verifier(config: UcpConfig, *, secrets: MerchantSecrets, profiles: Prof
             return UnsignedHints()
         case unforeseen:
             assert_never(unforeseen)
+
+
+def _caldav(config: CalDavConfig, *, http: MerchantHttp, secrets: MerchantSecrets, own: Own) -> Counterpart:
+    merchant = CalDavMerchant(config, http=http, password=secrets[SecretKind.PASSWORD], now=own.now)
+    return Counterpart(merchant, verifier=None)
 
 
 def new_key() -> str:

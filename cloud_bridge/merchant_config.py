@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, StringConstraints, model_validator
 
 from cloud_bridge.sections import SafeUrl, Section, Text, is_loopback
-from cloud_bridge.wire import Currency, Id
+from cloud_bridge.wire import Currency, Id, Sku
 
 _WEBHOOK_SECRET_BYTES = range(24, 65)  # as Standard Webhooks has it
 
@@ -110,7 +110,34 @@ class UcpConfig(ShopSection):
         return super().secret_fault(kind, secret)
 
 
-MerchantConfig = UcpConfig
+_UserName = Annotated[str, StringConstraints(pattern=r"^[^:\x00-\x1f\x7f]{1,200}$")]  # RFC 7617: no colon, no control
+_ArticleText = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{1,200}$")]
+
+
+class CalDavConfig(MerchantSection):
+    """A to-do list of the household on a CalDAV server: orders become entries there, and nothing is paid.
+
+    `url` is the address of the list itself, a collection that takes VTODO. `currency` is the household's own: amounts
+    at a list are zero, and zero has a currency, too. `articles` says what stands on the list for a sku, which stands
+    there itself where it has no text.
+    """
+
+    kind: Literal["caldav"]
+    user: _UserName
+    articles: Annotated[dict[Sku, _ArticleText], Field(default_factory=dict, max_length=2_000)]
+
+    def secrets(self) -> frozenset[SecretKind]:
+        """The user's password."""
+        return frozenset({SecretKind.PASSWORD})
+
+    def secret_fault(self, kind: SecretKind, secret: SecretStr) -> str | None:
+        """RFC 7617: no control characters."""
+        if not secret.get_secret_value().isprintable():
+            return "a password without control characters is wanted"
+        return super().secret_fault(kind, secret)
+
+
+MerchantConfig = Annotated[UcpConfig | CalDavConfig, Field(discriminator="kind")]
 
 
 def _is_standard(secret: SecretStr) -> bool:

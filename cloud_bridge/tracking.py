@@ -14,6 +14,7 @@ from types import MappingProxyType
 
 from cloud_bridge.config import TrackingConfig, WorkerConfig
 from cloud_bridge.core import backoff
+from cloud_bridge.core.capability import SILENCE_MAX
 from cloud_bridge.core.keys import order_key
 from cloud_bridge.core.order import Change, Detail, OrderRecord, advance, note, route
 from cloud_bridge.core.outcome import NeedsBuyer, Open, Placed, Progress, Standing
@@ -32,7 +33,6 @@ from cloud_bridge.wire import OrderState
 log = logging.getLogger(__name__)
 
 BUYER_HAS = timedelta(hours=72)
-SILENCE_MAX = timedelta(days=30)  # without a word this long after the day it was due, an order counts as lost
 LATE_MAX = timedelta(days=90)  # a lost order, or the rest of one, is looked for this long after it was told
 _LATE_POLL = timedelta(days=1)
 _FAILURES_MAX = 3  # in a row: a merchant that is away for a moment has not fallen silent
@@ -98,7 +98,10 @@ class Tracker:
             return await self._ask_for_buyer(order, merchant)
         if order.merchant_order_id is None:  # a person found it, and named no id to ask for
             return self._overdue(order) or self._next_look(order)
-        goal, detail = _GOALS.get((await merchant.events(order.merchant_order_id)).progress, (order.state, None))
+        found = await merchant.events(order.merchant_order_id)
+        goal, detail = _GOALS.get(found.progress, (order.state, None))
+        if goal is OrderState.CANCELLED and found.by_household:
+            detail = Detail.CANCELLED_BY_HOUSEHOLD
         way = route(order.state, goal)
         if way is None or goal is order.state:
             return self._overdue(order) or self._next_look(order)
@@ -133,8 +136,11 @@ class Tracker:
     def _overdue(self, order: OrderRecord) -> Change | None:
         """What becomes of an order that nothing new was heard of for too long; None while there is time."""
         now, due = self._clock.now(), datetime.combine(order.terms.deliver_by, time.max, tzinfo=UTC)
+        merchant = self._merchants.get(order.merchant)
+        silence_max = SILENCE_MAX if merchant is None else merchant.capability.silence_max
+        is_silent = silence_max is not None and now - silence_max >= max(due, order.changed_at)
         match order.state:
-            case OrderState.PLACED | OrderState.SHIPPED if now - SILENCE_MAX >= max(due, order.changed_at):
+            case OrderState.PLACED | OrderState.SHIPPED if is_silent:
                 return advance(order, OrderState.NEVER_ARRIVED, now=now, due_at=now + _LATE_POLL)
             case OrderState.NEVER_ARRIVED | OrderState.PARTLY_DELIVERED if now >= order.changed_at + LATE_MAX:
                 return note(order, now=now, detail=None, due_at=None)

@@ -14,7 +14,7 @@ from datetime import date
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,64}$")]
 Sku = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,64}$")]
@@ -226,12 +226,15 @@ class PriceQuery(WireModel):
 
 
 class PriceLine(WireModel):
-    """One product at the merchant, as an order of one pack. `available` False: not in stock or not known there."""
+    """One product at the merchant, as an order of one pack. `available` False: not in stock or not known there.
+
+    The prices are None where the merchant charges nothing: what the product costs elsewhere nobody knows here.
+    """
 
     sku: Sku
     title: Annotated[str, StringConstraints(max_length=200)]
-    unit_price_minor: Minor
-    delivery_minor: Minor
+    unit_price_minor: Minor | None
+    delivery_minor: Minor | None
     currency: Currency
     available: bool
 
@@ -243,12 +246,23 @@ class PriceList(WireModel):
 
     `merchant_class` says what can be done about an answer of this merchant that got lost: A, it knows an idempotency
     key; B, an order can be looked up; C, neither, so a person must look, and no mandate may draw there.
+
+    `charges` False: it is a list that the household shops from. Nothing is paid there, so no line has a price, and the
+    amounts of an order there are all 0.
     """
 
     merchant: Id
     merchant_class: Literal["A", "B", "C"]
+    charges: bool = True
     at: AwareDatetime
     lines: tuple[PriceLine, ...]
+
+    @model_validator(mode="after")
+    def _priced_where_charged(self) -> PriceList:
+        for line in self.lines:
+            if {line.unit_price_minor is not None, line.delivery_minor is not None} != {self.charges}:
+                raise ValueError(f"the line of {line.sku} must have prices where the merchant charges, and none else")
+        return self
 
 
 class Problem(WireModel):

@@ -88,6 +88,7 @@ class Followed:
     is for, lines that were cancelled taken off; `delivered` and `returned` are how many came, and went back.
     `refunded_minor` is what was paid back, in the order's currency. `substitute_sku` is what was sent in the place of
     what was ordered; `expected_on` the day that the merchant promises; `tracking_url` where a person can look.
+    `by_household`: what ended it was the household's own act there, not the merchant's.
     """
 
     progress: Progress
@@ -98,6 +99,7 @@ class Followed:
     substitute_sku: str | None = None
     expected_on: date | None = None
     tracking_url: str | None = None
+    by_household: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,13 @@
 """What each kind of merchant can do about a lost answer: the table that the worker's rules read.
 
-Source: UCP keeps an idempotency key for 24 h at the least, and a session can be read back at once.
+Source: UCP keeps an idempotency key for 24 h at the least, and a session can be read back at once. A CalDAV server
+refuses what is there already for as long as it is there, and what was removed meanwhile its sync report tells for days
+(RFC 6578; Radicale: 30 of them); nothing was promised of how long, so a key's life is taken for a day.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from types import MappingProxyType
 
@@ -14,8 +17,17 @@ from cloud_bridge.merchant_config import MerchantConfig
 
 UCP = Capability(MerchantClass.A, key_life=timedelta(hours=24), lookup_lag=timedelta(seconds=90))
 SIMULATED = Capability(MerchantClass.A, key_life=timedelta(hours=24), lookup_lag=timedelta(seconds=90))
+# A list charges nothing, a quote leaves nothing on it, and an entry stands there for as long as the household wants.
+CALDAV = Capability(
+    MerchantClass.A,
+    key_life=timedelta(hours=24),
+    lookup_lag=timedelta(seconds=90),
+    charges=False,
+    keeps_sessions=False,
+    silence_max=None,
+)
 
-CAPABILITIES = MappingProxyType({"ucp": UCP, "simulated": SIMULATED})
+CAPABILITIES = MappingProxyType({"ucp": UCP, "simulated": SIMULATED, "caldav": CALDAV})
 
 
 def capability_of(config: MerchantConfig) -> Capability:
@@ -24,7 +36,8 @@ def capability_of(config: MerchantConfig) -> Capability:
     Raises: ConfigurationError when the configuration would trust it with more.
     """
     known = CAPABILITIES[config.kind]
-    stated = Capability(
+    stated = replace(
+        known,
         merchant_class=known.merchant_class if config.merchant_class is None else MerchantClass(config.merchant_class),
         key_life=known.key_life if config.key_life_s is None else timedelta(seconds=config.key_life_s),
         lookup_lag=known.lookup_lag if config.lookup_lag_s is None else timedelta(seconds=config.lookup_lag_s),

@@ -99,7 +99,8 @@ def decline(client: ApiClient, prompt: str, *, reason: str, as_json: bool) -> st
 
 def _row(prompt: Json) -> tuple[str, ...]:
     terms = prompt["terms"]
-    what, most = f"{terms['quantity']} x {terms['title']}", _money(prompt, "total_max_minor")
+    what = f"{terms['quantity']} x {terms['title']}"
+    most = "on the list" if terms["on_list"] else _money(prompt, "total_max_minor")
     return prompt["id"], prompt["state"], what, most, prompt["order_by"][:10], _leave(prompt)
 
 
@@ -119,12 +120,16 @@ def _why(told: Json) -> Iterator[str]:
 
 def _terms(asked: Json) -> Iterator[str]:
     terms = asked["terms"]
-    yield f"{terms['quantity']} x {terms['title']} from {terms['merchant']} ({terms['sku']})"
+    where = "on the list" if terms["on_list"] else "from"
+    yield f"{terms['quantity']} x {terms['title']} {where} {terms['merchant']} ({terms['sku']})"
     if terms["instead_of"]:
         yield f"Instead of: {terms['instead_of']}"
-    yield f"Each {_money(asked, 'unit_price_minor')}, delivery {_money(asked, 'delivery_minor')}"
-    yield f"Total {_money(asked, 'total_minor')}, never more than {_money(asked, 'total_max_minor')}"
-    yield f"Delivered by {terms['deliver_by']}; the offer ends {_minute(terms['expires_at'])}"
+    if terms["on_list"]:
+        yield f"Nothing is ordered or paid; the offer ends {_minute(terms['expires_at'])}"
+    else:
+        yield f"Each {_money(asked, 'unit_price_minor')}, delivery {_money(asked, 'delivery_minor')}"
+        yield f"Total {_money(asked, 'total_minor')}, never more than {_money(asked, 'total_max_minor')}"
+        yield f"Delivered by {terms['deliver_by']}; the offer ends {_minute(terms['expires_at'])}"
     yield f"It can be cancelled for {terms['hold_s']} s after that."
     if asked["leave"] and asked["leave"]["needs_second"]:
         yield "Another person must agree too."

@@ -265,17 +265,28 @@ class Forecast:
 class Price:
     """One line of the daily price list. Minor units + ISO 4217; `delivery_minor` is for an order of one pack.
 
-    `available` False: the merchant has it not in stock, or does not know it; the price may then be stale.
+    Both are None where the merchant charges nothing, which is a list that the household shops from: what the product
+    costs elsewhere nobody knows. `available` False: the merchant has it not in stock, or does not know it; the price
+    may then be stale.
     """
 
     item: ItemId
     merchant: str
     sku: str
-    unit_price_minor: int
-    delivery_minor: int
+    unit_price_minor: int | None
+    delivery_minor: int | None
     currency: str
     available: bool
     fetched_at: datetime
+
+    @property
+    def charges(self) -> bool:
+        """Whether the merchant is paid."""
+        return self.unit_price_minor is not None
+
+    def order_minor(self, packs: int) -> int:
+        """What is paid for an order of so many packs: nothing at a list."""
+        return packs * (self.unit_price_minor or 0) + (self.delivery_minor or 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,6 @@ from edge_agent.core.messages import IntentId
 from edge_agent.core.prompt import PromptRecord
 from edge_agent.web import timeline
 from edge_agent.web.parts import Overview
-from edge_agent.web.wording import INTENT_STATES
 
 CANCELLABLE = frozenset({IntentState.APPROVED, IntentState.HELD})
 MAY_BE_MISSED = frozenset({IntentState.PLACED, IntentState.SHIPPED, IntentState.PARTLY_DELIVERED})
@@ -33,6 +32,7 @@ class OrderRow:
     """One order with its words. `instead_of` is what this stands in for.
 
     `expected_on` is the day that was agreed to, later by the days that the question had stood when it was answered.
+    `is_listed`: it was put on a list that the household shops from, so nothing is paid or delivered.
     """
 
     intent: IntentRecord
@@ -50,6 +50,7 @@ class OrderRow:
     acts: Acts
     hold_ends_at: datetime | None
     is_wanted_back: bool
+    is_listed: bool
 
 
 def rows(intents: Iterable[IntentRecord], overview: Overview) -> list[OrderRow]:
@@ -67,8 +68,9 @@ def _row(intent: IntentRecord, overview: Overview, *, wanted_back: frozenset[Int
     """An item that the household no longer keeps is named by its id."""
     known = overview.item(intent.item)
     prompt = overview.prompt(intent.prompt)
-    state, meaning, tone = INTENT_STATES[intent.state]
     offer = prompt.offer if prompt else None
+    is_listed = offer is not None and offer.is_listed
+    state, meaning, tone = timeline.words(intent.state, is_listed=is_listed)
     return OrderRow(
         intent=intent,
         item_name=known.item.name if known else intent.item,
@@ -80,21 +82,22 @@ def _row(intent: IntentRecord, overview: Overview, *, wanted_back: frozenset[Int
         detail=timeline.detail(intent),
         next_step=timeline.next_step(intent),
         handoff=timeline.handoff(intent),
-        steps=timeline.steps(intent),
-        expected_on=_expected_on(intent, prompt) if prompt else None,
-        acts=acts(intent),
+        steps=timeline.steps(intent, is_listed=is_listed),
+        expected_on=_expected_on(intent, prompt) if prompt and not is_listed else None,
+        acts=acts(intent, is_listed=is_listed),
         hold_ends_at=intent.created_at + timedelta(seconds=offer.hold_s) if offer and _is_held(intent) else None,
         is_wanted_back=intent.id in wanted_back,
+        is_listed=is_listed,
     )
 
 
-def acts(intent: IntentRecord) -> Acts:
-    """What may be said of an order where it stands."""
+def acts(intent: IntentRecord, *, is_listed: bool = False) -> Acts:
+    """What may be said of an order where it stands; what stands on a list is taken off there, and never lost."""
     return Acts(
         cancel=intent.state in CANCELLABLE,
         settle=intent.state in IN_DOUBT,
         arrived=intent.state in MAY_HAVE_COME,
-        never_came=intent.state in MAY_BE_MISSED,
+        never_came=intent.state in MAY_BE_MISSED and not is_listed,
     )
 
 

@@ -9,10 +9,11 @@ from urllib.parse import urlsplit
 
 from edge_agent.core.intent import IntentRecord, IntentState
 from edge_agent.core.said import say
-from edge_agent.web.wording import INTENT_DETAILS, INTENT_STATES
+from edge_agent.web.wording import INTENT_DETAILS, INTENT_STATES, LIST_STATES
 
 _S = IntentState
 PATH = (_S.APPROVED, _S.HELD, _S.SENDING, _S.PLACED, _S.SHIPPED, _S.DELIVERED)
+_LIST_PATH = tuple(state for state in PATH if state is not _S.SHIPPED)  # nobody sends what stands on a list
 
 # Where a state off the path leaves it: the steps before it have happened.
 _LEAVES_AFTER = {
@@ -74,21 +75,31 @@ class Step:
     position: str
 
 
-def steps(intent: IntentRecord) -> tuple[Step, ...]:
-    """The steps of an order, the present one marked."""
+def steps(intent: IntentRecord, *, is_listed: bool = False) -> tuple[Step, ...]:
+    """The steps of an order, the present one marked; `is_listed`: it was put on a list."""
     leaves = _LEAVES_AFTER.get(intent.state)
+    path = _LIST_PATH if is_listed and _S.SHIPPED not in {intent.state, leaves} else PATH
+
+    def step(state: IntentState, position: str) -> Step:
+        return Step(*words(state, is_listed=is_listed), position)
+
     if leaves is None:
-        here = PATH.index(intent.state)
+        here = path.index(intent.state)
         return tuple(
-            _step(state, "done" if i < here else "ahead" if i > here else "now") for i, state in enumerate(PATH)
+            step(state, "done" if i < here else "ahead" if i > here else "now") for i, state in enumerate(path)
         )
-    behind = PATH.index(leaves) + 1
-    ahead = PATH[behind:] if intent.state in _MAY_STILL_GO_ON else ()
+    behind = path.index(leaves) + 1
+    ahead = path[behind:] if intent.state in _MAY_STILL_GO_ON else ()
     return (
-        *(_step(state, "done") for state in PATH[:behind]),
-        _step(intent.state, "now"),
-        *(_step(state, "ahead") for state in ahead),
+        *(step(state, "done") for state in path[:behind]),
+        step(intent.state, "now"),
+        *(step(state, "ahead") for state in ahead),
     )
+
+
+def words(state: IntentState, *, is_listed: bool) -> tuple[str, str, str]:
+    """Name, meaning and tone of a state; `is_listed`: of something that was put on a list."""
+    return LIST_STATES.get(state, INTENT_STATES[state]) if is_listed else INTENT_STATES[state]
 
 
 def detail(intent: IntentRecord) -> str | None:
@@ -120,8 +131,3 @@ def handoff(intent: IntentRecord) -> tuple[str, str] | None:
     if parts.scheme != "https" or "@" in parts.netloc or _HOST.fullmatch(parts.hostname or "") is None:
         return None
     return intent.handoff_url, parts.hostname or ""
-
-
-def _step(state: IntentState, position: str) -> Step:
-    name, meaning, tone = INTENT_STATES[state]
-    return Step(name, meaning, tone, position)

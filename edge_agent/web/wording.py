@@ -210,6 +210,32 @@ INTENT_STATES: dict[IntentState, tuple[str, str, str]] = {
     IntentState.REFUNDED: (say("Refunded"), say("The money came back."), "over"),
 }
 
+# The same for what was put on a list that the household shops from, where it reads differently there.
+LIST_STATES: dict[IntentState, tuple[str, str, str]] = {
+    IntentState.APPROVED: (say("Approved"), say("Leave is given; it waits here to be sent to the list."), "going"),
+    IntentState.HELD: (
+        say("Held"),
+        say("The order service has it and waits a moment before it is put there."),
+        "going",
+    ),
+    IntentState.SENDING: (say("Sending"), say("It is being put on the list."), "going"),
+    IntentState.PLACED: (
+        say("On the list"),
+        say("It stands there until somebody ticks it off or takes it off. Nothing is ordered or paid."),
+        "going",
+    ),
+    IntentState.DELIVERED: (say("Bought"), say("It was ticked off on the list."), "good"),
+    IntentState.REJECTED: (say("Not on the list"), say("It was not put there. Nothing was bought."), "over"),
+    IntentState.NOT_PLACED: (say("Not on the list yet"), say("Looked up: it is not there yet."), "going"),
+    IntentState.PARKED: (
+        say("Please check"),
+        say("Nobody knows if it is on the list. Look there; it is not put there again."),
+        "look",
+    ),
+    IntentState.CANCELLED: (say("Taken off"), say("It is not on the list any more."), "over"),
+    IntentState.EXPIRED: (say("Ended"), say("The offer ran out before it could be put on the list."), "over"),
+}
+
 _UNREADABLE = say("the order service could not read the order")
 INTENT_DETAILS = {
     "terms_changed": say("the price or delivery was no longer what you agreed to"),

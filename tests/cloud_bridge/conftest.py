@@ -18,6 +18,7 @@ from cloud_bridge.ports import CrashHook, Merchant, no_crash
 from cloud_bridge.store.database import Database
 from cloud_bridge.store.orders import SqlOrderStore
 from tests.cloud_bridge.postgres import PostgresProcess, installed
+from tests.cloud_bridge.radicale import RadicaleProcess, TaskList, new_list, started
 from tests.cloud_bridge.rig import MERCHANT, MILK, HandClock, Rig, Signer
 from tests.cloud_bridge.sample_merchant import SampleMerchant, free_port
 
@@ -131,3 +132,15 @@ def sample(sample_process: SampleMerchant) -> SampleMerchant:
         sample_process.set_price(sku, price_minor)
         sample_process.set_stock(sku, stock)
     return sample_process
+
+
+@pytest.fixture(scope="session")
+def radicale(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RadicaleProcess]:
+    """The CalDAV server, one for the session."""
+    yield from started(tmp_path_factory.mktemp("radicale"))
+
+
+@pytest.fixture
+def tasks(radicale: RadicaleProcess) -> TaskList:
+    """An empty list on it."""
+    return new_list(radicale)

@@ -337,7 +337,7 @@ def _prices(db: apsw.Connection, where: str, bindings: tuple[str | int, ...]) ->
     return [
         Price(ItemId(i), merchant, sku, unit, delivery, currency, bool(available), from_ms(fetched_ms))
         for i, merchant, sku, unit, delivery, currency, available, fetched_ms in cast(
-            "Iterator[tuple[str, str, str, int, int, str, int, int]]", rows
+            "Iterator[tuple[str, str, str, int | None, int | None, str, int, int]]", rows
         )
     ]
 

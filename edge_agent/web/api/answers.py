@@ -95,7 +95,10 @@ class Why(Told):
 
 
 class TermsTold(Told):
-    """The binding terms of a prompt: what is agreed to. `deliver_by` is a day, `hold_s` how long it can be undone."""
+    """The binding terms of a prompt: what is agreed to. `deliver_by` is a day, `hold_s` how long it can be undone.
+
+    `on_list`: it goes on a list that the household shops from. Nothing is ordered or paid, so every amount is 0.
+    """
 
     merchant: str
     sku: str
@@ -112,6 +115,7 @@ class TermsTold(Told):
     deliver_by: date
     expires_at: datetime
     hold_s: int
+    on_list: bool
 
 
 class LeaveTold(Told):

@@ -146,7 +146,8 @@ def _lasts(early_d: float, middle_d: float, late_d: float) -> Lasts:
 
 def _terms(offer: Offer) -> TermsTold:
     """The offer but for the name of the address, which stays inside."""
-    return TermsTold(**{name: value for name, value in asdict(offer).items() if name in _TERMS})
+    told = {name: value for name, value in asdict(offer).items() if name in _TERMS}
+    return TermsTold(**told | {"on_list": offer.is_listed})
 
 
 def _leave(parts: WebParts, prompt: PromptRecord, *, name: str) -> LeaveTold:

@@ -87,6 +87,7 @@ def _before(prompt: PromptRecord, prices: Sequence[Price]) -> tuple[int, ...]:
         price.unit_price_minor
         for price in prices
         if price.available
+        and price.unit_price_minor is not None
         and (price.merchant, price.sku) == (offer.merchant, offer.sku)
         and price.currency == offer.currency
         and price.fetched_at <= prompt.created_at

@@ -165,13 +165,14 @@ def use_chart(daily_use: Sequence[tuple[date, float]], *, unit: str, name: DayNa
 
 
 def price_chart(prices: Sequence[Price], *, name: Callable[[datetime], Said]) -> PriceChart | None:
-    """The price of a pack, newest first as it comes; None for fewer than two."""
-    told = sorted(prices, key=lambda price: price.fetched_at)
+    """The price of a pack, newest first as it comes; None for fewer than two that are known."""
+    told = sorted((one.fetched_at, one.unit_price_minor) for one in prices if one.unit_price_minor is not None)
     if len(told) < 2:
         return None
-    bottom, begin = 82, told[0].fetched_at
-    span_s = (told[-1].fetched_at - begin).total_seconds() or 1.0
-    low, high = (pick(price.unit_price_minor for price in told) for pick in (min, max))
+    ends = (told[0][0], told[-1][0])
+    bottom, begin, currency = 82, ends[0], prices[0].currency
+    span_s = (ends[1] - begin).total_seconds() or 1.0
+    low, high = (pick(minor for _, minor in told) for pick in (min, max))
 
     def x(at: datetime) -> float:
         return _LEFT + (_RIGHT - 4 - _LEFT) * (at - begin).total_seconds() / span_s
@@ -180,18 +181,17 @@ def price_chart(prices: Sequence[Price], *, name: Callable[[datetime], Said]) ->
         return (bottom + _TOP) / 2 if high == low else bottom - 8 - (bottom - 8 - _TOP) * (minor - low) / (high - low)
 
     points: list[str] = []
-    for price in told:
-        here, level = f"{x(price.fetched_at):.1f}", f"{y(price.unit_price_minor):.1f}"
+    for at, minor in told:
+        here, level = f"{x(at):.1f}", f"{y(minor):.1f}"
         if points:
             points.append(f"{here},{_pair(points[-1])[1]}")
         points.append(f"{here},{level}")
-    ends = (told[0].fetched_at, told[-1].fetched_at)
     return PriceChart(
         frame=Frame(
             height=110,
             bottom=bottom,
             across=tuple(Tick(x(at), name(at), _anchor(x(at))) for at in ends),
-            up=tuple(Tick(y(minor), said_sum(minor, told[-1].currency)) for minor in sorted({low, high})),
+            up=tuple(Tick(y(minor), said_sum(minor, currency)) for minor in sorted({low, high})),
         ),
         line=" ".join(points),
         dot=_pair(points[-1]),

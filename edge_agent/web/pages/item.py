@@ -78,7 +78,7 @@ def page(
     ahead = outlook(known)
     bound = (known.item.product.merchant, known.item.product.sku)
     told = [price for price in known.prices if (price.merchant, price.sku) == bound]
-    prices = [price for price in told if price.available][:_PRICES_MAX]
+    prices = [price for price in told if price.available and price.charges][:_PRICES_MAX]
     lead_d = visit.site.parts.settings.preferences().lead_time_d
     amount = likely(known)
     uses = known.estimate.daily_use[-charts.USE_DAYS_MAX :] if known.estimate else ()
@@ -98,6 +98,7 @@ def page(
         use_chart=charts.use_chart(uses, unit=known.item.unit, name=moments.day),
         use_days=uses,
         prices=prices,
+        is_listed=bool(told) and not told[0].charges,
         trouble=_trouble(visit, told, merchant=known.item.product.merchant),
         price_chart=charts.price_chart(prices, name=moments.day),
         history=_history(visit, known),

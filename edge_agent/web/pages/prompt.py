@@ -204,7 +204,9 @@ def _order(prompt: PromptRecord, visit: Visit) -> OrderRow | None:
 
 def _waiting(prompt: PromptRecord, known: ItemOverview | None, moments: Moments, *, here_by: date) -> list[Said]:
     """What happens if nobody answers, beside what happens if it is ordered now: then it is here `here_by`."""
-    ends = prompt.offer.expires_at
+    offer, ends = prompt.offer, prompt.offer.expires_at
+    if offer.is_listed:
+        return [say("Nothing is put on the list without your answer. The offer ends {when}.", when=moments.time(ends))]
     lines = [say("Nothing is ordered without your answer. The offer ends {when}.", when=moments.time(ends))]
     if moments.is_over(prompt.order_by):
         overdue = say(

@@ -15,6 +15,8 @@ from cloud_bridge.merchants.http import MerchantHttp
 from cloud_bridge.merchants.simulated import Shelf, SimulatedMerchant
 from cloud_bridge.ports import Merchant
 from cloud_bridge.wire import Intent
+from tests.cloud_bridge.radicale import TaskList
+from tests.cloud_bridge.radicale import connect as connect_list
 from tests.cloud_bridge.rig import MILK, Signer
 from tests.cloud_bridge.sample_merchant import SampleMerchant, connect, connector
 from tests.cloud_bridge.versioned_shop import ORIGIN, shop_and_connector, shop_config
@@ -24,7 +26,11 @@ WANTED = Wanted(MILK, 2, "home")
 
 @dataclass
 class Stage:
-    """A merchant, and the hands that change what it sells: `WANTED` at `unit_price_minor` plus `delivery_minor`."""
+    """A merchant, and the hands that change what it sells: `WANTED` at `unit_price_minor` plus `delivery_minor`.
+
+    `sells` False: it is a list that the household shops from. It has no prices, no stock, no address and no parcels, so
+    it refuses nothing for want of one, and an entry is there until it is bought.
+    """
 
     merchant: Merchant
     broke: Merchant
@@ -38,9 +44,12 @@ class Stage:
     delivery_minor: int = 500
     currency: str = "USD"
     title: str = "Whole milk 1 L"
+    sells: bool = True
 
     def total_minor(self, unit_price_minor: int | None = None) -> int:
-        """What `WANTED` costs in all, at the first price or at this one."""
+        """What `WANTED` costs in all, at the first price or at this one; nothing where nothing is sold."""
+        if not self.sells:
+            return 0
         unit = self.unit_price_minor if unit_price_minor is None else unit_price_minor
         return WANTED.quantity * unit + self.delivery_minor
 
@@ -100,6 +109,25 @@ async def _simulated(_request: pytest.FixtureRequest) -> AsyncIterator[Stage]:
     )
 
 
+@asynccontextmanager
+async def _caldav(request: pytest.FixtureRequest) -> AsyncIterator[Stage]:
+    """A list on a real CalDAV server."""
+    tasks: TaskList = request.getfixturevalue("tasks")
+    async with connect_list(tasks) as merchant:
+        yield Stage(
+            merchant=merchant,
+            broke=merchant,
+            set_price=lambda _sku, _price: None,
+            set_stock=lambda _sku, _stock: None,
+            count=lambda: sum(entry.status != "CANCELLED" for entry in tasks.entries().values()),
+            ship=lambda _order_id: None,
+            deliver=tasks.tick,
+            unit_price_minor=0,
+            delivery_minor=0,
+            sells=False,
+        )
+
+
 STAGES: dict[str, Callable[[pytest.FixtureRequest], AbstractAsyncContextManager[Stage]]] = {
     "simulated": _simulated,
     "sample": _sample,
@@ -108,4 +136,5 @@ STAGES: dict[str, Callable[[pytest.FixtureRequest], AbstractAsyncContextManager[
     "2026-08-25": partial(_versioned, "2026-08-25"),
     "2026-04-08 ap2": partial(_versioned, "2026-04-08", ap2=True),
     "2026-08-25 ap2": partial(_versioned, "2026-08-25", ap2=True),
+    "caldav": _caldav,
 }

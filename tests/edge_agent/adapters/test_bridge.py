@@ -25,6 +25,7 @@ from cloud_bridge.wire import Intent as WireIntent
 from edge_agent.core import intent as intents
 from edge_agent.core.clock_trust import ClockDoubt
 from edge_agent.core.intent import IntentState
+from edge_agent.core.messages import ItemId
 from edge_agent.errors import BridgeUnreachableError, HubForkedError, RefusedError, SendsStoppedError
 from tests.edge_agent.outgoing_home import Answering, OutgoingHome, outgoing_home, refused
 from tests.edge_agent.samples import MILK, NOW
@@ -301,3 +302,17 @@ async def test_a_price_list_tells_prices_class_and_time(home: OutgoingHome) -> N
     assert (price.item, price.unit_price_minor, price.sku) == ("milk", 129, MILK.product.sku)
     assert home.merchants.merchant_class("grocer") == "C"
     assert home.store.clock.doubt() is ClockDoubt.DISAGREES
+
+
+async def test_a_list_has_no_prices_and_none_are_made_up(home: OutgoingHome) -> None:
+    """What it does not say is kept as not known, and never as zero."""
+    line = PriceLine(
+        sku=MILK.product.sku, title="Milk", unit_price_minor=None, delivery_minor=None, currency="USD", available=True
+    )
+    home.bridge.answer = told(PriceList(merchant="grocer", merchant_class="A", at=NOW, charges=False, lines=(line,)))
+    prices = await home.client.fetch_prices([MILK], delivery_ref="home")
+    home.orders.save_prices(prices)
+    kept = home.orders.newest_price(ItemId("milk"), merchant="grocer", sku=MILK.product.sku)
+    assert kept is not None
+    assert kept == prices[0]
+    assert (kept.unit_price_minor, kept.delivery_minor, kept.charges, kept.available) == (None, None, False, True)
