@@ -43,7 +43,7 @@ from edge_agent.core.overview import BridgeStatus, DeviceOverview
 from edge_agent.core.prompt import Endorsement, PromptChange, PromptRecord
 from edge_agent.core.safety import SafetyProblem
 from edge_agent.core.sparkplug.topics import Admitted, RebirthRequest
-from edge_agent.core.stock_events import StockEvent
+from edge_agent.core.stock_events import Delivered, SentBack, StockEvent
 
 
 class Clock(Protocol):
@@ -165,6 +165,9 @@ class StockEvents(Protocol):
 
         `cause` names what it comes from where that may be told twice (an order's id); False: it was told before.
         """
+
+    def record_up_to(self, event: Delivered | SentBack, *, cause: str) -> bool:
+        """Keep as many of its packs as were not kept under this cause before; False: there are none."""
 
     def events_after(self, item: ItemId, *, after_id: int, limit: int) -> list[tuple[int, StockEvent]]:
         """What was said of an item after the event with this number, in the order in which it was said."""

@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from edge_agent.core.intent import IN_DOUBT, IntentRecord, IntentState
 from edge_agent.core.messages import IntentId
 from edge_agent.web import timeline
+from edge_agent.web.order_news import OrderNews, order_news
 from edge_agent.web.parts import Overview
 from edge_agent.web.wording import INTENT_STATES
 
@@ -29,7 +30,10 @@ class Acts:
 
 @dataclass(frozen=True, slots=True)
 class OrderRow:
-    """One order with its words. `deliver_by` is the day that was agreed to, `instead_of` what this stands in for."""
+    """One order with its words. `expected_on` is the day that the merchant promised last, or the one agreed to.
+
+    `instead_of` is what this stands in for, `news` what was told since it was placed.
+    """
 
     intent: IntentRecord
     item_name: str
@@ -42,7 +46,9 @@ class OrderRow:
     next_step: str | None
     handoff: tuple[str, str] | None
     steps: tuple[timeline.Step, ...]
-    deliver_by: date | None
+    tracking: tuple[str, str] | None
+    news: OrderNews
+    expected_on: date | None
     acts: Acts
     hold_ends_at: datetime | None
     is_wanted_back: bool
@@ -77,7 +83,9 @@ def _row(intent: IntentRecord, overview: Overview, *, wanted_back: frozenset[Int
         next_step=timeline.next_step(intent),
         handoff=timeline.handoff(intent),
         steps=timeline.steps(intent),
-        deliver_by=offer.deliver_by if offer else None,
+        tracking=timeline.tracking(intent),
+        news=order_news(intent, known.item if known else None),
+        expected_on=intent.facts.expected_on or (offer.deliver_by if offer else None),
         acts=acts(intent),
         hold_ends_at=intent.created_at + timedelta(seconds=offer.hold_s) if offer and _is_held(intent) else None,
         is_wanted_back=intent.id in wanted_back,

@@ -53,6 +53,7 @@ _NEXT_STEPS: Mapping[str, str] = {
     ),
     "address_undeliverable": say("Ask whoever runs the order service to look at the delivery address."),
     "payment_failed": say("Ask whoever runs the order service to look at the way of paying, before you approve again."),
+    "partly_returned": say("Look whether the money for it came back; nothing else is to be done here."),
     "merchant_refused": say("Ask the merchant why; you are asked again if it is still needed."),
     "terms_refused": _LOOK_AT_BRIDGE,
     "leave_invalid": _LOOK_AT_BRIDGE,
@@ -111,15 +112,25 @@ def handoff(intent: IntentRecord) -> tuple[str, str] | None:
     The host is the one that a browser would go to, letter for letter: none that looks like another, none that
     browsers and this hub read in two ways.
     """
-    if intent.state is not _S.NEEDS_BUYER or intent.handoff_url is None:
+    return None if intent.state is not _S.NEEDS_BUYER else web_address(intent.handoff_url)
+
+
+def tracking(intent: IntentRecord) -> tuple[str, str] | None:
+    """Where the merchant shows the order on its own page: address and host name, if it is a safe web address at all."""
+    return web_address(intent.facts.tracking_url)
+
+
+def web_address(url: str | None) -> tuple[str, str] | None:
+    """An address that a person may be sent to, and its host name; None where it is none."""
+    if url is None:
         return None
     try:
-        parts = urlsplit(intent.handoff_url)
+        parts = urlsplit(url)
     except ValueError:
         return None
     if parts.scheme != "https" or "@" in parts.netloc or _HOST.fullmatch(parts.hostname or "") is None:
         return None
-    return intent.handoff_url, parts.hostname or ""
+    return url, parts.hostname or ""
 
 
 def _step(state: IntentState, position: str) -> Step:

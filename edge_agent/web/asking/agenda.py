@@ -49,7 +49,7 @@ def agenda(orders: Iterable[OrderRow], *, today: date) -> list[Day]:
     """The orders by the day they should be here, the earliest first; those without a known day last."""
     by_day: dict[date | None, list[OrderRow]] = {}
     for order in orders:
-        by_day.setdefault(order.deliver_by, []).append(order)
+        by_day.setdefault(order.expected_on, []).append(order)
     return [_day(day, by_day[day], today=today) for day in sorted(by_day, key=lambda day: day or date.max)]
 
 

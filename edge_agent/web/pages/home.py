@@ -124,7 +124,7 @@ def page(visit: Visit, *, typed: Mapping[str, str] | None = None, presence_error
 
 
 def _soonest(orders: Sequence[OrderRow]) -> list[OrderRow]:
-    return sorted(orders, key=lambda order: order.deliver_by or date.max)[:_ARRIVALS_MAX]
+    return sorted(orders, key=lambda order: order.expected_on or date.max)[:_ARRIVALS_MAX]
 
 
 def full_amount(item: Item) -> float:
