@@ -15,6 +15,7 @@ from edge_agent import __version__
 from edge_agent.core import prompt as prompts
 from edge_agent.core.decide import Weighed
 from edge_agent.core.deciding.asking import Open, settle
+from edge_agent.core.deciding.problem import after_problem, wants_a_person
 from edge_agent.core.deciding.quiet_hours import quiet_until
 from edge_agent.core.deciding.replay import bundle
 from edge_agent.core.deciding.situation import Situation
@@ -126,7 +127,9 @@ class Deciding:
             return
         item = need.item
         record, *instead = questions
-        if item.mode == "auto" and not decision.must_ask:
+        if wants_a_person(self._orders.last_intent(need.id)):
+            record = replace(record, reasons=(*record.reasons, after_problem(item)))
+        elif item.mode == "auto" and not decision.must_ask:
             outcome = self._drawing.draw(record, item=item, preferences=need.home.preferences, instead=instead)
             if isinstance(outcome, IntentRecord):
                 self._bundles.put_bundle(outcome.prompt, bundle(case, program=__version__), at=need.now)

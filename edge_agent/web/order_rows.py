@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from edge_agent.core.deciding.problem import Problem, problem_of
 from edge_agent.core.intent import IN_DOUBT, IntentRecord, IntentState
 from edge_agent.core.messages import IntentId
 from edge_agent.web import timeline
@@ -50,22 +51,23 @@ class OrderRow:
     news: OrderNews
     expected_on: date | None
     acts: Acts
+    problem: Problem | None
     hold_ends_at: datetime | None
     is_wanted_back: bool
 
 
-def rows(intents: Iterable[IntentRecord], overview: Overview) -> list[OrderRow]:
+def rows(intents: Iterable[IntentRecord], overview: Overview, *, now: datetime) -> list[OrderRow]:
     """The orders in the order given."""
     wanted_back = overview.wanted_back()
-    return [_row(intent, overview, wanted_back=wanted_back) for intent in intents]
+    return [_row(intent, overview, wanted_back=wanted_back, now=now) for intent in intents]
 
 
-def row(intent: IntentRecord, overview: Overview) -> OrderRow:
+def row(intent: IntentRecord, overview: Overview, *, now: datetime) -> OrderRow:
     """One order."""
-    return _row(intent, overview, wanted_back=overview.wanted_back())
+    return _row(intent, overview, wanted_back=overview.wanted_back(), now=now)
 
 
-def _row(intent: IntentRecord, overview: Overview, *, wanted_back: frozenset[IntentId]) -> OrderRow:
+def _row(intent: IntentRecord, overview: Overview, *, wanted_back: frozenset[IntentId], now: datetime) -> OrderRow:
     """An item that the household no longer keeps is named by its id."""
     known = overview.item(intent.item)
     prompt = overview.prompt(intent.prompt)
@@ -87,6 +89,7 @@ def _row(intent: IntentRecord, overview: Overview, *, wanted_back: frozenset[Int
         news=order_news(intent, known.item if known else None),
         expected_on=intent.facts.expected_on or (offer.deliver_by if offer else None),
         acts=acts(intent),
+        problem=problem_of(intent, now=now),
         hold_ends_at=intent.created_at + timedelta(seconds=offer.hold_s) if offer and _is_held(intent) else None,
         is_wanted_back=intent.id in wanted_back,
     )
