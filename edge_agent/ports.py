@@ -252,8 +252,10 @@ class OrderStore(Protocol):
         the next; BudgetError when the draw does not fit.
         """
 
-    def wish_cancel(self, intent: IntentId, *, by: str, at: datetime) -> IntentRecord:
+    def wish_cancel(self, intent: IntentId, *, by: str, at: datetime, why: str | None = None) -> IntentRecord:
         """Take an order back: cancelled at once where the outbox was not taken yet, else kept as a wish for the bridge.
+
+        `why` is kept with the order where it is this hub's own doing, and no person's.
 
         Raises: RefusedError when it is too late for either.
         """

@@ -22,6 +22,7 @@ from edge_agent.core.deciding.situation import Situation
 from edge_agent.core.intent import IntentRecord
 from edge_agent.core.messages import Decision, Forecast, Hold, ItemId, Propose, StockEstimate
 from edge_agent.core.prompt import PromptEvent, PromptRecord
+from edge_agent.core.withdrawing import BOUGHT_ELSEWHERE, is_bought_elsewhere
 from edge_agent.pipeline.draw import Drawing
 from edge_agent.pipeline.home_state import HomeState
 from edge_agent.pipeline.options import Need, Options
@@ -32,6 +33,7 @@ log = logging.getLogger(__name__)
 
 PROMPTS_A_DAY_MAX = 20
 _DAY = timedelta(days=1)
+_BY = "hub"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,22 @@ class Deciding:
             self._age(live, need, weighed)
         if need.item.mode == "shadow":
             self._shadowing.follow(need, weighed)
+        if weighed.need is not None:
+            self._withdraw(need, spare_packs=weighed.need.spare_packs)
+
+    def _withdraw(self, need: Need, *, spare_packs: float) -> None:
+        """Take back an order that is still held, where its goods were bought elsewhere meanwhile."""
+        order = self._orders.live_intent(need.id)
+        if order is None or not is_bought_elsewhere(
+            order,
+            refills=need.stock.refills,
+            bought_at=need.bought_at,
+            spare_packs=spare_packs,
+            pack_amount=need.item.product.pack_amount,
+        ):
+            return
+        after = self._orders.wish_cancel(order.id, by=_BY, at=need.now, why=BOUGHT_ELSEWHERE)
+        log.info("withdrawn item=%s intent=%s state=%s", need.id, order.id, after.state)
 
     def _age(self, live: PromptRecord, need: Need, weighed: Weighed) -> None:
         """Let time work on a prompt, and withdraw one whose need was met from elsewhere."""

@@ -16,6 +16,7 @@ from edge_agent.web.wording import INTENT_STATES
 
 CANCELLABLE = frozenset({IntentState.APPROVED, IntentState.HELD})
 MAY_BE_MISSED = frozenset({IntentState.PLACED, IntentState.SHIPPED, IntentState.PARTLY_DELIVERED})
+_NEWS_FOR = timedelta(days=1)
 MAY_HAVE_COME = MAY_BE_MISSED | {IntentState.NEVER_ARRIVED}
 
 
@@ -54,6 +55,7 @@ class OrderRow:
     problem: Problem | None
     hold_ends_at: datetime | None
     is_wanted_back: bool
+    is_just_withdrawn: bool
 
 
 def rows(intents: Iterable[IntentRecord], overview: Overview, *, now: datetime) -> list[OrderRow]:
@@ -92,7 +94,12 @@ def _row(intent: IntentRecord, overview: Overview, *, wanted_back: frozenset[Int
         problem=problem_of(intent, now=now),
         hold_ends_at=intent.created_at + timedelta(seconds=offer.hold_s) if offer and _is_held(intent) else None,
         is_wanted_back=intent.id in wanted_back,
+        is_just_withdrawn=_is_withdrawn(intent) and now < intent.changed_at + _NEWS_FOR,
     )
+
+
+def _is_withdrawn(intent: IntentRecord) -> bool:
+    return intent.state is IntentState.CANCELLED and intent.withdrawn_for is not None
 
 
 def acts(intent: IntentRecord) -> Acts:

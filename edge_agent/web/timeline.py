@@ -53,6 +53,10 @@ _NEXT_STEPS: Mapping[str, str] = {
     ),
     "address_undeliverable": say("Ask whoever runs the order service to look at the delivery address."),
     "payment_failed": say("Ask whoever runs the order service to look at the way of paying, before you approve again."),
+    "bought_elsewhere": say(
+        "Do you want it all the same? Say on the item's page what is really there: if it is needed, you are asked "
+        "again."
+    ),
     "partly_returned": say("Look whether the money for it came back; nothing else is to be done here."),
     "merchant_refused": say("Ask the merchant why; you are asked again if it is still needed."),
     "terms_refused": _LOOK_AT_BRIDGE,
@@ -94,16 +98,24 @@ def steps(intent: IntentRecord) -> tuple[Step, ...]:
 
 def detail(intent: IntentRecord) -> str | None:
     """Why the order stands where it does, in words; an unknown code as it is."""
-    return None if intent.detail is None else INTENT_DETAILS.get(intent.detail, intent.detail)
+    code = _code(intent)
+    return None if code is None else INTENT_DETAILS.get(code, code)
 
 
 def next_step(intent: IntentRecord) -> str | None:
     """What a person can do about it; None where there is nothing to do, or its state says it already."""
-    if intent.detail is None or intent.state in {_S.PARKED, _S.UNKNOWN, _S.NEEDS_BUYER, _S.DELIVERED}:
+    code = _code(intent)
+    if code is None or intent.state in {_S.PARKED, _S.UNKNOWN, _S.NEEDS_BUYER, _S.DELIVERED}:
         return None
-    if intent.detail == "merchant_away" and intent.state not in {_S.APPROVED, _S.HELD, _S.NOT_PLACED}:
+    if code == "merchant_away" and intent.state not in {_S.APPROVED, _S.HELD, _S.NOT_PLACED}:
         return _ASKED_AGAIN
-    return _NEXT_STEPS.get(intent.detail)
+    return _NEXT_STEPS.get(code)
+
+
+def _code(intent: IntentRecord) -> str | None:
+    """Why it stands where it does: this hub's own reason before the order service's word for it."""
+    is_withdrawn = intent.state is _S.CANCELLED and intent.withdrawn_for is not None
+    return intent.withdrawn_for if is_withdrawn else intent.detail
 
 
 def handoff(intent: IntentRecord) -> tuple[str, str] | None:

@@ -114,7 +114,8 @@ def _is_cancelled_twice(item: Item, orders: Sequence[IntentRecord], *, estimate:
 
 
 def _is_taken_back(order: IntentRecord) -> bool:
-    return order.state is IntentState.CANCELLED and order.detail == CANCELLED_BY_HOUSEHOLD
+    is_its_own = order.detail == CANCELLED_BY_HOUSEHOLD and order.withdrawn_for is None
+    return order.state is IntentState.CANCELLED and is_its_own
 
 
 def _after_prompts(prompts: Sequence[PromptRecord], *, away: Sequence[DateRange]) -> datetime | None:
@@ -151,6 +152,7 @@ def _after_order(last: IntentRecord, *, price: Price | None) -> datetime | None:
 
 
 def _had_its_time(last: IntentRecord) -> bool:
-    """Whether the item was left alone already while somebody could mend what was in the way."""
+    """Whether nothing need be waited for: somebody could mend what was in the way, or the hub itself took it back."""
     is_refused = last.state is IntentState.REJECTED and last.detail in REFUSED_FOR
-    return is_refused or (last.state is IntentState.EXPIRED and last.detail == _BUYER_DID_NOT_FINISH)
+    is_withdrawn = last.state is IntentState.CANCELLED and last.withdrawn_for is not None
+    return is_refused or is_withdrawn or (last.state is IntentState.EXPIRED and last.detail == _BUYER_DID_NOT_FINISH)

@@ -126,9 +126,9 @@ def page(visit: Visit, *, typed: Mapping[str, str] | None = None, presence_error
 
 
 def _is_to_check(order: OrderRow) -> bool:
-    """Whether somebody should look at an order: under way and unclear, or refused for something that can be mended."""
+    """Whether somebody should look at an order: under way and unclear, refused, or taken back unasked."""
     is_open = order.problem is not None and Word.LET_BE in order.problem.answers
-    return is_open or (order.tone == "look" and order.intent.state in LIVE)
+    return is_open or order.is_just_withdrawn or (order.tone == "look" and order.intent.state in LIVE)
 
 
 def _soonest(orders: Sequence[OrderRow]) -> list[OrderRow]:

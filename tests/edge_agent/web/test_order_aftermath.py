@@ -74,3 +74,29 @@ def test_a_person_is_sent_to_a_safe_address_only(url: str | None, host: str | No
     """The rules are those of a page that an order is finished at."""
     shipped = sample_intent(sample_prompt(), state=S.SHIPPED, at=NOW, facts=OrderFacts(tracking_url=url))
     assert tracking(shipped) == (None if host is None else (url, host))
+
+
+@pytest.mark.parametrize(
+    ("state", "told"), [(S.HELD, False), (S.SENDING, True), (S.PLACED, True), (S.DELIVERED, False)]
+)
+async def test_after_the_hold_the_page_says_what_restock_cannot_do(
+    owner: httpx.AsyncClient, house: House, state: IntentState, told: bool
+) -> None:
+    """And where it may still be done: on the merchant's own page, where there is one."""
+    stand(house, state, OrderFacts(tracking_url="https://shop.example/orders/1"))
+    page = (await owner.get(PAGE)).text
+    assert ("data-after-hold" in page) == told
+    assert "https://shop.example/orders/1" in page
+
+
+async def test_an_order_that_the_hub_took_back_says_why_and_how_to_undo_it(
+    owner: httpx.AsyncClient, house: House
+) -> None:
+    """On its page and first of all, for a day; not as a cancellation of the household's."""
+    withdrawn = {"detail": "cancelled_by_household", "withdrawn_for": "bought_elsewhere", "changed_at": NOW}
+    stand(house, S.CANCELLED, OrderFacts(), **withdrawn)
+    page = (await owner.get(PAGE)).text
+    assert "this hub took it back by itself: the goods were bought elsewhere meanwhile" in page
+    assert "you are asked again" in page
+    assert "you cancelled it" not in page
+    assert "bought elsewhere meanwhile" in (await owner.get("/")).text
