@@ -35,7 +35,7 @@ from cloud_bridge.rounds import Beat, Rounds, next_look
 from cloud_bridge.signing_key import load_or_create
 from cloud_bridge.store.database import Database
 from cloud_bridge.store.orders import SqlOrderStore
-from cloud_bridge.tracking import Tracker
+from cloud_bridge.tracking import Tracker, shared
 from cloud_bridge.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -151,7 +151,10 @@ def _assemble(
             crash=crash,
         ),
     )
-    beats = (Beat("place", PLACING, worker.step, placing), Beat("follow", FOLLOWING, tracker.step, following))
+    beats = (
+        Beat("place", PLACING, shared(worker.step, follow=tracker.step), placing),
+        Beat("follow", FOLLOWING, tracker.step, following),
+    )
     return Bridge(
         app=create_app(desk),
         rounds=tuple(Rounds(beat, store=store, clock=clock, config=config.worker) for beat in beats),

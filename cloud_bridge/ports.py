@@ -6,7 +6,7 @@ Nothing here does work. Every call on the store is one transaction, durable when
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -230,6 +230,9 @@ class CrashPoint(StrEnum):
 
 
 CrashHook = Callable[[CrashPoint], None]
+
+Step = Callable[[OrderRecord], Awaitable[None]]
+"""What is done with one claimed order."""
 
 
 def no_crash(point: CrashPoint) -> None:

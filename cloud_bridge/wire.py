@@ -14,7 +14,16 @@ from datetime import date
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    StringConstraints,
+    model_serializer,
+    model_validator,
+)
 
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,64}$")]
 Sku = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,64}$")]
@@ -26,6 +35,10 @@ Nonce = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 Signature = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9+/]{85}[AQgw]==$")]
 # Whatever a merchant calls an order, without control characters: PostgreSQL keeps no NUL.
 OrderNumber = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]+$", max_length=255)]
+
+# What a person may open: letters that no browser reads in two ways.
+WebAddress = Annotated[str, StringConstraints(pattern=r"^https?://[!-~]+$", max_length=2048)]
+Packs = Annotated[int, Field(ge=0, le=9_999)]
 
 PATH_INTENTS = "/v1/intents"
 PATH_CANCEL = "/v1/intents/{intent_id}/cancel"
@@ -123,6 +136,12 @@ class OrderEvent(WireModel):
 
     `detail` is a closed code for a refusal (`terms_changed`, `out_of_stock`, `payment_failed`, `merchant_refused`,
     `merchant_away`, `cancelled_by_household`, ...); `handoff_url` is set for `needs_buyer`.
+
+    The fields after it are what the merchant has told of the order so far, written only where it has: of the packs
+    ordered `delivered_quantity` came and `returned_quantity` went back; `refunded_minor` was paid back, in the currency
+    of the charge; none of the three ever falls. `substitute_sku` was sent instead, `expected_on` is the day promised,
+    `tracking_url` where a person can look. The same state may come again with more of them, or with `partly_returned`
+    or `partly_refunded`.
     """
 
     seq: Annotated[int, Field(ge=1)]
@@ -134,6 +153,22 @@ class OrderEvent(WireModel):
     currency: Currency | None = None
     detail: str | None = None
     handoff_url: str | None = None
+    delivered_quantity: Packs | None = None
+    returned_quantity: Packs | None = None
+    refunded_minor: Minor | None = None
+    substitute_sku: Sku | None = None
+    expected_on: date | None = None
+    tracking_url: WebAddress | None = None
+
+    @model_serializer(mode="wrap")
+    def _only_what_was_told(self, serialize: SerializerFunctionWrapHandler) -> dict[str, object]:
+        written: dict[str, object] = serialize(self)
+        return {name: value for name, value in written.items() if value is not None or name not in _WHERE_TOLD}
+
+
+_WHERE_TOLD = frozenset(
+    {"delivered_quantity", "returned_quantity", "refunded_minor", "substitute_sku", "expected_on", "tracking_url"}
+)
 
 
 class EventPage(WireModel):

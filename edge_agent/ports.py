@@ -43,7 +43,7 @@ from edge_agent.core.overview import BridgeStatus, DeviceOverview
 from edge_agent.core.prompt import Endorsement, PromptChange, PromptRecord
 from edge_agent.core.safety import SafetyProblem
 from edge_agent.core.sparkplug.topics import Admitted, RebirthRequest
-from edge_agent.core.stock_events import StockEvent
+from edge_agent.core.stock_events import Delivered, SentBack, StockEvent
 
 
 class Clock(Protocol):
@@ -166,6 +166,9 @@ class StockEvents(Protocol):
         `cause` names what it comes from where that may be told twice (an order's id); False: it was told before.
         """
 
+    def record_up_to(self, event: Delivered | SentBack, *, cause: str) -> bool:
+        """Keep as many of its packs as were not kept under this cause before; False: there are none."""
+
     def events_after(self, item: ItemId, *, after_id: int, limit: int) -> list[tuple[int, StockEvent]]:
         """What was said of an item after the event with this number, in the order in which it was said."""
 
@@ -249,8 +252,10 @@ class OrderStore(Protocol):
         the next; BudgetError when the draw does not fit.
         """
 
-    def wish_cancel(self, intent: IntentId, *, by: str, at: datetime) -> IntentRecord:
+    def wish_cancel(self, intent: IntentId, *, by: str, at: datetime, why: str | None = None) -> IntentRecord:
         """Take an order back: cancelled at once where the outbox was not taken yet, else kept as a wish for the bridge.
+
+        `why` is kept with the order where it is this hub's own doing, and no person's.
 
         Raises: RefusedError when it is too late for either.
         """

@@ -83,6 +83,8 @@ class _Session:
 class SimulatedMerchant:
     """`faults` is asked before each request, by its name (`open`, `get`, `place`, `cancel`, `events`).
 
+    Of an order it tells what `told` has of it, else no more than its `progress`.
+
     With `reprices`, an open session costs what the shelf costs at that moment; otherwise what it was last quoted at.
     """
 
@@ -97,6 +99,7 @@ class SimulatedMerchant:
     now: Callable[[], datetime] = lambda: datetime(2026, 1, 1, tzinfo=UTC)
     ledger: list[Sold] = field(default_factory=list)
     progress: dict[str, Progress] = field(default_factory=dict)
+    told: dict[str, Followed] = field(default_factory=dict)
     met: Counter[Mode] = field(default_factory=Counter)
     _sessions: dict[str, _Session] = field(default_factory=dict)
     _opened: dict[str, str] = field(default_factory=dict)
@@ -190,7 +193,8 @@ class SimulatedMerchant:
             raise MerchantUnclearError("the answer got lost")
         if merchant_order_id not in {sold.order_id for sold in self.ledger}:
             raise MerchantAwayError(f"there is no order {merchant_order_id}")
-        return Followed(self.progress.get(merchant_order_id, Progress.PREPARING))
+        bare = Followed(self.progress.get(merchant_order_id, Progress.PREPARING))
+        return self.told.get(merchant_order_id, bare)
 
     def hint(self, body: bytes) -> Hint:
         """A webhook of this merchant is the bare id of an order."""

@@ -171,7 +171,7 @@ class UcpMerchant:
         order = parse(Order, answer)
         if order.id != merchant_order_id:
             raise MerchantUnclearError(f"asked for order {merchant_order_id}, told about another")
-        return followed(order)
+        return followed(order, origin=self._origin)
 
     def hint(self, body: bytes) -> Hint:
         """What a webhook claims to be about; nothing where it cannot be read."""

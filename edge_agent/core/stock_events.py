@@ -81,7 +81,17 @@ class Delivered:
     packs: float
 
 
-StockEvent = Corrected | Scanned | BoughtElsewhere | ThrownAway | Opened | Delivered
+@dataclass(frozen=True, slots=True)
+class SentBack:
+    """Packs of an order that went back to the merchant, in packs of the bound product."""
+
+    item: ItemId
+    at: datetime
+    by: str
+    packs: float
+
+
+StockEvent = Corrected | Scanned | BoughtElsewhere | ThrownAway | Opened | Delivered | SentBack
 
 Told = Literal[
     "counted", "bought", "thrown_away", "opened", "taken_in", "taken_out"
@@ -94,6 +104,7 @@ _NAMES: Mapping[str, type[StockEvent]] = {
     "thrown_away": ThrownAway,
     "opened": Opened,
     "delivered": Delivered,
+    "sent_back": SentBack,
 }
 _KINDS = {kind: name for name, kind in _NAMES.items()}
 
@@ -108,10 +119,15 @@ def number_of(event: StockEvent) -> float | None:
     match event:
         case Corrected() | ThrownAway():
             return event.amount
-        case Scanned() | BoughtElsewhere() | Delivered():
+        case Scanned() | BoughtElsewhere() | Delivered() | SentBack():
             return event.packs
         case Opened():
             return None
+
+
+def gone_amount(event: ThrownAway | SentBack, *, pack_amount: float) -> float:
+    """What left the home and was not used, in the item's unit."""
+    return event.amount if isinstance(event, ThrownAway) else event.packs * pack_amount
 
 
 def restored(kind: str, *, item: str, at: datetime, by: str, number: float | None) -> StockEvent:

@@ -26,13 +26,17 @@ from edge_agent.ports import OrderStore
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """One item as it stands in its home. `coming` is what is on its way although no order of the hub tells of it."""
+    """One item as it stands in its home. `coming` is what is on its way although no order of the hub tells of it.
+
+    `bought_at` is when a person last said that packs came in that the hub did not order.
+    """
 
     item: Item
     stock: StockEstimate
     forecast: Forecast
     home: HomeState
     coming: float = 0.0
+    bought_at: datetime | None = None
 
     @property
     def id(self) -> ItemId:

@@ -13,6 +13,7 @@ from typing import Literal, Protocol
 
 from edge_agent.core.api_token import ApiToken, Bearer, TokenId
 from edge_agent.core.catalogue import Item
+from edge_agent.core.deciding.problem import Word
 from edge_agent.core.deciding.shadow import ShadowReport
 from edge_agent.core.intent import IntentRecord
 from edge_agent.core.inventory.devices import Inventory
@@ -125,6 +126,9 @@ class Answers(Protocol):
 
     def never_came(self, intent: IntentId, *, by: str) -> IntentRecord:
         """The goods did not come."""
+
+    def see_to(self, intent: IntentId, *, word: Word, by: str) -> IntentRecord:
+        """What was in the way of the order is mended, or let be."""
 
 
 class Decisions(Protocol):

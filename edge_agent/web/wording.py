@@ -264,6 +264,9 @@ INTENT_DETAILS = {
     "buyer_did_not_finish": say("it was not finished on the merchant's page in time"),
     "cancelled_by_merchant": say("the merchant cancelled it"),
     "cancelled_by_household": say("you cancelled it"),
+    "bought_elsewhere": say("this hub took it back by itself: the goods were bought elsewhere meanwhile"),
+    "partly_returned": say("a part of it went back to the merchant"),
+    "partly_refunded": say("a part of the price was paid back"),
     "seen_by_sensor": say("the sensor saw the refill"),
     "taken_over": say("this hub was put back from a backup and has heard of this order from the order service"),
     "overtaken": say(

@@ -133,6 +133,12 @@ class SampleMerchant:
         order["fulfillment"]["events"] = [*kept, arrived]
         httpx.put(f"{self.url}/orders/{order_id}", headers=_HEADERS, json=order).raise_for_status()
 
+    def adjust(self, order_id: str, *adjustments: dict[str, Any]) -> None:
+        """What the shop's back office does: goods or money that go back stand on the order."""
+        order = httpx.get(f"{self.url}/orders/{order_id}", headers=_HEADERS).json()
+        order["adjustments"] = [{"occurred_at": "2026-03-06T10:00:00Z", **each} for each in adjustments]
+        httpx.put(f"{self.url}/orders/{order_id}", headers=_HEADERS, json=order).raise_for_status()
+
     def _write(self, name: str, statement: str, *values: object) -> None:
         with contextlib.closing(sqlite3.connect(self.folder / name)) as db, db:
             db.execute(statement, values)

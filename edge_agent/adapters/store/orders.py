@@ -281,8 +281,10 @@ class Orders:
                 apply_intent(db, change)
             delete_body(db, row.intent)
 
-    def wish_cancel(self, intent: IntentId, *, by: str, at: datetime) -> IntentRecord:
+    def wish_cancel(self, intent: IntentId, *, by: str, at: datetime, why: str | None = None) -> IntentRecord:
         """Take an order back: cancelled at once where its body was not taken yet, else kept as a wish for the bridge.
+
+        `why` is kept with the order where it is this hub's own doing, and no person's.
 
         Raises: RefusedError when it is too late for either.
         """
@@ -290,7 +292,7 @@ class Orders:
             record = _only(select_intents(db, "WHERE id = ?", (intent,)))
             if record is None:
                 raise RefusedError(say("there is no order {intent}", intent=intent))
-            return take_back(db, record, by=by, at=at)
+            return take_back(db, record, by=by, at=at, why=why)
 
     def cancel_wishes(self, *, limit: int) -> list[IntentId]:
         """Orders that a person wants back and the bridge has not answered for, oldest first."""

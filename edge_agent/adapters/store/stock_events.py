@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import cast
+
+import apsw
 
 from edge_agent.adapters.store import chain
 from edge_agent.adapters.store.connection import Connection, from_ms, to_ms
 from edge_agent.core.messages import ItemId
-from edge_agent.core.stock_events import StockEvent, kind_of, number_of, restored
+from edge_agent.core.stock_events import Delivered, SentBack, StockEvent, kind_of, number_of, restored
 from edge_agent.errors import BugError
 
 log = logging.getLogger(__name__)
 
+_PACKS_EQUAL = 1e-6
+# A cause and what was added under it: ";" is the character after ":".
+_KEPT = (
+    "SELECT coalesce(sum(number), 0.0) FROM stock_event "
+    "WHERE kind = :kind AND (cause = :cause OR (cause > :cause || ':' AND cause < :cause || ';'))"
+)
 _OF_ITEM = "SELECT id, kind, number, at_ms, said_by FROM stock_event WHERE item = ?"
 
 
@@ -24,16 +33,20 @@ class SqliteStockEvents:
 
     def record(self, event: StockEvent, *, cause: str | None = None) -> bool:
         """Keep what was said, with a line of the audit log; False: it was said before under the same `cause`."""
-        number = number_of(event)
         with self._connection.transaction() as db:
             if cause is not None and db.execute("SELECT 1 FROM stock_event WHERE cause = ?", (cause,)).get is not None:
                 return False
-            db.execute(
-                "INSERT INTO stock_event (item, kind, number, at_ms, said_by, cause) VALUES (?, ?, ?, ?, ?, ?)",
-                (event.item, kind_of(event), number, to_ms(event.at), event.by, cause),
-            )
-            told = {"event": "stock_told", "item": event.item, "what": kind_of(event), "by": event.by}
-            chain.append(db, told if number is None else told | {"number": f"{number:.6g}"})
+            _insert(db, event, cause=cause)
+        return True
+
+    def record_up_to(self, event: Delivered | SentBack, *, cause: str) -> bool:
+        """Keep as many of its packs as were not kept under this cause before; False: there are none."""
+        with self._connection.transaction() as db:
+            kept = cast("float", db.execute(_KEPT, {"kind": kind_of(event), "cause": cause}).get)
+            more = event.packs - kept
+            if more <= _PACKS_EQUAL:
+                return False
+            _insert(db, replace(event, packs=more), cause=f"{cause}:{event.packs:g}")
         return True
 
     def events_after(self, item: ItemId, *, after_id: int, limit: int) -> list[tuple[int, StockEvent]]:
@@ -54,3 +67,13 @@ class SqliteStockEvents:
             except BugError as exc:
                 log.warning("stock_event_skipped id=%d error=%s", number, exc)
         return found
+
+
+def _insert(db: apsw.Connection, event: StockEvent, *, cause: str | None) -> None:
+    number = number_of(event)
+    db.execute(
+        "INSERT INTO stock_event (item, kind, number, at_ms, said_by, cause) VALUES (?, ?, ?, ?, ?, ?)",
+        (event.item, kind_of(event), number, to_ms(event.at), event.by, cause),
+    )
+    told = {"event": "stock_told", "item": event.item, "what": kind_of(event), "by": event.by}
+    chain.append(db, told if number is None else told | {"number": f"{number:.6g}"})

@@ -16,8 +16,10 @@ from edge_agent.core.stock_events import (
     Delivered,
     Opened,
     Scanned,
+    SentBack,
     StockEvent,
     ThrownAway,
+    gone_amount,
 )
 
 _DISPUTED_PACKS = 0.15
@@ -34,8 +36,8 @@ def fold_event(state: StockState, event: StockEvent, *, item: Item) -> StockStat
             return _received(state, packs * pack, at=event.at, item=item)
         case Corrected(amount=amount):
             return _corrected(state, amount, at=event.at, item=item)
-        case ThrownAway(amount=amount):
-            return _thrown_away(state, amount, at=event.at, item=item)
+        case ThrownAway() | SentBack():
+            return _thrown_away(state, gone_amount(event, pack_amount=pack), at=event.at, item=item)
         case Opened() | Scanned():
             state = replace(state, shelf=replace(state.shelf, opened_at=event.at))
             if not pool or state.shelf.amount is None:

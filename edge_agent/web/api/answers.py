@@ -6,6 +6,7 @@ from datetime import date, datetime
 from typing import Literal
 
 from edge_agent.core.api_token import Scope
+from edge_agent.core.deciding.problem import Kind
 from edge_agent.core.intent import IntentState
 from edge_agent.core.leave.mandate import MandateState
 from edge_agent.core.people import Role
@@ -130,7 +131,11 @@ class LeaveTold(Told):
 
 
 class OrderTold(Told):
-    """One order and where it stands."""
+    """One order and where it stands. What the merchant told since it was placed is null where it did not.
+
+    `problem` is what is to be mended of an order that was refused, and `problem_until` when its time for that is over;
+    `withdrawn_for` why the hub took the order back by itself.
+    """
 
     id: str
     prompt: str
@@ -146,6 +151,15 @@ class OrderTold(Told):
     merchant_order_id: str | None
     detail: str | None
     handoff_url: str | None
+    delivered_quantity: int | None
+    returned_quantity: int | None
+    refunded_minor: int | None
+    substitute_sku: str | None
+    expected_on: date | None
+    tracking_url: str | None
+    problem: Kind | None
+    problem_until: datetime | None
+    withdrawn_for: str | None
     cancel_wanted: bool
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, SecretStr, StringConstraints, model_validator
 
+from edge_agent.core.deciding.problem import Word
 from edge_agent.core.prompt import DeclineReason
 from edge_agent.core.stock_events import PACKS_MAX
 from edge_agent.core.stock_events import Told as Stock
@@ -43,6 +44,12 @@ class WithPin(Body):
     """An act that gives leave: with the person's PIN, where one is set."""
 
     pin: Pin | None = None
+
+
+class SeeTo(Body):
+    """What was in the way of a refused order is mended, so that it is asked about again; or it is let be."""
+
+    word: Annotated[Word, Field(strict=False)]
 
 
 class Settle(Body):

@@ -14,7 +14,7 @@ from edge_agent.core.messages import IntentId, ItemId, MandateId, PromptId
 from edge_agent.core.overview import MandateView
 from edge_agent.errors import BridgeUnreachableError
 from edge_agent.web.api.answers import Approved, Cancelled, Done, OrderTold
-from edge_agent.web.api.bodies import Approve, Decline, Settle, Snooze, TellPresence, TellStock, WithPin
+from edge_agent.web.api.bodies import Approve, Decline, SeeTo, Settle, Snooze, TellPresence, TellStock, WithPin
 from edge_agent.web.api.call import Call, told
 from edge_agent.web.api.making import can_answer, mandate_told, order_told, prompt_told
 from edge_agent.web.api.problems import NOTHING_CHANGED, Refusal, unknown
@@ -89,6 +89,12 @@ async def arrived(call: Call) -> Response:
 async def never_came(call: Call) -> Response:
     """The goods did not come."""
     return told(_order_told(call, call.site.parts.answers.never_came(_order(call).id, by=call.by.account)))
+
+
+async def see_to(call: Call) -> Response:
+    """What was in the way of the order is mended, or let be."""
+    order, body = _order(call), call.said(SeeTo)
+    return told(_order_told(call, call.site.parts.answers.see_to(order.id, word=body.word, by=call.by.account)))
 
 
 async def confirm_mandate(call: Call) -> Response:
@@ -177,7 +183,8 @@ def _order(call: Call) -> IntentRecord:
 
 
 def _order_told(call: Call, order: IntentRecord) -> OrderTold:
-    return order_told(order, wanted_back=call.site.parts.overview.wanted_back())
+    parts = call.site.parts
+    return order_told(order, wanted_back=parts.overview.wanted_back(), now=parts.clock.now())
 
 
 def _mandate(call: Call) -> MandateView:

@@ -111,7 +111,8 @@ async def orders(call: Call) -> Response:
     overview = call.site.parts.overview
     wanted_back = overview.wanted_back()
     found = overview.intents(limit=ORDERS_MAX)
-    return told(Orders(orders=tuple(order_told(one, wanted_back=wanted_back) for one in found)))
+    now = call.site.parts.clock.now()
+    return told(Orders(orders=tuple(order_told(one, wanted_back=wanted_back, now=now) for one in found)))
 
 
 async def order(call: Call) -> Response:
@@ -120,7 +121,7 @@ async def order(call: Call) -> Response:
     found = overview.intent(IntentId(call.path_id("order")))
     if found is None:
         raise unknown("order")
-    return told(order_told(found, wanted_back=overview.wanted_back()))
+    return told(order_told(found, wanted_back=overview.wanted_back(), now=call.site.parts.clock.now()))
 
 
 async def mandates(call: Call) -> Response:

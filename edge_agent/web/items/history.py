@@ -17,6 +17,7 @@ from edge_agent.core.stock_events import (
     Delivered,
     Opened,
     Scanned,
+    SentBack,
     StockEvent,
     ThrownAway,
 )
@@ -67,8 +68,10 @@ def in_words(event: StockEvent, item: Item) -> Said:
             return say("Packs bought elsewhere: {packs}.", packs=f"{event.packs:g}")
         case ThrownAway():
             return say("Thrown away: {amount}.", amount=amount(event.amount, item.unit))
-        case Delivered():
-            return say("Packs delivered: {packs}.", packs=f"{event.packs:g}")
+        case Delivered() | SentBack():
+            packs = f"{event.packs:g}"
+            came, back = say("Packs delivered: {packs}.", packs=packs), say("Packs sent back: {packs}.", packs=packs)
+            return came if isinstance(event, Delivered) else back
         case Opened():
             return say("A new pack was opened.")
         case _:

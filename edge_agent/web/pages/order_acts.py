@@ -1,4 +1,4 @@
-"""What a person says of an order: take it back, I looked, it came, it never came.
+"""What a person says of an order: take it back, I looked, it came, it never came, it is mended, let it be.
 
 The outcome is told as it is: a cancellation that came too late says so, one that the order service has not confirmed
 is shown as asked for, and a word that may not have arrived there is told as not known.
@@ -9,6 +9,7 @@ from __future__ import annotations
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
+from edge_agent.core.deciding.problem import Word
 from edge_agent.core.intent import IntentRecord
 from edge_agent.core.messages import IntentId
 from edge_agent.core.overview import CancelResult
@@ -71,6 +72,16 @@ async def never_came(visit: Visit) -> Response:
     """The goods did not come."""
     order = _order(visit)
     visit.site.parts.answers.never_came(order.id, by=visit.person.account)
+    return _back_to(order)
+
+
+async def see_to(visit: Visit) -> Response:
+    """What was in the way of the order is mended, or let be."""
+    order = _order(visit)
+    word = {each.value: each for each in Word}.get(visit.form.get("word", ""))
+    if word is None:
+        raise HTTPException(400)
+    visit.site.parts.answers.see_to(order.id, word=word, by=visit.person.account)
     return _back_to(order)
 
 

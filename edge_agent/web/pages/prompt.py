@@ -199,7 +199,7 @@ def _back_to(prompt: PromptId) -> Response:
 def _order(prompt: PromptRecord, visit: Visit) -> OrderRow | None:
     overview = visit.site.parts.overview
     intent = overview.intent_of(prompt.id)
-    return row(intent, overview) if intent is not None else None
+    return row(intent, overview, now=visit.site.parts.clock.now()) if intent is not None else None
 
 
 def _waiting(prompt: PromptRecord, known: ItemOverview | None, moments: Moments, *, here_by: date) -> list[Said]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import apsw
@@ -14,6 +14,7 @@ from edge_agent.adapters.store.orders import Orders
 from edge_agent.core import intent as intents
 from edge_agent.core.intent import LIVE, IntentChange, IntentRecord, IntentState
 from edge_agent.core.messages import IntentId, ItemId, PromptId
+from edge_agent.core.order_facts import OrderFacts
 from edge_agent.core.prompt import PromptChange, PromptEvent, PromptState, step
 from edge_agent.errors import (
     BugError,
@@ -167,8 +168,11 @@ def test_leave_of_two_orders_is_never_mixed(orders: Orders, mixed: dict[str, obj
 def test_an_item_with_an_order_is_not_bought_again(orders: Orders, connection: Connection) -> None:
     """Even where an order came to the item after it was asked about."""
     orders.add_prompt(prompt())
-    connection.db.execute("INSERT INTO intent SELECT 'i7', 'bridge-i7', item, 'placed', 1, 'grocer', 1, 1.0, 1, 'USD', "
-                          "1, 1, NULL, NULL, NULL, NULL, NULL FROM prompt")  # fmt: skip
+    connection.db.execute(
+        "INSERT INTO intent (id, prompt, item, state, version, merchant, quantity, amount, total_minor, currency, "
+        "created_ms, changed_ms) "
+        "SELECT 'i7', 'bridge-i7', item, 'placed', 1, 'grocer', 1, 1.0, 1, 'USD', 1, 1 FROM prompt"
+    )
     with pytest.raises(RefusedError, match="under way"):
         orders.approve(approval(), intent=intent(), terms=terms(), signature=b"s" * 64, body=b"{}", receipt=RECEIPT)
     assert orders.live_prompt(ItemId("milk")) == prompt()
@@ -206,8 +210,9 @@ def test_one_live_order_per_need(orders: Orders, connection: Connection, state: 
         orders.add_prompt(prompt("p2"))
     with pytest.raises(apsw.ConstraintError):
         connection.db.execute(
-            "INSERT INTO intent SELECT 'i2', 'p2', item, state, version, merchant, quantity, amount, total_minor, "
-            "currency, created_ms, changed_ms, NULL, NULL, NULL, NULL, NULL FROM intent"
+            "INSERT INTO intent (id, prompt, item, state, version, merchant, quantity, amount, total_minor, currency, "
+            "created_ms, changed_ms) SELECT 'i2', 'p2', item, state, version, merchant, quantity, amount, total_minor, "
+            "currency, created_ms, changed_ms FROM intent"
         )
 
 
@@ -318,6 +323,60 @@ def test_the_money_follows_the_order(
         assert change is not None
         [record] = orders.change_intents([change], cursor=None)
     assert connection.db.execute("SELECT state, amount_minor FROM ledger").fetchone() == money
+
+
+P, S = IntentState.PARTLY_DELIVERED, IntentState
+
+
+@pytest.mark.parametrize(
+    ("path", "charged_minor", "money"),
+    [
+        ([(S.PLACED, None), (S.DELIVERED, None), (S.DELIVERED, 100)], 1_016, ("spent", 916)),
+        ([(S.PLACED, None), (S.DELIVERED, 100), (S.DELIVERED, 100), (S.DELIVERED, 250)], 1_016, ("spent", 766)),
+        ([(S.PLACED, None), (S.DELIVERED, 100), (S.DELIVERED, 250)], None, ("spent", 816)),  # off the ceiling
+        ([(S.PLACED, None), (S.DELIVERED, None), (S.REFUNDED, 1_016)], 1_016, ("credited", 1_016)),
+        ([(S.PLACED, None), (P, None), (S.CANCELLED, None), (S.CANCELLED, 400)], 1_016, ("spent", 616)),
+        ([(S.PLACED, None), (P, None), (S.CANCELLED, 400), (S.REFUNDED, 1_016)], 1_016, ("credited", 616)),
+        ([(S.PLACED, None), (P, None), (S.REFUNDED, 1_016)], 1_016, ("credited", 1_016)),
+        ([(S.PLACED, None), (S.CANCELLED, None), (S.CANCELLED, 400)], 1_016, ("credited", 1_016)),
+        ([(S.PLACED, None), (S.NEVER_ARRIVED, None), (S.NEVER_ARRIVED, 400)], 1_016, ("spent", 616)),
+        ([(S.PLACED, None), (S.DELIVERED, None), (S.RETURNED, 400)], 1_016, ("spent", 616)),
+    ],
+)
+def test_what_was_paid_back_is_free_again_and_no_more(
+    orders: Orders,
+    connection: Connection,
+    path: list[tuple[IntentState, int | None]],
+    charged_minor: int | None,
+    money: tuple[str, int],
+) -> None:
+    """Each refund once, as a sum that only rises; a part that was kept stays spent."""
+    hand_over(orders)
+    record = intent()
+    for state, refunded_minor in path:
+        charge = charged_minor if state is S.PLACED else None
+        detail = intents.PARTLY_REFUNDED if refunded_minor else None
+        facts = OrderFacts(refunded_minor=refunded_minor)
+        change = intents.step(record, state, at=NOW, charged_minor=charge, detail=detail, facts=facts)
+        if change is not None:
+            [record] = orders.change_intents([change], cursor=None)
+    assert orders.intent(IntentId("i1")) == record, "every fact is kept"
+    assert connection.db.execute("SELECT state, amount_minor FROM ledger").fetchone() == money
+
+
+def test_every_fact_of_an_order_is_kept(orders: Orders) -> None:
+    """Also through a later step that tells none of them."""
+    hand_over(orders)
+    told = OrderFacts(1, 1, 100, "milk-organic", date(2026, 3, 9), "https://shop.example/1")
+    change = intents.step(intent(), S.SHIPPED, at=NOW, facts=told)
+    assert change is not None
+    [record] = orders.change_intents([change], cursor=None)
+    change = intents.step(record, P, at=NOW + timedelta(days=1))
+    assert change is not None
+    orders.change_intents([change], cursor=None)
+    found = orders.intent(IntentId("i1"))
+    assert found is not None
+    assert (found.facts, found.delivered_at, found.returned_at) == (told, NOW, NOW)
 
 
 def test_a_body_that_was_changed_is_not_sent(orders: Orders, connection: Connection) -> None:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from edge_agent.core import intent as intents
 from edge_agent.core.catalogue import Item
+from edge_agent.core.deciding.problem import Word, answered
 from edge_agent.core.intent import LIVE as LIVE_INTENTS
 from edge_agent.core.intent import IntentRecord, IntentState
 from edge_agent.core.inventory.devices import Inventory
@@ -173,6 +174,11 @@ class AnswersInMemory:
         """It never came."""
         self.calls.append(("never_came", intent, by))
         return self._say(self._order(intent), intents.never_came(self._order(intent), now=self._now()))
+
+    def see_to(self, intent: IntentId, *, word: Word, by: str) -> IntentRecord:
+        """Mended, or let be."""
+        self.calls.append(("see_to", intent, word, by))
+        return self._say(self._order(intent), answered(self._order(intent), word, now=self._now()))
 
     def snooze(self, prompt: PromptId, *, hours: int, by: str) -> PromptRecord:
         """Put off."""

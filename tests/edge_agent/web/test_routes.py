@@ -20,6 +20,7 @@ from edge_agent.web.preferences_form import seen_mark
 from edge_agent.web.routes import PAGES, RuledRoute
 from edge_agent.web.sign_in import SESSION_COOKIE
 from tests.edge_agent.clock import ManualClock
+from tests.edge_agent.samples import NOW
 from tests.edge_agent.web.api.expected import API
 from tests.edge_agent.web.fake_channels import subscription, token_of
 from tests.edge_agent.web.house import PASSWORD, House, ask, field, sign_in
@@ -52,6 +53,7 @@ EXPECTED = {
     ("POST", "/orders/{intent}/settle"): "member",
     ("POST", "/orders/{intent}/arrived"): "member",
     ("POST", "/orders/{intent}/never-came"): "member",
+    ("POST", "/orders/{intent}/see-to"): "member",
     ("GET", "/mandates"): "member",
     ("GET", "/mandates/{mandate}"): "member",
     ("POST", "/mandates/{mandate}/confirm"): "member",
@@ -149,6 +151,7 @@ FORMS: dict[str, dict[str, str]] = {
     "/prompts/{prompt}/snooze": {"hours": "6"},
     "/prompts/{prompt}/decline": {"reason": "not_now"},
     "/orders/{intent}/settle": {"found": "there"},
+    "/orders/{intent}/see-to": {"word": "mended"},
     "/new-mandate/{item}": {
         "quantity_max": "4",
         "order_max": "25",
@@ -188,8 +191,9 @@ def address(path: str, *, intent: str = "i-p-fluid", mandate: str = "m-milk") ->
 def ready_for(house: House, path: str) -> str:
     """A path whose order or mandate stands where the act is possible."""
     act = path.rsplit("/", 1)[-1]
-    state = {"cancel": IntentState.HELD, "settle": IntentState.PARKED}.get(act, IntentState.SHIPPED)
-    house.home.all_intents["i-p-fluid"] = replace(house.home.all_intents["i-p-fluid"], state=state)
+    stands = {"cancel": IntentState.HELD, "settle": IntentState.PARKED, "see-to": IntentState.REJECTED}
+    state, known = stands.get(act, IntentState.SHIPPED), house.home.all_intents["i-p-fluid"]
+    house.home.all_intents["i-p-fluid"] = replace(known, state=state, detail="payment_failed", changed_at=NOW)
     view = house.mandates.kept["m-waits"]
     house.mandates.kept["m-waits"] = replace(view, record=replace(view.record, proposed_by="robin"))
     mandate = {"confirm": "m-waits", "decline": "m-waits", "resume": "m-paused"}.get(act, "m-milk")

@@ -23,6 +23,7 @@ API: dict[tuple[str, str], tuple[str, str]] = {
     ("POST", "/api/v1/orders/{order}/settle"): ("member", "answer"),
     ("POST", "/api/v1/orders/{order}/arrived"): ("member", "answer"),
     ("POST", "/api/v1/orders/{order}/never-came"): ("member", "answer"),
+    ("POST", "/api/v1/orders/{order}/see-to"): ("member", "answer"),
     ("GET", "/api/v1/mandates"): ("member", "read"),
     ("GET", "/api/v1/mandates/{mandate}"): ("member", "read"),
     ("POST", "/api/v1/mandates/{mandate}/confirm"): ("member", "answer"),
@@ -41,4 +42,5 @@ BODIES: dict[str, dict[str, object]] = {
     "presence": {"said": "as_usual"},
     "snooze": {"hours": 6},
     "settle": {"found": True},
+    "see-to": {"word": "mended"},
 }
