@@ -20,6 +20,7 @@ EXPECTED = {
     ("POST", "/setup/broker"): "inside",
     ("POST", "/setup/broker/search"): "inside",
     ("GET", "/setup/devices"): "inside",
+    ("GET", "/setup/devices/news"): "inside",
     ("POST", "/setup/devices/listen"): "inside",
     ("GET", "/setup/item"): "inside",
     ("POST", "/setup/item"): "inside",
