@@ -16,7 +16,7 @@ from uuid import uuid4
 from pydantic import SecretStr
 
 from cloud_bridge.api.webhooks import PATH_PROFILE, PATH_WEBHOOK
-from cloud_bridge.merchant_config import MerchantConfig, SecretKind, UcpConfig
+from cloud_bridge.merchant_config import MerchantConfig, SecretKind, UcpConfig, VendureConfig
 from cloud_bridge.merchants.http import MerchantHttp
 from cloud_bridge.merchants.payment_tokens import StandingToken
 from cloud_bridge.merchants.profile_source import ProfileSource
@@ -25,6 +25,10 @@ from cloud_bridge.merchants.ucp import UcpMerchant
 from cloud_bridge.merchants.ucp_channel import Channel
 from cloud_bridge.merchants.ucp_profile import agent_profile
 from cloud_bridge.merchants.ucp_versions import DIALECTS, OLDEST
+from cloud_bridge.merchants.vendure import VendureMerchant
+from cloud_bridge.merchants.vendure_account import Account
+from cloud_bridge.merchants.vendure_api import ShopApi
+from cloud_bridge.merchants.vendure_baskets import Baskets
 from cloud_bridge.merchants.webhook_verifiers import PublishedKeys, SharedSecret, UnsignedHints
 from cloud_bridge.ports import Merchant, WebhookVerifier
 from cloud_bridge.signing_key import SigningKey
@@ -80,6 +84,8 @@ async def connect(stack: AsyncExitStack, config: MerchantConfig, *, secrets: Mer
     match config:
         case UcpConfig():
             return _ucp(config, http=http, secrets=secrets, own=own)
+        case VendureConfig():
+            return Counterpart(vendure(config, http=http, secrets=secrets, key=own.key), verifier=None)
         case unforeseen:
             assert_never(unforeseen)
 
@@ -110,6 +116,14 @@ def _ucp_verifier(config: UcpConfig, *, secrets: MerchantSecrets, profiles: Prof
             return UnsignedHints()
         case unforeseen:
             assert_never(unforeseen)
+
+
+def vendure(config: VendureConfig, *, http: MerchantHttp, secrets: MerchantSecrets, key: SigningKey) -> VendureMerchant:
+    """A Vendure shop; it sends no webhooks."""
+    api = ShopApi(http, config.shop_path, config.channel)
+    account = Account(api, name=config.account, password=secrets[SecretKind.PASSWORD])
+    token = secrets.get(SecretKind.PAYMENT_TOKEN)
+    return VendureMerchant(config, api=api, account=account, baskets=Baskets(key), token=token)
 
 
 def new_key() -> str:

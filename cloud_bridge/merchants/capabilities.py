@@ -1,6 +1,7 @@
 """What each kind of merchant can do about a lost answer: the table that the worker's rules read.
 
-Source: UCP keeps an idempotency key for 24 h at the least, and a session can be read back at once.
+Source: UCP keeps an idempotency key for 24 h at the least, and a session can be read back at once. Vendure knows no
+key: a basket is paid for once, and carries our reference (docs/merchants/vendure.md).
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from cloud_bridge.errors import ConfigurationError
 from cloud_bridge.merchant_config import MerchantConfig
 
 UCP = Capability(MerchantClass.A, key_life=timedelta(hours=24), lookup_lag=timedelta(seconds=90))
+VENDURE = Capability(MerchantClass.B, key_life=timedelta(hours=24), lookup_lag=timedelta(seconds=90))
 SIMULATED = Capability(MerchantClass.A, key_life=timedelta(hours=24), lookup_lag=timedelta(seconds=90))
 
-CAPABILITIES = MappingProxyType({"ucp": UCP, "simulated": SIMULATED})
+CAPABILITIES = MappingProxyType({"ucp": UCP, "vendure": VENDURE, "simulated": SIMULATED})
 
 
 def capability_of(config: MerchantConfig) -> Capability:

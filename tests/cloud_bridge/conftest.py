@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -19,6 +20,7 @@ from cloud_bridge.store.orders import SqlOrderStore
 from tests.cloud_bridge.postgres import PostgresProcess, installed
 from tests.cloud_bridge.rig import MERCHANT, MILK, HandClock, Rig, Signer
 from tests.cloud_bridge.sample_merchant import SampleMerchant, free_port
+from tests.cloud_bridge.vendure_shop import INSTALLED, VendureShop, missing
 
 
 @pytest.fixture
@@ -122,3 +124,26 @@ def sample(sample_process: SampleMerchant) -> SampleMerchant:
         sample_process.set_price(sku, price_minor)
         sample_process.set_stock(sku, stock)
     return sample_process
+
+
+@pytest.fixture(scope="session")
+def vendure_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VendureShop]:
+    """A Vendure shop, one for the session, on a copy of the database that it was installed with."""
+    reason = missing()
+    if reason is not None:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
+    shop = VendureShop(tmp_path_factory.mktemp("vendure"), free_port())
+    shutil.copy(INSTALLED / "shop.sqlite", shop.folder)
+    shop.start()
+    yield shop
+    shop.stop()
+    shop.staff.close()
+
+
+@pytest.fixture
+def vendure(vendure_process: VendureShop) -> VendureShop:
+    """The shop, with its prices and stock as they were, and no basket in an account."""
+    vendure_process.set_price(MILK, 179)
+    vendure_process.set_stock(MILK, 500)
+    vendure_process.clear()
+    return vendure_process
