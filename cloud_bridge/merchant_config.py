@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from enum import StrEnum
 from typing import Annotated, ClassVar, Literal
 from urllib.parse import urlsplit
@@ -18,9 +19,9 @@ from cloud_bridge.sections import SafeUrl, Section, Text, is_loopback
 from cloud_bridge.wire import Currency, Id
 
 _WEBHOOK_SECRET_BYTES = range(24, 65)  # as Standard Webhooks has it
-# Source: ISO 4217, the currencies whose minor unit is not the hundredth.
-_NOT_HUNDREDTHS = frozenset(
-    ["BHD", "BIF", "CLF", "CLP", "DJF", "GNF", "IQD", "ISK", "JOD", "JPY", "KMF", "KRW", "KWD", "LYD", "OMR", "PYG", "RWF", "TND", "UGX", "UYI", "UYW", "VND", "VUV", "XAF", "XOF", "XPF"]
+# Source: ISO 4217. The minor unit of these is the whole, or the thousandth.
+_NOT_HUNDREDTHS = re.compile(
+    "BIF|CLP|DJF|GNF|ISK|JPY|KMF|KRW|PYG|RWF|UGX|UYI|VND|VUV|XAF|XOF|XPF|BHD|IQD|JOD|KWD|LYD|OMR|TND", re.ASCII
 )
 
 Email = Annotated[str, StringConstraints(pattern=r"^[^@\s]{1,64}@[^@\s]{1,189}$")]
@@ -119,9 +120,10 @@ class UcpConfig(ShopSection):
 class VendureConfig(ShopSection):
     """A shop that runs Vendure, bought from as one customer: `account` is its user name there.
 
-    `payment_method` is the shop's code of a way to pay that needs no person; what its handler wants to be told stands in
-    `payment_metadata`, and a token that pays goes there under the name `payment_token_name`. `channel` is the token of
-    a shop's channel other than the default one. `order_page` is where a person sees an order; its code is put behind.
+    `payment_method` is the shop's code of a way to pay that needs no person; what its handler wants to be told stands
+    in `payment_metadata`, and a token that pays goes there under the name `payment_token_name`. `channel` is the token
+    of a shop's channel other than the default one. `order_page` is where a person sees an order; its code is put
+    behind.
     """
 
     kind: Literal["vendure"]
@@ -136,7 +138,7 @@ class VendureConfig(ShopSection):
 
     @model_validator(mode="after")
     def _in_hundredths(self) -> VendureConfig:
-        if self.currency in _NOT_HUNDREDTHS:
+        if _NOT_HUNDREDTHS.fullmatch(self.currency):
             raise ValueError(f"Vendure counts in hundredths, and {self.currency} has none")
         return self
 

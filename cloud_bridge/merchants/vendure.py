@@ -174,7 +174,7 @@ class VendureMerchant:
                 found = await self._find(basket)
                 if isinstance(found, Standing) or not found.is_open or found.order.is_being_paid:
                     return
-                self._same(await self._move(found, to=_CANCELLED), basket)
+                _same(await self._move(found, to=_CANCELLED), basket)
         except MerchantUnclearError as exc:
             raise MerchantAwayError(str(exc)) from exc
 
@@ -195,7 +195,7 @@ class VendureMerchant:
         """Nothing."""
         return Hint(None, None)
 
-    # baskets: filling and pricing
+    # a basket, until it has a price
 
     async def _open(self, wanted: Wanted, *, key: str) -> tuple[str, Order]:
         """A new basket, kept under the key before anything can go wrong with it."""
@@ -207,7 +207,7 @@ class VendureMerchant:
         if found.token is None:
             raise MerchantUnclearError("the shop opens no session")
         ask = partial(self._api.ask, token=found.token)
-        order = self._filled(await self._add(ask, wanted, variant=variant))
+        order = _filled(await self._add(ask, wanted, variant=variant))
         session_id = self._baskets.session_id(order.code, found.token)
         self._opened.put(key, session_id)
         return session_id, await self._with_delivery(ask, Basket(order.code, found.token))
@@ -220,32 +220,20 @@ class VendureMerchant:
         if found.order.is_being_paid:
             raise MerchantAwayError("a payment for the basket is under way")
         if found.order.state != _FILLING:
-            self._same(await self._move(found, to=_FILLING), basket)
+            _same(await self._move(found, to=_FILLING), basket)
         ask = _changing(found)
         if [line.product_variant.sku for line in found.order.lines] == [wanted.sku]:
             (line,) = found.order.lines
             reply = await ask(queries.TOUCH, line=line.id, quantity=wanted.quantity, address=self._postal(wanted))
         else:
             variant = _variant(await self._api.ask(queries.FIND, token=None, sku=wanted.sku), wanted)
-            self._same((await ask(queries.EMPTY)).result("emptied"), basket)
+            _same((await ask(queries.EMPTY)).result("emptied"), basket)
             reply = await self._add(ask, wanted, variant=variant)
-        self._same(self._filled(reply), basket)
+        _same(_filled(reply), basket)
         return await self._with_delivery(ask, basket)
 
     async def _add(self, ask: Callable[..., Awaitable[Reply]], wanted: Wanted, *, variant: str) -> Reply:
         return await ask(queries.ADD, variant=variant, quantity=wanted.quantity, address=self._postal(wanted))
-
-    def _filled(self, reply: Reply) -> Order:
-        """The basket with the goods in it, on the way to the address. An error may have put some of them in."""
-        for name in ("filled", "addressed"):
-            fault = reply.fault(name)
-            if fault in _OF_A_FAULT:
-                raise MerchantRefusedError(_OF_A_FAULT[fault], f"{name}: {fault}")
-            result = reply.result(name)
-            if isinstance(result, Refusal):
-                sold_out = result.name == "InsufficientStockError"
-                raise MerchantRefusedError(Detail.OUT_OF_STOCK if sold_out else Detail.MERCHANT_REFUSED, result.name)
-        return result
 
     async def _with_delivery(self, ask: Callable[..., Awaitable[Reply]], basket: Basket) -> Order:
         """The basket with the cheapest way of delivery."""
@@ -256,40 +244,41 @@ class VendureMerchant:
         result = (await ask(queries.SHIP_BY, way=[cheapest.id])).result("priced")
         if isinstance(result, Refusal):
             raise MerchantRefusedError(Detail.ADDRESS_UNDELIVERABLE, result.name)
-        return self._same(result, basket)
+        return _same(result, basket)
 
     # paying
 
     async def _place(self, session_id: str, *, key: str) -> Outcome:
         basket = self._baskets.open(session_id)
-        found = await self._find(basket)
+        found, priced = await self._find(basket), self._priced.get(session_id)
         if isinstance(found, Standing):
             return Unknown(Detail.SESSION_CLOSED)
-        order, priced = found.order, self._priced.get(session_id)
-        if order.order_placed_at is not None:
-            return _placed(order) if order.mark == key else Unknown(Detail.NO_ANSWER)
-        if not order.active:
-            return Unknown(Detail.SESSION_CLOSED)
-        if order.is_being_paid:
-            return Unknown(Detail.IN_PROGRESS)
-        if priced is None or (found.in_account and order.mark != key):
-            return Unknown(Detail.NO_ANSWER)  # to be priced first: it is looked up, and then it is
+        known = _told_already(found.order, key=key)
+        if known is not None:
+            return known
+        if priced is None or (found.in_account and found.order.mark != key):
+            return Unknown(Detail.NO_ANSWER)  # it is looked up, and then priced, before it is asked for again
+        return await self._buy(found, basket, key=key, priced=priced)
+
+    async def _buy(self, found: _Found, basket: Basket, *, key: str, priced: _Priced) -> Outcome:
+        """Take the basket to the account, lock what is in it, look at it, pay."""
         if not found.in_account:
             found = await self._adopt(found, basket, key=key, wanted=priced.wanted)
-        if order.state != _PAYING:
-            moved = await self._move(found, to=_PAYING)
-            if isinstance(moved, Refusal):
-                return await self._why_not(found, priced.wanted)
-            order = moved
+        order = found.order if found.order.state == _PAYING else await self._move(found, to=_PAYING)
+        if isinstance(order, Refusal):
+            return await self._why_not(found, priced.wanted)
         # From here on nobody can put anything in: what is looked at now is what is paid for.
         if (order.code, order.mark, order.state) != (basket.code, key, _PAYING):
             return Unknown(Detail.MERCHANT_AWAY)
-        cost = (order.total_with_tax, order.currency_code)
-        if cost != (priced.total_minor, priced.currency) or not order.is_for(
-            priced.wanted, self._address(priced.wanted)
-        ):
+        if not self._costs(order, priced):
             return Rejected(Detail.TERMS_CHANGED)
         return await self._pay(found, basket, key=key)
+
+    def _costs(self, order: Order, priced: _Priced) -> bool:
+        """Whether the basket is what was priced, for that price."""
+        cost = (order.total_with_tax, order.currency_code)
+        goods = order.is_for(priced.wanted, self._address(priced.wanted))
+        return goods and cost == (priced.total_minor, priced.currency)
 
     async def _adopt(self, found: _Found, basket: Basket, *, key: str, wanted: Wanted) -> _Found:
         """The basket in the account, with our reference on its bill."""
@@ -335,7 +324,7 @@ class VendureMerchant:
         at_hand = active is not None and active.code == basket.code
         if order is not None:
             ask = self._account.change if at_hand else None
-            return _Found(self._same(order, basket), ask, in_account=True)
+            return _Found(_same(order, basket), ask, in_account=True)
         if basket.token is None:
             return Standing.MISSING
         reply = await self._api.ask(queries.ACTIVE, token=basket.token)
@@ -345,7 +334,7 @@ class VendureMerchant:
         if order is None:
             return Standing.CLOSED
         return _Found(
-            self._same(order, basket),
+            _same(order, basket),
             partial(self._api.ask, token=basket.token),
             in_account=False,
             account_is_free=active is None or not active.total_quantity,
@@ -364,17 +353,6 @@ class VendureMerchant:
 
     async def _move(self, found: _Found, *, to: str) -> Order | Refusal:
         return (await _changing(found)(queries.MOVE, state=to)).result("moved")
-
-    def _same(self, result: Order | Refusal, basket: Basket) -> Order:
-        """The order, if it is that of the basket.
-
-        Raises: MerchantUnclearError.
-        """
-        if isinstance(result, Refusal):
-            raise MerchantUnclearError(f"the shop refuses what it should do: {result.name}")
-        if result.code != basket.code:
-            raise MerchantUnclearError(f"asked for order {basket.code}, told about another")
-        return result
 
     def _cost_minor(self, session_id: str, order: Order) -> int | None:
         priced = self._priced.get(session_id)
@@ -406,6 +384,45 @@ def _changing(found: _Found) -> Callable[..., Awaitable[Reply]]:
     if found.ask is None:
         raise MerchantAwayError("another basket is in the account: orders wait until it is empty")
     return found.ask
+
+
+def _filled(reply: Reply) -> Order:
+    """The basket with the goods in it, on the way to the address.
+
+    Raises: MerchantRefusedError: an error may have put some of the goods in; MerchantUnclearError.
+    """
+    for name in ("filled", "addressed"):
+        fault = reply.fault(name)
+        if fault in _OF_A_FAULT:
+            raise MerchantRefusedError(_OF_A_FAULT[fault], f"{name}: {fault}")
+    goods, addressed = reply.result("filled"), reply.result("addressed")
+    if isinstance(goods, Refusal):
+        sold_out = goods.name == "InsufficientStockError"
+        raise MerchantRefusedError(Detail.OUT_OF_STOCK if sold_out else Detail.MERCHANT_REFUSED, goods.name)
+    if isinstance(addressed, Refusal):
+        raise MerchantRefusedError(Detail.ADDRESS_UNDELIVERABLE, addressed.name)
+    return addressed
+
+
+def _same(result: Order | Refusal, basket: Basket) -> Order:
+    """The order, if it is that of the basket.
+
+    Raises: MerchantUnclearError.
+    """
+    if isinstance(result, Refusal):
+        raise MerchantUnclearError(f"the shop refuses what it should do: {result.name}")
+    if result.code != basket.code:
+        raise MerchantUnclearError(f"asked for order {basket.code}, told about another")
+    return result
+
+
+def _told_already(order: Order, *, key: str) -> Outcome | None:
+    """What became of a basket that nothing more is asked of; None of one that can be paid for."""
+    if order.order_placed_at is not None:
+        return _placed(order) if order.mark == key else Unknown(Detail.NO_ANSWER)
+    if not order.active:
+        return Unknown(Detail.SESSION_CLOSED)
+    return Unknown(Detail.IN_PROGRESS) if order.is_being_paid else None
 
 
 def _by_code(reply: Reply) -> Order | None:

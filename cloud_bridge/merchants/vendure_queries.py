@@ -75,7 +75,13 @@ PAY = f"mutation Pay($input: PaymentInput!) {{ paid: addPaymentToOrder(input: $i
 BASKET = "query Basket { activeCustomer { id } activeOrder { code totalQuantity } }"
 
 LOOK = (
-    "query Look($code: String!) { activeCustomer { id } activeOrder { code totalQuantity } orderByCode(code: $code) { ...Whole } }"
+    """
+query Look($code: String!) {
+  activeCustomer { id }
+  activeOrder { code totalQuantity }
+  orderByCode(code: $code) { ...Whole }
+}
+"""
     + _ORDER
 )
 
