@@ -288,12 +288,15 @@ class VendureMerchant:
         return _Found(found.order, self._account.change, in_account=True)
 
     async def _why_not(self, found: _Found, wanted: Wanted) -> Outcome:
-        """Why a basket cannot be paid for: the shop only says it in words, so its line is touched."""
+        """Why a basket cannot be paid for: the shop only says it in words, so its line is touched.
+
+        Another bridge may just be paying for it, so too little stock is the one reason that is believed.
+        """
         line = found.order.lines[0].id if found.order.lines else ""
         reply = await _changing(found)(queries.TOUCH, line=line, quantity=wanted.quantity, address=self._postal(wanted))
         result = reply.result("filled")
         sold_out = isinstance(result, Refusal) and result.name == "InsufficientStockError"
-        return Rejected(Detail.OUT_OF_STOCK if sold_out else Detail.MERCHANT_REFUSED)
+        return Rejected(Detail.OUT_OF_STOCK) if sold_out else Unknown(Detail.NO_ANSWER)
 
     async def _pay(self, found: _Found, basket: Basket, *, key: str) -> Outcome:
         result = (await _changing(found)(queries.PAY, input=self._payment())).result("paid")

@@ -8,11 +8,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,8 @@ _REFUND = "mutation($input: RefundOrderInput!) { refundOrder(input: $input) { __
 _FIND = (
     f"query($code: String!) {{ orders(options: {{ filter: {{ code: {{ eq: $code }} }} }}) {{ items {{ {_ORDER} }} }} }}"
 )
+_PAY_BACK = """mutation($id: ID!) {
+  settleRefund(input: { id: $id, transactionId: "back" }) { __typename } }"""
 _VARIANT = """query($sku: String!) { productVariants(options: { filter: { sku: { eq: $sku } } }) {
   items { id stockAllocated } } }"""
 _UPDATE = "mutation($input: [UpdateProductVariantInput!]!) { updateProductVariants(input: $input) { id } }"
@@ -165,8 +168,13 @@ class VendureShop:
     def refund(self, code: str, amount_minor: int) -> str:
         """Pay some of it back; what the shop says to that."""
         payment = next(each for each in self.order(code)["payments"] if each["state"] in {"Authorized", "Settled"})
-        given = {"paymentId": payment["id"], "amount": amount_minor, "reason": "broken"}
+        given = {"paymentId": payment["id"], "amount": amount_minor, "lines": [], "shipping": 0, "adjustment": 0}
         return str(self.admin(_REFUND, input=given)["refundOrder"]["__typename"])
+
+    def pay_back(self) -> None:
+        """The refunds that were promised are paid."""
+        for (refund,) in self.rows("SELECT id FROM refund WHERE state = 'Pending'"):
+            self.admin(_PAY_BACK, id=refund)
 
     def clear(self) -> None:
         """Cancel every basket that is in an account."""
@@ -226,3 +234,53 @@ async def connect(
     """A connector to the shop."""
     async with http or MerchantHttp(shop.url, deadline_s=10) as client:
         yield connector(shop_config(shop.url, **changes), http=client)
+
+
+_OPERATION = re.compile(r"\s*(?:query|mutation) (\w+)")
+
+
+class Wire(httpx.AsyncBaseTransport):
+    """Real requests to the shop, and a hand on its answers: `change` gets the operation's name and the answer.
+
+    What it returns is what arrives; what it raises is what becomes of an answer on its way. `asked` are the operations.
+    """
+
+    def __init__(self, change: Callable[[str, httpx.Response], httpx.Response]) -> None:
+        self._change = change
+        self._real = httpx.AsyncHTTPTransport()
+        self.asked: list[str] = []
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Ask the shop, and let the answer through the hand."""
+        match = _OPERATION.match(json.loads(await request.aread())["query"])
+        assert match is not None
+        self.asked.append(match[1])
+        answer = await self._real.handle_async_request(request)
+        whole = httpx.Response(answer.status_code, headers=answer.headers, content=await answer.aread())
+        await answer.aclose()
+        arrives = self._change(match[1], whole)
+        if not arrives.is_closed:
+            return arrives
+        return httpx.Response(arrives.status_code, headers=arrives.headers, stream=httpx.ByteStream(arrives.content))
+
+    async def aclose(self) -> None:
+        """Close the real connections."""
+        await self._real.aclose()
+
+
+def losing(*operations: str) -> Callable[[str, httpx.Response], httpx.Response]:
+    """Lose the first answer to each of these, in this order: the shop has acted by then."""
+    left = list(operations)
+
+    def change(operation: str, answer: httpx.Response) -> httpx.Response:
+        if left and operation == left[0]:
+            left.pop(0)
+            raise httpx.ReadError("lost")
+        return answer
+
+    return change
+
+
+def over(shop: VendureShop, wire: Wire) -> MerchantHttp:
+    """The plain client, over that wire."""
+    return MerchantHttp(shop.url, deadline_s=10, transport=wire)
