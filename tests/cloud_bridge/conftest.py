@@ -134,10 +134,12 @@ def vendure_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vendur
         (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
     shop = VendureShop(tmp_path_factory.mktemp("vendure"), free_port())
     shutil.copy(INSTALLED / "shop.sqlite", shop.folder)
-    shop.start()
-    yield shop
-    shop.stop()
-    shop.staff.close()
+    try:
+        shop.start()
+        yield shop
+    finally:
+        shop.stop()
+        shop.staff.close()
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ INSTALLED = ROOT / ".counterparts" / "vendure"
 PROGRAM = ROOT / "tests" / "counterparts" / "vendure" / "server.js"
 PASSWORD = "correct horse"
 _NODE_MIN = 20
-_READY_WITHIN_S = 60.0
+_READY_WITHIN_S = 120.0
 _SUPERADMIN = "superadmin"
 
 _ORDER = "id code state lines { id quantity } payments { id state } fulfillments { id state }"
