@@ -131,7 +131,7 @@ async def test_a_store_from_a_backup_finds_the_order_by_its_reference(make_rig: 
         (179, 1, {}, Detail.OUT_OF_STOCK),
         (179, 500, {"payment_metadata": {"shouldDecline": True}}, Detail.PAYMENT_FAILED),
         (179, 500, {"payment_metadata": {"shouldError": True}}, Detail.PAYMENT_FAILED),
-        (179, 500, {"payment_method": "no-such-way"}, Detail.PAYMENT_FAILED),
+        (179, 500, {"payment_method": "no-such-way"}, Detail.NOT_PLACED),  # told as an error of GraphQL, so looked up
     ],
 )
 async def test_what_the_shop_refuses_is_not_ordered_and_leaves_the_account_free(

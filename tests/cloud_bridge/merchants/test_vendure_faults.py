@@ -9,13 +9,16 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
 from cloud_bridge.core.order import Detail
 from cloud_bridge.core.outcome import Open, Placed, Standing, Unknown
 from cloud_bridge.core.quote import Wanted
 from cloud_bridge.errors import MerchantAwayError, MerchantError, MerchantRefusedError, MerchantUnclearError
 from cloud_bridge.merchants.http import BODY_BYTES_MAX
+from cloud_bridge.merchants.vendure_baskets import Baskets
 from tests.cloud_bridge.rig import MILK
+from tests.cloud_bridge.sample_merchant import AGENT_KEY
 from tests.cloud_bridge.vendure_shop import VendureShop, Wire, connect, over
 
 pytestmark = pytest.mark.merchant
@@ -198,7 +201,7 @@ async def test_a_look_up_that_is_not_clear_proves_nothing(
 
 
 async def test_a_session_that_the_shop_has_forgotten_is_opened_anew(vendure: VendureShop) -> None:
-    """The account's session ends one day: a read tells us, and is repeated in a new one."""
+    """The account's session ends one day: a read tells us, and is repeated in a new one. A basket's is gone with it."""
 
     def forgets(asked: str, answer: httpx.Response) -> httpx.Response:
         nobody = edited(lambda document: document["data"].update(activeCustomer=None))
@@ -208,5 +211,6 @@ async def test_a_session_that_the_shop_has_forgotten_is_opened_anew(vendure: Ven
     async with connect(vendure, http=over(vendure, wire)) as merchant:
         quote = await merchant.quote(TWO, key=str(uuid4()))
         assert await merchant.get(quote.session_id) == Open(858, "USD")
-        assert await merchant.get("NOSUCHORDER.x") is Standing.MISSING
+        forgotten = Baskets(AGENT_KEY).session_id("NOSUCHORDER", SecretStr("0" * 64))
+        assert await merchant.get(forgotten) is await merchant.get("NOSUCHORDER.x") is Standing.MISSING
     assert wire.asked.count("Login") == 2
