@@ -34,8 +34,6 @@ from cloud_bridge.wire import Id
 
 _PASSWORD_VARIABLE = "RESTOCK_BRIDGE_DATABASE_PASSWORD"  # noqa: S105  the variable's name, not a password
 _PUBLIC_KEY_BYTES = 32
-# The most requests, one after the other, that a claimed order waits for in one step.
-_REQUESTS_PER_STEP_MAX = 8
 
 _STORE_OPTIONS = frozenset({"host", "port", "sslmode", "sslrootcert", "sslcert", "sslkey"})
 _PASSWORD_IN_URL = re.compile(r"(://[^\s:/@]*:)[^\s@]*@")
@@ -120,7 +118,7 @@ class HouseholdConfig(Section):
 class WorkerConfig(Section):
     """Placing orders. `poll_s` and the retries are the clock's seconds; `lease_s` is real, like the requests.
 
-    A lease must outlast a step, so it has room for eight requests to the slowest merchant: see `BridgeConfig`.
+    A lease must outlast a step, so it has room for all its requests to the slowest merchant: see `BridgeConfig`.
     `parallel` is how many orders are worked on at one merchant at a time.
     """
 
@@ -187,11 +185,11 @@ class BridgeConfig(Section):
     @model_validator(mode="after")
     def _lease_outlasts_a_step(self) -> BridgeConfig:
         for merchant in self.merchants:
-            wanted_s = _REQUESTS_PER_STEP_MAX * merchant.deadline_s
+            wanted_s = merchant.requests_per_step * merchant.deadline_s
             if self.worker.lease_s < wanted_s:
                 raise ValueError(
                     f"worker.lease_s is {self.worker.lease_s:g}, and deadline_s of merchant {merchant.id} asks for "
-                    f"{_REQUESTS_PER_STEP_MAX} times as long: {wanted_s:g} or more"
+                    f"{merchant.requests_per_step} times as long: {wanted_s:g} or more"
                 )
         return self
 

@@ -16,7 +16,7 @@ from uuid import uuid4
 from pydantic import SecretStr
 
 from cloud_bridge.api.webhooks import PATH_PROFILE, PATH_WEBHOOK
-from cloud_bridge.merchant_config import CalDavConfig, MerchantConfig, SecretKind, UcpConfig
+from cloud_bridge.merchant_config import CalDavConfig, MerchantConfig, SecretKind, UcpConfig, VendureConfig
 from cloud_bridge.merchants.caldav import CalDavMerchant
 from cloud_bridge.merchants.http import MerchantHttp
 from cloud_bridge.merchants.payment_tokens import StandingToken
@@ -26,6 +26,10 @@ from cloud_bridge.merchants.ucp import UcpMerchant
 from cloud_bridge.merchants.ucp_channel import Channel
 from cloud_bridge.merchants.ucp_profile import agent_profile
 from cloud_bridge.merchants.ucp_versions import DIALECTS, OLDEST
+from cloud_bridge.merchants.vendure import VendureMerchant
+from cloud_bridge.merchants.vendure_account import Account
+from cloud_bridge.merchants.vendure_api import ShopApi
+from cloud_bridge.merchants.vendure_baskets import Baskets
 from cloud_bridge.merchants.webhook_verifiers import PublishedKeys, SharedSecret, UnsignedHints
 from cloud_bridge.ports import Merchant, WebhookVerifier
 from cloud_bridge.signing_key import SigningKey
@@ -83,6 +87,8 @@ async def connect(stack: AsyncExitStack, config: MerchantConfig, *, secrets: Mer
             return _ucp(config, http=http, secrets=secrets, own=own)
         case CalDavConfig():
             return _caldav(config, http=http, secrets=secrets, own=own)
+        case VendureConfig():
+            return Counterpart(vendure(config, http=http, secrets=secrets, key=own.key), verifier=None)
         case unforeseen:
             assert_never(unforeseen)
 
@@ -118,6 +124,14 @@ def _ucp_verifier(config: UcpConfig, *, secrets: MerchantSecrets, profiles: Prof
 def _caldav(config: CalDavConfig, *, http: MerchantHttp, secrets: MerchantSecrets, own: Own) -> Counterpart:
     merchant = CalDavMerchant(config, http=http, password=secrets[SecretKind.PASSWORD], now=own.now)
     return Counterpart(merchant, verifier=None)
+
+
+def vendure(config: VendureConfig, *, http: MerchantHttp, secrets: MerchantSecrets, key: SigningKey) -> VendureMerchant:
+    """A Vendure shop; it sends no webhooks."""
+    api = ShopApi(http, config.shop_path, config.channel)
+    account = Account(api, name=config.account, password=secrets[SecretKind.PASSWORD])
+    token = secrets.get(SecretKind.PAYMENT_TOKEN)
+    return VendureMerchant(config, api=api, account=account, baskets=Baskets(key), token=token)
 
 
 def new_key() -> str:

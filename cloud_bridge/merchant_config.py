@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, StringConstraints, model_validator
@@ -18,6 +19,10 @@ from cloud_bridge.sections import SafeUrl, Section, Text, is_loopback
 from cloud_bridge.wire import Currency, Id, Sku
 
 _WEBHOOK_SECRET_BYTES = range(24, 65)  # as Standard Webhooks has it
+# Source: ISO 4217. The minor unit of these is the whole, or the thousandth.
+_NOT_HUNDREDTHS = re.compile(
+    "BIF|CLP|DJF|GNF|ISK|JPY|KMF|KRW|PYG|RWF|UGX|UYI|VND|VUV|XAF|XOF|XPF|BHD|IQD|JOD|KWD|LYD|OMR|TND", re.ASCII
+)
 
 Email = Annotated[str, StringConstraints(pattern=r"^[^@\s]{1,64}@[^@\s]{1,189}$")]
 
@@ -49,8 +54,10 @@ class MerchantSection(Section):
     """What every merchant has. Money is in `currency`; `deadline_s` bounds each request to it, in real seconds.
 
     `merchant_class`, `key_life_s` and `lookup_lag_s` may be more careful than what is known of its kind, never less.
+    `requests_per_step` is how many requests to it, one after the other, a claimed order waits for at the most.
     """
 
+    requests_per_step: ClassVar[int] = 8
     id: Id
     url: SafeUrl
     currency: Currency
@@ -137,7 +144,38 @@ class CalDavConfig(MerchantSection):
         return super().secret_fault(kind, secret)
 
 
-MerchantConfig = Annotated[UcpConfig | CalDavConfig, Field(discriminator="kind")]
+class VendureConfig(ShopSection):
+    """A shop that runs Vendure, bought from as one customer: `account` is its user name there.
+
+    `payment_method` is the shop's code of a way to pay that needs no person; what its handler wants to be told stands
+    in `payment_metadata`, and a token that pays goes there under the name `payment_token_name`. `channel` is the token
+    of a shop's channel other than the default one. `order_page` is where a person sees an order; its code is put
+    behind.
+    """
+
+    kind: Literal["vendure"]
+    requests_per_step: ClassVar[int] = 16
+    account: Text
+    payment_method: Text
+    payment_metadata: dict[Text, str | bool | int] = Field(default={}, max_length=20)
+    payment_token_name: Text | None = None
+    shop_path: Annotated[str, StringConstraints(pattern=r"^(/[A-Za-z0-9_-]{1,50}){1,5}$")] = "/shop-api"
+    channel: Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,200}$")] | None = None
+    order_page: SafeUrl | None = None
+
+    @model_validator(mode="after")
+    def _in_hundredths(self) -> VendureConfig:
+        if _NOT_HUNDREDTHS.fullmatch(self.currency):
+            raise ValueError(f"Vendure counts in hundredths, and {self.currency} has none")
+        return self
+
+    def secrets(self) -> frozenset[SecretKind]:
+        """The account's password, and the token that pays where one is used."""
+        token = {SecretKind.PAYMENT_TOKEN} if self.payment_token_name is not None else set()
+        return frozenset({SecretKind.PASSWORD} | token)
+
+
+MerchantConfig = Annotated[UcpConfig | CalDavConfig | VendureConfig, Field(discriminator="kind")]
 
 
 def _is_standard(secret: SecretStr) -> bool:

@@ -2,7 +2,8 @@
 
 Source: UCP keeps an idempotency key for 24 h at the least, and a session can be read back at once. A CalDAV server
 refuses what is there already for as long as it is there, and what was removed meanwhile its sync report tells for days
-(RFC 6578; Radicale: 30 of them); nothing was promised of how long, so a key's life is taken for a day.
+(RFC 6578; Radicale: 30 of them); nothing was promised of how long, so a key's life is taken for a day. Vendure knows no
+key: a basket is paid for once, and carries our reference (docs/merchants/vendure.md).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from cloud_bridge.errors import ConfigurationError
 from cloud_bridge.merchant_config import MerchantConfig
 
 UCP = Capability(MerchantClass.A, key_life=timedelta(hours=24), lookup_lag=timedelta(seconds=90))
+VENDURE = Capability(MerchantClass.B, key_life=timedelta(hours=24), lookup_lag=timedelta(seconds=90))
 SIMULATED = Capability(MerchantClass.A, key_life=timedelta(hours=24), lookup_lag=timedelta(seconds=90))
 # A list charges nothing, a quote leaves nothing on it, and an entry stands there for as long as the household wants.
 CALDAV = Capability(
@@ -27,7 +29,7 @@ CALDAV = Capability(
     silence_max=None,
 )
 
-CAPABILITIES = MappingProxyType({"ucp": UCP, "simulated": SIMULATED, "caldav": CALDAV})
+CAPABILITIES = MappingProxyType({"ucp": UCP, "vendure": VENDURE, "simulated": SIMULATED, "caldav": CALDAV})
 
 
 def capability_of(config: MerchantConfig) -> Capability:

@@ -21,6 +21,7 @@ from tests.cloud_bridge.postgres import PostgresProcess, installed
 from tests.cloud_bridge.radicale import RadicaleProcess, TaskList, new_list, started
 from tests.cloud_bridge.rig import MERCHANT, MILK, HandClock, Rig, Signer
 from tests.cloud_bridge.sample_merchant import SampleMerchant, free_port
+from tests.cloud_bridge.vendure_shop import INSTALLED, VendureShop, missing
 
 
 @pytest.fixture
@@ -144,3 +145,28 @@ def radicale(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RadicaleProce
 def tasks(radicale: RadicaleProcess) -> TaskList:
     """An empty list on it."""
     return new_list(radicale)
+
+
+@pytest.fixture(scope="session")
+def vendure_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VendureShop]:
+    """A Vendure shop, one for the session, on a copy of the database that it was installed with."""
+    reason = missing()
+    if reason is not None:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
+    shop = VendureShop(tmp_path_factory.mktemp("vendure"), free_port())
+    shutil.copy(INSTALLED / "shop.sqlite", shop.folder)
+    try:
+        shop.start()
+        yield shop
+    finally:
+        shop.stop()
+        shop.staff.close()
+
+
+@pytest.fixture
+def vendure(vendure_process: VendureShop) -> VendureShop:
+    """The shop, with its prices and stock as they were, and no basket in an account."""
+    vendure_process.set_price(MILK, 179)
+    vendure_process.set_stock(MILK, 500)
+    vendure_process.clear()
+    return vendure_process

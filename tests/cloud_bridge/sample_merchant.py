@@ -55,6 +55,13 @@ _CSV = {
 _SECRET = "simulation"
 _PAYS = "success_token"
 _READY_WITHIN_S = 60.0
+HOME = DestinationConfig(
+    street_address="1 Elm St",
+    address_locality="Springfield",
+    address_region="IL",
+    postal_code="62704",
+    address_country="US",
+)
 AGENT_KEY = new_key()  # one key for all tests: who makes it does not matter, and making one takes time
 
 
@@ -195,13 +202,6 @@ def _real_now() -> datetime:
 
 def merchant_config(url: str, **changes: object) -> UcpConfig:
     """The sample server as a bridge's configuration names it."""
-    home = DestinationConfig(
-        street_address="1 Elm St",
-        address_locality="Springfield",
-        address_region="IL",
-        postal_code="62704",
-        address_country="US",
-    )
     values: dict[str, Any] = {
         "id": MERCHANT,
         "kind": "ucp",
@@ -210,7 +210,7 @@ def merchant_config(url: str, **changes: object) -> UcpConfig:
         "buyer_name": "Our Home",
         "buyer_email": "home@example.com",
         "payment_handler": "mock_payment_handler",
-        "destinations": {"home": home},
+        "destinations": {"home": HOME},
         **changes,
     }
     return UcpConfig(**values)

@@ -15,6 +15,7 @@ from cloud_bridge.merchants.http import MerchantHttp
 from cloud_bridge.merchants.simulated import Shelf, SimulatedMerchant
 from cloud_bridge.ports import Merchant
 from cloud_bridge.wire import Intent
+from tests.cloud_bridge import vendure_shop
 from tests.cloud_bridge.radicale import TaskList
 from tests.cloud_bridge.radicale import connect as connect_list
 from tests.cloud_bridge.rig import MILK, Signer
@@ -128,9 +129,29 @@ async def _caldav(request: pytest.FixtureRequest) -> AsyncIterator[Stage]:
         )
 
 
+@asynccontextmanager
+async def _vendure(request: pytest.FixtureRequest) -> AsyncIterator[Stage]:
+    """A Vendure shop; whoever is broke has an account of their own there."""
+    shop: vendure_shop.VendureShop = request.getfixturevalue("vendure")
+    async with (
+        vendure_shop.connect(shop) as merchant,
+        vendure_shop.connect(shop, account="neighbour@example.com", payment_metadata={"shouldDecline": True}) as broke,
+    ):
+        yield Stage(
+            merchant=merchant,
+            broke=broke,
+            set_price=shop.set_price,
+            set_stock=shop.set_stock,
+            count=lambda: len(shop.orders()),
+            ship=shop.ship,
+            deliver=shop.deliver,
+        )
+
+
 STAGES: dict[str, Callable[[pytest.FixtureRequest], AbstractAsyncContextManager[Stage]]] = {
     "simulated": _simulated,
     "sample": _sample,
+    "vendure": _vendure,
     "2026-01-11": partial(_versioned, "2026-01-11"),
     "2026-04-08": partial(_versioned, "2026-04-08"),
     "2026-08-25": partial(_versioned, "2026-08-25"),

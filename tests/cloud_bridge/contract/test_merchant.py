@@ -1,4 +1,4 @@
-"""The contract that every merchant passes: our model, the UCP sample server, and UCP as each later version has it."""
+"""The contract that every merchant passes: our model, the UCP sample server, UCP as each version has it, Vendure."""
 
 from __future__ import annotations
 
