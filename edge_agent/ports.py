@@ -172,6 +172,9 @@ class StockEvents(Protocol):
     def events_after(self, item: ItemId, *, after_id: int, limit: int) -> list[tuple[int, StockEvent]]:
         """What was said of an item after the event with this number, in the order in which it was said."""
 
+    def newest(self, item: ItemId, *, limit: int) -> Sequence[StockEvent]:
+        """What was said of an item last, newest first."""
+
 
 class DoubtfulStore(Protocol):
     """Readings that were kept apart because the hub doubted its own clock."""

@@ -48,6 +48,7 @@ log = logging.getLogger(__name__)
 
 _LIVE_PROMPTS_MAX = 1_000
 _EVENTS_MAX = 1_000
+_SAID_LATELY = 50  # more is not said of one item while an order is held
 _PROMPTS_LOOKED_AT = 1_000
 _ORDERS_LOOKED_AT = 100  # newest ones, for what came lately
 _UTC = ZoneInfo("UTC")
@@ -196,8 +197,7 @@ class Review:
         ident = ItemId(item.id)
         if self._stock_events is None or self._orders.live_intent(ident) is None:
             return None
-        told = self._stock_events.events_after(ident, after_id=0, limit=_EVENTS_MAX)
-        return last_bought_at(event for _, event in told)
+        return last_bought_at(self._stock_events.newest(ident, limit=_SAID_LATELY))
 
     def _coming(self, item: Item) -> float:
         return self._shadowing.coming(ItemId(item.id)) if item.mode == "shadow" else 0.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Protocol, assert_never
+from typing import assert_never
 
 from edge_agent.core.catalogue import Item
 from edge_agent.core.messages import ItemId
@@ -26,20 +26,13 @@ from edge_agent.ports import Clock, HouseholdStore, StockEvents
 log = logging.getLogger(__name__)
 
 
-class ToldEvents(StockEvents, Protocol):
-    """The same, where the newest are looked at too."""
-
-    def newest(self, item: ItemId, *, limit: int) -> Sequence[StockEvent]:
-        """What was said of an item last, newest first."""
-
-
 class Telling:
     """Fulfils the pages' `StockTelling`. `by` is the account's name; `heard` is called with each item it is about."""
 
     def __init__(
         self,
         *,
-        events: ToldEvents,
+        events: StockEvents,
         household: HouseholdStore,
         clock: Clock,
         heard: Callable[[ItemId], None] = lambda _: None,
