@@ -282,6 +282,11 @@ def _tuples(value: object) -> object:
 def _first_error(exc: ValidationError) -> str:
     """One line: field, value, what is allowed."""
     first = exc.errors(include_url=False)[0]
-    field = ".".join(str(part) for part in first["loc"]) or "(whole file)"
-    shown = _PASSWORD_IN_URL.sub(r"\1***@", repr(first["input"]))
+    loc, value = first["loc"], first["input"]
+    if loc[0:1] == ("merchants",) and len(loc) > 2:  # pydantic puts the kind there, which stands in no file
+        loc = (*loc[:2], *loc[3:])
+    if first["type"] == "union_tag_invalid":
+        loc, value = (*loc, "kind"), first["ctx"]["tag"]
+    field = ".".join(str(part) for part in loc) or "(whole file)"
+    shown = _PASSWORD_IN_URL.sub(r"\1***@", repr(value))
     return f"{field} = {shown if len(shown) <= 80 else shown[:77] + '...'}: {first['msg']}"

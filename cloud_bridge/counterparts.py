@@ -16,7 +16,9 @@ from uuid import uuid4
 from pydantic import SecretStr
 
 from cloud_bridge.api.webhooks import PATH_PROFILE, PATH_WEBHOOK
-from cloud_bridge.merchant_config import MerchantConfig, SecretKind, UcpConfig
+from cloud_bridge.merchant_config import AcpConfig, MerchantConfig, SecretKind, UcpConfig
+from cloud_bridge.merchants.acp import AcpMerchant
+from cloud_bridge.merchants.acp_channel import AcpChannel
 from cloud_bridge.merchants.http import MerchantHttp
 from cloud_bridge.merchants.payment_tokens import StandingToken
 from cloud_bridge.merchants.profile_source import ProfileSource
@@ -25,7 +27,7 @@ from cloud_bridge.merchants.ucp import UcpMerchant
 from cloud_bridge.merchants.ucp_channel import Channel
 from cloud_bridge.merchants.ucp_profile import agent_profile
 from cloud_bridge.merchants.ucp_versions import DIALECTS, OLDEST
-from cloud_bridge.merchants.webhook_verifiers import PublishedKeys, SharedSecret, UnsignedHints
+from cloud_bridge.merchants.webhook_verifiers import PublishedKeys, SharedSecret, TimedSecret, UnsignedHints
 from cloud_bridge.ports import Merchant, WebhookVerifier
 from cloud_bridge.signing_key import SigningKey
 
@@ -80,6 +82,8 @@ async def connect(stack: AsyncExitStack, config: MerchantConfig, *, secrets: Mer
     match config:
         case UcpConfig():
             return _ucp(config, http=http, secrets=secrets, own=own)
+        case AcpConfig():
+            return _acp(config, http=http, secrets=secrets)
         case unforeseen:
             assert_never(unforeseen)
 
@@ -110,6 +114,14 @@ def _ucp_verifier(config: UcpConfig, *, secrets: MerchantSecrets, profiles: Prof
             return UnsignedHints()
         case unforeseen:
             assert_never(unforeseen)
+
+
+def _acp(config: AcpConfig, *, http: MerchantHttp, secrets: MerchantSecrets) -> Counterpart:
+    channel = AcpChannel(config, http=http, api_key=secrets[SecretKind.API_KEY], new_key=new_key)
+    tokens = StandingToken(secrets[SecretKind.PAYMENT_TOKEN])
+    secret = secrets.get(SecretKind.WEBHOOK_SECRET)
+    verifier = None if secret is None else TimedSecret(secret, now=_real_now)
+    return Counterpart(AcpMerchant(config, channel=channel, tokens=tokens), verifier)
 
 
 def new_key() -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from enum import StrEnum
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -18,6 +19,8 @@ from cloud_bridge.sections import SafeUrl, Section, Text, is_loopback
 from cloud_bridge.wire import Currency, Id
 
 _WEBHOOK_SECRET_BYTES = range(24, 65)  # as Standard Webhooks has it
+_HMAC_SECRET_MIN = 16
+_BEARER = re.compile(r"[A-Za-z0-9._~+/-]+=*", re.ASCII)  # RFC 6750 section 2.1
 
 Email = Annotated[str, StringConstraints(pattern=r"^[^@\s]{1,64}@[^@\s]{1,189}$")]
 
@@ -110,7 +113,36 @@ class UcpConfig(ShopSection):
         return super().secret_fault(kind, secret)
 
 
-MerchantConfig = UcpConfig
+class AcpConfig(ShopSection):
+    """A shop that speaks ACP, at `url` with its path.
+
+    `payment_handler` is the shop's id of the way to pay, `payment_instrument` what the token stands for there, and
+    `payment_credential` what kind of token it is. `webhooks` are signed with a secret of this merchant alone; without
+    them, its orders are only asked about.
+    """
+
+    kind: Literal["acp"]
+    api_version: Literal["2026-04-17", "2026-01-30"] = "2026-04-17"
+    payment_handler: Text
+    payment_instrument: Text = "card"
+    payment_credential: Text = "spt"
+    webhooks: Literal["signed", "none"] = "signed"
+
+    def secrets(self) -> frozenset[SecretKind]:
+        """The key that we are known by, the token that pays, and where there are webhooks, the secret of those."""
+        shared = {SecretKind.WEBHOOK_SECRET} if self.webhooks == "signed" else set()
+        return frozenset({SecretKind.API_KEY, SecretKind.PAYMENT_TOKEN} | shared)
+
+    def secret_fault(self, kind: SecretKind, secret: SecretStr) -> str | None:
+        """A key goes into a header as it is; a webhook's secret must not be one that can be guessed."""
+        if kind is SecretKind.API_KEY and not _BEARER.fullmatch(secret.get_secret_value()):
+            return "a bearer token is wanted: letters, digits and -._~+/ with = at the end"
+        if kind is SecretKind.WEBHOOK_SECRET and len(secret.get_secret_value()) < _HMAC_SECRET_MIN:
+            return f"{_HMAC_SECRET_MIN} characters or more are wanted"
+        return super().secret_fault(kind, secret)
+
+
+MerchantConfig = Annotated[UcpConfig | AcpConfig, Field(discriminator="kind")]
 
 
 def _is_standard(secret: SecretStr) -> bool:

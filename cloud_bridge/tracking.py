@@ -98,7 +98,8 @@ class Tracker:
             return await self._ask_for_buyer(order, merchant)
         if order.merchant_order_id is None:  # a person found it, and named no id to ask for
             return self._overdue(order) or self._next_look(order)
-        goal, detail = _GOALS.get((await merchant.events(order.merchant_order_id)).progress, (order.state, None))
+        told = await merchant.events(order.merchant_order_id, session_id=order.session_id)
+        goal, detail = _GOALS.get(told.progress, (order.state, None))
         way = route(order.state, goal)
         if way is None or goal is order.state:
             return self._overdue(order) or self._next_look(order)

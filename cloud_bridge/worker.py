@@ -149,7 +149,7 @@ class Worker:
             return True
         if patient and isinstance(found, Placed):
             await self._wait(order, detail=Detail.ANOTHER_ORDER_SHOWN)
-        elif patient and found is Standing.BUSY:
+        elif patient and found in {Standing.BUSY, Standing.ORDERED}:
             await self._wait(order, detail=Detail.IN_PROGRESS)
         else:
             return False

@@ -1,6 +1,6 @@
 """What each kind of merchant can do about a lost answer: the table that the worker's rules read.
 
-Source: UCP keeps an idempotency key for 24 h at the least, and a session can be read back at once.
+Source: UCP and ACP keep an idempotency key for 24 h at the least, and a session can be read back at once.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from cloud_bridge.errors import ConfigurationError
 from cloud_bridge.merchant_config import MerchantConfig
 
 UCP = Capability(MerchantClass.A, key_life=timedelta(hours=24), lookup_lag=timedelta(seconds=90))
+ACP = Capability(MerchantClass.A, key_life=timedelta(hours=24), lookup_lag=timedelta(seconds=90))
 SIMULATED = Capability(MerchantClass.A, key_life=timedelta(hours=24), lookup_lag=timedelta(seconds=90))
 
-CAPABILITIES = MappingProxyType({"ucp": UCP, "simulated": SIMULATED})
+CAPABILITIES = MappingProxyType({"ucp": UCP, "acp": ACP, "simulated": SIMULATED})
 
 
 def capability_of(config: MerchantConfig) -> Capability:

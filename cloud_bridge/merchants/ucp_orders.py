@@ -8,7 +8,8 @@ from __future__ import annotations
 from pydantic import Field, ValidationError
 
 from cloud_bridge.core.outcome import Followed, Hint, Progress
-from cloud_bridge.merchants.ucp_documents import Confirmation, Count, Document, Key
+from cloud_bridge.merchants.documents import Count, Document, Key
+from cloud_bridge.merchants.ucp_documents import Confirmation
 
 _ON_THE_WAY = frozenset({"shipped", "in_transit"})
 

@@ -15,6 +15,9 @@ from cloud_bridge.merchants.http import MerchantHttp
 from cloud_bridge.merchants.simulated import Shelf, SimulatedMerchant
 from cloud_bridge.ports import Merchant
 from cloud_bridge.wire import Intent
+from tests.cloud_bridge.acp_shop import ORIGIN as ACP_ORIGIN
+from tests.cloud_bridge.acp_shop import acp_config, acp_connector, acp_shop_and_connector
+from tests.cloud_bridge.acp_shop import ship as ship_by_acp
 from tests.cloud_bridge.rig import MILK, Signer
 from tests.cloud_bridge.sample_merchant import SampleMerchant, connect, connector
 from tests.cloud_bridge.versioned_shop import ORIGIN, shop_and_connector, shop_config
@@ -85,6 +88,24 @@ async def _versioned(version: str, _request: pytest.FixtureRequest, *, ap2: bool
 
 
 @asynccontextmanager
+async def _acp(version: str, _request: pytest.FixtureRequest) -> AsyncIterator[Stage]:
+    """ACP as one version has it, at a fake shop of our own."""
+    async with (
+        acp_shop_and_connector(version) as (shop, merchant),
+        MerchantHttp(ACP_ORIGIN, deadline_s=1, transport=shop.transport()) as http,
+    ):
+        yield Stage(
+            merchant=merchant,
+            broke=acp_connector(acp_config(api_version=version), http=http, token="fail_token"),
+            set_price=lambda sku, price: shop.prices.update({sku: price}),
+            set_stock=lambda sku, stock: shop.stock.update({sku: stock}),
+            count=lambda: len(shop.orders),
+            ship=lambda order_id: ship_by_acp(shop.orders[order_id], "shipped"),
+            deliver=lambda order_id: ship_by_acp(shop.orders[order_id], "delivered"),
+        )
+
+
+@asynccontextmanager
 async def _simulated(_request: pytest.FixtureRequest) -> AsyncIterator[Stage]:
     """Our model of a hostile merchant."""
     merchant = SimulatedMerchant({MILK: Shelf("Whole milk 1 L", 179, 50)})
@@ -108,4 +129,6 @@ STAGES: dict[str, Callable[[pytest.FixtureRequest], AbstractAsyncContextManager[
     "2026-08-25": partial(_versioned, "2026-08-25"),
     "2026-04-08 ap2": partial(_versioned, "2026-04-08", ap2=True),
     "2026-08-25 ap2": partial(_versioned, "2026-08-25", ap2=True),
+    "acp 2026-04-17": partial(_acp, "2026-04-17"),
+    "acp 2026-01-30": partial(_acp, "2026-01-30"),
 }
