@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from cloud_bridge.core.order import Detail
 from cloud_bridge.core.outcome import Lookup, NeedsBuyer, Outcome, Placed, Rejected, Standing, Unknown
 from cloud_bridge.core.quote import Quote, Wanted
-from cloud_bridge.errors import MerchantAwayError, MerchantRefusedError
+from cloud_bridge.errors import MerchantAwayError, MerchantFailingError, MerchantRefusedError
 from cloud_bridge.merchants.documents import Amount, Document, Key
 from cloud_bridge.merchants.http import Answer
 
@@ -141,7 +141,8 @@ def wants_buyer(messages: Sequence[Message] | None) -> bool:
 
 def away(answer: Answer, what: str) -> MerchantAwayError:
     """An answer that does nothing for us, with the pause that the merchant asks for."""
-    return MerchantAwayError(f"{what}: status {answer.status}", retry_after_s=answer.retry_after_s)
+    kind = MerchantFailingError if answer.status == 500 else MerchantAwayError
+    return kind(f"{what}: status {answer.status}", retry_after_s=answer.retry_after_s)
 
 
 def refused(status: int, reason: Detail, *, refusals: frozenset[int] = REFUSALS) -> Outcome:
