@@ -82,15 +82,19 @@ class ShopSection(MerchantSection):
 class UcpConfig(ShopSection):
     """A shop that speaks UCP.
 
-    `payment_instrument` is the kind of thing that the token stands for, in the merchant's words. `ap2` says whether
-    orders carry AP2 mandates. With `signed_answers`, an answer that the merchant did not sign is no answer.
-    `webhooks` are signed by the keys in the merchant's profile, or by a secret of this merchant alone; without a
-    signature they are taken as hints from a merchant on this very machine only.
+    `payment_instrument` is the kind of thing that the token stands for, in the merchant's words, and `token_in` the
+    member of a credential that holds it. `address_in` is where goods go: the fulfilment extension, or a member of the
+    session itself at shops that have it there. `ap2` says whether orders carry AP2 mandates. With `signed_answers`, an
+    answer that the merchant did not sign is no answer. `webhooks` are signed by the keys in the merchant's profile, or
+    by a secret of this merchant alone; without a signature they are taken as hints from a merchant on this very machine
+    only.
     """
 
     kind: Literal["ucp"]
     payment_handler: Text
     payment_instrument: Text = "card"
+    token_in: Literal["token", "authorization"] = "token"  # noqa: S105  a member's name, not a token
+    address_in: Literal["fulfillment", "shipping_address"] = "fulfillment"
     ap2: Literal["off", "if_announced", "required"] = "off"
     signed_answers: bool = False
     webhooks: Literal["signed", "shared_secret", "unsigned_hints"] = "signed"

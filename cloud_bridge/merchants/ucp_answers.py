@@ -39,7 +39,7 @@ def accepted(answer: Answer) -> Checkout:
         if checkout.totals:
             total_of(checkout)
         return checkout
-    code = code_of(answer)
+    code = _code(answer)
     if answer.status in REFUSALS | CONFLICTS | {404}:
         unknown_item = code.lower() == "invalid_request"  # the sample's answer to a product that it does not have
         detail = Detail.ITEM_UNAVAILABLE if unknown_item else detail_of(code)
@@ -54,7 +54,7 @@ def outcome(answer: Answer, session_id: str, *, origin: str) -> Outcome:
             return _completed(answer, session_id, origin=origin)
         except MerchantUnclearError:
             return Unknown(Detail.NO_ANSWER)
-    return refused(answer.status, detail_of(code_of(answer)))
+    return refused(answer.status, detail_of(_code(answer)))
 
 
 def standing(answer: Answer, session_id: str, *, origin: str) -> Lookup:
@@ -105,6 +105,13 @@ def _refuse_failure(answer: Answer) -> None:
     if failure is not None:
         reason = complaint(failure.messages) or Detail.MERCHANT_REFUSED
         raise MerchantRefusedError(reason, "the merchant answered with an error")
+
+
+def _code(answer: Answer) -> str:
+    """The code of a refusal: a member of its own, or that of its first error message, as later versions have it."""
+    failure = _failure(answer)
+    said = [message.code for message in (failure.messages if failure else None) or () if message.type == "error"]
+    return code_of(answer) or next(iter(said), "")
 
 
 def _open(checkout: Checkout) -> Open:
