@@ -2,9 +2,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+MEDUSA := .counterparts/medusa
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 
-.PHONY: install install-test demo headless test check bench fuzz format train texts screenshots drawings homes faults-quick faults-bars faults-deep deb addon lock clean
+.PHONY: install install-test demo headless test test-medusa check bench fuzz format train texts screenshots drawings homes faults-quick faults-bars faults-deep deb addon lock clean
 
 install: $(VENV)/.home
 install-test: $(VENV)/.tests
@@ -40,6 +41,18 @@ check: install-test
 
 test: check
 	$(BIN)/pytest --numprocesses 2
+
+# A real shop that nobody here wrote: Medusa with a plugin that speaks ACP and UCP, on PostgreSQL from a wheel. Not part
+# of `make test`: it needs Node.js 20 and npm, 700 MB, minutes to install the first time, and minutes for each run.
+test-medusa: install-test $(MEDUSA)/.installed
+	$(BIN)/pytest -m medusa -s -v tests/cloud_bridge/contract
+
+$(MEDUSA)/.installed: tests/counterparts/medusa/package-lock.json
+	@echo "Installing the shop into $(MEDUSA); the first time takes some minutes ..."
+	@mkdir -p $(MEDUSA)
+	cp tests/counterparts/medusa/package.json tests/counterparts/medusa/package-lock.json $(MEDUSA)/
+	cd $(MEDUSA) && npm ci --no-audit --no-fund --ignore-scripts
+	@touch $@
 
 # Ratios against a bare handler: one JSON object on standard output, a table beside it.
 bench: install-test

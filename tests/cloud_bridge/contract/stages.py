@@ -9,7 +9,8 @@ from functools import partial
 
 import pytest
 
-from cloud_bridge.core.outcome import Outcome, Progress
+from cloud_bridge.core.order import Detail
+from cloud_bridge.core.outcome import Lookup, Outcome, Placed, Progress, Standing
 from cloud_bridge.core.quote import Wanted
 from cloud_bridge.merchants.http import MerchantHttp
 from cloud_bridge.merchants.simulated import Shelf, SimulatedMerchant
@@ -18,11 +19,30 @@ from cloud_bridge.wire import Intent
 from tests.cloud_bridge.acp_shop import ORIGIN as ACP_ORIGIN
 from tests.cloud_bridge.acp_shop import acp_config, acp_connector, acp_shop_and_connector
 from tests.cloud_bridge.acp_shop import ship as ship_by_acp
+from tests.cloud_bridge.medusa import ANSWERS_WITHIN_S as MEDUSA_WITHIN_S
+from tests.cloud_bridge.medusa import API_KEY as MEDUSA_KEY
+from tests.cloud_bridge.medusa import MedusaShop
 from tests.cloud_bridge.rig import MILK, Signer
-from tests.cloud_bridge.sample_merchant import SampleMerchant, connect, connector
+from tests.cloud_bridge.sample_merchant import SampleMerchant, connect, connector, merchant_config
 from tests.cloud_bridge.versioned_shop import ORIGIN, shop_and_connector, shop_config
 
 WANTED = Wanted(MILK, 2, "home")
+
+
+@dataclass(frozen=True)
+class Ways:
+    """How a merchant was seen to do otherwise than its protocol has it. A test that meets one says what holds there.
+
+    `unknown_item` is its reason for a product that it does not have, None where it answers HTTP 500, and
+    `sold_out_fails`: it does so where it has too little. `declines`: some token does not pay. `names_orders`: a session
+    that is read again shows its order. `tells_progress`: it says how far an order has come.
+    """
+
+    unknown_item: Detail | None = Detail.ITEM_UNAVAILABLE
+    sold_out_fails: bool = False
+    declines: bool = True
+    names_orders: bool = True
+    tells_progress: bool = True
 
 
 @dataclass
@@ -41,11 +61,16 @@ class Stage:
     delivery_minor: int = 500
     currency: str = "USD"
     title: str = "Whole milk 1 L"
+    ways: Ways = Ways()
 
     def total_minor(self, unit_price_minor: int | None = None) -> int:
         """What `WANTED` costs in all, at the first price or at this one."""
         unit = self.unit_price_minor if unit_price_minor is None else unit_price_minor
         return WANTED.quantity * unit + self.delivery_minor
+
+    def seen_again(self, placed: Placed) -> Lookup:
+        """What a look-up tells of an order that was placed."""
+        return placed if self.ways.names_orders else Standing.ORDERED
 
     async def place(self, session_id: str, *, key: str, merchant: Merchant | None = None) -> Outcome:
         """Ask for the order, with the household's leave where the merchant wants to be shown one."""
@@ -106,6 +131,38 @@ async def _acp(version: str, _request: pytest.FixtureRequest) -> AsyncIterator[S
 
 
 @asynccontextmanager
+async def _medusa_acp(request: pytest.FixtureRequest) -> AsyncIterator[Stage]:
+    """Medusa by ACP: a real shop, whose payment provider takes any token and which has no progress to tell."""
+    medusa: MedusaShop = request.getfixturevalue("medusa")
+    config = acp_config(url=f"{medusa.url}/acp", api_version="2026-01-30", webhooks="none")
+    async with MerchantHttp(config.url, deadline_s=MEDUSA_WITHIN_S) as http:
+        yield _medusa(medusa, acp_connector(config, http=http, api_key=MEDUSA_KEY), Detail.MERCHANT_REFUSED)
+
+
+@asynccontextmanager
+async def _medusa_ucp(request: pytest.FixtureRequest) -> AsyncIterator[Stage]:
+    """Medusa by UCP: the address is a member of the session, and the token one of `authorization`."""
+    medusa: MedusaShop = request.getfixturevalue("medusa")
+    config = merchant_config(medusa.url, address_in="shipping_address", token_in="authorization")
+    async with MerchantHttp(medusa.url, deadline_s=MEDUSA_WITHIN_S) as http:
+        yield _medusa(medusa, connector(config, http=http), None)
+
+
+def _medusa(medusa: MedusaShop, merchant: Merchant, unknown_item: Detail | None) -> Stage:
+    ways = Ways(unknown_item, sold_out_fails=True, declines=False, names_orders=False, tells_progress=False)
+    return Stage(
+        merchant=merchant,
+        broke=merchant,
+        set_price=medusa.set_price,
+        set_stock=medusa.set_stock,
+        count=medusa.orders,
+        ship=lambda _: None,
+        deliver=lambda _: None,
+        ways=ways,
+    )
+
+
+@asynccontextmanager
 async def _simulated(_request: pytest.FixtureRequest) -> AsyncIterator[Stage]:
     """Our model of a hostile merchant."""
     merchant = SimulatedMerchant({MILK: Shelf("Whole milk 1 L", 179, 50)})
@@ -131,4 +188,6 @@ STAGES: dict[str, Callable[[pytest.FixtureRequest], AbstractAsyncContextManager[
     "2026-08-25 ap2": partial(_versioned, "2026-08-25", ap2=True),
     "acp 2026-04-17": partial(_acp, "2026-04-17"),
     "acp 2026-01-30": partial(_acp, "2026-01-30"),
+    "medusa acp": _medusa_acp,
+    "medusa ucp": _medusa_ucp,
 }
