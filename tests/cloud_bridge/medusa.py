@@ -31,12 +31,13 @@ _STEP_WITHIN_S = 400.0
 _READY_WITHIN_S = 200.0
 _STOPS_WITHIN_S = 30.0
 _SET_PRICE = """
-UPDATE price SET amount = %(amount)s, raw_amount = jsonb_build_object('value', %(amount)s::text, 'precision', 20)
+UPDATE price SET amount = %(amount)s::numeric,
+    raw_amount = jsonb_build_object('value', %(amount)s::numeric::text, 'precision', 20)
 WHERE price_set_id IN (SELECT price_set_id FROM product_variant_price_set WHERE variant_id = %(sku)s)
 """
 _SET_STOCK = """
-UPDATE inventory_level SET stocked_quantity = reserved_quantity + %(stock)s,
-    raw_stocked_quantity = jsonb_build_object('value', (reserved_quantity + %(stock)s)::text, 'precision', 20)
+UPDATE inventory_level SET stocked_quantity = reserved_quantity + %(stock)s::int,
+    raw_stocked_quantity = jsonb_build_object('value', (reserved_quantity + %(stock)s::int)::text, 'precision', 20)
 WHERE inventory_item_id IN (SELECT inventory_item_id FROM product_variant_inventory_item WHERE variant_id = %(sku)s)
 """
 

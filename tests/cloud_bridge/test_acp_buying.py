@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -13,7 +14,7 @@ from cloud_bridge.merchants.acp import AcpMerchant
 from cloud_bridge.wire import OrderState
 from cloud_bridge.worker import FAILING_MAX
 from tests.cloud_bridge.acp_shop import AcpShop, acp_shop_and_connector, ship
-from tests.cloud_bridge.rig import Rig, accept
+from tests.cloud_bridge.rig import Rig, accept, restore
 
 S = OrderState
 SOLD_OUT = json.dumps({"type": "processing_error", "code": "not_allowed", "message": "no inventory"}).encode()
@@ -133,3 +134,20 @@ async def test_an_order_that_makes_the_shop_fail_ends_without_an_order(
     assert (last.state, last.detail) == (S.REJECTED, Detail.NOT_PLACED)
     assert (len(set(keys)), 1 < len(keys) <= 6, shop.orders) == (1, True, {})
     assert {session["status"] for session in shop.sessions.values()} == {"canceled"}
+
+
+async def test_a_session_that_was_sold_without_our_knowing_is_not_replaced_by_another(
+    make_rig: Callable[..., Rig], at_shop: tuple[AcpShop, AcpMerchant]
+) -> None:
+    """A store from a backup knows of no attempt: what became an order that nobody names is waited for, not bought."""
+    shop, merchant = at_shop
+    shop.names_orders = False
+    rig = make_rig(merchant)
+    intent = await accept(rig, rig.signer.intent())
+    backup = await rig.store.find(rig.signer.household, intent.terms.intent_id)
+    assert backup is not None
+    await rig.place()
+    await restore(rig, replace(backup, session_id=next(iter(shop.sessions))))
+    await rig.place(rounds_max=4)
+    assert (await rig.states())[-1] is S.HELD
+    assert (len(shop.sessions), len(shop.orders)) == (1, 1)

@@ -103,6 +103,27 @@ async def test_the_cheapest_way_to_the_door_is_chosen_and_said_by_lines() -> Non
     assert chosen == [[{"type": "shipping", "option_id": "std", "item_ids": ["li_0"]}]]
 
 
+async def test_a_dearer_way_that_the_shop_chose_is_not_left_as_it_is() -> None:
+    """What was chosen before is looked at again whenever a session is priced."""
+    async with acp_shop_and_connector() as (shop, merchant):
+        quote = await merchant.quote(WANTED, key=_key())
+        dear = [{"type": "shipping", "option_id": "fast", "item_ids": ["li_0"]}]
+        shop.sessions[quote.session_id]["selected_fulfillment_options"] = dear
+        again = await merchant.quote(WANTED, key=_key(), session_id=quote.session_id)
+    assert again.total_minor == 858
+
+
+async def test_another_session_than_the_one_that_was_updated_is_not_gone_on_with() -> None:
+    """Nor another one than the one that was read."""
+    async with acp_shop_and_connector() as (shop, merchant):
+        quote = await merchant.quote(WANTED, key=_key())
+        other = {**shop._shown(shop.sessions[quote.session_id]), "id": "cs_other"}
+        for method in ("GET", "POST"):
+            shop.before = lambda request, method=method: _answer(200, other) if request.method == method else None
+            with pytest.raises(MerchantAwayError):
+                await merchant.quote(WANTED, key=_key(), session_id=quote.session_id)
+
+
 # what is believed of a price
 
 
