@@ -6,12 +6,14 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import pytest
 
 from cloud_bridge.core.order import Detail
-from cloud_bridge.core.outcome import Lookup, Outcome, Placed, Progress, Standing
+from cloud_bridge.core.outcome import Lookup, Outcome, Placed, Progress, Rejected, Standing, Unknown
 from cloud_bridge.core.quote import Wanted
+from cloud_bridge.merchant_config import AcpConfig, UcpConfig
 from cloud_bridge.merchants.http import MerchantHttp
 from cloud_bridge.merchants.simulated import Shelf, SimulatedMerchant
 from cloud_bridge.ports import Merchant
@@ -33,13 +35,16 @@ WANTED = Wanted(MILK, 2, "home")
 class Ways:
     """How a merchant was seen to do otherwise than its protocol has it. A test that meets one says what holds there.
 
-    `unknown_item` is its reason for a product that it does not have, None where it answers HTTP 500, and
-    `sold_out_fails`: it does so where it has too little. `declines`: some token does not pay. `names_orders`: a session
-    that is read again shows its order. `tells_progress`: it says how far an order has come.
+    `unknown_item` and `too_few` are its reasons for a product that it does not have, and not that often: None where it
+    answers HTTP 500. `sold_out` is what it answers to an order of what is gone since. `reprices`: a session that is
+    priced again has today's price. `declines`: some token does not pay. `names_orders`: a session that is read again
+    shows its order. `tells_progress`: it says how far an order has come.
     """
 
     unknown_item: Detail | None = Detail.ITEM_UNAVAILABLE
-    sold_out_fails: bool = False
+    too_few: Detail | None = Detail.OUT_OF_STOCK
+    sold_out: Outcome = Rejected(Detail.OUT_OF_STOCK)  # noqa: RUF009  frozen
+    reprices: bool = True
     declines: bool = True
     names_orders: bool = True
     tells_progress: bool = True
@@ -134,22 +139,43 @@ async def _acp(version: str, _request: pytest.FixtureRequest) -> AsyncIterator[S
 async def _medusa_acp(request: pytest.FixtureRequest) -> AsyncIterator[Stage]:
     """Medusa by ACP: a real shop, whose payment provider takes any token and which has no progress to tell."""
     medusa: MedusaShop = request.getfixturevalue("medusa")
-    config = acp_config(url=f"{medusa.url}/acp", api_version="2026-01-30", webhooks="none")
+    config = medusa_acp_config(medusa)
     async with MerchantHttp(config.url, deadline_s=MEDUSA_WITHIN_S) as http:
-        yield _medusa(medusa, acp_connector(config, http=http, api_key=MEDUSA_KEY), Detail.MERCHANT_REFUSED)
+        merchant = acp_connector(config, http=http, api_key=MEDUSA_KEY)
+        refused = Detail.MERCHANT_REFUSED
+        yield _medusa(medusa, merchant, Ways(refused, sold_out=Rejected(refused), **_MEDUSA))
 
 
 @asynccontextmanager
 async def _medusa_ucp(request: pytest.FixtureRequest) -> AsyncIterator[Stage]:
     """Medusa by UCP: the address is a member of the session, and the token one of `authorization`."""
     medusa: MedusaShop = request.getfixturevalue("medusa")
-    config = merchant_config(medusa.url, address_in="shipping_address", token_in="authorization")
+    config = medusa_ucp_config(medusa)
     async with MerchantHttp(medusa.url, deadline_s=MEDUSA_WITHIN_S) as http:
-        yield _medusa(medusa, connector(config, http=http), None)
+        merchant = connector(config, http=http)
+        yield _medusa(medusa, merchant, Ways(None, sold_out=Unknown(Detail.NO_ANSWER), **_MEDUSA))
 
 
-def _medusa(medusa: MedusaShop, merchant: Merchant, unknown_item: Detail | None) -> Stage:
-    ways = Ways(unknown_item, sold_out_fails=True, declines=False, names_orders=False, tells_progress=False)
+def medusa_acp_config(medusa: MedusaShop) -> AcpConfig:
+    """Medusa by ACP, as a bridge's configuration names it."""
+    return acp_config(url=f"{medusa.url}/acp", api_version="2026-01-30", webhooks="none")
+
+
+def medusa_ucp_config(medusa: MedusaShop) -> UcpConfig:
+    """Medusa by UCP, as a bridge's configuration names it."""
+    return merchant_config(medusa.url, address_in="shipping_address", token_in="authorization")
+
+
+_MEDUSA: dict[str, Any] = {
+    "too_few": None,
+    "reprices": False,
+    "declines": False,
+    "names_orders": False,
+    "tells_progress": False,
+}
+
+
+def _medusa(medusa: MedusaShop, merchant: Merchant, ways: Ways) -> Stage:
     return Stage(
         merchant=merchant,
         broke=merchant,
