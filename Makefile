@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+MEDUSA := .counterparts/medusa
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 
 COUNTERPARTS := .counterparts
@@ -9,7 +10,7 @@ COUNTERPARTS := .counterparts
 # What tests start as programs of their own would be compiled anew at each start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: install install-test counterparts demo headless test check bench fuzz format train texts screenshots drawings homes faults-quick faults-bars faults-deep deb addon lock clean
+.PHONY: install install-test counterparts demo headless test test-medusa check bench fuzz format train texts screenshots drawings homes faults-quick faults-bars faults-deep deb addon lock clean
 
 install: $(VENV)/.home
 install-test: $(VENV)/.tests
@@ -68,6 +69,18 @@ $(COUNTERPARTS)/vendure/shop.sqlite: $(COUNTERPARTS)/vendure/node_modules/.insta
 	VENDURE_DISABLE_TELEMETRY=1 NODE_PATH=$(COUNTERPARTS)/vendure/node_modules \
 	    node tests/counterparts/vendure/server.js seed $@.draft
 	mv $@.draft/shop.sqlite $@ && rm -r $@.draft
+
+# A real shop that nobody here wrote: Medusa with a plugin that speaks ACP and UCP, on PostgreSQL from a wheel. Not part
+# of `make test`: it needs Node.js 20 and npm, 700 MB, minutes to install the first time, and minutes for each run.
+test-medusa: install-test $(MEDUSA)/.installed
+	$(BIN)/pytest -m medusa -s -v tests/cloud_bridge/contract
+
+$(MEDUSA)/.installed: tests/counterparts/medusa/package-lock.json
+	@echo "Installing the shop into $(MEDUSA); the first time takes some minutes ..."
+	@mkdir -p $(MEDUSA)
+	cp tests/counterparts/medusa/package.json tests/counterparts/medusa/package-lock.json $(MEDUSA)/
+	cd $(MEDUSA) && npm ci --no-audit --no-fund --ignore-scripts
+	@touch $@
 
 # Ratios against a bare handler: one JSON object on standard output, a table beside it.
 bench: install-test

@@ -16,7 +16,16 @@ from uuid import uuid4
 from pydantic import SecretStr
 
 from cloud_bridge.api.webhooks import PATH_PROFILE, PATH_WEBHOOK
-from cloud_bridge.merchant_config import CalDavConfig, MerchantConfig, SecretKind, UcpConfig, VendureConfig
+from cloud_bridge.merchant_config import (
+    AcpConfig,
+    CalDavConfig,
+    MerchantConfig,
+    SecretKind,
+    UcpConfig,
+    VendureConfig,
+)
+from cloud_bridge.merchants.acp import AcpMerchant
+from cloud_bridge.merchants.acp_channel import AcpChannel
 from cloud_bridge.merchants.caldav import CalDavMerchant
 from cloud_bridge.merchants.http import MerchantHttp
 from cloud_bridge.merchants.payment_tokens import StandingToken
@@ -30,7 +39,7 @@ from cloud_bridge.merchants.vendure import VendureMerchant
 from cloud_bridge.merchants.vendure_account import Account
 from cloud_bridge.merchants.vendure_api import ShopApi
 from cloud_bridge.merchants.vendure_baskets import Baskets
-from cloud_bridge.merchants.webhook_verifiers import PublishedKeys, SharedSecret, UnsignedHints
+from cloud_bridge.merchants.webhook_verifiers import PublishedKeys, SharedSecret, TimedSecret, UnsignedHints
 from cloud_bridge.ports import Merchant, WebhookVerifier
 from cloud_bridge.signing_key import SigningKey
 
@@ -89,6 +98,8 @@ async def connect(stack: AsyncExitStack, config: MerchantConfig, *, secrets: Mer
             return _caldav(config, http=http, secrets=secrets, own=own)
         case VendureConfig():
             return Counterpart(vendure(config, http=http, secrets=secrets, key=own.key), verifier=None)
+        case AcpConfig():
+            return _acp(config, http=http, secrets=secrets)
         case unforeseen:
             assert_never(unforeseen)
 
@@ -132,6 +143,14 @@ def vendure(config: VendureConfig, *, http: MerchantHttp, secrets: MerchantSecre
     account = Account(api, name=config.account, password=secrets[SecretKind.PASSWORD])
     token = secrets.get(SecretKind.PAYMENT_TOKEN)
     return VendureMerchant(config, api=api, account=account, baskets=Baskets(key), token=token)
+
+
+def _acp(config: AcpConfig, *, http: MerchantHttp, secrets: MerchantSecrets) -> Counterpart:
+    channel = AcpChannel(config, http=http, api_key=secrets[SecretKind.API_KEY], new_key=new_key)
+    tokens = StandingToken(secrets[SecretKind.PAYMENT_TOKEN])
+    secret = secrets.get(SecretKind.WEBHOOK_SECRET)
+    verifier = None if secret is None else TimedSecret(secret, now=_real_now)
+    return Counterpart(AcpMerchant(config, channel=channel, tokens=tokens), verifier)
 
 
 def new_key() -> str:

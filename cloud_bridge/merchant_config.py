@@ -23,6 +23,8 @@ _WEBHOOK_SECRET_BYTES = range(24, 65)  # as Standard Webhooks has it
 _NOT_HUNDREDTHS = re.compile(
     "BIF|CLP|DJF|GNF|ISK|JPY|KMF|KRW|PYG|RWF|UGX|UYI|VND|VUV|XAF|XOF|XPF|BHD|IQD|JOD|KWD|LYD|OMR|TND", re.ASCII
 )
+_HMAC_SECRET_MIN = 16
+_BEARER = re.compile(r"[A-Za-z0-9._~+/-]+=*", re.ASCII)  # RFC 6750 section 2.1
 
 Email = Annotated[str, StringConstraints(pattern=r"^[^@\s]{1,64}@[^@\s]{1,189}$")]
 
@@ -86,15 +88,19 @@ class ShopSection(MerchantSection):
 class UcpConfig(ShopSection):
     """A shop that speaks UCP.
 
-    `payment_instrument` is the kind of thing that the token stands for, in the merchant's words. `ap2` says whether
-    orders carry AP2 mandates. With `signed_answers`, an answer that the merchant did not sign is no answer.
-    `webhooks` are signed by the keys in the merchant's profile, or by a secret of this merchant alone; without a
-    signature they are taken as hints from a merchant on this very machine only.
+    `payment_instrument` is the kind of thing that the token stands for, in the merchant's words, and `token_in` the
+    member of a credential that holds it. `address_in` is where goods go: the fulfilment extension, or a member of the
+    session itself at shops that have it there. `ap2` says whether orders carry AP2 mandates. With `signed_answers`, an
+    answer that the merchant did not sign is no answer. `webhooks` are signed by the keys in the merchant's profile, or
+    by a secret of this merchant alone; without a signature they are taken as hints from a merchant on this very machine
+    only.
     """
 
     kind: Literal["ucp"]
     payment_handler: Text
     payment_instrument: Text = "card"
+    token_in: Literal["token", "authorization"] = "token"  # noqa: S105  a member's name, not a token
+    address_in: Literal["fulfillment", "shipping_address"] = "fulfillment"
     ap2: Literal["off", "if_announced", "required"] = "off"
     signed_answers: bool = False
     webhooks: Literal["signed", "shared_secret", "unsigned_hints"] = "signed"
@@ -175,7 +181,36 @@ class VendureConfig(ShopSection):
         return frozenset({SecretKind.PASSWORD} | token)
 
 
-MerchantConfig = Annotated[UcpConfig | CalDavConfig | VendureConfig, Field(discriminator="kind")]
+class AcpConfig(ShopSection):
+    """A shop that speaks ACP, at `url` with its path.
+
+    `payment_handler` is the shop's id of the way to pay, `payment_instrument` what the token stands for there, and
+    `payment_credential` what kind of token it is. `webhooks` are signed with a secret of this merchant alone; without
+    them, its orders are only asked about.
+    """
+
+    kind: Literal["acp"]
+    api_version: Literal["2026-04-17", "2026-01-30"] = "2026-04-17"
+    payment_handler: Text
+    payment_instrument: Text = "card"
+    payment_credential: Text = "spt"
+    webhooks: Literal["signed", "none"] = "signed"
+
+    def secrets(self) -> frozenset[SecretKind]:
+        """The key that we are known by, the token that pays, and where there are webhooks, the secret of those."""
+        shared = {SecretKind.WEBHOOK_SECRET} if self.webhooks == "signed" else set()
+        return frozenset({SecretKind.API_KEY, SecretKind.PAYMENT_TOKEN} | shared)
+
+    def secret_fault(self, kind: SecretKind, secret: SecretStr) -> str | None:
+        """A key goes into a header as it is; a webhook's secret must not be one that can be guessed."""
+        if kind is SecretKind.API_KEY and not _BEARER.fullmatch(secret.get_secret_value()):
+            return "a bearer token is wanted: letters, digits and -._~+/ with = at the end"
+        if kind is SecretKind.WEBHOOK_SECRET and len(secret.get_secret_value()) < _HMAC_SECRET_MIN:
+            return f"{_HMAC_SECRET_MIN} characters or more are wanted"
+        return super().secret_fault(kind, secret)
+
+
+MerchantConfig = Annotated[UcpConfig | AcpConfig | CalDavConfig | VendureConfig, Field(discriminator="kind")]
 
 
 def _is_standard(secret: SecretStr) -> bool:

@@ -77,8 +77,8 @@ class Merchant(Protocol):
         Raises: MerchantAwayError.
         """
 
-    async def events(self, merchant_order_id: str) -> Followed:
-        """The order as it stands now.
+    async def events(self, merchant_order_id: str, *, session_id: str | None = None) -> Followed:
+        """The order as it stands now; `session_id` is the session that it came of, where a merchant is asked by that.
 
         Raises: MerchantAwayError; MerchantUnclearError.
         """

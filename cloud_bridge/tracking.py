@@ -102,7 +102,8 @@ class Tracker:
             return await self._ask_for_buyer(order, merchant)
         if order.merchant_order_id is None:  # a person found it, and named no id to ask for
             return self._overdue(order) or self._next_look(order)
-        found = news(order, await merchant.events(order.merchant_order_id))
+        told = await merchant.events(order.merchant_order_id, session_id=order.session_id)
+        found = news(order, told)
         if found is None:
             return self._overdue(order) or self._next_look(order)
         state = found.way[-1] if found.way else order.state

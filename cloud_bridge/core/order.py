@@ -98,7 +98,8 @@ class OrderRecord:
 
     `version` rises with every change, `epoch` with every claim: a write needs both as they were read. `session_n`
     counts the merchant's sessions opened for it: a further one only while no attempt was recorded. `tries` counts
-    failures in a row, `misses` look-ups in a row that found nothing. `total_minor` is what the merchant charged.
+    failures in a row; `misses` look-ups in a row that found nothing, and in the hold, prices in a row that the merchant
+    failed to make. `total_minor` is what the merchant charged.
 
     What stands after `handoff_url` is what the merchant told of the order since, as `outcome.Followed` has it: None is
     not told.

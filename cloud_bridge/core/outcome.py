@@ -58,9 +58,13 @@ class Open:
 
 
 class Standing(StrEnum):
-    """Where a session stands when it was neither finished nor handed over, and is not open any more."""
+    """Where a session stands when it was neither finished nor handed over, and is not open any more.
+
+    `ORDERED`: it became an order, and the merchant does not say which.
+    """
 
     BUSY = "busy"
+    ORDERED = "ordered"
     CLOSED = "closed"
     MISSING = "missing"
 

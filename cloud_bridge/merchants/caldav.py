@@ -176,7 +176,7 @@ class CalDavMerchant:
         if answer.status not in _STORED | {_THERE_ALREADY}:
             raise _away(answer, f"{session.uid} was not withdrawn")
 
-    async def events(self, merchant_order_id: str) -> Followed:
+    async def events(self, merchant_order_id: str, *, session_id: str | None = None) -> Followed:  # noqa: ARG002
         """Ticked off is bought, all of it; cancelled or removed is the household's cancel.
 
         Raises: MerchantAwayError; MerchantUnclearError.

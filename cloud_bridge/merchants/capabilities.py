@@ -1,9 +1,9 @@
 """What each kind of merchant can do about a lost answer: the table that the worker's rules read.
 
-Source: UCP keeps an idempotency key for 24 h at the least, and a session can be read back at once. A CalDAV server
-refuses what is there already for as long as it is there, and what was removed meanwhile its sync report tells for days
-(RFC 6578; Radicale: 30 of them); nothing was promised of how long, so a key's life is taken for a day. Vendure knows no
-key: a basket is paid for once, and carries our reference (docs/merchants/vendure.md).
+Source: UCP and ACP keep an idempotency key for 24 h at the least, and a session can be read back at once. A CalDAV
+server refuses what is there already for as long as it is there, and its sync report tells for days what was removed
+meanwhile (RFC 6578; Radicale: 30 of them); nothing was promised of how long, so a key's life is taken for a day.
+Vendure knows no key: a basket is paid for once, and carries our reference (docs/merchants/vendure.md).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from cloud_bridge.merchant_config import MerchantConfig
 
 UCP = Capability(MerchantClass.A, key_life=timedelta(hours=24), lookup_lag=timedelta(seconds=90))
 VENDURE = Capability(MerchantClass.B, key_life=timedelta(hours=24), lookup_lag=timedelta(seconds=90))
+ACP = Capability(MerchantClass.A, key_life=timedelta(hours=24), lookup_lag=timedelta(seconds=90))
 SIMULATED = Capability(MerchantClass.A, key_life=timedelta(hours=24), lookup_lag=timedelta(seconds=90))
 # A list charges nothing, a quote leaves nothing on it, and an entry stands there for as long as the household wants.
 CALDAV = Capability(
@@ -29,7 +30,7 @@ CALDAV = Capability(
     silence_max=None,
 )
 
-CAPABILITIES = MappingProxyType({"ucp": UCP, "vendure": VENDURE, "simulated": SIMULATED, "caldav": CALDAV})
+CAPABILITIES = MappingProxyType({"ucp": UCP, "acp": ACP, "vendure": VENDURE, "caldav": CALDAV, "simulated": SIMULATED})
 
 
 def capability_of(config: MerchantConfig) -> Capability:

@@ -187,7 +187,7 @@ class SimulatedMerchant:
         if mode in LOST_ANSWERS:
             raise MerchantAwayError("the answer got lost")
 
-    async def events(self, merchant_order_id: str) -> Followed:
+    async def events(self, merchant_order_id: str, *, session_id: str | None = None) -> Followed:  # noqa: ARG002
         """How far the order has come, as the simulation set it."""
         if self._meet("events") is not None:
             raise MerchantUnclearError("the answer got lost")

@@ -28,14 +28,16 @@ from cloud_bridge.merchant_config import UcpConfig
 from cloud_bridge.merchants import ucp_answers
 from cloud_bridge.merchants.ap2 import Agent, Authorized, authorized
 from cloud_bridge.merchants.capabilities import capability_of
+from cloud_bridge.merchants.checkouts import OK, away, complaint
+from cloud_bridge.merchants.documents import parse
 from cloud_bridge.merchants.http import Answer
 from cloud_bridge.merchants.payment_tokens import PaymentTokens
 from cloud_bridge.merchants.signatures import Checker, UnknownKeyError
-from cloud_bridge.merchants.ucp_answers import OK, accepted, away, parse
+from cloud_bridge.merchants.ucp_answers import accepted
 from cloud_bridge.merchants.ucp_channel import Channel
 from cloud_bridge.merchants.ucp_completion import Completions
 from cloud_bridge.merchants.ucp_delivery import is_selected
-from cloud_bridge.merchants.ucp_documents import Checkout, complaint, quote_of
+from cloud_bridge.merchants.ucp_documents import Checkout, quote_of
 from cloud_bridge.merchants.ucp_orders import Order, followed, hint_of
 from cloud_bridge.merchants.ucp_profile import Handlers, MerchantProfile
 from cloud_bridge.merchants.ucp_requests import opening, update
@@ -160,7 +162,7 @@ class UcpMerchant:
         if answer.status >= 500 or answer.status == 429:
             raise away(answer, f"session {session_id}")
 
-    async def events(self, merchant_order_id: str) -> Followed:
+    async def events(self, merchant_order_id: str, *, session_id: str | None = None) -> Followed:  # noqa: ARG002
         """The order as it stands now.
 
         Raises: MerchantAwayError; MerchantUnclearError.
@@ -209,7 +211,7 @@ class UcpMerchant:
             if checkout.status in _PRICED and is_selected(checkout, address):
                 return checkout, answer
         raise MerchantRefusedError(
-            complaint(checkout) or Detail.ADDRESS_UNDELIVERABLE, "the session does not become ready"
+            complaint(checkout.messages) or Detail.ADDRESS_UNDELIVERABLE, "the session does not become ready"
         )
 
     def _check_handler(self, offered: Handlers) -> None:

@@ -55,11 +55,9 @@ def _held_id(method: Method, address: DestinationConfig) -> str | None:
 
 
 def _is_at(destination: Destination, address: DestinationConfig) -> bool:
-    return (destination.street_address, destination.postal_code, destination.address_country) == (
-        address.street_address,
-        address.postal_code,
-        address.address_country,
-    )
+    """The country may be told in lower case, as a real shop does."""
+    told = (destination.street_address, destination.postal_code, (destination.address_country or "").upper())
+    return told == (address.street_address, address.postal_code, address.address_country)
 
 
 def _cheapest(group: Group) -> str | None:

@@ -16,8 +16,10 @@ from pydantic import Field, StringConstraints, ValidationError
 
 from cloud_bridge.core.outcome import Followed, Hint, Progress
 from cloud_bridge.errors import MerchantUnclearError
+from cloud_bridge.merchants.checkouts import Total
+from cloud_bridge.merchants.documents import Amount, Count, Document, Key
 from cloud_bridge.merchants.handoff import checked_handoff
-from cloud_bridge.merchants.ucp_documents import Amount, Confirmation, Count, Document, Key, Total
+from cloud_bridge.merchants.ucp_documents import Confirmation
 
 _ON_THE_WAY = frozenset({"shipped", "in_transit"})
 _BACK = frozenset({"refund", "credit"})

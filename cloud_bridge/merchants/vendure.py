@@ -178,7 +178,7 @@ class VendureMerchant:
         except MerchantUnclearError as exc:
             raise MerchantAwayError(str(exc)) from exc
 
-    async def events(self, merchant_order_id: str) -> Followed:
+    async def events(self, merchant_order_id: str, *, session_id: str | None = None) -> Followed:  # noqa: ARG002
         """The order as it stands now.
 
         Raises: MerchantAwayError; MerchantUnclearError.

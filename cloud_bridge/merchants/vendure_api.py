@@ -15,8 +15,8 @@ from typing import Any, TypeVar
 from pydantic import Field, SecretStr, TypeAdapter, ValidationError
 
 from cloud_bridge.errors import MerchantAwayError, MerchantUnclearError
+from cloud_bridge.merchants.documents import Document
 from cloud_bridge.merchants.http import MerchantHttp
-from cloud_bridge.merchants.ucp_documents import Document
 from cloud_bridge.merchants.vendure_documents import Order
 
 FORBIDDEN = "FORBIDDEN"

@@ -14,7 +14,7 @@ from cloud_bridge.core.order import Detail
 from cloud_bridge.core.quote import Quote, Wanted
 from cloud_bridge.errors import MerchantRefusedError
 from cloud_bridge.merchant_config import DestinationConfig
-from cloud_bridge.merchants.ucp_documents import Amount, Count, Document, Key
+from cloud_bridge.merchants.documents import Amount, Count, Document, Key
 from cloud_bridge.wire import Currency
 
 _LIVE = frozenset({"Authorized", "Settled"})

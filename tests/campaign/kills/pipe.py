@@ -113,7 +113,7 @@ class DistantMerchant:
         """Close a session."""
         self._ask("cancel", session_id)
 
-    async def events(self, merchant_order_id: str) -> Followed:
+    async def events(self, merchant_order_id: str, *, session_id: str | None = None) -> Followed:
         """How far an order has come."""
         followed: Followed = self._ask("events", merchant_order_id)
         return followed

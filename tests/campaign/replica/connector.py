@@ -81,7 +81,7 @@ class LedgerMerchant:
     async def cancel(self, session_id: str) -> None:
         """There is nothing to close."""
 
-    async def events(self, merchant_order_id: str) -> Followed:
+    async def events(self, merchant_order_id: str, *, session_id: str | None = None) -> Followed:
         """It is there at once."""
         return Followed(Progress.DELIVERED)
 

@@ -227,6 +227,32 @@ async def test_the_cheapest_way_of_delivery_is_chosen_at_our_address() -> None:
     assert "destinations" not in selected
 
 
+async def test_an_address_may_be_a_member_of_the_session() -> None:
+    """Then no goods are named again, since such a shop adds what it is told, and its country may be in lower case."""
+    lower = changed("fulfillment", "methods", 0, "destinations", 0, "address_country", to="us")
+    script = Script(lambda *_: answer(lower))
+    config = merchant_config(SHOP, address_in="shipping_address", token_in="authorization")
+    shop = connector(config, http=script, token="token")
+    quote = await shop.quote(Wanted(MILK, 2, "home"), key="k")
+    await shop.place(quote.session_id, key="k")
+    (_, _, opened), (_, _, updated), (_, _, completed) = script.asked
+    address = config.destinations["home"].model_dump()
+    assert (opened["shipping_address"], updated["shipping_address"]) == (address, address)
+    assert "fulfillment" not in opened
+    assert set(updated) == {"shipping_address", "fulfillment", "buyer"}
+    assert completed["payment_data"]["credential"] == {"type": "token", "authorization": "token"}
+
+
+@pytest.mark.parametrize("status", [400, 409])
+async def test_the_reason_of_a_refusal_may_stand_in_its_messages(status: int) -> None:
+    """As later versions write an error, whatever its HTTP status."""
+    shop, _ = merchant(lambda *_: answer(failure("out_of_stock"), status))
+    with pytest.raises(MerchantRefusedError) as refused:
+        await shop.quote(Wanted(MILK, 2, "home"), key="k")
+    assert refused.value.code == Detail.OUT_OF_STOCK
+    assert await shop.place("s-1", key="k") == Rejected(Detail.OUT_OF_STOCK)
+
+
 def dear(kind: str) -> dict[str, object]:
     """A part of a sum that is above what can be told."""
     return {"type": kind, "amount": 10**12 + 1}
