@@ -10,6 +10,7 @@ Rules of this file:
 from __future__ import annotations
 
 import json
+import secrets
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from edge_agent.core.safety import SafetyCode, SafetyProblem
 from edge_agent.core.said import Opening, Said, say
 
 ROWS_MAX = 20_000
+_SALT_BYTES = 16
 _SEALED_SINCE = 3  # the schema that brought `audit_end`
 
 
@@ -38,7 +40,7 @@ class _Checkpoint:
 
 def append(db: apsw.Connection, event: Mapping[str, str | int]) -> None:
     """Add one event to the chain, inside the transaction of what it tells."""
-    row = next_row(_last(db), event)
+    row = next_row(_last(db), event, salt=secrets.token_hex(_SALT_BYTES))
     db.execute(
         "INSERT INTO audit (seq, prev_hash, hash, event) VALUES (?, ?, ?, ?)",
         (row.seq, row.prev_hash, row.hash, row.event),

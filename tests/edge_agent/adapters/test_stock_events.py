@@ -65,6 +65,6 @@ def test_each_act_is_in_the_audit_log(connection: Connection) -> None:
     for event in EVENTS[:2]:
         events.record(event, cause=f"c{event.at}")
     rows = connection.db.execute("SELECT event FROM audit ORDER BY seq").fetchall()
-    assert [json.loads(str(row[0])) for row in rows] == [
+    assert [{name: said for name, said in json.loads(str(row[0])).items() if name != "salt"} for row in rows] == [
         {"event": "stock_told", "item": "milk", "what": "corrected", "by": "anna", "number": "1500"},
     ]
