@@ -1,4 +1,4 @@
-"""What `restock-hub prompts`, `approve`, `decline`, `items` and `why` do: ask the running hub, and say it in words.
+"""What `restock-hub prompts`, `approve`, `decline`, `items`, `why` and `record` do: ask the running hub, and say it.
 
 An approval names the terms that were seen: by showing them and waiting for a yes, or by their hash from a script.
 """
@@ -17,7 +17,7 @@ from edge_agent.config import WebConfig
 from edge_agent.core.columns import table
 from edge_agent.core.money import format_money
 from edge_agent.core.prompt import PromptState
-from edge_agent.errors import RefusedError
+from edge_agent.errors import ConfigurationError, RefusedError
 
 TOKEN_FILE = Path(".config/restock/token")  # in the user's home
 
@@ -95,6 +95,20 @@ def decline(client: ApiClient, prompt: str, *, reason: str, as_json: bool) -> st
     """Do not buy, and say why."""
     told = client.post(f"/api/v1/prompts/{_meant(client, prompt)}/decline", {"reason": reason})
     return _json(told) if as_json else f"Declined: {told['item_name']}. Nothing is ordered."
+
+
+def record(client: ApiClient, order: str, *, out: Path) -> str:
+    """The record of an order, written to a new file.
+
+    Raises: ConfigurationError when it cannot be written.
+    """
+    told = client.get(f"/api/v1/orders/{_segment(order)}/record")
+    try:
+        with out.open("x", encoding="utf-8") as file:
+            file.write(_json(told) + "\n")
+    except OSError as exc:
+        raise ConfigurationError(f"{out}: cannot be written ({exc.strerror})") from exc
+    return f"Written: {out}. Whoever has it checks it: restock-hub check-record {out}"
 
 
 def _row(prompt: Json) -> tuple[str, ...]:

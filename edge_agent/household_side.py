@@ -24,6 +24,7 @@ from edge_agent.adapters.keys import HouseholdKey, load_or_create
 from edge_agent.adapters.passwords import Argon2Passwords
 from edge_agent.adapters.sealing import load_secret
 from edge_agent.adapters.session_name import session_name
+from edge_agent.adapters.signatures import is_signed
 from edge_agent.adapters.store.decisions import Decisions
 from edge_agent.adapters.store.egress_ledger import EgressLedger
 from edge_agent.adapters.store.handover import SqliteHandovers
@@ -58,6 +59,7 @@ from edge_agent.pipeline.fresh import Fresh
 from edge_agent.pipeline.guard import Guard
 from edge_agent.pipeline.hand_over import Home
 from edge_agent.pipeline.item_keeping import ItemKeeper
+from edge_agent.pipeline.order_records import OrderRecords
 from edge_agent.pipeline.overview import HomeOverview
 from edge_agent.pipeline.personal import PersonalDays
 from edge_agent.pipeline.prices import PriceKeeper
@@ -320,6 +322,14 @@ def _wire(
         channels=told.desk,
         links=told.links,
         tokens=tokens,
+        records=OrderRecords(
+            orders=orders,
+            chain=store.chain,
+            clock=clock,
+            public_key=key.public_key(),
+            sign=key.sign,
+            verify=is_signed,
+        ),
         changes=connection.db.total_changes,
     )
     return Tasks(

@@ -165,6 +165,20 @@ class StockTelling(Protocol):
         """What was said of it last, newest first."""
 
 
+class Records(Protocol):
+    """Records of orders, for people outside the home."""
+
+    @property
+    def fingerprint(self) -> str:
+        """That of the household's key, to compare with the one in a record; "": there is none."""
+
+    def of(self, intent: IntentId) -> bytes | None:
+        """The record of one order, signed now; None: there is no such order.
+
+        Raises: RefusedError when none can be made of it.
+        """
+
+
 class Mandates(Protocol):
     """Standing leave to buy within limits.
 
@@ -335,6 +349,16 @@ class NoDecisions:
         raise RefusedError("this cannot be told here")
 
 
+class NoRecords:
+    """Fulfils `Records` for pages without a key."""
+
+    fingerprint = ""
+
+    def of(self, intent: IntentId) -> bytes | None:  # noqa: ARG002
+        """There is none."""
+        return None
+
+
 class NoStockTelling:
     """Fulfils `StockTelling` for pages without a store."""
 
@@ -379,4 +403,5 @@ class WebParts:
     links: Links = NoLinks()  # noqa: RUF009  # it holds nothing
     no_room: Callable[[], str | None] = lambda: None  # why no readings are stored; None: they are
     tokens: ApiTokens = NoApiTokens()  # noqa: RUF009  # it holds nothing
+    records: Records = NoRecords()  # noqa: RUF009  # it holds nothing
     changes: Callable[[], int] = lambda: 0  # another number whenever something that the pages show may have changed

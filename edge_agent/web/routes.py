@@ -90,6 +90,7 @@ PAGES = (
     Page("POST", "/orders/{intent}/settle", Rule.MEMBER, order_acts.settle),
     Page("POST", "/orders/{intent}/arrived", Rule.MEMBER, order_acts.arrived),
     Page("POST", "/orders/{intent}/never-came", Rule.MEMBER, order_acts.never_came),
+    Page("GET", "/orders/{intent}/record.json", Rule.MEMBER, order_acts.record),
     Page("GET", "/mandates", Rule.MEMBER, mandates.show_all),
     Page("GET", "/mandates/{mandate}", Rule.MEMBER, mandates.show),
     Page("POST", "/mandates/{mandate}/confirm", Rule.MEMBER, mandates.confirm),

@@ -191,3 +191,17 @@ def test_wide_letters_and_control_characters_keep_the_table_straight() -> None:
     lines = table(("A", "B"), [("牛奶", "x"), ("ab\x1b[2J", "y")]).splitlines()
     assert lines[1] == "牛奶    x"
     assert "\x1b" not in lines[2]
+
+
+async def test_a_record_goes_to_a_new_file(tmp_path: Path) -> None:
+    """What the hub gives, as it gave it; a file that is there is not overwritten."""
+    out = tmp_path / "order.json"
+    with opened(tmp_path, ManualClock()) as house:
+        words = await run(house, lambda client: asking.record(client, "i-p-fluid", out=out))
+        with pytest.raises(ConfigurationError, match="cannot be written"):
+            await run(house, lambda client: asking.record(client, "i-p-fluid", out=out))
+        with pytest.raises(RefusedError):
+            await run(house, lambda client: asking.record(client, "i-nobody", out=tmp_path / "none.json"))
+    assert json.loads(out.read_text(encoding="utf-8")) == {"order": "i-p-fluid"}
+    assert words.endswith(f"restock-hub check-record {out}")
+    assert not (tmp_path / "none.json").exists()

@@ -23,6 +23,8 @@ from edge_agent.adapters.sealing import HouseholdSecret
 from edge_agent.adapters.store.connection import Connection
 from edge_agent.core.leave.audit import ORIGIN, AuditRow, Followed, Link, follow, sealed_checkpoint, sealed_end
 from edge_agent.core.leave.audit import append as next_row
+from edge_agent.core.leave.record import Excerpt
+from edge_agent.core.messages import IntentId, PromptId
 from edge_agent.core.safety import SafetyCode, SafetyProblem
 from edge_agent.core.said import Opening, Said, say
 
@@ -107,6 +109,20 @@ class Chain:
         counts = Counter(dict(cast("Iterator[tuple[str, int]]", rows)))
         checkpoint = _checkpoint(self._connection.db)
         return counts if checkpoint is None else counts + Counter(checkpoint.counts)
+
+    def excerpt(self, *, intent: IntentId, prompt: PromptId) -> Excerpt:
+        """The chain from the first row about an order or its question on; of one without rows, its end."""
+        with self._connection.reading() as db:
+            found = db.execute(
+                "SELECT seq FROM audit WHERE event ->> 'intent' = ? OR event ->> 'prompt' = ?",
+                (intent, prompt),
+            )
+            own = frozenset(cast("int", row[0]) for row in found)
+            if not own:
+                return Excerpt(_last(db), (), own)
+            kept = db.execute("SELECT seq, prev_hash, hash, event FROM audit WHERE seq >= ? ORDER BY seq", (min(own),))
+            rows = tuple(AuditRow(*cast("tuple[int, str, str, str]", row)) for row in kept)
+        return Excerpt(Link(rows[0].seq - 1, rows[0].prev_hash), rows, own)
 
     def fold(self, *, rows_max: int = ROWS_MAX) -> int:
         """Fold the older half of a chain that has become longer than `rows_max`; returns how many rows went.

@@ -1,13 +1,13 @@
 """The hash chain over everything that grants or spends: an edit, a removal, a swap or a cut end is found.
 
-hash(i) = SHA-256(hash(i-1) || SHA-256(canonical JSON of event i)), all hashes as hex; hash(0) is 64 zeros. So a row can be
-left out of what a stranger is shown, and the chain still be reckoned through it by the SHA-256 of its event; that the
-event cannot be guessed from it, each has 128 random bits of `salt`. Events without one (of older programs, and those of
-the ledger of what left) are hashed themselves: hash(i) = SHA-256(hash(i-1) || canonical JSON of event i).
+hash(i) = SHA-256(hash(i-1) || SHA-256(canonical JSON of event i)), all hashes as hex; hash(0) is 64 zeros. So a row can
+be left out of what a stranger is shown, and the chain still be reckoned through it by the SHA-256 of its event; that
+the event cannot be guessed from it, each has 128 random bits of `salt`. Events without one (of older programs, and
+those of the ledger of what left) are hashed themselves: hash(i) = SHA-256(hash(i-1) || canonical JSON of event i).
 
 From the chain alone nobody can see that its newest rows were cut off, or that all of it was written anew: so its end is
-kept a second time, under the household's secret (`sealed_end`). Old rows may be folded into a checkpoint, which is where
-the rest then starts.
+kept a second time, under the household's secret (`sealed_end`). Old rows may be folded into a checkpoint, which is
+where the rest then starts.
 """
 
 from __future__ import annotations

@@ -123,6 +123,14 @@ async def order(call: Call) -> Response:
     return told(order_told(found, wanted_back=overview.wanted_back()))
 
 
+async def order_record(call: Call) -> Response:
+    """All that is kept of an order, signed by the household."""
+    record = call.site.parts.records.of(IntentId(call.path_id("order")))
+    if record is None:
+        raise unknown("order")
+    return Response(record, media_type="application/json")
+
+
 async def mandates(call: Call) -> Response:
     """Every mandate."""
     return told(Mandates(mandates=tuple(mandate_told(view) for view in call.site.parts.mandates.all())))

@@ -144,7 +144,7 @@ class Books:
 
 
 def _chain_faults(db: apsw.Connection) -> Iterator[str]:
-    """I18: each row's hash is SHA-256 of the hash before it and its own event (its digest, where it has a salt); the numbers have no gap."""
+    """I18: each row's hash is over the one before it and its event (if salted, its digest); the numbers have no gap."""
     seq, before = db.execute("SELECT seq, hash FROM audit_checkpoint").fetchone() or (0, "0" * 64)
     for row in db.execute("SELECT seq, prev_hash, hash, event FROM audit ORDER BY seq"):
         said = hashlib.sha256(row[3].encode()).hexdigest() if "salt" in json.loads(row[3]) else row[3]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -232,3 +233,16 @@ class AnswersInMemory:
         now = self._home.clock.now()
         change = step(prompt, event, now=now, by=by, wake_at=wake_at, decline_reason=reason)
         return self._home.add(change.after)
+
+
+@dataclass
+class RecordsInMemory:
+    """Fulfils `Records`: a record that says the order's id and nothing else."""
+
+    home: HomeInMemory
+    fingerprint: str = "0123 4567 89ab cdef 0123 4567 89ab cdef"
+
+    def of(self, intent: IntentId) -> bytes | None:
+        """Of an order that is there."""
+        order = self.home.intent(intent)
+        return None if order is None else json.dumps({"order": order.id}).encode()

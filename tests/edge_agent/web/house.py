@@ -36,7 +36,7 @@ from tests.edge_agent.web.fake_household import (
 from tests.edge_agent.web.fake_keeping import KeepingInMemory
 from tests.edge_agent.web.fake_settings import ForgettingRecorded, HoldingsInMemory, ReportInMemory, SettingsInMemory
 from tests.edge_agent.web.fake_tokens import TokensRecorded, sample_token
-from tests.edge_agent.web.fakes import AnswersInMemory, HomeInMemory
+from tests.edge_agent.web.fakes import AnswersInMemory, HomeInMemory, RecordsInMemory
 from tests.edge_agent.web.sample_home import sample_home
 from tests.edge_agent.web.sample_household import sample_mandates, sample_sent
 
@@ -145,6 +145,7 @@ def _furnished(connection: Connection, clock: Clock, *, web: WebConfig, language
         inventory=lambda: home.inventory,
         decisions=(decisions := DecisionsInMemory()),
         stock=(stock := StockRecorded()),
+        records=RecordsInMemory(home),
         keeping=(keeping := KeepingInMemory(home)),
         tokens=(tokens := TokensRecorded(connection)),
         channels=(channels := DeskRecorded(connection, clock, Phones())),

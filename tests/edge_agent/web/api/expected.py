@@ -19,6 +19,7 @@ API: dict[tuple[str, str], tuple[str, str]] = {
     ("POST", "/api/v1/prompts/{prompt}/decline"): ("member", "answer"),
     ("GET", "/api/v1/orders"): ("signed_in", "read"),
     ("GET", "/api/v1/orders/{order}"): ("signed_in", "read"),
+    ("GET", "/api/v1/orders/{order}/record"): ("member", "read"),
     ("POST", "/api/v1/orders/{order}/cancel"): ("member", "answer"),
     ("POST", "/api/v1/orders/{order}/settle"): ("member", "answer"),
     ("POST", "/api/v1/orders/{order}/arrived"): ("member", "answer"),
