@@ -20,6 +20,7 @@ from stdnum import ean, gs1_128
 from stdnum.exceptions import ValidationError
 
 from edge_agent.core.said import Said, say
+from edge_agent.core.stock_events import Label
 from edge_agent.errors import RefusedError
 
 CODE_MAX = 400  # characters; the longest symbol holds fewer element strings than that
@@ -54,7 +55,7 @@ class PackCode:
     """What a code tells. `gtin14` has 14 digits, zeros in front where the pack's number is shorter.
 
     `use_by` is the day after which it is no longer safe (AI 17), `best_before` that until which it is at its best
-    (AI 15), `packed_on` when it was packed (AI 13); None where the code does not tell them, and `batch` and `serial` "".
+    (AI 15), `packed_on` when it was packed (AI 13); None where the code does not tell them, and the names "".
     """
 
     gtin14: str
@@ -86,6 +87,13 @@ def read(code: str) -> PackCode:
     if plain.isascii() and plain.isdigit() and len(plain) <= _GTIN_DIGITS:
         return PackCode(gtin14(plain))
     return _told(_element_string(text))
+
+
+def label(told: PackCode) -> Label | None:
+    """What is kept of a pack that came in; None where the code tells nothing but the product."""
+    if not (told.batch or told.keeps_until):
+        return None
+    return Label(told.gtin14, told.batch, told.best_before, told.use_by)
 
 
 def gtin14(digits: str) -> str:

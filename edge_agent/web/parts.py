@@ -31,7 +31,7 @@ from edge_agent.core.messages import (
 from edge_agent.core.overview import BridgeStatus, CancelResult, DeviceOverview, EgressRow, ItemOverview, MandateView
 from edge_agent.core.people import Account, Role
 from edge_agent.core.prompt import DeclineReason, Endorsement, PromptRecord
-from edge_agent.core.stock_events import StockEvent, Told
+from edge_agent.core.stock_events import Label, Labelled, StockEvent, Told
 from edge_agent.errors import RefusedError
 from edge_agent.leave_ports import AccountStore, MerchantClasses
 from edge_agent.ports import Clock, Safety
@@ -155,14 +155,17 @@ class Decisions(Protocol):
 class StockTelling(Protocol):
     """What a person says of a stock."""
 
-    def tell(self, item: ItemId, *, what: Told, packs: float, by: str) -> None:
-        """Keep it, in packs of the bound product; the next review counts with it.
+    def tell(self, item: ItemId, *, what: Told, packs: float, by: str, label: Label | None = None) -> None:
+        """Keep it, in packs of the bound product, with what stands on them; the next review counts with it.
 
         Raises: RefusedError when it cannot be meant.
         """
 
     def said(self, item: ItemId, *, limit: int) -> Sequence[StockEvent]:
         """What was said of it last, newest first."""
+
+    def labels(self, item: ItemId, *, limit: int) -> Sequence[Labelled]:
+        """What was read on its packs last, newest first."""
 
 
 class Records(Protocol):
@@ -366,7 +369,11 @@ class NoStockTelling:
         """Nothing was."""
         return ()
 
-    def tell(self, item: ItemId, *, what: Told, packs: float, by: str) -> None:  # noqa: ARG002
+    def labels(self, item: ItemId, *, limit: int) -> Sequence[Labelled]:  # noqa: ARG002
+        """Nothing was."""
+        return ()
+
+    def tell(self, *_said: object, **_more: object) -> None:
         """Nobody listens."""
         raise RefusedError("this cannot be told here")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pydantic import SecretStr
 from starlette.responses import Response
 
+from edge_agent.core import gs1
 from edge_agent.core.intent import IntentRecord
 from edge_agent.core.leave.mandate import MandateState
 from edge_agent.core.messages import IntentId, ItemId, MandateId, PromptId
@@ -134,7 +135,8 @@ async def tell_stock(call: Call) -> Response:
     ident, body = ItemId(call.path_id("item")), call.said(TellStock)
     if call.site.parts.overview.item(ident) is None:
         raise unknown("item")
-    call.site.parts.stock.tell(ident, what=body.what, packs=body.packs or 0.0, by=call.by.account)
+    label = None if body.code is None else gs1.label(gs1.read(body.code))
+    call.site.parts.stock.tell(ident, what=body.what, packs=body.packs or 0.0, by=call.by.account, label=label)
     return told(Done())
 
 
