@@ -12,14 +12,18 @@ import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edge_agent import __version__
 from edge_agent.config import HubConfig, load, secrets_from
 from edge_agent.errors import ConfigurationError, HubError, StoreNewerError
 
+if TYPE_CHECKING:
+    from edge_agent.adapters.api_client import ApiClient
+
 _ROLES = ("owner", "member", "guest", "child")
 _DECLINE_REASONS = ("have_spare", "too_dear", "not_now", "wrong_product", "going_away")
-_ASKING = ("prompts", "approve", "decline", "items", "why", "record")
+_ASKING = ("prompts", "approve", "decline", "items", "why", "record", "recall")
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
 # What our libraries load where it happens to be installed, and the hub never uses: httpx's command line (with rich and
 # pygments), paho's look-up of brokers by DNS. Together up to 12 MB and a fifth of a second of start-up.
@@ -297,6 +301,8 @@ def _ask(config: HubConfig, arguments: argparse.Namespace) -> int:
                 words = asking.why(client, arguments.item, as_json=arguments.json)
             case "record":
                 words = asking.record(client, arguments.order, out=arguments.out)
+            case "recall":
+                words = _recall(client, arguments)
             case "decline":
                 words = asking.decline(client, arguments.prompt, reason=arguments.reason, as_json=arguments.json)
             case _:
@@ -310,6 +316,20 @@ def _ask(config: HubConfig, arguments: argparse.Namespace) -> int:
                 )
     print(words)
     return EXIT_DONE
+
+
+def _recall(client: ApiClient, arguments: argparse.Namespace) -> str:
+    from edge_agent import asking  # noqa: PLC0415
+
+    match arguments.action:
+        case "add":
+            names = ("gtin", "batch", "until", "text", "source")
+            notice = {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
+            return asking.file_recalls(client, [notice], as_json=arguments.json)
+        case "import":
+            return asking.import_recalls(client, arguments.file, as_json=arguments.json)
+        case _:
+            return asking.recalls(client, as_json=arguments.json)
 
 
 def _agrees(terms: str) -> bool:
@@ -482,13 +502,28 @@ def _add_asking(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     record = commands.add_parser("record", help="all that is kept of an order, signed, for a stranger to check")
     record.add_argument("order", help="its id, as the API and its page tell it")
     record.add_argument("--out", type=Path, required=True, metavar="FILE", help="where it goes; no file is overwritten")
-    asking = [prompts, approve, decline, items, why, record]
+    asking = [prompts, approve, decline, items, why, record, *_add_recall(commands)]
     for command in asking:
         command.add_argument("--json", action="store_true", help="one JSON object on standard output")
         command.add_argument(
             "--token-file", type=Path, metavar="FILE", help="file of mode 0600 with a token; without it RESTOCK_TOKEN"
         )
     return asking
+
+
+def _add_recall(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> list[argparse.ArgumentParser]:
+    recall = commands.add_parser("recall", help="goods that are called back, and whether they are here")
+    actions = recall.add_subparsers(dest="action", required=True)
+    listed = actions.add_parser("list", help="what was filed, and what of it may be here")
+    add = actions.add_parser("add", help="file one; an owner's token")
+    add.add_argument("--gtin", required=True, help="the number under the bar code")
+    add.add_argument("--batch", help="without it, all batches")
+    add.add_argument("--until", metavar="DAY", help="packs dated this day or earlier (2026-12-31); without it, all")
+    add.add_argument("--text", required=True, help="what it is and what to do")
+    add.add_argument("--source", required=True, help="who says so")
+    imports = actions.add_parser("import", help="file all of a JSON file (docs/recalls.md)")
+    imports.add_argument("file", type=Path, help="the file")
+    return [listed, add, imports]
 
 
 def _add_devices(devices: argparse.ArgumentParser) -> None:

@@ -36,6 +36,7 @@ from edge_agent.adapters.store.opening import OpenStore
 from edge_agent.adapters.store.orders import Orders
 from edge_agent.adapters.store.policies import Policies
 from edge_agent.adapters.store.readings import SqliteReadings
+from edge_agent.adapters.store.recalls import SqliteRecalls
 from edge_agent.adapters.store.room import Room
 from edge_agent.adapters.store.set_aside import standing
 from edge_agent.adapters.store.stock_events import SqliteStockEvents
@@ -63,6 +64,7 @@ from edge_agent.pipeline.order_records import OrderRecords
 from edge_agent.pipeline.overview import HomeOverview
 from edge_agent.pipeline.personal import PersonalDays
 from edge_agent.pipeline.prices import PriceKeeper
+from edge_agent.pipeline.recalls import RecallDesk
 from edge_agent.pipeline.rejudge import Rejudge
 from edge_agent.pipeline.restore import Restore
 from edge_agent.pipeline.review import Review
@@ -258,6 +260,8 @@ def _wire(
         bridge=bridge,
         file_fault=household.problem,
     )
+    telling = Telling(events=stock_events, household=household, clock=clock, heard=review.hear)
+    recalls = RecallDesk(store=SqliteRecalls(connection), home=overview, stock=telling, clock=clock)
     told = wire_notify(
         config.notify,
         connection,
@@ -270,6 +274,7 @@ def _wire(
         people=leave.accounts,
         sealer=load_secret(data_folder(config)),
         new_id=_new_id,
+        matches=recalls.matches,
         note=store.chain.record,
         speak=_in_the_language_of_whom_it_is_told(Languages.shipped()),
     )
@@ -310,7 +315,8 @@ def _wire(
             zone=config.home.timezone,
             personal=PersonalDays(readings=readings, devices=SqliteInspection(connection).devices),
         ),
-        stock=Telling(events=stock_events, household=household, clock=clock, heard=review.hear),
+        stock=telling,
+        recalls=recalls,
         keeping=ItemKeeper(
             household=household, inventory=discovery.inventory, profile_of=profiles.by_id, note=store.chain.record
         ),
@@ -355,6 +361,7 @@ def _wire(
         fresh=fresh or Fresh(),
         forgetting=own_pages.forgetting,
         notifying=told.notifying if told.may_tell else None,
+        recalls=told.recalls if told.may_tell else None,
         spoken=spoken,
     )
 

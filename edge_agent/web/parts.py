@@ -47,6 +47,7 @@ from edge_agent.web.household_parts import (
 )
 from edge_agent.web.item_parts import ItemKeeping, NoItemKeeping
 from edge_agent.web.notice_parts import ChannelDesk, Links, NoChannels, NoLinks
+from edge_agent.web.recall_parts import NoRecalls, Recalls
 
 
 class Overview(Protocol):
@@ -411,4 +412,5 @@ class WebParts:
     no_room: Callable[[], str | None] = lambda: None  # why no readings are stored; None: they are
     tokens: ApiTokens = NoApiTokens()  # noqa: RUF009  # it holds nothing
     records: Records = NoRecords()  # noqa: RUF009  # it holds nothing
+    recalls: Recalls = NoRecalls()  # noqa: RUF009  # it holds nothing
     changes: Callable[[], int] = lambda: 0  # another number whenever something that the pages show may have changed

@@ -205,3 +205,23 @@ async def test_a_record_goes_to_a_new_file(tmp_path: Path) -> None:
     assert json.loads(out.read_text(encoding="utf-8")) == {"order": "i-p-fluid"}
     assert words.endswith(f"restock-hub check-record {out}")
     assert not (tmp_path / "none.json").exists()
+
+
+async def test_recalls_are_filed_listed_and_taken_from_a_file(tmp_path: Path) -> None:
+    """A file that is none files nothing at all."""
+    notice = {"gtin": "4006381333931", "batch": "A1", "text": "Do not eat it.\x1b", "source": "the maker"}
+    good, bad = tmp_path / "good.json", tmp_path / "bad.json"
+    told = {"format": "restock-recalls", "version": 1, "recalls": [notice, {**notice, "batch": "A2"}]}
+    good.write_text(json.dumps(told), encoding="utf-8")
+    bad.write_text(json.dumps({**told, "recalls": [notice, {"gtin": "x"}]}), encoding="utf-8")
+    with opened(tmp_path, ManualClock()) as house:
+        with pytest.raises(ConfigurationError, match=r"no file of recalls: recalls\.1"):
+            await run(house, lambda client: asking.import_recalls(client, bad, as_json=False))
+        assert house.recalls.kept == []
+        await run(house, lambda client: asking.import_recalls(client, good, as_json=False))
+        await run(house, lambda client: asking.file_recalls(client, [{**notice, "batch": "A3"}], as_json=False))
+        words = await run(house, lambda client: asking.recalls(client, as_json=False))
+        listed = json.loads(await run(house, lambda client: asking.recalls(client, as_json=True)))
+    assert [one["batch"] for one in listed["recalls"]] == ["A1", "A2", "A3"]
+    assert "nothing known" in words
+    assert "\x1b" not in words

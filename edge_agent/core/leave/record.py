@@ -36,7 +36,7 @@ Whole = Annotated[int, Field(ge=0, le=2**53 - 1)]  # RFC 8785 writes no larger n
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
 
 
 class Leave(_Part):

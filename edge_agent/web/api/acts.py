@@ -116,6 +116,15 @@ ACTS: tuple[Act, ...] = (
         rule=Rule.OWNER,
     ),
     _do("/mandates/{mandate}/revoke", changing.revoke_mandate, "End it for good", answers.MandateTold),
+    _read("/recalls", reads.recalls, "What was called back, and what of it may be here", answers.Recalls, _MEMBER),
+    _do("/recalls", changing.file_recall, "File a recall", answers.RecallTold, body=bodies.FileRecall, rule=Rule.OWNER),
+    _do(
+        "/recalls/{recall}/done",
+        changing.settle_recall,
+        "Say what was done about it",
+        answers.Done,
+        body=bodies.SettleRecall,
+    ),
     _read("/devices", reads.devices, "Every device", answers.Devices),
     _read("/sent", reads.sent, "What left the home, newest first", answers.Sent, _MEMBER),
     Act(

@@ -9,6 +9,7 @@ from pydantic import Field, SecretStr, StringConstraints, model_validator
 
 from edge_agent.core.gs1 import CODE_MAX
 from edge_agent.core.prompt import DeclineReason
+from edge_agent.core.recall import BATCH_MAX, SOURCE_MAX, TEXT_MAX, What
 from edge_agent.core.stock_events import PACKS_MAX
 from edge_agent.core.stock_events import Told as Stock
 from edge_agent.web.api.call import Body
@@ -77,6 +78,24 @@ class TellStock(Body):
         if self.what == "labelled" and self.code is None:
             raise ValueError("code is needed for labelled")
         return self
+
+
+class FileRecall(Body):
+    """Goods that are called back. `batch` "": all of them; `until`: packs whose date is that day or earlier."""
+
+    gtin: Annotated[str, StringConstraints(pattern=r"^[0-9]{8,14}$")]
+    batch: Annotated[str, StringConstraints(max_length=BATCH_MAX)] = ""
+    until: Annotated[date, Field(strict=False)] | None = None
+    text: Annotated[str, StringConstraints(min_length=1, max_length=TEXT_MAX)]
+    source: Annotated[str, StringConstraints(min_length=1, max_length=SOURCE_MAX)]
+
+
+class SettleRecall(Body):
+    """What was done about a recall with one item. `packs` are thrown away or go back, in packs of the bound product."""
+
+    item: Annotated[str, StringConstraints(min_length=1, max_length=64)]
+    what: What
+    packs: Annotated[float, Field(ge=0, le=PACKS_MAX, allow_inf_nan=False)] = 0.0
 
 
 class TellPresence(Body):

@@ -31,6 +31,9 @@ API: dict[tuple[str, str], tuple[str, str]] = {
     ("POST", "/api/v1/mandates/{mandate}/pause"): ("member", "answer"),
     ("POST", "/api/v1/mandates/{mandate}/resume"): ("owner", "answer"),
     ("POST", "/api/v1/mandates/{mandate}/revoke"): ("member", "answer"),
+    ("GET", "/api/v1/recalls"): ("member", "read"),
+    ("POST", "/api/v1/recalls"): ("owner", "answer"),
+    ("POST", "/api/v1/recalls/{recall}/done"): ("member", "answer"),
     ("GET", "/api/v1/devices"): ("signed_in", "read"),
     ("GET", "/api/v1/sent"): ("member", "read"),
     ("GET", "/api/v1/events"): ("signed_in", "read"),
@@ -42,4 +45,6 @@ BODIES: dict[str, dict[str, object]] = {
     "presence": {"said": "as_usual"},
     "snooze": {"hours": 6},
     "settle": {"found": True},
+    "recalls": {"gtin": "4006381333931", "text": "Do not eat it.", "source": "the maker"},
+    "done": {"item": "milk", "what": "thrown_away", "packs": 1},
 }
