@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections.abc import Callable
+from datetime import datetime
 from typing import Protocol
 
 import rfc8785
@@ -59,8 +61,9 @@ class OrderRecords:
         self._public_key = public_key
         self._sign = sign
         self._verify = verify
+        self._turn = asyncio.Lock()
 
-    def of(self, intent: IntentId) -> bytes | None:
+    async def of(self, intent: IntentId) -> bytes | None:
         """The record of an order as canonical JSON; None: there is no such order.
 
         Raises: RefusedError when its leave is not kept here, or the audit chain is not whole: what is not believed is
@@ -78,10 +81,14 @@ class OrderRecords:
                 say("The leave of this order is not kept here: it was taken over from the order service.")
             )
         excerpt = self._chain.excerpt(intent=order.id, prompt=order.prompt)
-        said = compose(order, leave, excerpt, public_key=self._public_key, at=self._clock.now())
+        async with self._turn:  # a long log is seconds of work on a small board, and others wait meanwhile
+            return await asyncio.to_thread(self._signed, order, leave, excerpt, at=self._clock.now())
+
+    def _signed(self, order: IntentRecord, leave: AuthorityRow, excerpt: Excerpt, *, at: datetime) -> bytes:
+        said = compose(order, leave, excerpt, public_key=self._public_key, at=at)
         record = {**said, "signature": base64.b64encode(self._sign(canonical_record(said))).decode()}
         document = rfc8785.dumps(record)
         fault = check(document, verify=self._verify).fault
         if fault is not None:
-            raise BugError(f"the record of order {intent} would not hold: {fault}")
+            raise BugError(f"the record of order {order.id} would not hold: {fault}")
         return document

@@ -176,7 +176,7 @@ class Records(Protocol):
     def fingerprint(self) -> str:
         """That of the household's key, to compare with the one in a record; "": there is none."""
 
-    def of(self, intent: IntentId) -> bytes | None:
+    async def of(self, intent: IntentId) -> bytes | None:
         """The record of one order, signed now; None: there is no such order.
 
         Raises: RefusedError when none can be made of it.
@@ -358,7 +358,7 @@ class NoRecords:
 
     fingerprint = ""
 
-    def of(self, intent: IntentId) -> bytes | None:  # noqa: ARG002
+    async def of(self, intent: IntentId) -> bytes | None:  # noqa: ARG002
         """There is none."""
         return None
 

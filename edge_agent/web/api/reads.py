@@ -134,7 +134,7 @@ async def order(call: Call) -> Response:
 
 async def order_record(call: Call) -> Response:
     """All that is kept of an order, signed by the household."""
-    record = call.site.parts.records.of(IntentId(call.path_id("order")))
+    record = await call.site.parts.records.of(IntentId(call.path_id("order")))
     if record is None:
         raise unknown("order")
     return Response(record, media_type="application/json")

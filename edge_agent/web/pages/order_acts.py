@@ -77,7 +77,7 @@ async def never_came(visit: Visit) -> Response:
 async def record(visit: Visit) -> Response:
     """All that is kept of the order, signed by the household, for whoever is to check it."""
     order = _order(visit)
-    document = visit.site.parts.records.of(order.id)
+    document = await visit.site.parts.records.of(order.id)
     if document is None:
         raise HTTPException(404)
     named = {

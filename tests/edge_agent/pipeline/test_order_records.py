@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import re
@@ -49,6 +50,11 @@ def records(desk: Desk) -> OrderRecords:
     )
 
 
+def record(desk: Desk, order: IntentId) -> bytes | None:
+    """The record of an order, made now."""
+    return asyncio.run(records(desk).of(order))
+
+
 def note(desk: Desk, what: str) -> None:
     """Something else happens at home."""
     with desk.connection.transaction() as db:
@@ -80,7 +86,7 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, str]:
     """A record, and the fingerprint that the household's page shows."""
     with open_desk(tmp_path_factory.mktemp("home")) as desk:
         order = live_an_order(desk)
-        document = records(desk).of(order)
+        document = record(desk, order)
         assert document is not None
         return document, records(desk).fingerprint
 
@@ -323,7 +329,7 @@ def test_an_order_of_an_older_program_has_a_record_too(tmp_path: Path) -> None:
     with open_desk(tmp_path) as desk:
         order = live_an_order(desk)
         _as_an_older_program_wrote(desk)
-        document = records(desk).of(order)
+        document = record(desk, order)
     assert document is not None
     follow_recipe(document, fingerprint=records(desk).fingerprint)
     words = in_words(check(document, verify=is_signed))
@@ -352,7 +358,7 @@ def test_rows_that_were_folded_are_not_claimed(tmp_path: Path) -> None:
         for _ in range(30):
             note(desk, "later")
         assert desk.chain.fold(rows_max=10)
-        document = records(desk).of(order)
+        document = record(desk, order)
     assert document is not None
     found = check(document, verify=is_signed)
     assert found.fault is None
@@ -365,17 +371,17 @@ def test_a_log_that_is_not_whole_is_not_signed(tmp_path: Path) -> None:
         order = live_an_order(desk)
         desk.connection.db.execute("UPDATE audit SET event = replace(event, 'anna', 'olga')")
         with pytest.raises(RefusedError, match="audit log is broken"):
-            records(desk).of(order)
+            record(desk, order)
 
 
 def test_an_order_that_is_not_there_has_none(tmp_path: Path) -> None:
     """None of an unknown one; of one that was taken over from the order service, its leave is not kept here."""
     with open_desk(tmp_path) as desk:
-        assert records(desk).of(IntentId("nobody")) is None
+        assert record(desk, IntentId("nobody")) is None
         order = live_an_order(desk)
         known = desk.orders.intent(order)
         assert known is not None
         with desk.connection.transaction() as db:
             insert_intent(db, replace(known, id=IntentId("taken"), prompt=PromptId("elsewhere")))
         with pytest.raises(RefusedError, match="taken over"):
-            records(desk).of(IntentId("taken"))
+            record(desk, IntentId("taken"))

@@ -244,7 +244,7 @@ class RecordsInMemory:
     home: HomeInMemory
     fingerprint: str = "0123 4567 89ab cdef 0123 4567 89ab cdef"
 
-    def of(self, intent: IntentId) -> bytes | None:
+    async def of(self, intent: IntentId) -> bytes | None:
         """Of an order that is there."""
         order = self.home.intent(intent)
         return None if order is None else json.dumps({"order": order.id}).encode()
