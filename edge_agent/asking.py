@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +26,8 @@ from edge_agent.errors import ConfigurationError, RefusedError
 TOKEN_FILE = Path(".config/restock/token")  # in the user's home
 
 _NOTICES_BYTES_MAX = 4_194_304
+_AT_ONCE_MAX = 40  # below what a token may ask at once (docs/api.md)
+_PAUSE_S = 0.12  # above what it may ask a second
 _WHOLE = re.compile("[0-9a-f]{32}")
 _ANSWERABLE = frozenset({PromptState.OPEN, PromptState.SNOOZED})
 
@@ -124,9 +127,15 @@ def recalls(client: ApiClient, *, as_json: bool) -> str:
     return table(("RECALL", "NUMBER", "BATCH", "HERE", "TEXT"), rows) if rows else "No recalls."
 
 
-def file_recalls(client: ApiClient, notices: Sequence[Json], *, as_json: bool) -> str:
-    """File notices, one after the other; one that was filed before stays as it was."""
-    filed = [client.post("/api/v1/recalls", notice) for notice in notices]
+def file_recalls(
+    client: ApiClient, notices: Sequence[Json], *, as_json: bool, pause: Callable[[float], None] = time.sleep
+) -> str:
+    """File notices, one after the other; one that was filed before stays as it was. Many go as fast as a token may."""
+    filed = []
+    for notice in notices:
+        filed.append(client.post("/api/v1/recalls", notice))
+        if len(notices) > _AT_ONCE_MAX:
+            pause(_PAUSE_S)
     if as_json:
         return _json({"recalls": filed})
     return table(("RECALL", "NUMBER", "BATCH", "HERE", "TEXT"), [_recall_row(one) for one in filed])

@@ -23,7 +23,7 @@ from edge_agent.core.messages import IntentId, ItemId
 from edge_agent.core.stock_events import Label, Labelled
 
 FORMAT = "restock-recalls"
-TEXT_MAX, SOURCE_MAX, NOTICES_MAX = 1_000, 300, 500
+TEXT_MAX, SOURCE_MAX, NOTICES_MAX = 1_000, 300, 200
 BATCH_MAX = 20
 _ORDERS_FOR = timedelta(days=365)
 _CRUMB_PACKS = 0.02

@@ -225,3 +225,21 @@ async def test_recalls_are_filed_listed_and_taken_from_a_file(tmp_path: Path) ->
     assert [one["batch"] for one in listed["recalls"]] == ["A1", "A2", "A3"]
     assert "nothing known" in words
     assert "\x1b" not in words
+
+
+async def test_many_recalls_go_no_faster_than_a_token_may(tmp_path: Path) -> None:
+    """Few go at once; of many each waits its turn."""
+    paused: list[float] = []
+    notices = [
+        {"gtin": "4006381333931", "batch": f"A{n}", "text": "Do not eat it.", "source": "the maker"} for n in range(45)
+    ]
+
+    def file(some: list[dict[str, str]]) -> Callable[[ApiClient], str]:
+        return lambda client: asking.file_recalls(client, some, as_json=False, pause=paused.append)
+
+    with opened(tmp_path, ManualClock()) as house:
+        await run(house, file(notices[:3]))
+        assert paused == []
+        await run(house, file(notices))
+    assert len(paused) == len(notices)
+    assert min(paused) > 0.1
