@@ -43,7 +43,7 @@ from edge_agent.core.overview import BridgeStatus, DeviceOverview
 from edge_agent.core.prompt import Endorsement, PromptChange, PromptRecord
 from edge_agent.core.safety import SafetyProblem
 from edge_agent.core.sparkplug.topics import Admitted, RebirthRequest
-from edge_agent.core.stock_events import Delivered, SentBack, StockEvent
+from edge_agent.core.stock_events import Delivered, Labelled, SentBack, StockEvent
 
 
 class Clock(Protocol):
@@ -174,6 +174,9 @@ class StockEvents(Protocol):
 
     def newest(self, item: ItemId, *, limit: int) -> Sequence[StockEvent]:
         """What was said of an item last, newest first."""
+
+    def labels(self, *, item: ItemId | None = None, limit: int) -> Sequence[Labelled]:
+        """What was read on packs last, newest first."""
 
 
 class DoubtfulStore(Protocol):

@@ -121,6 +121,7 @@ def wire(
         fresh=kept.fresh,
         forgetting=home.own.forgetting,
         notifying=told.notifying if told.may_tell else None,
+        recalls=told.recalls if told.may_tell else None,
         spoken=None if voice is None else _spoken(config, secret, voice=voice, kept=kept, home=home),
     )
 
@@ -191,6 +192,7 @@ def _wire_notify(config: HubConfig, kept: ReadingsSide, *, gate: Gate, home: _Ho
         people=home.leave.accounts,
         sealer=load_secret(folder),
         new_id=_new_id,
+        matches=home.review.recalls.matches,
         note=kept.store.chain.record,
         speak=_in_the_language_of_whom_it_is_told(Languages.shipped()),
     )

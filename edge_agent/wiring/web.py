@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from edge_agent.adapters.passwords import Argon2Passwords
+from edge_agent.adapters.signatures import is_signed
 from edge_agent.adapters.store.tokens import Tokens
+from edge_agent.pipeline.order_records import OrderRecords
 from edge_agent.web.parts import WebParts
 from edge_agent.wiring.leave import LeaveSide
 from edge_agent.wiring.notify import NotifySide
@@ -40,6 +42,7 @@ def wire_web(
         inventory=review.discovery.inventory,
         decisions=review.decisions,
         stock=review.stock,
+        recalls=review.recalls,
         keeping=review.keeping,
         settings=own.settings,
         holdings=own.holdings,
@@ -49,5 +52,13 @@ def wire_web(
         channels=told.desk,
         links=told.links,
         tokens=tokens,
+        records=OrderRecords(
+            orders=orders.orders,
+            chain=kept.store.chain,
+            clock=kept.store.clock,
+            public_key=gate.key.public_key(),
+            sign=gate.key.sign,
+            verify=is_signed,
+        ),
         changes=kept.store.connection.db.total_changes,
     )

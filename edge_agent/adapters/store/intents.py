@@ -55,7 +55,19 @@ def apply_intent(db: apsw.Connection, change: IntentChange) -> None:
     if before is None or not update_intent(db, after, seen_version=change.seen_version):
         raise RefusedError(say("this order changed meanwhile"))
     ledger.follow(db, after, before=before)
-    chain.append(db, {"event": f"intent_{after.state}", "intent": after.id, "version": after.version})
+    chain.append(db, _told(after))
+
+
+def _told(after: IntentRecord) -> dict[str, str | int]:
+    """What the audit log says of a step: with what the merchant told by then, so that it cannot be changed later."""
+    known = {"order_number": after.merchant_order_id, "charged_minor": after.charged_minor, "detail": after.detail}
+    return {
+        "event": f"intent_{after.state}",
+        "intent": after.id,
+        "version": after.version,
+        "at": from_ms(to_ms(after.changed_at)).isoformat(),
+        **{name: value for name, value in known.items() if value is not None},
+    }
 
 
 def _optional_ms(at: datetime | None) -> int | None:

@@ -49,7 +49,7 @@ from edge_agent.core.intent import IntentChange, IntentRecord, IntentState
 from edge_agent.core.leave.authority import AuthorityRow
 from edge_agent.core.leave.draw import DrawRequest, over_budget
 from edge_agent.core.leave.mandate import MandateState
-from edge_agent.core.leave.terms import Terms
+from edge_agent.core.leave.terms import Terms, canonical
 from edge_agent.core.messages import IntentId, ItemId, Price, PromptId
 from edge_agent.core.prompt import Endorsement, PromptChange, PromptRecord, PromptState
 from edge_agent.core.said import say
@@ -177,7 +177,7 @@ class Orders:
             leave = SignedLeave(terms, signature, receipt)
             insert_authority(db, leave, intent=intent, signer=change.after.answered_by or "")
             ledger.reserve(db, intent, terms, draw)
-            insert_body(db, intent, body)
+            insert_body(db, intent, body, terms=canonical(terms))
             self._crash_hook(CrashPoint.ANSWER_CHECKED)
         return intent
 
@@ -356,7 +356,7 @@ def _refuse_second_prompt(db: apsw.Connection, item: ItemId) -> None:
 
 def _tell_opened(db: apsw.Connection, record: PromptRecord) -> None:
     event = {"event": "prompt_opened", "prompt": record.id, "item": record.item, "terms": record.terms_hash}
-    chain.append(db, event)
+    chain.append(db, event | {"at": record.created_at.isoformat()})
 
 
 def _only(rows: list[_T]) -> _T | None:

@@ -41,14 +41,15 @@ class OutboxRow:
     created_at: datetime
 
 
-def insert_body(db: apsw.Connection, intent: IntentRecord, body: bytes) -> None:
-    """Freeze a body for the bridge, and say in the audit log which one."""
+def insert_body(db: apsw.Connection, intent: IntentRecord, body: bytes, *, terms: bytes) -> None:
+    """Freeze a body for the bridge, and say in the audit log which one, and on which signed `terms`."""
     sha256 = hashlib.sha256(body).hexdigest()
     db.execute(
         "INSERT INTO outbox (intent, body, body_sha256, created_ms) VALUES (?, ?, ?, ?)",
         (intent.id, body, sha256, to_ms(intent.created_at)),
     )
-    chain.append(db, {"event": "approved", "intent": intent.id, "body": sha256})
+    told = {"event": "approved", "intent": intent.id, "body": sha256, "terms": hashlib.sha256(terms).hexdigest()}
+    chain.append(db, told | {"prompt": intent.prompt, "at": intent.created_at.isoformat()})
 
 
 def select_outbox(db: apsw.Connection, *, limit: int) -> list[OutboxRow]:

@@ -11,6 +11,7 @@ from edge_agent.core.intent import IntentState
 from edge_agent.core.leave.mandate import MandateState
 from edge_agent.core.people import Role
 from edge_agent.core.prompt import DeclineReason, PromptState
+from edge_agent.core.recall import Certainty
 from edge_agent.web.api.call import Told
 
 
@@ -265,6 +266,38 @@ class Sent(Told):
 
     rows: tuple[SentRow, ...]
     older: int | None
+
+
+class RecallMatch(Told):
+    """An item that a recall may be about: `affected`, or `may_be` where no batch or date was read.
+
+    `packs` are those whose label fits; `orders` are ids of orders that may have brought some.
+    """
+
+    item: str
+    certainty: Certainty
+    packs: float
+    orders: tuple[str, ...]
+
+
+class RecallTold(Told):
+    """Goods that were called back, and what is still to be looked at here."""
+
+    id: str
+    gtin: str
+    batch: str
+    until: date | None
+    text: str
+    source: str
+    filed_by: str
+    filed_at: datetime
+    matches: tuple[RecallMatch, ...]
+
+
+class Recalls(Told):
+    """Everything that was filed, newest first."""
+
+    recalls: tuple[RecallTold, ...]
 
 
 class Done(Told):

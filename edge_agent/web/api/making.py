@@ -13,6 +13,7 @@ from edge_agent.core.leave.terms import Offer
 from edge_agent.core.messages import Alert, Decision, Hold, Propose, Range, Reason
 from edge_agent.core.overview import ItemOverview, MandateView
 from edge_agent.core.prompt import PromptRecord, PromptState
+from edge_agent.core.recall import Match, Recall
 from edge_agent.web.api.answers import (
     ItemTold,
     Lasts,
@@ -20,6 +21,8 @@ from edge_agent.web.api.answers import (
     MandateTold,
     OrderTold,
     PromptTold,
+    RecallMatch,
+    RecallTold,
     Sentence,
     Span,
     TermsTold,
@@ -96,6 +99,25 @@ def prompt_told(parts: WebParts, prompt: PromptRecord, *, name: str) -> PromptTo
 def can_answer(parts: WebParts, prompt: PromptRecord) -> bool:
     """Whether the question is open, and its offer stands."""
     return prompt.state is PromptState.OPEN and parts.clock.now() < prompt.offer.expires_at
+
+
+def recall_told(recall: Recall, matches: Iterable[Match]) -> RecallTold:
+    """One recall with what is to be looked at."""
+    return RecallTold(
+        id=recall.id,
+        gtin=recall.gtin14,
+        batch=recall.batch,
+        until=recall.until,
+        text=recall.text,
+        source=recall.source,
+        filed_by=recall.filed_by,
+        filed_at=recall.filed_at,
+        matches=tuple(
+            RecallMatch(item=one.item.id, certainty=one.certainty, packs=one.packs, orders=one.orders)
+            for one in matches
+            if one.recall.id == recall.id
+        ),
+    )
 
 
 def order_told(order: IntentRecord, *, wanted_back: frozenset[str], now: datetime) -> OrderTold:

@@ -15,6 +15,7 @@ from edge_agent.core.stock_events import (
     BoughtElsewhere,
     Corrected,
     Delivered,
+    Labelled,
     Opened,
     Scanned,
     SentBack,
@@ -72,10 +73,17 @@ def in_words(event: StockEvent, item: Item) -> Said:
             packs = f"{event.packs:g}"
             came, back = say("Packs delivered: {packs}.", packs=packs), say("Packs sent back: {packs}.", packs=packs)
             return came if isinstance(event, Delivered) else back
-        case Opened():
-            return say("A new pack was opened.")
+        case Opened() | Labelled():
+            return _read(event) if isinstance(event, Labelled) else say("A new pack was opened.")
         case _:
             assert_never(event)
+
+
+def _read(event: Labelled) -> Said:
+    packs, batch = f"{event.packs:g}", event.label.batch
+    if not batch:
+        return say("Label read on packs: {packs}.", packs=packs)
+    return say("Label read on packs: {packs}. Batch {batch}.", packs=packs, batch=batch)
 
 
 def _order(order: IntentRecord) -> HistoryRow:

@@ -22,6 +22,7 @@ from edge_agent.web.charts import AmountBar, amount_bar
 from edge_agent.web.moments import Moments, days_range
 from edge_agent.web.order_rows import OrderRow, rows
 from edge_agent.web.outlook import outlook
+from edge_agent.web.pages.recalls import match_rows
 from edge_agent.web.visit import Visit
 from edge_agent.web.wording import MODES, amounts, trust
 from edge_agent.web.wording import amount as amount_words
@@ -103,11 +104,13 @@ def page(visit: Visit, *, typed: Mapping[str, str] | None = None, presence_error
     shown, lines = cut(asked, cards_max=_QUESTIONS_MAX)
     arriving = min(len(orders), _ARRIVALS_MAX)
     cards = _CARDS_MAX - sum(len(delivery.questions) for delivery in shown) - arriving
+    recalls = match_rows(visit)
     to_everybody = visit.site.parts.decisions.question()
     return visit.page(
         "home.html",
         status=200 if presence_error is None else 422,
-        nothing_needed=not (open_now or alerts or to_check or to_everybody),
+        nothing_needed=not (open_now or alerts or to_check or to_everybody or recalls),
+        recalls=recalls,
         question=to_everybody,
         typed=typed or {},
         presence_error=presence_error,

@@ -25,6 +25,7 @@ from edge_agent.web.visit import Visit
 from edge_agent.web.wording import MODES, amounts
 
 _HINTS_MAX = 3
+_LABELS_MAX = 6
 _PRICES_MAX = 20
 _ORDERS_MAX = 100  # of all items, of which this one's are looked for
 _HALVES_MAX = 6  # up to 3 packs one may tell a half; beyond that nobody looks so closely
@@ -102,6 +103,7 @@ def page(
         trouble=_trouble(visit, told, merchant=known.item.product.merchant),
         price_chart=charts.price_chart(prices, name=moments.day),
         history=_history(visit, known),
+        labels=visit.site.parts.stock.labels(ItemId(known.item.id), limit=_LABELS_MAX),
         hints=_hints(visit, known),
         advice=visit.site.parts.decisions.advice(ItemId(known.item.id)),
         shadow=visit.site.parts.decisions.shadow(ItemId(known.item.id)) if known.item.mode == "shadow" else None,

@@ -1,4 +1,4 @@
-"""What a person says of an order: take it back, I looked, it came, it never came, it is mended, let it be.
+"""What a person says of an order: take it back, I looked, it came, it never came, mended, let be; and its record.
 
 The outcome is told as it is: a cancellation that came too late says so, one that the order service has not confirmed
 is shown as asked for, and a word that may not have arrived there is told as not known.
@@ -83,6 +83,19 @@ async def see_to(visit: Visit) -> Response:
         raise HTTPException(400)
     visit.site.parts.answers.see_to(order.id, word=word, by=visit.person.account)
     return _back_to(order)
+
+
+async def record(visit: Visit) -> Response:
+    """All that is kept of the order, signed by the household, for whoever is to check it."""
+    order = _order(visit)
+    document = await visit.site.parts.records.of(order.id)
+    if document is None:
+        raise HTTPException(404)
+    named = {
+        "Content-Disposition": f'attachment; filename="restock-order-{order.id}.json"',
+        "Cache-Control": "no-store",
+    }
+    return Response(document, media_type="application/json", headers=named)
 
 
 def _order(visit: Visit) -> IntentRecord:

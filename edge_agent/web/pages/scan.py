@@ -84,6 +84,7 @@ def _page(visit: Visit, typed: str, *, errors: Mapping[str, str] | None = None) 
         wrong={"code": wrong} if wrong else {},
         told=told,
         number=gs1.shown(told.gtin14) if told else "",
+        has_label=told is not None and gs1.label(told) is not None,
         is_over=last_day is not None and last_day < today,
         found=found,
         takers=takers,

@@ -249,3 +249,24 @@ async def test_after_three_days_nothing_is_left_to_be_said(
     clock.advance(hours=72)
     assert "see-to" not in (await owner.get(PAGE)).text
     assert (await owner.post(f"{ORDER}/see-to", data={"csrf": csrf, "word": "mended"})).status_code == 409
+
+
+async def test_the_record_is_a_file_for_those_who_run_the_home(owner: httpx.AsyncClient, house: House) -> None:
+    """From the order's page, named by the order and kept nowhere; of an unknown order there is none."""
+    assert f'href="{ORDER}/record.json" download' in (await owner.get(PAGE)).text
+    answer = await owner.get(f"{ORDER}/record.json")
+    assert answer.json() == {"order": "i-p-fluid"}
+    assert answer.headers["content-disposition"] == 'attachment; filename="restock-order-i-p-fluid.json"'
+    assert answer.headers["cache-control"] == "no-store"
+    assert (await owner.get("/orders/i-nobody/record.json")).status_code == 404
+    async with house.client() as client:
+        await sign_in(client, role=Role.GUEST)
+        assert "record.json" not in (await client.get(PAGE)).text
+        assert (await client.get(f"{ORDER}/record.json")).status_code == 403
+
+
+async def test_the_household_shows_the_fingerprint_that_records_name(owner: httpx.AsyncClient) -> None:
+    """To compare with the one in a file."""
+    assert (
+        "<code data-fingerprint>0123 4567 89ab cdef 0123 4567 89ab cdef</code>" in (await owner.get("/household")).text
+    )

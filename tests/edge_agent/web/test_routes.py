@@ -49,6 +49,7 @@ EXPECTED = {
     ("POST", "/prompts/{prompt}/snooze"): "member",
     ("POST", "/prompts/{prompt}/decline"): "member",
     ("GET", "/orders"): "signed_in",
+    ("GET", "/orders/{intent}/record.json"): "member",
     ("POST", "/orders/{intent}/cancel"): "member",
     ("POST", "/orders/{intent}/settle"): "member",
     ("POST", "/orders/{intent}/arrived"): "member",
@@ -72,6 +73,9 @@ EXPECTED = {
     ("POST", "/new-item"): "owner",
     ("GET", "/scan"): "member",
     ("POST", "/scan"): "owner",
+    ("GET", "/recalls"): "member",
+    ("POST", "/recalls"): "owner",
+    ("POST", "/recalls/{recall}/done"): "member",
     ("GET", "/sent"): "member",
     ("GET", "/sent/{row}"): "member",
     ("GET", "/household"): "member",
@@ -146,6 +150,8 @@ FORMS: dict[str, dict[str, str]] = {
         "merchant": "grocer",
         "sku": "vinegar-1",
     },
+    "/recalls": {"gtin": "4006381333931", "text": "Do not eat it.", "source": "the maker"},
+    "/recalls/{recall}/done": {"item": "milk", "what": "thrown_away", "packs": "1"},
     "/scan": {"code": "4006381333931", "item": "coffee", "seen": products_mark(ITEMS)},
     "/data/forget": {"which": "device", "device": "fridge-scale", "own_password": PASSWORD},
     "/prompts/{prompt}/snooze": {"hours": "6"},
@@ -184,7 +190,7 @@ def address(path: str, *, intent: str = "i-p-fluid", mandate: str = "m-milk") ->
     """A path with something real in its place holders."""
     return path.format(
         name="style.css", item="milk", prompt="p-milk", intent=intent, mandate=mandate, row="3", token="t-wall",
-        link=token_of(), channel="c-the-owner", device="washer", signal="softener.remaining",
+        link=token_of(), channel="c-the-owner", recall="r1", device="washer", signal="softener.remaining",
     )  # fmt: skip
 
 

@@ -56,7 +56,7 @@ def ready(house: House, path: str) -> str:
     house.mandates.kept["m-waits"] = replace(view, record=replace(view.record, proposed_by="robin"))
     waits = act == "confirm" or (act == "decline" and "mandates" in path)
     mandate = "m-waits" if waits else "m-paused" if act == "resume" else "m-milk"
-    return path.format(item="milk", prompt="p-milk", order="i-p-fluid", mandate=mandate)
+    return path.format(item="milk", prompt="p-milk", order="i-p-fluid", mandate=mandate, recall="r1")
 
 
 def body_for(house: House, path: str) -> dict[str, object]:
