@@ -108,6 +108,7 @@ def _available(sku: str, quote: Quote) -> PriceLine:
         delivery_minor=quote.delivery_minor,
         currency=quote.currency,
         available=True,
+        list_price_minor=quote.list_price_minor,
     )
 
 

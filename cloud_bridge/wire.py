@@ -226,7 +226,11 @@ class PriceQuery(WireModel):
 
 
 class PriceLine(WireModel):
-    """One product at the merchant, as an order of one pack. `available` False: not in stock or not known there."""
+    """One product at the merchant, as an order of one pack. `available` False: not in stock or not known there.
+
+    `list_price_minor` is what the merchant itself calls the usual price of that pack, where it tells one; left out
+    where it does not, so that a hub which does not know the field yet can read the line.
+    """
 
     sku: Sku
     title: Annotated[str, StringConstraints(max_length=200)]
@@ -234,6 +238,7 @@ class PriceLine(WireModel):
     delivery_minor: Minor
     currency: Currency
     available: bool
+    list_price_minor: Annotated[Minor | None, Field(exclude_if=lambda told: told is None)] = None
 
 
 class PriceList(WireModel):

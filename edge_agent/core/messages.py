@@ -260,10 +260,25 @@ class Forecast:
 
 
 @dataclass(frozen=True, slots=True)
+class Pack:
+    """What a pack was taken for when its price was told: `amount` in `unit` (UCUM) by the household's own list.
+
+    `title` is what the merchant called it then.
+    """
+
+    title: str
+    amount: float
+    unit: str
+    gtin14: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Price:
     """One line of the daily price list. Minor units + ISO 4217; `delivery_minor` is for an order of one pack.
 
     `available` False: the merchant has it not in stock, or does not know it; the price may then be stale.
+    `list_price_minor` is what the merchant calls its usual price, None where it says nothing. `pack` is None for prices
+    that were kept before packs were.
     """
 
     item: ItemId
@@ -274,6 +289,8 @@ class Price:
     currency: str
     available: bool
     fetched_at: datetime
+    list_price_minor: int | None = None
+    pack: Pack | None = None
 
 
 @dataclass(frozen=True, slots=True)

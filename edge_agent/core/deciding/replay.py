@@ -209,7 +209,8 @@ def _forecast(forecast: Forecast) -> Forecast:
 
 
 def _price(price: Price, *, is_bound: bool) -> Price:
-    return replace(price, item=ItemId(_ITEM), merchant=_MERCHANT, sku=_SKU if is_bound else f"{_SKU}-2")
+    sku = _SKU if is_bound else f"{_SKU}-2"
+    return replace(price, item=ItemId(_ITEM), merchant=_MERCHANT, sku=sku, list_price_minor=None, pack=None)
 
 
 def _preferences(preferences: Preferences) -> Preferences:
