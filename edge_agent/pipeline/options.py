@@ -19,9 +19,13 @@ from edge_agent.core.deciding.situation import Situation
 from edge_agent.core.intent import IntentRecord
 from edge_agent.core.leave.terms import offer_for, terms_hash
 from edge_agent.core.messages import Decision, Forecast, ItemId, Price, PromptId, Propose, Reason, StockEstimate
+from edge_agent.core.prices.shrinking import SHRUNK, shrunk
+from edge_agent.core.prices.shrinking import reason as smaller_pack
 from edge_agent.core.prompt import PromptRecord, PromptState
 from edge_agent.pipeline.home_state import HomeState
 from edge_agent.ports import OrderStore
+
+_PRICES_LOOKED_AT = 200  # of each product
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,10 +176,19 @@ class Options:
             terms_hash=terms_hash(offer),
             days_of_cover=decision.days_of_cover,
             order_by=decision.order_by,
-            reasons=decision.reasons,
+            reasons=(*decision.reasons, *self._smaller_pack(need, price, title=offer.title)),
             created_at=need.now,
             changed_at=need.now,
         )
+
+    def _smaller_pack(self, need: Need, price: Price, *, title: str) -> tuple[Reason, ...]:
+        """That the pack has become smaller, on the first question that is asked since."""
+        step = shrunk(price, self._orders.prices(need.id, limit=_PRICES_LOOKED_AT, also=need.item.products))
+        if step is None:
+            return ()
+        asked = _with_newest(need.home.prompts_of(need.id), self._orders.last_prompt(need.id))
+        is_told = any(one.created_at >= step.at and reason.code == SHRUNK for one in asked for reason in one.reasons)
+        return () if is_told else (smaller_pack(step, title=title),)
 
 
 def _with_newest(prompts: list[PromptRecord], newest: PromptRecord | None) -> list[PromptRecord]:

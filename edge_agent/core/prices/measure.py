@@ -6,11 +6,11 @@ never agreed to or signed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import floor
 
-from edge_agent.core.messages import Pack
+from edge_agent.core.messages import Pack, Price
 from edge_agent.core.units import unit_of
 
 _LARGER = {"g": ("kg", 1_000), "mL": ("L", 1_000), "mm": ("m", 1_000)}
@@ -70,6 +70,14 @@ def content(amount: float, unit: str) -> Content | None:
 def content_of(pack: Pack | None) -> Content | None:
     """The same of a pack whose price was told; None where it was not kept."""
     return None if pack is None else content(pack.amount, pack.unit)
+
+
+def for_pack(price: Price, size: Content) -> Price:
+    """A price as it would be for a pack that holds `size`; one whose pack is not known, or is the same, stays."""
+    held = content_of(price.pack)
+    if held is None or held == size or held.dimension != size.dimension:
+        return price
+    return replace(price, unit_price_minor=half_up(held.price(price.unit_price_minor) * size.amount))
 
 
 def exact(number: float) -> Fraction:
