@@ -215,7 +215,7 @@ def _price(price: Price, *, is_bound: bool) -> Price:
 
 def _preferences(preferences: Preferences) -> Preferences:
     free = tuple(FreeDelivery(merchant=_MERCHANT, from_minor=one.from_minor) for one in preferences.free_delivery)
-    return preferences.model_copy(update={"delivery_ref": "home", "free_delivery": free})
+    return preferences.model_copy(update={"delivery_ref": "home", "free_delivery": free, "avoid_allergens": ()})
 
 
 def _presence(presence: Presence) -> Presence:
