@@ -159,7 +159,8 @@ def _key(bid: Bid, needed: Fraction, *, by_d: float, with_carbon: bool) -> tuple
         bid.product.merchant,
         bid.product.sku,
         bid.way.option or "",
-        bid.packs,
+        -bid.share_whole,
+        repr(bid),  # whatever else differs: some order that is always the same
     )
 
 

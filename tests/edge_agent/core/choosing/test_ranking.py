@@ -127,6 +127,12 @@ def test_carbon_decides_between_equals_only_where_it_is_known_of_all() -> None:
     assert _said(light, heavy, bid("gamma", place=2))[0] == "alpha"
 
 
+def test_what_is_alike_in_all_that_is_ranked_still_has_one_order() -> None:
+    """The sentence is the same whoever comes first."""
+    first, second = bid(), bid(share_whole=0.95)
+    assert _said(first, second) == _said(second, first)
+
+
 def test_a_pinned_merchant_is_never_changed() -> None:
     """While an order of this need may be there; nothing is chosen where it has no offer."""
     bids = [bid(), bid("beta", minor=1)]
