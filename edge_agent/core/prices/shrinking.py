@@ -62,9 +62,8 @@ def shrunk(now: Price, history: Sequence[Price]) -> Shrunk | None:
     )
     sold_at = {price.sku: price.fetched_at for price in known}
     same = [price for price in known if _is_same(price, now, sold_at=sold_at[price.sku])]
-    readings: tuple[tuple[Told, Reading], ...] = (("list", _by_list), ("title", _by_title))
-    found = [_step(now, same, told=told, read=read) for told, read in readings]
-    return next((step for step in found if step is not None), None)
+    mine = [price for price in same if price.item == now.item]  # another item may take its packs for others
+    return _step(now, mine, told="list", read=_by_list) or _step(now, same, told="title", read=_by_title)
 
 
 def reason(step: Shrunk, *, title: str) -> Reason:

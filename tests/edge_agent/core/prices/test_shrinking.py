@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.core.messages import Price
+from edge_agent.core.messages import ItemId, Price
 from edge_agent.core.prices.net_content import net_content, without_content
 from edge_agent.core.prices.shrinking import reason, shrunk
 from tests.edge_agent.core.prices.told import TODAY, daily, told
@@ -55,6 +56,12 @@ def test_a_title_tells_it_too() -> None:
 def test_what_is_no_such_thing_is_not_told(now: Price, past: list[Price]) -> None:
     """Nothing is said where the household does not pay more for as much."""
     assert shrunk(now, past) is None
+
+
+def test_what_another_item_takes_a_pack_for_is_no_step() -> None:
+    """Two items may list one article with amounts of their own: that is a slip in the list, and no smaller pack."""
+    other = replace(told(600, days_ago=1), item=ItemId("espresso"))
+    assert shrunk(told(600, amount=450.0), [told(600, amount=450.0, days_ago=1), other]) is None
 
 
 def test_another_article_is_the_same_pack_only_where_the_larger_one_is_gone() -> None:
