@@ -110,6 +110,7 @@ def _available(sku: str, quote: Quote, *, charges: bool) -> PriceLine:
         delivery_minor=quote.delivery_minor if charges else None,
         currency=quote.currency,
         available=True,
+        list_price_minor=quote.list_price_minor,
     )
 
 

@@ -264,6 +264,8 @@ class PriceLine(WireModel):
     """One product at the merchant, as an order of one pack. `available` False: not in stock or not known there.
 
     The prices are None where the merchant charges nothing: what the product costs elsewhere nobody knows here.
+    `list_price_minor` is what the merchant itself calls the usual price of that pack, where it tells one; left out
+    where it does not, so that a hub which does not know the field yet can read the line.
     """
 
     sku: Sku
@@ -272,6 +274,7 @@ class PriceLine(WireModel):
     delivery_minor: Minor | None
     currency: Currency
     available: bool
+    list_price_minor: Annotated[Minor | None, Field(exclude_if=lambda told: told is None)] = None
 
 
 class PriceList(WireModel):

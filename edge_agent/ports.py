@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from cloud_bridge.wire import CancelReceipt, Head, OrderEvent, Settlement, SettleReceipt
-from edge_agent.core.catalogue import Household, Item
+from edge_agent.core.catalogue import Household, Item, Product
 from edge_agent.core.clock_trust import ClockDoubt
 from edge_agent.core.deciding.shadow import ShadowOrder
 from edge_agent.core.estimate import StockState
@@ -302,8 +302,8 @@ class OrderStore(Protocol):
     def save_prices(self, prices: Sequence[Price]) -> None:
         """Append to the price history."""
 
-    def prices(self, item: ItemId, *, limit: int) -> list[Price]:
-        """Price history of one item, newest first: the last `limit` of each product."""
+    def prices(self, item: ItemId, *, limit: int, also: Sequence[Product] = ()) -> list[Price]:
+        """Prices of an item's products, past ones too, and of `also`: the last `limit` of each, newest first."""
 
     def newest_price(self, item: ItemId, *, merchant: str, sku: str) -> Price | None:
         """The newest price of one of an item's products."""

@@ -17,10 +17,12 @@ from edge_agent.core import intent
 from edge_agent.core.leave.terms import Offer
 from edge_agent.core.messages import ItemId, PromptId
 from edge_agent.core.overview import ItemOverview
+from edge_agent.core.prices.shrinking import SHRUNK
 from edge_agent.core.prompt import LIVE, DeclineReason, PromptRecord, PromptState, quiet_after_decline
 from edge_agent.core.said import Said, say, say_many
 from edge_agent.errors import RefusedError, StaleTermsError
 from edge_agent.web.asking.arrival import arrivals
+from edge_agent.web.asking.price_check import of_question
 from edge_agent.web.asking.receipts import if_unanswered, receipt_rows
 from edge_agent.web.asking.seen_terms import carried, seen
 from edge_agent.web.asking.unit_price import compared
@@ -79,6 +81,8 @@ def page(
         terms_seen=carried(prompt.offer),
         prices=compared(prompt, known.prices if known else ()),
         here_by=here_by if here_by > prompt.offer.deliver_by else None,
+        price_check=of_question(prompt, known, name=moments.day),
+        reasons=[reason for reason in prompt.reasons if reason.code != SHRUNK],
         waiting=_waiting(prompt, known, moments, here_by=here_by),
         hold=span(prompt.offer.hold_s) if prompt.offer.hold_s else None,
         snooze_hours=SNOOZE_HOURS,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from edge_agent.adapters.store.connection import Connection
 from edge_agent.adapters.store.orders import Orders
 from edge_agent.core import intent as intents
 from edge_agent.core.intent import LIVE, IntentChange, IntentRecord, IntentState
-from edge_agent.core.messages import IntentId, ItemId, PromptId
+from edge_agent.core.messages import IntentId, ItemId, Pack, PromptId
 from edge_agent.core.order_facts import OrderFacts
 from edge_agent.core.prompt import PromptChange, PromptEvent, PromptState, step
 from edge_agent.errors import (
@@ -25,7 +26,7 @@ from edge_agent.errors import (
     StoreCorruptError,
     StoreFailedError,
 )
-from tests.edge_agent.samples import NOW, RECEIPT, intent, price, prompt, terms
+from tests.edge_agent.samples import MILK, NOW, RECEIPT, intent, price, prompt, terms
 
 
 @pytest.fixture
@@ -403,6 +404,23 @@ def test_prices_come_newest_first(orders: Orders) -> None:
     orders.save_prices([price(unit_price_minor=119, at=NOW - timedelta(days=1))])
     orders.save_prices([price()])
     assert [line.unit_price_minor for line in orders.prices(ItemId("milk"), limit=9)] == [129, 119]
+
+
+def test_a_price_keeps_its_list_price_and_its_pack(orders: Orders) -> None:
+    """What the merchant called usual, and what a pack was taken for on that day; nothing where nothing is known."""
+    told = replace(price(), list_price_minor=199, pack=Pack("Whole milk 1 L", 1_035.0, "g", "04006381333931"))
+    orders.save_prices([price(), told])
+    assert orders.prices(ItemId("milk"), limit=9) == [told, price()]
+    assert orders.newest_price(ItemId("milk"), merchant="grocer", sku="milk-whole-1l") == told
+
+
+def test_a_product_s_history_is_its_own_whatever_item_it_was_asked_for(orders: Orders) -> None:
+    """By merchant and article; and an item keeps the history of what was bought for it before."""
+    cocoa, before = replace(price(), item=ItemId("cocoa")), replace(price(), sku="milk-2")
+    orders.save_prices([cocoa, before, replace(cocoa, merchant="market"), price(unit_price_minor=139)])
+    assert orders.prices(ItemId("milk"), limit=9) == [price(unit_price_minor=139), before]
+    assert orders.prices(ItemId("milk"), limit=9, also=[MILK.product]) == [price(unit_price_minor=139), before, cocoa]
+    assert orders.prices(ItemId("milk"), limit=1, also=[MILK.product]) == [price(unit_price_minor=139), before]
 
 
 def test_the_store_is_durable_and_exclusive(connection: Connection, tmp_path: Path) -> None:

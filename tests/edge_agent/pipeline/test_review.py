@@ -30,6 +30,7 @@ from edge_agent.core.messages import (
     Forecast,
     Hold,
     ItemId,
+    Pack,
     Presence,
     Propose,
     Reading,
@@ -646,3 +647,19 @@ def test_a_doubtful_sensor_is_never_drawn_for(kitchen: Kitchen) -> None:
     kitchen.see(900, 890, 880)
     assert kitchen.prompt().reasons[-1].code == "over_budget"
     assert kitchen.orders.intents(live=False, limit=5) == []
+
+
+def test_a_smaller_pack_is_told_with_one_question(kitchen: Kitchen) -> None:
+    """With the first one that is asked since; the next one has nothing to tell any more."""
+    for days, amount in ((5, 1_150.0), (4, 1_150.0), (1, 1_035.0)):
+        told = price(at=kitchen.clock.now() - timedelta(days=days))
+        kitchen.orders.save_prices([replace(told, pack=Pack("Whole milk", amount, "g"))])
+    kitchen.tell_price(pack=Pack("Whole milk", 1_035.0, "g"))
+    kitchen.see(1_000.0, 900.0)
+    codes = [reason.code for reason in kitchen.prompt().reasons]
+    assert codes[-1] == "pack_shrunk"
+    kitchen.orders.change_prompt(step(kitchen.prompt(), PromptEvent.EXPIRE, now=kitchen.clock.now()))
+    kitchen.clock.advance(hours=30)
+    kitchen.tell_price(pack=Pack("Whole milk", 1_035.0, "g"))
+    kitchen.see(100.0, 90.0)
+    assert "pack_shrunk" not in [reason.code for reason in kitchen.prompt().reasons]
