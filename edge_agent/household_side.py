@@ -15,12 +15,14 @@ from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from edge_agent import __version__
 from edge_agent.adapters.bridge import BridgeClient
 from edge_agent.adapters.champion import KEPT_FOLDER, choose_forecaster
-from edge_agent.adapters.egress import Egress
+from edge_agent.adapters.egress import Egress, ProductEgress
 from edge_agent.adapters.home_assistant import HomeAssistantVoice
 from edge_agent.adapters.household import Edits, HouseholdFile
 from edge_agent.adapters.keys import HouseholdKey, load_or_create
+from edge_agent.adapters.open_food_facts import OpenFoodFacts
 from edge_agent.adapters.passwords import Argon2Passwords
 from edge_agent.adapters.sealing import load_secret
 from edge_agent.adapters.session_name import session_name
@@ -34,13 +36,14 @@ from edge_agent.adapters.store.merchants import Merchants
 from edge_agent.adapters.store.opening import OpenStore
 from edge_agent.adapters.store.orders import Orders
 from edge_agent.adapters.store.policies import Policies
+from edge_agent.adapters.store.product_hints import SqliteProductHints
 from edge_agent.adapters.store.readings import SqliteReadings
 from edge_agent.adapters.store.room import Room
 from edge_agent.adapters.store.set_aside import standing
 from edge_agent.adapters.store.stock_events import SqliteStockEvents
 from edge_agent.adapters.store.tokens import Tokens
 from edge_agent.adapters.store.upkeep import Upkeep
-from edge_agent.config import HubConfig, Secrets
+from edge_agent.config import HubConfig, ProductsConfig, Secrets
 from edge_agent.core.binding_check import Declared, declared_in
 from edge_agent.core.catalogue import Binding, Item
 from edge_agent.core.decoding.remarks import Remarks
@@ -61,6 +64,7 @@ from edge_agent.pipeline.item_keeping import ItemKeeper
 from edge_agent.pipeline.overview import HomeOverview
 from edge_agent.pipeline.personal import PersonalDays
 from edge_agent.pipeline.prices import PriceKeeper
+from edge_agent.pipeline.products import Products
 from edge_agent.pipeline.rejudge import Rejudge
 from edge_agent.pipeline.restore import Restore
 from edge_agent.pipeline.review import Review
@@ -312,6 +316,9 @@ def _wire(
         keeping=ItemKeeper(
             household=household, inventory=discovery.inventory, profile_of=profiles.by_id, note=store.chain.record
         ),
+        products=Products(
+            hints=SqliteProductHints(connection), clock=clock, source=_asked_online(config.products, ledger)
+        ),
         settings=own_pages.settings,
         holdings=own_pages.holdings,
         forgetting=own_pages.forgetting,
@@ -364,6 +371,14 @@ def _known_stocks(
 
 def _in_the_language_of_whom_it_is_told(languages: Languages) -> Callable[[str | None, str], str]:
     return lambda language, text: languages.of(language).say(text)
+
+
+def _asked_online(config: ProductsConfig, ledger: EgressLedger) -> OpenFoodFacts | None:
+    """Who may be asked about a product; None: nobody."""
+    if not config.ask_online:
+        return None
+    agent = f"Restock/{__version__} ({config.contact})"
+    return OpenFoodFacts(ProductEgress(ledger=ledger, origin=config.url, user_agent=agent, timeout_s=config.timeout_s))
 
 
 def _new_id() -> str:

@@ -108,6 +108,7 @@ PAGES = (
     Page("POST", "/new-item", Rule.OWNER, new_item.keep),
     Page("GET", "/scan", Rule.MEMBER, scan.show),
     Page("POST", "/scan", Rule.OWNER, scan.bind),
+    Page("POST", "/scan/ask", Rule.MEMBER, scan.ask),
     Page("GET", "/sent", Rule.MEMBER, ledger.show),
     Page("GET", "/sent/{row}", Rule.MEMBER, ledger.show_row),
     Page("GET", "/household", Rule.MEMBER, household.show),

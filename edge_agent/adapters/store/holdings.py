@@ -93,6 +93,7 @@ TABLES = (
     _Table("policy", "number, document, signature, set_by, set_ms", "number", "set_ms"),
     _Table("audit", "seq, prev_hash, hash, event", "seq"),
     _Table("egress", "id, at_ms, purpose, recipient, method, path, size_bytes, sha256, body", "id", "at_ms"),
+    _Table("product_hint", "gtin, hint, changed_ms, source, kept_ms", "gtin", "kept_ms"),
     _Table("account", "name, role, language", "name"),
     _Table("api_token", "id, label, account, scopes, made_by, created_ms, expires_ms, used_ms", "id", "created_ms"),
     _Table("notice_channel", "id, person, kind, rank, is_on, added_ms", "id", "added_ms"),
