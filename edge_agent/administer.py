@@ -1,7 +1,7 @@
 """What whoever runs the hub does with it stopped: people and their roles, a store that was set aside, product files.
 
-It stands for `restock-hub people`, `restock-hub store` and `restock-hub products`. Each change is in the audit log, under
-a name that no person can have.
+It stands for `restock-hub people`, `store` and `products`. Each change is in the audit log, under a name that no person
+can have.
 """
 
 from __future__ import annotations

@@ -34,6 +34,7 @@ from tests.edge_agent.web.fake_household import (
     StockRecorded,
 )
 from tests.edge_agent.web.fake_keeping import KeepingInMemory
+from tests.edge_agent.web.fake_products import ProductsInMemory
 from tests.edge_agent.web.fake_settings import ForgettingRecorded, HoldingsInMemory, ReportInMemory, SettingsInMemory
 from tests.edge_agent.web.fake_tokens import TokensRecorded, sample_token
 from tests.edge_agent.web.fakes import AnswersInMemory, HomeInMemory
@@ -81,6 +82,7 @@ class House:
     decisions: DecisionsInMemory
     stock: StockRecorded
     keeping: KeepingInMemory
+    products: ProductsInMemory
     settings: SettingsInMemory
     holdings: HoldingsInMemory
     forgetting: ForgettingRecorded
@@ -98,7 +100,16 @@ class House:
         parts = (self.answers, self.mandates, self.people, self.policies, self.safety, self.decisions, self.stock)
         return [
             call
-            for part in (*parts, self.tokens, self.channels, self.links, self.settings, self.forgetting, self.keeping)
+            for part in (
+                *parts,
+                self.tokens,
+                self.channels,
+                self.links,
+                self.settings,
+                self.forgetting,
+                self.keeping,
+                self.products,
+            )
             for call in part.calls
         ]
 
@@ -146,6 +157,7 @@ def _furnished(connection: Connection, clock: Clock, *, web: WebConfig, language
         decisions=(decisions := DecisionsInMemory()),
         stock=(stock := StockRecorded()),
         keeping=(keeping := KeepingInMemory(home)),
+        products=(products := ProductsInMemory(clock)),
         tokens=(tokens := TokensRecorded(connection)),
         channels=(channels := DeskRecorded(connection, clock, Phones())),
         links=(links := LinksRecorded(channels.notices, clock)),
@@ -169,6 +181,7 @@ def _furnished(connection: Connection, clock: Clock, *, web: WebConfig, language
         decisions=decisions,
         stock=stock,
         keeping=keeping,
+        products=products,
         settings=settings,
         holdings=holdings,
         forgetting=forgetting,
