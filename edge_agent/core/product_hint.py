@@ -142,8 +142,10 @@ def _text(value: object, chars_max: int) -> str:
         return ""
     bare = re.sub("[<>]", "", _MARKUP.sub(" ", unescape(value)))
     spaced = " ".join(bare.split())
-    line = "".join(char for char in unicodedata.normalize("NFC", spaced) if char.isprintable())
-    return line.strip() if len(line) <= chars_max else line[: chars_max - 1].rstrip() + "…"
+    line = unicodedata.normalize("NFC", spaced)
+    if not line.isprintable():
+        line = "".join(char for char in line if char.isprintable()).strip()
+    return line if len(line) <= chars_max else line[: chars_max - 1].rstrip() + "…"
 
 
 def _tags(value: object) -> tuple[str, ...]:

@@ -101,7 +101,7 @@ PURPOSES: dict[str, tuple[str, str]] = {
     ),
     "product": (
         say("A question about a product"),
-        say("The number under a bar code, when one of you asks for it. Not who asks, and nothing of this home."),
+        say("The number under a bar code, and the address that this hub gives as its contact. Not who asks."),
     ),
 }
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from urllib.parse import urlencode
 
 from starlette.responses import RedirectResponse, Response
 
@@ -85,7 +84,7 @@ async def ask(visit: Visit) -> Response:
         return _page(visit, typed, not_told=exc.args[0])
     except ProductsUnreachableError:
         return _page(visit, typed, not_told=NO_ANSWER)
-    return _with_camera(RedirectResponse(f"{ADDRESS}?{urlencode({'code': gs1.written(told)})}", status_code=303))
+    return _with_camera(RedirectResponse(f"{ADDRESS}?code={gs1.shown(told.gtin14)}", status_code=303))
 
 
 def _page(

@@ -70,7 +70,7 @@ async def test_a_person_lets_it_be_asked(owner: httpx.AsyncClient, house: House)
     assert "/scan/ask" not in (await owner.get(f"/scan?code={CODE}")).text
     house.products.is_allowed, house.products.answer = True, hint()
     page = (await owner.get(f"/scan?code={CODE}")).text
-    assert "This number leaves the home, and nothing else." in page
+    assert "This number leaves the home, and the address that this hub gives as its contact." in page
     assert house.calls == []
     form = page.split('action="/scan/ask"')[1]
     answer = await owner.post("/scan/ask", data={name: field(form, name) for name in ("csrf", "code")})
