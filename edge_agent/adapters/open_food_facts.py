@@ -5,14 +5,14 @@ Source: Open Food Facts API v2, `GET /api/v2/product/{barcode}`: `status` 1 with
 
 from __future__ import annotations
 
-from http import HTTPStatus
-
 from pydantic_core import from_json
 
 from edge_agent.adapters.egress import ProductEgress
 from edge_agent.core import gs1
 from edge_agent.core.product_hint import ProductHint, read_product
 from edge_agent.errors import ProductsUnreachableError
+
+_OK, _NOT_FOUND = 200, 404
 
 
 class OpenFoodFacts:
@@ -27,7 +27,7 @@ class OpenFoodFacts:
         Raises: ProductsUnreachableError for every other answer, that it is asked too often included.
         """
         answer = await self._gate.ask(gs1.shown(gtin14))
-        if answer.status_code not in {HTTPStatus.OK, HTTPStatus.NOT_FOUND}:
+        if answer.status_code not in {_OK, _NOT_FOUND}:
             raise ProductsUnreachableError(f"it answered with status {answer.status_code}")
         try:
             told = from_json(answer.body, allow_inf_nan=False)

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BufferedReader, RawIOBase
 from pathlib import Path
-from typing import cast
+from typing import TypeAlias, cast
 
 from pydantic_core import from_json
 
@@ -27,6 +27,7 @@ _NUMBERS_MAX = 1_000_000
 _GZIP = b"\x1f\x8b"
 _COLUMNS_MAX = 1_000
 _BUFFER_BYTES = 131_072
+Lines: TypeAlias = "BufferedReader[RawIOBase]"
 
 
 @dataclass(slots=True)
@@ -35,7 +36,7 @@ class ProductFile:
 
     path: Path
     _raw: BufferedReader
-    _lines: BufferedReader
+    _lines: Lines
     _size: int
 
     @property
@@ -68,8 +69,8 @@ def opened(path: Path) -> Iterator[ProductFile]:
     with raw:
         is_packed = raw.read(len(_GZIP)) == _GZIP
         raw.seek(0)
-        packed = gzip.GzipFile(fileobj=raw) if is_packed else None
-        lines = raw if packed is None else BufferedReader(cast("RawIOBase", packed), _BUFFER_BYTES)
+        source = gzip.GzipFile(fileobj=raw) if is_packed else raw
+        lines = BufferedReader(cast("RawIOBase", source), _BUFFER_BYTES)
         yield ProductFile(path, raw, lines, path.stat().st_size)
 
 
@@ -93,7 +94,7 @@ def numbers_in(path: Path) -> frozenset[str]:
     return frozenset(found)
 
 
-def _json_lines(lines: BufferedReader) -> Iterator[object]:
+def _json_lines(lines: Lines) -> Iterator[object]:
     for line in _bounded(lines):
         if line is None:
             yield None
@@ -108,7 +109,7 @@ def _json(line: bytes) -> object:
         return None
 
 
-def _rows(lines: BufferedReader, path: Path) -> Iterator[object]:
+def _rows(lines: Lines, path: Path) -> Iterator[object]:
     """By the names of the first row."""
     rows = _bounded(lines)
     head = (next(rows, b"") or b"").removeprefix(b"\xef\xbb\xbf")
@@ -129,7 +130,7 @@ def _cells(line: bytes, separator: str) -> list[str] | None:
         return None
 
 
-def _bounded(lines: BufferedReader) -> Iterator[bytes | None]:
+def _bounded(lines: Lines) -> Iterator[bytes | None]:
     """Each line; None for one that is too long, of which nothing is kept."""
     for _ in range(_LINES_MAX):
         line = lines.readline(LINE_BYTES_MAX)

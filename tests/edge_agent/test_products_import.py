@@ -7,11 +7,12 @@ import json
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from edge_agent.__main__ import main
 from edge_agent.adapters.store.opening import open_store
 from edge_agent.adapters.store.product_hints import SqliteProductHints
-from edge_agent.config import HubConfig
+from edge_agent.config import HubConfig, ProductsConfig
 from tests.edge_agent.product_records import CODE, CSV_HEAD, GTIN, record
 
 OTHER, OTHER_GTIN = "96385074", "00000096385074"
@@ -84,3 +85,12 @@ def test_a_file_that_is_none_is_said(config: Path, tmp_path: Path, capsys: pytes
     assert "cannot be read to its end" in capsys.readouterr().err
     assert kept(tmp_path) == [GTIN]
     assert run(config, str(tmp_path / "nothing.csv")) == 2
+
+
+def test_nobody_is_asked_online_unless_the_household_says_so_and_who_asks() -> None:
+    """Off by default; a contact goes with it, over https only."""
+    assert not HubConfig().products.ask_online
+    for wrong in ({"ask_online": True}, {"contact": "me\r\nx: y"}, {"url": "http://plain.example"}, {"contact": "a b"}):
+        with pytest.raises(ValidationError):
+            ProductsConfig.model_validate(wrong)
+    assert ProductsConfig(ask_online=True, contact="me@example.org").url.startswith("https://")
