@@ -77,6 +77,7 @@ def _command(arguments: argparse.Namespace) -> int:
         "report": lambda: _report(config, as_json=arguments.json),
         "people": lambda: _people(config, arguments),
         "store": lambda: _store(config, arguments),
+        "products": lambda: _products(config, arguments),
         "enroll": lambda: _enroll(config, arguments),
         "devices": lambda: _devices(config, arguments),
         **dict.fromkeys(_ASKING, lambda: _ask(config, arguments)),
@@ -166,6 +167,21 @@ def _store(config: HubConfig, arguments: argparse.Namespace) -> int:
         case _:
             for kept in administer.store_kept_apart(config):
                 print(json.dumps(kept))
+    return EXIT_DONE
+
+
+def _products(config: HubConfig, arguments: argparse.Namespace) -> int:
+    from edge_agent.commands.administer import import_products  # noqa: PLC0415
+
+    told = import_products(
+        config,
+        arguments.file,
+        only=arguments.only_gtins,
+        countries=arguments.country or (),
+        rows_max=arguments.most,
+        progress=_progress("importing"),
+    )
+    print(json.dumps(told))
     return EXIT_DONE
 
 
@@ -443,6 +459,7 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--json", action="store_true", help="one JSON object on standard output")
     people = commands.add_parser("people", help="who belongs to the home; the hub must be stopped")
     store = commands.add_parser("store", help="a store that was damaged and set aside; the hub must be stopped")
+    products = commands.add_parser("products", help="what Open Food Facts tells of products; the hub must be stopped")
     enroll = commands.add_parser("enroll", help="devices' logins at the broker, and the broker's configuration")
     _add_enroll(enroll)
     devices = commands.add_parser("devices", help="what is on the broker, what is understood, what could feed an item")
@@ -466,6 +483,7 @@ def _parser() -> argparse.ArgumentParser:
         *_add_asking(commands),
         *_add_people(people),
         *_add_store(store),
+        _add_products(products),
     ):
         command.add_argument("--config", type=Path, help="TOML file; without it the defaults hold")
         command.add_argument("--check-config", action="store_true", help="print the effective values and stop")
@@ -600,6 +618,16 @@ def _add_store(store: argparse.ArgumentParser) -> list[argparse.ArgumentParser]:
     )
     accept = actions.add_parser("accept", help="go on with the store that lies there; orders are sent again")
     return [show, put_back, accept]
+
+
+def _add_products(products: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    actions = products.add_subparsers(dest="action", required=True)
+    brought = actions.add_parser("import", help="keep what its export tells, as hints for new items")
+    brought.add_argument("file", type=Path, help="its JSONL or CSV export, packed with gzip or not")
+    brought.add_argument("--only-gtins", type=Path, metavar="FILE", help="only these bar codes, one a line")
+    brought.add_argument("--country", action="append", metavar="TAG", help="only what is sold there, as en:germany")
+    brought.add_argument("--most", type=int, default=200_000, metavar="N", help="no more than N products (%(default)s)")
+    return brought
 
 
 if __name__ == "__main__":

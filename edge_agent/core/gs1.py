@@ -110,6 +110,16 @@ def gtin14(digits: str) -> str:
     return digits.zfill(_GTIN_DIGITS)
 
 
+def is_restricted(gtin14: str) -> bool:
+    """Whether a number is for use inside one shop or company only: elsewhere it is another product, or none.
+
+    Source: GS1 General Specifications, restricted circulation numbers (RCN-8, RCN-12, RCN-13).
+    """
+    if gtin14.startswith("000000"):
+        return gtin14[6] in "02"
+    return gtin14[0] == "0" and (gtin14[1] == "2" or gtin14[1:3] in {"02", "04"})
+
+
 def shown(number: str) -> str:
     """A GTIN as it stands on the pack: without the zeros that fill it up to 14 digits."""
     needed = len(number.lstrip("0"))

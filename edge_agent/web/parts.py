@@ -48,6 +48,7 @@ from edge_agent.web.household_parts import (
 )
 from edge_agent.web.item_parts import ItemKeeping, NoItemKeeping
 from edge_agent.web.notice_parts import ChannelDesk, Links, NoChannels, NoLinks
+from edge_agent.web.product_parts import NoProductHints, ProductHints
 from edge_agent.web.recall_parts import NoRecalls, Recalls
 
 
@@ -407,6 +408,7 @@ class WebParts:
     decisions: Decisions = NoDecisions()  # noqa: RUF009  # it holds nothing
     stock: StockTelling = NoStockTelling()  # noqa: RUF009  # it holds nothing
     keeping: ItemKeeping = NoItemKeeping()  # noqa: RUF009  # it holds nothing
+    products: ProductHints = NoProductHints()  # noqa: RUF009  # it holds nothing
     settings: Settings = NoSettings()  # noqa: RUF009  # it holds nothing
     holdings: Holdings = NoHoldings()  # noqa: RUF009  # it holds nothing
     forgetting: Forgetting = NoForgetting()  # noqa: RUF009  # it holds nothing

@@ -114,6 +114,7 @@ PAGES = (
     Page("GET", "/recalls", Rule.MEMBER, recalls.show),
     Page("POST", "/recalls", Rule.OWNER, recalls.file),
     Page("POST", "/recalls/{recall}/done", Rule.MEMBER, recalls.settle),
+    Page("POST", "/scan/ask", Rule.MEMBER, scan.ask),
     Page("GET", "/sent", Rule.MEMBER, ledger.show),
     Page("GET", "/sent/{row}", Rule.MEMBER, ledger.show_row),
     Page("GET", "/household", Rule.MEMBER, household.show),

@@ -99,6 +99,10 @@ PURPOSES: dict[str, tuple[str, str]] = {
         say("A mail to one of you"),
         say("That questions wait, until when, and a link that works once. Not which goods, unless you allowed that."),
     ),
+    "product": (
+        say("A question about a product"),
+        say("The number under a bar code, and the address that this hub gives as its contact. Not who asks."),
+    ),
 }
 
 # (value, short name, what it means)
@@ -148,6 +152,10 @@ HELD_KINDS: dict[str, tuple[str, str]] = {
         ),
     ),
     "egress": (say("What left the home"), say("Every message, written down before it was sent.")),
+    "product_hint": (
+        say("Hints about products"),
+        say("What Open Food Facts tells of them, from a file or asked for a bar code, under the ODbL."),
+    ),
     "account": (say("People"), say("Their names and roles; passwords are kept as hashes only.")),
     "api_token": (say("Tokens of programs"), say("For whom, and when each was used; kept as hashes only.")),
     "notice_channel": (

@@ -91,6 +91,7 @@ def wire(
     told = _wire_notify(config, kept, gate=gate, home=home)
     tokens = Tokens(kept.store.connection)
     parts = wire_web(
+        config,
         kept,
         gate=gate,
         orders=home.orders,

@@ -102,6 +102,7 @@ TABLES = (
     _Table("recall_done", "recall, item, what, done_by, done_ms", "rowid", "done_ms"),
     _Table("recall_told", "recall, person, at_ms", "rowid", "at_ms"),
     _Table("egress", "id, at_ms, purpose, recipient, method, path, size_bytes, sha256, body", "id", "at_ms"),
+    _Table("product_hint", "gtin, hint, changed_ms, source, kept_ms", "gtin", "kept_ms"),
     _Table("account", "name, role, language", "name"),
     _Table("api_token", "id, label, account, scopes, made_by, created_ms, expires_ms, used_ms", "id", "created_ms"),
     _Table("notice_channel", "id, person, kind, rank, is_on, added_ms", "id", "added_ms"),

@@ -36,6 +36,7 @@ from tests.edge_agent.web.fake_household import (
     StockRecorded,
 )
 from tests.edge_agent.web.fake_keeping import KeepingInMemory
+from tests.edge_agent.web.fake_products import ProductsInMemory
 from tests.edge_agent.web.fake_settings import ForgettingRecorded, HoldingsInMemory, ReportInMemory, SettingsInMemory
 from tests.edge_agent.web.fake_tokens import TokensRecorded, sample_token
 from tests.edge_agent.web.fakes import AnswersInMemory, HomeInMemory, RecallsInMemory, RecordsInMemory
@@ -84,6 +85,7 @@ class House:
     stock: StockRecorded
     recalls: RecallsInMemory
     keeping: KeepingInMemory
+    products: ProductsInMemory
     settings: SettingsInMemory
     holdings: HoldingsInMemory
     forgetting: ForgettingRecorded
@@ -110,7 +112,16 @@ class House:
         )
         return [
             call
-            for part in (*parts, self.tokens, self.channels, self.links, self.settings, self.forgetting, self.keeping)
+            for part in (
+                *parts,
+                self.tokens,
+                self.channels,
+                self.links,
+                self.settings,
+                self.forgetting,
+                self.keeping,
+                self.products,
+            )
             for call in part.calls
         ]
 
@@ -172,6 +183,7 @@ def _furnished(connection: Connection, clock: Clock, *, web: WebConfig, language
         records=RecordsInMemory(home),
         recalls=(recalls := RecallsInMemory()),
         keeping=(keeping := KeepingInMemory(home)),
+        products=(products := ProductsInMemory(clock)),
         tokens=(tokens := TokensRecorded(connection)),
         channels=(channels := DeskRecorded(connection, clock, Phones())),
         links=(links := LinksRecorded(channels.notices, clock)),
@@ -196,6 +208,7 @@ def _furnished(connection: Connection, clock: Clock, *, web: WebConfig, language
         stock=stock,
         recalls=recalls,
         keeping=keeping,
+        products=products,
         settings=settings,
         holdings=holdings,
         forgetting=forgetting,
