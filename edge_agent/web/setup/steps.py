@@ -138,17 +138,20 @@ def _devices(visit: SetupVisit, *, trial: Trial | None, errors: Mapping[str, str
     work = visit.site.work
     inventory = work.inventory()
     devices = inventory.devices if inventory else ()
+    proposals = work.proposals()
+    is_waiting = work.is_listening and not proposals and not errors and trial is None
     return visit.page(
         "devices.html",
         status=422 if errors or trial else 200,
         live_from="/setup/devices/news" if work.is_listening else None,
+        refresh_s=_LOOK_EVERY_MS // 1000 if is_waiting else 0,  # without script; later it would lose what is typed
         has_listened=inventory is not None,
         is_listening=work.is_listening,
         silent=sum(not device.signals for device in devices),
         devices=devices[:_DEVICES_MAX],
         more=max(0, len(devices) - _DEVICES_MAX),
         strange=len(inventory.families) if inventory else 0,
-        proposals=work.proposals(),
+        proposals=proposals,
         items=work.draft.items,
         currency=visit.form.get("currency", _currency(visit))[:3],
         errors=errors,

@@ -31,14 +31,16 @@ class SetupVisit:
     site: SetupSite
     form: Mapping[str, str]
 
-    def page(self, template: str, *, status: int = 200, live_from: str | None = None, **values: object) -> Response:
+    def page(
+        self, template: str, *, status: int = 200, live_from: str | None = None, refresh_s: int = 0, **values: object
+    ) -> Response:
         """A setup page; every form of it carries the token of this browser."""
         return self.site.renderer.page(
             f"setup/{template}",
             language=self.site.renderer.language(self.request),
             session=None,
             status=status,
-            refresh_s=0,
+            refresh_s=refresh_s,
             tells_everybody=False,
             live_from=live_from,
             csrf=self.site.door.csrf,

@@ -291,6 +291,7 @@ async def test_what_is_told_late_shows_by_itself(start: Callable[..., Hub], monk
         assert "only every half hour" in page
         assert 'data-live-from="/setup/devices/news"' in page
         assert "/static/live.js?" in page  # which hears of the news
+        assert '<noscript><meta http-equiv="refresh" content="5"></noscript>' in page
         assert "data-proposal" not in page
         news = await anna.get("/setup/devices/news")
         assert (news.headers["content-type"], news.text) == ("text/event-stream; charset=utf-8", "retry: 5000\n\n")
