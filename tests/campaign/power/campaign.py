@@ -44,7 +44,9 @@ _LONG_RUN = 10_000
 WANTED_LONG = (
     "answered", "approval", "attempt", "birth", "cancel", "cancel_answered", "claim", "clock_jump", "decline", "draw",
     "endorsement", "login_failed", "mandate", "mandate_change", "message_out", "opening an empty disk",
-    "opening schema 1", "opening what was left", "policy", "prices", "prompt", "readings", "sign_in", "sign_out", "snooze", "status", "wake",
+    "opening schema 1",
+    "opening what was left", "policy", "prices", "prompt", "readings", "sign_in", "sign_out", "snooze", "status",
+    "wake",
 )  # fmt: skip
 
 
