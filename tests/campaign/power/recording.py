@@ -30,6 +30,7 @@ _SEALS = frozenset({"audit_end", "clock"})
 _WITHOUT_SALT = {
     "audit": "SELECT seq, json_remove(event, '$.salt') FROM audit ORDER BY seq",
     "audit_end": "SELECT seq FROM audit_end",
+    "audit_checkpoint": "SELECT seq, counts FROM audit_checkpoint",
 }
 
 
