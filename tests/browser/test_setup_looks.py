@@ -45,6 +45,7 @@ def test_axe_finds_nothing_on_the_way(browser: Browser, look: Look) -> None:
 
 def test_code_and_owner_by_keyboard_alone(first: Page) -> None:
     """The code's field has the focus at once; Enter goes on; the owner's name is the next thing to type."""
+    expect(first.get_by_label("Setup code")).to_be_focused()
     first.keyboard.type(CODE)
     first.keyboard.press("Enter")
     expect(first.get_by_role("heading", name="Who owns this home?")).to_be_visible()
