@@ -57,7 +57,7 @@ from edge_agent.web.setup.door import Door
 from edge_agent.web.setup.parts import Trial
 from edge_agent.web.setup.routes import create_setup_app
 from edge_agent.web.setup.visit import SetupSite
-from edge_agent.wiring.household import PageListener
+from edge_agent.wiring.page import PageListener
 
 __all__ = ["FirstRun", "Listener", "PageListener", "complete", "set_up_by_page"]
 

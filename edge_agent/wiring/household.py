@@ -41,7 +41,7 @@ from edge_agent.wiring.settings import SettingsSide, wire_settings
 from edge_agent.wiring.tasks import Spoken, Tasks
 from edge_agent.wiring.web import wire_web
 
-__all__ = ["PageListener", "Tasks", "wire", "work"]
+__all__ = ["Tasks", "wire", "work"]
 
 log = logging.getLogger(__name__)
 

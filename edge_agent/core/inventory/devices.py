@@ -233,9 +233,8 @@ def offers(devices: Iterable[DeviceLine], *, items: Sequence[Item]) -> tuple[Off
     """Levels that fall with use and feed nothing, with the items that could take them.
 
     Only such signals of something that is bought become stock, and only in a unit in which goods are counted, or in
-    percent. Of the items, those
-    come first whose name has a word of the signal's, then those that nothing tells of now. That a unit fits does not
-    mean that the item is of that product.
+    percent. Of the items, those come first whose name has a word of the signal's, then those that nothing tells of now.
+    That a unit fits does not mean that the item is of that product.
     """
     devices = tuple(devices)
     told = {(each.device, line.signal) for each in devices for line in each.signals if _has_value(line)}
