@@ -2,12 +2,15 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+MEDUSA := .counterparts/medusa
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
+
+COUNTERPARTS := .counterparts
 
 # What tests start as programs of their own would be compiled anew at each start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: install install-test demo headless test check bench fuzz format train texts screenshots drawings homes faults-quick faults-bars faults-deep deb addon lock clean
+.PHONY: install install-test counterparts demo headless test test-medusa check bench fuzz format train texts screenshots drawings homes faults-quick faults-bars faults-deep deb addon lock clean
 
 install: $(VENV)/.home
 install-test: $(VENV)/.tests
@@ -42,10 +45,42 @@ check: install-test
 	$(BIN)/lint-imports
 
 # What tests wait for most is the disk below their stores: with room for 4 GiB of files in memory they are made there.
-test: check
+test: check counterparts
 	@if [ "$$(df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 {print $$4}')" -ge 4194304 ] 2>/dev/null; then \
 	    export TMPDIR=/dev/shm; fi; \
 	    set -x; $(BIN)/pytest --numprocesses 2 --dist worksteal
+
+# Shops that the tests buy from, installed by npm and filled once. Without node 20 or newer their tests are skipped.
+counterparts:
+	@if node -e 'process.exit(process.versions.node.split(".")[0] < 20 ? 1 : 0)' 2>/dev/null; \
+	    then $(MAKE) --no-print-directory $(COUNTERPARTS)/vendure/shop.sqlite; \
+	    else echo "There is no node 20 or newer: the tests at a Vendure shop are skipped." >&2; fi
+
+$(COUNTERPARTS)/vendure/node_modules/.installed: tests/counterparts/vendure/package.json tests/counterparts/vendure/package-lock.json
+	@echo "Installing a Vendure shop for the tests into $(COUNTERPARTS); this takes some minutes ..."
+	@mkdir -p $(COUNTERPARTS)/vendure
+	cp $^ $(COUNTERPARTS)/vendure
+	cd $(COUNTERPARTS)/vendure && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(COUNTERPARTS)/vendure/shop.sqlite: $(COUNTERPARTS)/vendure/node_modules/.installed $(wildcard tests/counterparts/vendure/*)
+	rm -rf $@ $@.draft
+	mkdir -p $@.draft
+	VENDURE_DISABLE_TELEMETRY=1 NODE_PATH=$(COUNTERPARTS)/vendure/node_modules \
+	    node tests/counterparts/vendure/server.js seed $@.draft
+	mv $@.draft/shop.sqlite $@ && rm -r $@.draft
+
+# A real shop that nobody here wrote: Medusa with a plugin that speaks ACP and UCP, on PostgreSQL from a wheel. Not part
+# of `make test`: it needs Node.js 20 and npm, 700 MB, minutes to install the first time, and minutes for each run.
+test-medusa: install-test $(MEDUSA)/.installed
+	$(BIN)/pytest -m medusa -s -v tests/cloud_bridge/contract
+
+$(MEDUSA)/.installed: tests/counterparts/medusa/package-lock.json
+	@echo "Installing the shop into $(MEDUSA); the first time takes some minutes ..."
+	@mkdir -p $(MEDUSA)
+	cp tests/counterparts/medusa/package.json tests/counterparts/medusa/package-lock.json $(MEDUSA)/
+	cd $(MEDUSA) && npm ci --no-audit --no-fund --ignore-scripts
+	@touch $@
 
 # Ratios against a bare handler: one JSON object on standard output, a table beside it.
 bench: install-test
@@ -120,4 +155,4 @@ lock:
 	    -o requirements/ucp-$${sdk%%:*}.lock; done
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(COUNTERPARTS) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

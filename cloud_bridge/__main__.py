@@ -87,8 +87,9 @@ def _check(config: BridgeConfig, environment: Mapping[str, str]) -> int:
         capability_of(merchant)
     password = secrets.database_password
     effective = config.model_dump(mode="json") | {
-        "payment_tokens": {name: str(token) for name, token in secrets.payment_tokens.items()},
-        "webhook_secrets": {name: str(secret) for name, secret in secrets.webhook_secrets.items()},
+        "secrets": {
+            name: {kind: str(secret) for kind, secret in kinds.items()} for name, kinds in secrets.merchants.items()
+        },
         "database_password": None if password is None else str(password),
     }
     print(json.dumps(effective, indent=2))

@@ -11,14 +11,10 @@ import logging
 import random
 import signal
 import socket
-import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
-from typing import assert_never
-from uuid import uuid4
 
 from hypercorn.asyncio import serve
 from hypercorn.config import Config as ServerSettings
@@ -26,28 +22,20 @@ from starlette.applications import Starlette
 
 from cloud_bridge.api.authentic import Gatekeeper
 from cloud_bridge.api.routes import Desk, create_app
-from cloud_bridge.api.webhooks import PATH_PROFILE, PATH_WEBHOOK, MerchantDoor
+from cloud_bridge.api.webhooks import MerchantDoor
 from cloud_bridge.clock import MappedClock
-from cloud_bridge.config import BridgeConfig, MerchantConfig, Secrets, ServerConfig
+from cloud_bridge.config import BridgeConfig, Secrets, ServerConfig
 from cloud_bridge.core.order import FOLLOWING, PLACING
+from cloud_bridge.counterparts import Counterpart, Own, Profiles, ap2_by_merchant, connect, new_key
 from cloud_bridge.errors import ConfigurationError
 from cloud_bridge.intake import Intake
-from cloud_bridge.merchants.http import MerchantHttp
-from cloud_bridge.merchants.payment_tokens import StandingToken
-from cloud_bridge.merchants.profile_source import ProfileSource
-from cloud_bridge.merchants.signatures import RequestSigner
-from cloud_bridge.merchants.ucp import UcpMerchant
-from cloud_bridge.merchants.ucp_channel import Channel
-from cloud_bridge.merchants.ucp_profile import agent_profile
-from cloud_bridge.merchants.ucp_versions import DIALECTS, OLDEST
-from cloud_bridge.merchants.webhook_verifiers import PublishedKeys, SharedSecret, UnsignedHints
-from cloud_bridge.ports import Clock, CrashHook, HouseholdKeys, Merchant, WebhookVerifier, no_crash
+from cloud_bridge.ports import Clock, CrashHook, HouseholdKeys, no_crash
 from cloud_bridge.prices import PriceDesk
 from cloud_bridge.rounds import Beat, Rounds, next_look
-from cloud_bridge.signing_key import SigningKey, load_or_create
+from cloud_bridge.signing_key import load_or_create
 from cloud_bridge.store.database import Database
 from cloud_bridge.store.orders import SqlOrderStore
-from cloud_bridge.tracking import Tracker
+from cloud_bridge.tracking import Tracker, shared
 from cloud_bridge.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -65,34 +53,6 @@ class Bridge:
     app: Starlette
     rounds: tuple[Rounds, ...]
     bells: tuple[asyncio.Event, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Counterpart:
-    """A merchant to buy from, and who says whether a webhook is its own."""
-
-    merchant: Merchant
-    verifier: WebhookVerifier
-
-
-@dataclass(frozen=True, slots=True)
-class Profiles:
-    """Our profile documents: each merchant reads its own, in the version that it speaks. `ap2` by merchant."""
-
-    public_url: str
-    key: SigningKey
-    ap2: Mapping[str, bool]
-
-    def __call__(self, merchant: str | None, version: str | None) -> bytes | None:
-        """The document; None for a merchant or a version that we do not know."""
-        if (merchant is not None and merchant not in self.ap2) or (version or OLDEST) not in DIALECTS:
-            return None
-        return agent_profile(
-            version=version or OLDEST,
-            webhook_url=None if merchant is None else self.public_url + PATH_WEBHOOK.format(merchant=merchant),
-            public_jwk=self.key.public_jwk,
-            ap2=merchant is not None and self.ap2[merchant],
-        )
 
 
 async def run(config: BridgeConfig, secrets: Secrets, *, stop: asyncio.Event) -> None:
@@ -118,15 +78,16 @@ async def wire(config: BridgeConfig, secrets: Secrets, *, public_url: str) -> As
     clock = MappedClock(config.clock)
     keys = {household.id: household.public_key_bytes for household in config.households}
     key = load_or_create(config.signing_key_file)
+    own = Own(key, public_url=public_url, now=clock.now)
     async with AsyncExitStack() as stack:
         counterparts = {
-            each.id: await _counterpart(stack, each, secrets=secrets, key=key, public_url=public_url, clock=clock)
+            each.id: await connect(stack, each, secrets=secrets.merchants[each.id], own=own)
             for each in config.merchants
         }
         database = Database(config.store.url, password=secrets.database_password, connections=config.store.connections)
         store = SqlOrderStore(stack.enter_context(database), shown=clock.shown)
         await store.resume(now=clock.now())
-        profiles = Profiles(public_url, key=key, ap2={each.id: each.ap2 != "off" for each in config.merchants})
+        profiles = Profiles(public_url, key=key, ap2=ap2_by_merchant(config.merchants))
         yield _assemble(
             config,
             store=store,
@@ -176,12 +137,12 @@ def _assemble(
             next_look=partial(next_look, clock, config.worker),
             crash=crash,
         ),
-        prices=PriceDesk(merchants, clock=clock, new_key=_new_key),
+        prices=PriceDesk(merchants, clock=clock, new_key=new_key),
         store=store,
         clock=clock,
         door=MerchantDoor(
             merchants=merchants,
-            verifiers={each: counterpart.verifier for each, counterpart in counterparts.items()},
+            verifiers={name: each.verifier for name, each in counterparts.items() if each.verifier is not None},
             store=store,
             clock=clock,
             followed=following,
@@ -190,43 +151,15 @@ def _assemble(
             crash=crash,
         ),
     )
-    beats = (Beat("place", PLACING, worker.step, placing), Beat("follow", FOLLOWING, tracker.step, following))
+    beats = (
+        Beat("place", PLACING, shared(worker.step, follow=tracker.step), placing),
+        Beat("follow", FOLLOWING, tracker.step, following),
+    )
     return Bridge(
         app=create_app(desk),
         rounds=tuple(Rounds(beat, store=store, clock=clock, config=config.worker) for beat in beats),
         bells=(placing, following),
     )
-
-
-async def _counterpart(
-    stack: AsyncExitStack, config: MerchantConfig, *, secrets: Secrets, key: SigningKey, public_url: str, clock: Clock
-) -> Counterpart:
-    http = await stack.enter_async_context(MerchantHttp(config.url, deadline_s=config.deadline_s))
-    profiles = ProfileSource(http, origin=config.url, ticks=time.monotonic)
-    channel = Channel(
-        http=http,
-        profiles=profiles,
-        signer=RequestSigner(key, now=_real_now),
-        profile_url=lambda version: f"{public_url}{PATH_PROFILE}?merchant={config.id}&version={version}",
-        new_key=_new_key,
-        now=_real_now,
-        signed_answers=config.signed_answers,
-    )
-    tokens = StandingToken(secrets.payment_tokens[config.id])
-    merchant = UcpMerchant(config, channel=channel, key=key, tokens=tokens, now=clock.now)
-    return Counterpart(merchant, _verifier(config, secrets=secrets, profiles=profiles))
-
-
-def _verifier(config: MerchantConfig, *, secrets: Secrets, profiles: ProfileSource) -> WebhookVerifier:
-    match config.webhooks:
-        case "signed":
-            return PublishedKeys(profiles, now=_real_now)
-        case "shared_secret":
-            return SharedSecret(secrets.webhook_secrets[config.id])
-        case "unsigned_hints":
-            return UnsignedHints()
-        case unforeseen:
-            assert_never(unforeseen)
 
 
 async def _serve(bridge: Bridge, listener: socket.socket, *, stop: asyncio.Event) -> None:
@@ -275,11 +208,3 @@ def _listen(server: ServerConfig) -> socket.socket:
 def _own_url(server: ServerConfig, listener: socket.socket) -> str:
     host = f"[{server.host}]" if ":" in server.host else server.host
     return f"http://{host}:{listener.getsockname()[1]}"
-
-
-def _real_now() -> datetime:
-    return datetime.now(UTC)
-
-
-def _new_key() -> str:
-    return str(uuid4())

@@ -1,4 +1,4 @@
-"""The bridge's configuration: one TOML file, payment tokens from the environment, read once at start.
+"""The bridge's configuration: one TOML file, secrets from the environment, read once at start.
 
 Every field has a default or is required, with a unit and bounds. No other module reads the environment or this file;
 each part of the bridge gets only its own section.
@@ -8,20 +8,16 @@ from __future__ import annotations
 
 import base64
 import binascii
-import ipaddress
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
     AwareDatetime,
-    BaseModel,
-    ConfigDict,
     Field,
     SecretStr,
     StringConstraints,
@@ -32,39 +28,15 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from cloud_bridge.errors import ConfigurationError
-from cloud_bridge.wire import Currency, Id
+from cloud_bridge.merchant_config import MerchantConfig, SecretKind
+from cloud_bridge.sections import SafeUrl, Section, is_loopback
+from cloud_bridge.wire import Id
 
-_TOKEN_VARIABLE = "RESTOCK_PAYMENT_TOKEN_"  # noqa: S105  the variable's name, not a token
-_WEBHOOK_VARIABLE = "RESTOCK_WEBHOOK_SECRET_"  # the variable's name, not a secret
-_WEBHOOK_SECRET_BYTES = range(24, 65)  # as Standard Webhooks has it
 _PASSWORD_VARIABLE = "RESTOCK_BRIDGE_DATABASE_PASSWORD"  # noqa: S105  the variable's name, not a password
 _PUBLIC_KEY_BYTES = 32
-# The most requests, one after the other, that a claimed order waits for in one step.
-_REQUESTS_PER_STEP_MAX = 8
 
 _STORE_OPTIONS = frozenset({"host", "port", "sslmode", "sslrootcert", "sslcert", "sslkey"})
 _PASSWORD_IN_URL = re.compile(r"(://[^\s:/@]*:)[^\s@]*@")
-
-Text = Annotated[str, StringConstraints(min_length=1, max_length=200)]
-
-
-def is_loopback(host: str) -> bool:
-    """Whether `host` is this machine and nothing else."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
-
-
-def _safe_url(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment or parts.username:
-        raise ValueError("an http or https address without user, query or fragment is wanted")
-    if parts.scheme == "http" and not is_loopback(parts.hostname):
-        raise ValueError("plain http is allowed on loopback only; use https")
-    return url.rstrip("/")
 
 
 def _public_key(text: str) -> str:
@@ -75,15 +47,6 @@ def _public_key(text: str) -> str:
     if len(raw) != _PUBLIC_KEY_BYTES:
         raise ValueError("base64 of the 32 bytes of an Ed25519 public key is wanted")
     return text
-
-
-SafeUrl = Annotated[str, AfterValidator(_safe_url)]
-
-
-class Section(BaseModel):
-    """Strict and closed: an unknown field is an error, not a surprise."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
 class ServerConfig(Section):
@@ -152,55 +115,10 @@ class HouseholdConfig(Section):
         return base64.b64decode(self.public_key)
 
 
-class DestinationConfig(Section):
-    """A postal address that the hub only knows by its reference."""
-
-    street_address: Text
-    address_locality: Text
-    address_region: Text
-    postal_code: Text
-    address_country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
-
-
-class MerchantConfig(Section):
-    """One merchant. Its payment token comes from RESTOCK_PAYMENT_TOKEN_<ID>, upper case, with _ for -.
-
-    `deadline_s` bounds each request to it, in real seconds; `destinations` maps a hub's delivery_ref to an address.
-    `merchant_class`, `key_life_s` and `lookup_lag_s` may be more careful than what is known of its kind, never less.
-    `payment_instrument` is the kind of thing that the token stands for, in the merchant's words. `ap2` says whether
-    orders carry AP2 mandates. With `signed_answers`, an answer that the merchant did not sign is no answer.
-    `webhooks` are signed by the keys in the merchant's profile, or by a secret of this merchant alone from
-    RESTOCK_WEBHOOK_SECRET_<ID>; without a signature they are taken as hints from a merchant on this very machine only.
-    """
-
-    id: Id
-    kind: Literal["ucp"]
-    url: SafeUrl
-    currency: Currency
-    buyer_name: Text
-    buyer_email: Annotated[str, StringConstraints(pattern=r"^[^@\s]{1,64}@[^@\s]{1,189}$")]
-    payment_handler: Text
-    payment_instrument: Text = "card"
-    ap2: Literal["off", "if_announced", "required"] = "off"
-    signed_answers: bool = False
-    webhooks: Literal["signed", "shared_secret", "unsigned_hints"] = "signed"
-    deadline_s: Annotated[float, Field(gt=0, le=30)] = 10.0
-    destinations: dict[str, DestinationConfig] = Field(min_length=1)
-    merchant_class: Literal["A", "B", "C"] | None = None
-    key_life_s: Annotated[float, Field(ge=600, le=2_592_000)] | None = None
-    lookup_lag_s: Annotated[float, Field(ge=1, le=86_400)] | None = None
-
-    @model_validator(mode="after")
-    def _hints_from_here(self) -> MerchantConfig:
-        if self.webhooks == "unsigned_hints" and not is_loopback(urlsplit(self.url).hostname or ""):
-            raise ValueError("webhooks without a signature are allowed on loopback only; use signed")
-        return self
-
-
 class WorkerConfig(Section):
     """Placing orders. `poll_s` and the retries are the clock's seconds; `lease_s` is real, like the requests.
 
-    A lease must outlast a step, so it has room for eight requests to the slowest merchant: see `BridgeConfig`.
+    A lease must outlast a step, so it has room for all its requests to the slowest merchant: see `BridgeConfig`.
     `parallel` is how many orders are worked on at one merchant at a time.
     """
 
@@ -267,22 +185,21 @@ class BridgeConfig(Section):
     @model_validator(mode="after")
     def _lease_outlasts_a_step(self) -> BridgeConfig:
         for merchant in self.merchants:
-            wanted_s = _REQUESTS_PER_STEP_MAX * merchant.deadline_s
+            wanted_s = merchant.requests_per_step * merchant.deadline_s
             if self.worker.lease_s < wanted_s:
                 raise ValueError(
                     f"worker.lease_s is {self.worker.lease_s:g}, and deadline_s of merchant {merchant.id} asks for "
-                    f"{_REQUESTS_PER_STEP_MAX} times as long: {wanted_s:g} or more"
+                    f"{merchant.requests_per_step} times as long: {wanted_s:g} or more"
                 )
         return self
 
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """What comes from the environment. `payment_tokens` and `webhook_secrets` are by merchant id."""
+    """What comes from the environment; `merchants` by merchant id and kind."""
 
-    payment_tokens: Mapping[str, SecretStr]
+    merchants: Mapping[str, Mapping[SecretKind, SecretStr]]
     database_password: SecretStr | None = None
-    webhook_secrets: Mapping[str, SecretStr] = field(default_factory=dict)
 
 
 def load(path: Path) -> BridgeConfig:
@@ -302,48 +219,31 @@ def load(path: Path) -> BridgeConfig:
         raise ConfigurationError(f"{path}: {_first_error(exc)}") from exc
 
 
-def payment_tokens(config: BridgeConfig, environment: Mapping[str, str]) -> dict[str, SecretStr]:
-    """Each merchant's payment token, by merchant id.
+def merchant_secrets(config: BridgeConfig, environment: Mapping[str, str]) -> dict[str, dict[SecretKind, SecretStr]]:
+    """Each merchant's secrets, by merchant id and kind.
 
-    Raises: ConfigurationError naming the variable that is not set.
+    Raises: ConfigurationError naming the variable that is not set, is no such secret, or holds another merchant's.
     """
-    tokens: dict[str, SecretStr] = {}
+    found: dict[str, dict[SecretKind, SecretStr]] = {}
     for merchant in config.merchants:
-        variable = _variable(_TOKEN_VARIABLE, merchant)
-        token = environment.get(variable, "")
-        if not token:
-            raise ConfigurationError(f"{variable} = '': the payment token of merchant {merchant.id} must be set")
-        tokens[merchant.id] = SecretStr(token)
-    return tokens
+        found[merchant.id] = {}
+        for kind in sorted(merchant.secrets()):
+            secret = SecretStr(environment.get(kind.variable(merchant.id), ""))
+            if fault := merchant.secret_fault(kind, secret):
+                raise ConfigurationError(f"{kind.variable(merchant.id)}: {fault}")
+            found[merchant.id][kind] = secret
+    _refuse_shared(found)
+    return found
 
 
-def webhook_secrets(config: BridgeConfig, environment: Mapping[str, str]) -> dict[str, SecretStr]:
-    """The secret of each merchant that signs its webhooks with one, by merchant id.
-
-    Raises: ConfigurationError naming the variable that is not set, is no secret, or holds another merchant's.
-    """
-    secrets: dict[str, SecretStr] = {}
-    for merchant in (each for each in config.merchants if each.webhooks == "shared_secret"):
-        variable = _variable(_WEBHOOK_VARIABLE, merchant)
-        secret = SecretStr(environment.get(variable, "").removeprefix("whsec_"))
-        if not _is_webhook_secret(secret):
-            raise ConfigurationError(f"{variable}: base64 of 24 to 64 bytes is wanted")
-        if secret in secrets.values():
+def _refuse_shared(secrets: Mapping[str, Mapping[SecretKind, SecretStr]]) -> None:
+    seen: set[str] = set()
+    for merchant, kinds in secrets.items():
+        text = kinds.get(SecretKind.WEBHOOK_SECRET, SecretStr("")).get_secret_value().removeprefix("whsec_")
+        if text and text in seen:
+            variable = SecretKind.WEBHOOK_SECRET.variable(merchant)
             raise ConfigurationError(f"{variable}: another merchant has the same secret, and could speak for this one")
-        secrets[merchant.id] = secret
-    return secrets
-
-
-def _is_webhook_secret(secret: SecretStr) -> bool:
-    text = secret.get_secret_value()
-    try:
-        return len(base64.b64decode(text, validate=True)) in _WEBHOOK_SECRET_BYTES
-    except (binascii.Error, ValueError):
-        return False
-
-
-def _variable(kind: str, merchant: MerchantConfig) -> str:
-    return kind + merchant.id.upper().replace("-", "_")
+        seen.add(text)
 
 
 def database_password(environment: Mapping[str, str]) -> SecretStr | None:
@@ -357,9 +257,7 @@ def secrets_of(config: BridgeConfig, environment: Mapping[str, str]) -> Secrets:
 
     Raises: ConfigurationError naming the variable that is not set.
     """
-    return Secrets(
-        payment_tokens(config, environment), database_password(environment), webhook_secrets(config, environment)
-    )
+    return Secrets(merchant_secrets(config, environment), database_password(environment))
 
 
 def _refuse_twice(what: str, ids: Iterable[str]) -> None:
@@ -382,6 +280,11 @@ def _tuples(value: object) -> object:
 def _first_error(exc: ValidationError) -> str:
     """One line: field, value, what is allowed."""
     first = exc.errors(include_url=False)[0]
-    field = ".".join(str(part) for part in first["loc"]) or "(whole file)"
-    shown = _PASSWORD_IN_URL.sub(r"\1***@", repr(first["input"]))
+    loc, value = first["loc"], first["input"]
+    if first["type"] == "union_tag_invalid":  # a kind of merchant that there is not
+        loc, value = (*loc, "kind"), first["ctx"]["tag"]
+    elif loc[:1] == ("merchants",):  # merchants.0.ucp.url is merchants.0.url in the file
+        loc = (*loc[:2], *loc[3:])
+    field = ".".join(str(part) for part in loc) or "(whole file)"
+    shown = _PASSWORD_IN_URL.sub(r"\1***@", repr(value))
     return f"{field} = {shown if len(shown) <= 80 else shown[:77] + '...'}: {first['msg']}"

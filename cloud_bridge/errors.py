@@ -17,6 +17,7 @@ BridgeError
 │       └── WithdrawnError      the household took it back before it arrived
 ├── MerchantError            what a merchant's connector raises
 │   ├── MerchantAwayError    no byte of an order was acted on: safe to try again with the same key
+│   │   └── MerchantFailingError  it is there, and this very request makes it fail: trying on for ever is no use
 │   ├── MerchantUnclearError an order may or may not exist: the outcome is unknown, look it up
 │   └── MerchantRefusedError the merchant said no, with its reason
 ├── StoreError               the store cannot be opened, is held by another process, or failed: nothing was changed
@@ -104,6 +105,10 @@ class MerchantAwayError(MerchantError):
     def __init__(self, detail: str, *, retry_after_s: float | None = None) -> None:
         super().__init__(detail)
         self.retry_after_s = retry_after_s
+
+
+class MerchantFailingError(MerchantAwayError):
+    """The merchant answered that it failed on this request (HTTP 500). Some shops tell that they are sold out so."""
 
 
 class MerchantUnclearError(MerchantError):

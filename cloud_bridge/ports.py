@@ -6,7 +6,7 @@ Nothing here does work. Every call on the store is one transaction, durable when
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -15,7 +15,7 @@ from typing import Protocol
 
 from cloud_bridge.core.capability import Capability
 from cloud_bridge.core.order import Attempt, Change, OrderRecord
-from cloud_bridge.core.outcome import Hint, Lookup, Outcome, Progress
+from cloud_bridge.core.outcome import Followed, Hint, Lookup, Outcome
 from cloud_bridge.core.quote import Quote, Wanted
 from cloud_bridge.wire import Head, Intent, OrderEvent, OrderState
 
@@ -77,8 +77,8 @@ class Merchant(Protocol):
         Raises: MerchantAwayError.
         """
 
-    async def events(self, merchant_order_id: str) -> Progress:
-        """How far the order has come.
+    async def events(self, merchant_order_id: str, *, session_id: str | None = None) -> Followed:
+        """The order as it stands now; `session_id` is the session that it came of, where a merchant is asked by that.
 
         Raises: MerchantAwayError; MerchantUnclearError.
         """
@@ -230,6 +230,9 @@ class CrashPoint(StrEnum):
 
 
 CrashHook = Callable[[CrashPoint], None]
+
+Step = Callable[[OrderRecord], Awaitable[None]]
+"""What is done with one claimed order."""
 
 
 def no_crash(point: CrashPoint) -> None:

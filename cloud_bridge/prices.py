@@ -1,7 +1,7 @@
 """The price list: one pack of each product, priced by the merchant with delivery, and not bought.
 
 Each price comes from a session of its own, which is closed again. Asked once a day for all bound products, so that
-the question says nothing about what runs low.
+the question says nothing about what runs low. Where nothing is paid, a line has no price: none is known.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ class PriceDesk:
         return PriceList(
             merchant=query.merchant,
             merchant_class=merchant.capability.merchant_class.value,
+            charges=merchant.capability.charges,
             at=self._clock.now(),
             lines=lines,
         )
@@ -83,10 +84,11 @@ class PriceDesk:
             quote = await merchant.quote(Wanted(sku, 1, delivery_ref), key=self._new_key())
         except MerchantRefusedError as exc:
             log.info("price_unavailable sku=%s code=%s", sku, exc.code)
-            return _unavailable(sku, currency=merchant.currency)
-        await _close(merchant, quote.session_id)
+            return _unavailable(sku, currency=merchant.currency, charges=merchant.capability.charges)
+        if merchant.capability.keeps_sessions:
+            await _close(merchant, quote.session_id)
         try:
-            return _available(sku, quote)
+            return _available(sku, quote, charges=merchant.capability.charges)
         except ValidationError as exc:
             log.warning("price_untellable sku=%s errors=%d", sku, exc.error_count())
             return None
@@ -100,16 +102,18 @@ async def _close(merchant: Merchant, session_id: str) -> None:
         log.info("session_left_open session=%s error=%s", session_id, exc)
 
 
-def _available(sku: str, quote: Quote) -> PriceLine:
+def _available(sku: str, quote: Quote, *, charges: bool) -> PriceLine:
     return PriceLine(
         sku=sku,
         title=quote.title[:_TITLE_CHARS_MAX],
-        unit_price_minor=quote.unit_price_minor,
-        delivery_minor=quote.delivery_minor,
+        unit_price_minor=quote.unit_price_minor if charges else None,
+        delivery_minor=quote.delivery_minor if charges else None,
         currency=quote.currency,
         available=True,
+        list_price_minor=quote.list_price_minor,
     )
 
 
-def _unavailable(sku: str, *, currency: str) -> PriceLine:
-    return PriceLine(sku=sku, title=sku, unit_price_minor=0, delivery_minor=0, currency=currency, available=False)
+def _unavailable(sku: str, *, currency: str, charges: bool) -> PriceLine:
+    none = 0 if charges else None
+    return PriceLine(sku=sku, title=sku, unit_price_minor=none, delivery_minor=none, currency=currency, available=False)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -22,7 +22,7 @@ from cloud_bridge.config import WorkerConfig
 from cloud_bridge.core import backoff
 from cloud_bridge.core.order import Change, Detail, OrderRecord, note
 from cloud_bridge.errors import StaleClaimError, StoreError
-from cloud_bridge.ports import Clock, OrderStore
+from cloud_bridge.ports import Clock, OrderStore, Step
 from cloud_bridge.wire import OrderState
 
 log = logging.getLogger(__name__)
@@ -31,8 +31,6 @@ _POLL_REAL_MIN_S = 0.25  # however fast the clock runs, an idle store is not ask
 _STORE_PAUSE_REAL_S = 1.0
 _GATHER_REAL_S = 0.05  # what rings in this time is looked at together, so that many new orders are not many looks
 _STEP_SHARE_OF_LEASE = 0.9
-
-Step = Callable[[OrderRecord], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,16 @@ from datetime import date
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    StringConstraints,
+    model_serializer,
+    model_validator,
+)
 
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,64}$")]
 Sku = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,64}$")]
@@ -26,6 +35,10 @@ Nonce = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 Signature = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9+/]{85}[AQgw]==$")]
 # Whatever a merchant calls an order, without control characters: PostgreSQL keeps no NUL.
 OrderNumber = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]+$", max_length=255)]
+
+# What a person may open: letters that no browser reads in two ways.
+WebAddress = Annotated[str, StringConstraints(pattern=r"^https?://[!-~]+$", max_length=2048)]
+Packs = Annotated[int, Field(ge=0, le=9_999)]
 
 PATH_INTENTS = "/v1/intents"
 PATH_CANCEL = "/v1/intents/{intent_id}/cancel"
@@ -123,6 +136,12 @@ class OrderEvent(WireModel):
 
     `detail` is a closed code for a refusal (`terms_changed`, `out_of_stock`, `payment_failed`, `merchant_refused`,
     `merchant_away`, `cancelled_by_household`, ...); `handoff_url` is set for `needs_buyer`.
+
+    The fields after it are what the merchant has told of the order so far, written only where it has: of the packs
+    ordered `delivered_quantity` came and `returned_quantity` went back; `refunded_minor` was paid back, in the currency
+    of the charge; none of the three ever falls. `substitute_sku` was sent instead, `expected_on` is the day promised,
+    `tracking_url` where a person can look. The same state may come again with more of them, or with `partly_returned`
+    or `partly_refunded`.
     """
 
     seq: Annotated[int, Field(ge=1)]
@@ -134,6 +153,22 @@ class OrderEvent(WireModel):
     currency: Currency | None = None
     detail: str | None = None
     handoff_url: str | None = None
+    delivered_quantity: Packs | None = None
+    returned_quantity: Packs | None = None
+    refunded_minor: Minor | None = None
+    substitute_sku: Sku | None = None
+    expected_on: date | None = None
+    tracking_url: WebAddress | None = None
+
+    @model_serializer(mode="wrap")
+    def _only_what_was_told(self, serialize: SerializerFunctionWrapHandler) -> dict[str, object]:
+        written: dict[str, object] = serialize(self)
+        return {name: value for name, value in written.items() if value is not None or name not in _WHERE_TOLD}
+
+
+_WHERE_TOLD = frozenset(
+    {"delivered_quantity", "returned_quantity", "refunded_minor", "substitute_sku", "expected_on", "tracking_url"}
+)
 
 
 class EventPage(WireModel):
@@ -226,14 +261,20 @@ class PriceQuery(WireModel):
 
 
 class PriceLine(WireModel):
-    """One product at the merchant, as an order of one pack. `available` False: not in stock or not known there."""
+    """One product at the merchant, as an order of one pack. `available` False: not in stock or not known there.
+
+    The prices are None where the merchant charges nothing: what the product costs elsewhere nobody knows here.
+    `list_price_minor` is what the merchant itself calls the usual price of that pack, where it tells one; left out
+    where it does not, so that a hub which does not know the field yet can read the line.
+    """
 
     sku: Sku
     title: Annotated[str, StringConstraints(max_length=200)]
-    unit_price_minor: Minor
-    delivery_minor: Minor
+    unit_price_minor: Minor | None
+    delivery_minor: Minor | None
     currency: Currency
     available: bool
+    list_price_minor: Annotated[Minor | None, Field(exclude_if=lambda told: told is None)] = None
 
 
 class PriceList(WireModel):
@@ -243,12 +284,23 @@ class PriceList(WireModel):
 
     `merchant_class` says what can be done about an answer of this merchant that got lost: A, it knows an idempotency
     key; B, an order can be looked up; C, neither, so a person must look, and no mandate may draw there.
+
+    `charges` False: it is a list that the household shops from. Nothing is paid there, so no line has a price, and the
+    amounts of an order there are all 0.
     """
 
     merchant: Id
     merchant_class: Literal["A", "B", "C"]
+    charges: bool = True
     at: AwareDatetime
     lines: tuple[PriceLine, ...]
+
+    @model_validator(mode="after")
+    def _priced_where_charged(self) -> PriceList:
+        for line in self.lines:
+            if {line.unit_price_minor is not None, line.delivery_minor is not None} != {self.charges}:
+                raise ValueError(f"the line of {line.sku} must have prices where the merchant charges, and none else")
+        return self
 
 
 class Problem(WireModel):

@@ -29,6 +29,7 @@ from cloud_bridge.errors import (
     HouseholdFrozenError,
     MerchantAwayError,
     MerchantError,
+    MerchantFailingError,
     MerchantOrderTakenError,
     MerchantRefusedError,
     MerchantUnclearError,
@@ -42,6 +43,7 @@ from cloud_bridge.wire import OrderState
 log = logging.getLogger(__name__)
 
 _SESSIONS_MAX = 5
+FAILING_MAX = 8  # in a row, over an hour as the waits are set: what makes a shop fail so often is a no
 _CLOSE_TRIES_MAX = 8  # a session ends by itself, too
 _SENT_WITHIN_REAL_S = 120.0  # however fast the clock runs; shorter than half of any key's life
 _LATE_LOOKS_FOR = timedelta(hours=24)  # an order past its time is looked up this long at a merchant that is away
@@ -99,7 +101,8 @@ class Worker:
                 await self._send(order, merchant)
         except (MerchantAwayError, MerchantUnclearError) as exc:
             log_away(order, exc)
-            await self._wait(order, detail=Detail.MERCHANT_AWAY, exc=exc)
+            failing = isinstance(exc, MerchantFailingError)
+            await self._wait(order, detail=Detail.MERCHANT_AWAY, exc=exc, misses=order.misses + 1 if failing else 0)
         except MerchantOrderTakenError:  # it showed us a session of another order
             log.exception("merchant_order_taken intent=%s", order.intent_id)
             await self._wait(order, detail=Detail.ANOTHER_ORDER_SHOWN)
@@ -149,7 +152,7 @@ class Worker:
             return True
         if patient and isinstance(found, Placed):
             await self._wait(order, detail=Detail.ANOTHER_ORDER_SHOWN)
-        elif patient and found is Standing.BUSY:
+        elif patient and found in {Standing.BUSY, Standing.ORDERED}:
             await self._wait(order, detail=Detail.IN_PROGRESS)
         else:
             return False
@@ -171,10 +174,14 @@ class Worker:
         detail = Detail.OFFER_EXPIRED if now >= order.terms.offer_expires_at else Detail.HELD_TOO_LONG
         await self._sender.apply(advance(order, OrderState.EXPIRED, now=now, detail=detail))
 
-    async def _wait(self, order: OrderRecord, *, detail: Detail, exc: MerchantError | None = None) -> None:
+    async def _wait(
+        self, order: OrderRecord, *, detail: Detail, exc: MerchantError | None = None, misses: int = 0
+    ) -> None:
         now, due_at, offer_ends = self._clock.now(), self._sender.retry_at(order, exc), order.terms.offer_expires_at
         due_at = min(due_at, offer_ends) if now < offer_ends else due_at
-        await self._sender.apply(note(order, now=now, detail=detail, due_at=due_at, tries=order.tries + 1))
+        await self._sender.apply(
+            note(order, now=now, detail=detail, due_at=due_at, tries=order.tries + 1, misses=misses)
+        )
 
     # held: price, compare, send
 
@@ -209,6 +216,12 @@ class Worker:
                 await self._go_on_from_ended_session(order, merchant, session_id=exc.session_id or order.session_id)
             else:
                 await self._reject(order, reason=exc.code)
+            return None
+        except MerchantFailingError:
+            if order.misses + 1 < FAILING_MAX:
+                raise
+            log.warning("merchant_keeps_failing intent=%s", order.intent_id)
+            await self._reject(order, reason=Detail.MERCHANT_REFUSED)
             return None
         self._crash(CrashPoint.QUOTED)
         return quote

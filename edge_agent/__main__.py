@@ -12,14 +12,18 @@ import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edge_agent import __version__
 from edge_agent.config import HubConfig, load, secrets_from
 from edge_agent.errors import BugError, ConfigurationError, HubError, StoreNewerError
 
+if TYPE_CHECKING:
+    from edge_agent.adapters.api_client import ApiClient
+
 _ROLES = ("owner", "member", "guest", "child")
 _DECLINE_REASONS = ("have_spare", "too_dear", "not_now", "wrong_product", "going_away")
-_ASKING = ("prompts", "approve", "decline", "items", "why")
+_ASKING = ("prompts", "approve", "decline", "items", "why", "record", "recall")
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
 # What our libraries load where it happens to be installed, and the hub never uses: httpx's command line (with rich and
 # pygments), paho's look-up of brokers by DNS. Together up to 12 MB and a fifth of a second of start-up.
@@ -58,6 +62,8 @@ def _command(arguments: argparse.Namespace) -> int:
         return _profiles(arguments)
     if arguments.command == "replay":
         return _replay(arguments)
+    if arguments.command == "check-record":
+        return _check_record(arguments)
     if arguments.command == "doctor":
         return _doctor(arguments)
     config = load(arguments.config)
@@ -71,6 +77,7 @@ def _command(arguments: argparse.Namespace) -> int:
         "report": lambda: _report(config, as_json=arguments.json),
         "people": lambda: _people(config, arguments),
         "store": lambda: _store(config, arguments),
+        "products": lambda: _products(config, arguments),
         "enroll": lambda: _enroll(config, arguments),
         "devices": lambda: _devices(config, arguments),
         **dict.fromkeys(_ASKING, lambda: _ask(config, arguments)),
@@ -160,6 +167,21 @@ def _store(config: HubConfig, arguments: argparse.Namespace) -> int:
         case _:
             for kept in administer.store_kept_apart(config):
                 print(json.dumps(kept))
+    return EXIT_DONE
+
+
+def _products(config: HubConfig, arguments: argparse.Namespace) -> int:
+    from edge_agent.commands.administer import import_products  # noqa: PLC0415
+
+    told = import_products(
+        config,
+        arguments.file,
+        only=arguments.only_gtins,
+        countries=arguments.country or (),
+        rows_max=arguments.most,
+        progress=_progress("importing"),
+    )
+    print(json.dumps(told))
     return EXIT_DONE
 
 
@@ -293,6 +315,10 @@ def _ask(config: HubConfig, arguments: argparse.Namespace) -> int:
                 words = asking.items(client, as_json=arguments.json)
             case "why":
                 words = asking.why(client, arguments.item, as_json=arguments.json)
+            case "record":
+                words = asking.record(client, arguments.order, out=arguments.out)
+            case "recall":
+                words = _recall(client, arguments)
             case "decline":
                 words = asking.decline(client, arguments.prompt, reason=arguments.reason, as_json=arguments.json)
             case _:
@@ -306,6 +332,20 @@ def _ask(config: HubConfig, arguments: argparse.Namespace) -> int:
                 )
     print(words)
     return EXIT_DONE
+
+
+def _recall(client: ApiClient, arguments: argparse.Namespace) -> str:
+    from edge_agent.commands import asking  # noqa: PLC0415
+
+    match arguments.action:
+        case "add":
+            names = ("gtin", "batch", "until", "text", "source")
+            notice = {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
+            return asking.file_recalls(client, [notice], as_json=arguments.json)
+        case "import":
+            return asking.import_recalls(client, arguments.file, as_json=arguments.json)
+        case _:
+            return asking.recalls(client, as_json=arguments.json)
 
 
 def _agrees(terms: str) -> bool:
@@ -328,6 +368,15 @@ def _replay(arguments: argparse.Namespace) -> int:
     told = replay_file(arguments.file)
     print(json.dumps(told, indent=2))
     return EXIT_FAILED if told["differs"] else EXIT_DONE
+
+
+def _check_record(arguments: argparse.Namespace) -> int:
+    from edge_agent.commands.checking import check_record  # noqa: PLC0415
+    from edge_agent.core.leave.record_check import in_words  # noqa: PLC0415
+
+    checked = check_record(arguments.file, wanted=arguments.key)
+    print(in_words(checked))
+    return EXIT_DONE if checked.fault is None else EXIT_FAILED
 
 
 def _profiles(arguments: argparse.Namespace) -> int:
@@ -410,6 +459,7 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--json", action="store_true", help="one JSON object on standard output")
     people = commands.add_parser("people", help="who belongs to the home; the hub must be stopped")
     store = commands.add_parser("store", help="a store that was damaged and set aside; the hub must be stopped")
+    products = commands.add_parser("products", help="what Open Food Facts tells of products; the hub must be stopped")
     enroll = commands.add_parser("enroll", help="devices' logins at the broker, and the broker's configuration")
     _add_enroll(enroll)
     devices = commands.add_parser("devices", help="what is on the broker, what is understood, what could feed an item")
@@ -433,12 +483,16 @@ def _parser() -> argparse.ArgumentParser:
         *_add_asking(commands),
         *_add_people(people),
         *_add_store(store),
+        _add_products(products),
     ):
         command.add_argument("--config", type=Path, help="TOML file; without it the defaults hold")
         command.add_argument("--check-config", action="store_true", help="print the effective values and stop")
 
     replay = commands.add_parser("replay", help="make a decision again from its file, and say what differs")
     replay.add_argument("file", type=Path, help="a decision as a file, from an item's or a question's page")
+    check_record = commands.add_parser("check-record", help="whether the record of an order holds: 0 yes, 1 no, 2 none")
+    check_record.add_argument("file", type=Path, help="a record that `restock-hub record` or an order's page gave")
+    check_record.add_argument("--key", metavar="FINGERPRINT", help="of the household's key, as its own page shows it")
     actions = commands.add_parser("profiles", help="device profiles").add_subparsers(dest="action", required=True)
     check = actions.add_parser("check", help="load profiles and run the samples inside them")
     check.add_argument("folder", type=Path, nargs="?", help="a folder of profiles; without it, those that ship")
@@ -463,13 +517,31 @@ def _add_asking(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     items = commands.add_parser("items", help="every item: what is left, and how long it lasts")
     why = commands.add_parser("why", help="why the hub does with an item what it does")
     why.add_argument("item", help="its id, as `restock-hub items` shows it")
-    asking = [prompts, approve, decline, items, why]
+    record = commands.add_parser("record", help="all that is kept of an order, signed, for a stranger to check")
+    record.add_argument("order", help="its id, as the API and its page tell it")
+    record.add_argument("--out", type=Path, required=True, metavar="FILE", help="where it goes; no file is overwritten")
+    asking = [prompts, approve, decline, items, why, record, *_add_recall(commands)]
     for command in asking:
         command.add_argument("--json", action="store_true", help="one JSON object on standard output")
         command.add_argument(
             "--token-file", type=Path, metavar="FILE", help="file of mode 0600 with a token; without it RESTOCK_TOKEN"
         )
     return asking
+
+
+def _add_recall(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> list[argparse.ArgumentParser]:
+    recall = commands.add_parser("recall", help="goods that are called back, and whether they are here")
+    actions = recall.add_subparsers(dest="action", required=True)
+    listed = actions.add_parser("list", help="what was filed, and what of it may be here")
+    add = actions.add_parser("add", help="file one; an owner's token")
+    add.add_argument("--gtin", required=True, help="the number under the bar code")
+    add.add_argument("--batch", help="without it, all batches")
+    add.add_argument("--until", metavar="DAY", help="packs dated this day or earlier (2026-12-31); without it, all")
+    add.add_argument("--text", required=True, help="what it is and what to do")
+    add.add_argument("--source", required=True, help="who says so")
+    imports = actions.add_parser("import", help="file all of a JSON file (docs/recalls.md)")
+    imports.add_argument("file", type=Path, help="the file")
+    return [listed, add, imports]
 
 
 def _add_devices(devices: argparse.ArgumentParser) -> None:
@@ -546,6 +618,16 @@ def _add_store(store: argparse.ArgumentParser) -> list[argparse.ArgumentParser]:
     )
     accept = actions.add_parser("accept", help="go on with the store that lies there; orders are sent again")
     return [show, put_back, accept]
+
+
+def _add_products(products: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    actions = products.add_subparsers(dest="action", required=True)
+    brought = actions.add_parser("import", help="keep what its export tells, as hints for new items")
+    brought.add_argument("file", type=Path, help="its JSONL or CSV export, packed with gzip or not")
+    brought.add_argument("--only-gtins", type=Path, metavar="FILE", help="only these bar codes, one a line")
+    brought.add_argument("--country", action="append", metavar="TAG", help="only what is sold there, as en:germany")
+    brought.add_argument("--most", type=int, default=200_000, metavar="N", help="no more than N products (%(default)s)")
+    return brought
 
 
 if __name__ == "__main__":

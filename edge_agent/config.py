@@ -223,6 +223,28 @@ class NotifyConfig(Section):
     link_life_h: Annotated[int, Field(ge=1, le=168)] = 24
 
 
+class ProductsConfig(Section):
+    """Open Food Facts, asked for one product when a person says so. Off by default: the number would leave the home.
+
+    `contact` is a mail address or a page of whoever runs this hub: it asks every program for one, and is told it.
+    """
+
+    ask_online: bool = False
+    url: Annotated[str, StringConstraints(pattern=r"^https://[A-Za-z0-9.-]+(:[0-9]{1,5})?$", max_length=261)] = (
+        "https://world.openfoodfacts.org"
+    )
+    contact: Annotated[
+        str, StringConstraints(pattern=r"^([A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+|https://[!-'*-~]+)?$", max_length=254)
+    ] = ""
+    timeout_s: Annotated[float, Field(gt=0, le=60)] = 10.0
+
+    @model_validator(mode="after")
+    def _says_who_asks(self) -> ProductsConfig:
+        if self.ask_online and not self.contact:
+            raise ValueError("ask_online needs a contact: Open Food Facts wants to know whom to write to")
+        return self
+
+
 class HubConfig(Section):
     """The whole file."""
 
@@ -235,6 +257,7 @@ class HubConfig(Section):
     review: ReviewConfig = ReviewConfig()
     model: ModelConfig = ModelConfig()
     notify: NotifyConfig = NotifyConfig()
+    products: ProductsConfig = ProductsConfig()
     clock: ClockConfig = ClockConfig()
     home_assistant: HomeAssistantConfig = HomeAssistantConfig()
     profiles: tuple[str, ...] = ()

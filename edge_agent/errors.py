@@ -107,6 +107,10 @@ class ChannelUnreachableError(RetryLaterError):
     """A channel to a person gave no usable answer."""
 
 
+class ProductsUnreachableError(RetryLaterError):
+    """Open Food Facts gave no usable answer."""
+
+
 class StoreBusyError(RetryLaterError):
     """Another process holds the store."""
 

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from cloud_bridge.wire import CancelReceipt, Head, OrderEvent, Settlement, SettleReceipt
-from edge_agent.core.catalogue import Household, Item
+from edge_agent.core.catalogue import Household, Item, Product
 from edge_agent.core.clock_trust import ClockDoubt
 from edge_agent.core.deciding.shadow import ShadowOrder
 from edge_agent.core.estimate import StockState
@@ -43,7 +43,7 @@ from edge_agent.core.overview import BridgeStatus, DeviceOverview
 from edge_agent.core.prompt import Endorsement, PromptChange, PromptRecord
 from edge_agent.core.safety import SafetyProblem
 from edge_agent.core.sparkplug.topics import Admitted, RebirthRequest
-from edge_agent.core.stock_events import StockEvent
+from edge_agent.core.stock_events import Delivered, Labelled, SentBack, StockEvent
 
 
 class Clock(Protocol):
@@ -166,8 +166,17 @@ class StockEvents(Protocol):
         `cause` names what it comes from where that may be told twice (an order's id); False: it was told before.
         """
 
+    def record_up_to(self, event: Delivered | SentBack, *, cause: str) -> bool:
+        """Keep as many of its packs as were not kept under this cause before; False: there are none."""
+
     def events_after(self, item: ItemId, *, after_id: int, limit: int) -> list[tuple[int, StockEvent]]:
         """What was said of an item after the event with this number, in the order in which it was said."""
+
+    def newest(self, item: ItemId, *, limit: int) -> Sequence[StockEvent]:
+        """What was said of an item last, newest first."""
+
+    def labels(self, *, item: ItemId | None = None, limit: int) -> Sequence[Labelled]:
+        """What was read on packs last, newest first."""
 
 
 class DoubtfulStore(Protocol):
@@ -249,8 +258,10 @@ class OrderStore(Protocol):
         the next; BudgetError when the draw does not fit.
         """
 
-    def wish_cancel(self, intent: IntentId, *, by: str, at: datetime) -> IntentRecord:
+    def wish_cancel(self, intent: IntentId, *, by: str, at: datetime, why: str | None = None) -> IntentRecord:
         """Take an order back: cancelled at once where the outbox was not taken yet, else kept as a wish for the bridge.
+
+        `why` is kept with the order where it is this hub's own doing, and no person's.
 
         Raises: RefusedError when it is too late for either.
         """
@@ -291,8 +302,8 @@ class OrderStore(Protocol):
     def save_prices(self, prices: Sequence[Price]) -> None:
         """Append to the price history."""
 
-    def prices(self, item: ItemId, *, limit: int) -> list[Price]:
-        """Price history of one item, newest first: the last `limit` of each product."""
+    def prices(self, item: ItemId, *, limit: int, also: Sequence[Product] = ()) -> list[Price]:
+        """Prices of an item's products, past ones too, and of `also`: the last `limit` of each, newest first."""
 
     def newest_price(self, item: ItemId, *, merchant: str, sku: str) -> Price | None:
         """The newest price of one of an item's products."""

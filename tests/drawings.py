@@ -11,6 +11,7 @@ from pathlib import Path
 
 from cloud_bridge.core import order
 from edge_agent.core import intent, prompt
+from edge_agent.core.deciding import problem
 from edge_agent.core.leave import mandate
 
 _HEAD = """# State machines
@@ -70,6 +71,14 @@ def document() -> str:
                 "states stands for a way through the bridge's table. Source: `edge_agent/core/intent.py`."
             ),
             diagram(arrows_of_states(intent.TRANSITIONS, intent.IntentState), first=intent.IntentState.APPROVED),
+        ),
+        (
+            "Problem (hub)",
+            (
+                "What is to be mended of an order that was refused for its payment, address or stock. After 72 hours\n"
+                "it is over from every state. Source: `edge_agent/core/deciding/problem.py`."
+            ),
+            diagram(arrows_of_events(problem.ANSWERS), first=problem.Stand.OPEN),
         ),
     )
     return "\n".join([_HEAD, *(f"## {title}\n\n{text}\n\n{picture}\n" for title, text, picture in parts)])

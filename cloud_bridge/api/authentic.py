@@ -27,9 +27,9 @@ from nacl.signing import VerifyKey
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 
-from cloud_bridge.config import is_loopback
 from cloud_bridge.errors import NotAuthenticError, TooLargeError
 from cloud_bridge.ports import HouseholdKeys
+from cloud_bridge.sections import is_loopback
 from cloud_bridge.wire import BODY_BYTES_MAX
 
 log = logging.getLogger(__name__)

@@ -16,6 +16,8 @@ class MerchantClass(StrEnum):
     C = "C"
 
 
+SILENCE_MAX = timedelta(days=30)
+
 _CARE = MappingProxyType({MerchantClass.A: 0, MerchantClass.B: 1, MerchantClass.C: 2})
 
 
@@ -24,11 +26,18 @@ class Capability:
     """`key_life` is how long the merchant keeps a key at the least; nothing is sent once half of that is over.
 
     `lookup_lag` is how late an order may show up in a look-up: "not there" proves nothing before twice that.
+
+    `charges` False: nothing is paid there, and no price is known. `keeps_sessions` False: a quote leaves nothing behind
+    at the merchant, so one that nobody asked to place need not be closed. `silence_max` is how long after the day it
+    was due an order counts as lost without a word; None: never, its end is a person's to say.
     """
 
     merchant_class: MerchantClass
     key_life: timedelta
     lookup_lag: timedelta
+    charges: bool = True
+    keeps_sessions: bool = True
+    silence_max: timedelta | None = SILENCE_MAX
 
     def is_as_careful_as(self, other: Capability) -> bool:
         """Whether this trusts the merchant with nothing that `other` does not trust it with."""

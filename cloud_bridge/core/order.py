@@ -7,7 +7,8 @@
     needs_buyer -> placed | expired
     placed -> shipped -> delivered | partly_delivered | never_arrived, and placed -> never_arrived
     placed | shipped | partly_delivered -> cancelled
-    delivered | partly_delivered | never_arrived -> returned | refunded, and never_arrived -> delivered
+    delivered | partly_delivered -> returned | refunded, and returned | never_arrived | cancelled -> refunded
+    never_arrived -> delivered
 
 Four laws: a state never goes back; nothing leaves `unknown` without a word from the merchant or a person; once an
 attempt is recorded (`sending` and after), a cancel is refused; an order that ends without a purchase stays due until
@@ -18,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from types import MappingProxyType
 from typing import TypedDict, Unpack
@@ -44,17 +45,19 @@ TRANSITIONS: MappingProxyType[OrderState, frozenset[OrderState]] = MappingProxyT
         _S.DELIVERED: frozenset({_S.RETURNED, _S.REFUNDED}),
         _S.RETURNED: frozenset({_S.REFUNDED}),
         _S.REJECTED: frozenset(),
-        _S.CANCELLED: frozenset(),
+        _S.CANCELLED: frozenset({_S.REFUNDED}),
         _S.EXPIRED: frozenset(),
         _S.REFUNDED: frozenset(),
     }
 )
 
 # Who looks after an order in which state, as long as it is due at all: the worker until it is known what became of it
-# and no session is left open, then the tracker.
+# and no session is left open, then the tracker. What was cancelled once it was placed is the tracker's: `is_followed`.
 CLOSING = frozenset({_S.CANCELLED, _S.EXPIRED, _S.REJECTED})
 PLACING = frozenset({_S.HELD, _S.SENDING, _S.UNKNOWN, _S.PARKED}) | CLOSING
-FOLLOWING = frozenset({_S.NEEDS_BUYER, _S.PLACED, _S.SHIPPED, _S.PARTLY_DELIVERED, _S.NEVER_ARRIVED})
+ON_ITS_WAY = frozenset({_S.NEEDS_BUYER, _S.PLACED, _S.SHIPPED, _S.PARTLY_DELIVERED, _S.NEVER_ARRIVED})
+AFTERWARDS = frozenset({_S.DELIVERED, _S.RETURNED, _S.CANCELLED})  # nothing comes any more; goods and money may go back
+FOLLOWING = ON_ITS_WAY | (AFTERWARDS - CLOSING)
 IN_DOUBT = frozenset({_S.UNKNOWN, _S.PARKED})
 
 
@@ -84,6 +87,8 @@ class Detail(StrEnum):
     FOUND_AT_MERCHANT = "found_at_merchant"
     ANOTHER_ORDER_SHOWN = "another_order_shown"
     SETTLED_BY_HOUSEHOLD = "settled_by_household"
+    PARTLY_RETURNED = "partly_returned"
+    PARTLY_REFUNDED = "partly_refunded"
     INTERNAL = "internal"
 
 
@@ -93,7 +98,11 @@ class OrderRecord:
 
     `version` rises with every change, `epoch` with every claim: a write needs both as they were read. `session_n`
     counts the merchant's sessions opened for it: a further one only while no attempt was recorded. `tries` counts
-    failures in a row, `misses` look-ups in a row that found nothing. `total_minor` is what the merchant charged.
+    failures in a row; `misses` look-ups in a row that found nothing, and in the hold, prices in a row that the merchant
+    failed to make. `total_minor` is what the merchant charged.
+
+    What stands after `handoff_url` is what the merchant told of the order since, as `outcome.Followed` has it: None is
+    not told.
     """
 
     household: str
@@ -119,6 +128,12 @@ class OrderRecord:
     currency: str | None = None
     detail: str | None = None
     handoff_url: str | None = None
+    delivered_quantity: int | None = None
+    returned_quantity: int | None = None
+    refunded_minor: int | None = None
+    substitute_sku: str | None = None
+    expected_on: date | None = None
+    tracking_url: str | None = None
 
 
 class AttemptOutcome(StrEnum):
@@ -167,7 +182,18 @@ class Change:
     attempt: Attempt | None = None
 
 
-class Facts(TypedDict, total=False):
+class Told(TypedDict, total=False):
+    """What a merchant tells of an order, as `OrderRecord` has it."""
+
+    delivered_quantity: int | None
+    returned_quantity: int | None
+    refunded_minor: int | None
+    substitute_sku: str | None
+    expected_on: date | None
+    tracking_url: str | None
+
+
+class Facts(Told, total=False):
     """What a change may set beside the state."""
 
     due_at: datetime | None
@@ -179,6 +205,12 @@ class Facts(TypedDict, total=False):
     total_minor: int | None
     currency: str | None
     handoff_url: str | None
+
+
+def is_followed(order: OrderRecord) -> bool:
+    """Whether the tracker looks after it: one that was cancelled at the merchant has no session to close."""
+    is_cancelled_there = order.state is OrderState.CANCELLED and order.merchant_order_id is not None
+    return order.state in FOLLOWING or is_cancelled_there
 
 
 def route(start: OrderState, goal: OrderState) -> tuple[OrderState, ...] | None:
@@ -245,6 +277,13 @@ def note(order: OrderRecord, *, now: datetime, detail: str | None, **facts: Unpa
         **facts,
     )
     return Change(after=after, said=told)
+
+
+def tell(order: OrderRecord, *, now: datetime, detail: str | None, **facts: Unpack[Facts]) -> Change:
+    """Stay in the same state with news that are told, whatever the detail; the claim ends."""
+    said = (Said(order.state, detail),)
+    after = replace(order, detail=detail, changed_at=now, version=order.version + 1, lease_until=None, **facts)
+    return Change(after=after, said=said)
 
 
 def keep(order: OrderRecord, **facts: Unpack[Facts]) -> Change:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 
 
@@ -57,9 +58,13 @@ class Open:
 
 
 class Standing(StrEnum):
-    """Where a session stands when it was neither finished nor handed over, and is not open any more."""
+    """Where a session stands when it was neither finished nor handed over, and is not open any more.
+
+    `ORDERED`: it became an order, and the merchant does not say which.
+    """
 
     BUSY = "busy"
+    ORDERED = "ordered"
     CLOSED = "closed"
     MISSING = "missing"
 
@@ -75,6 +80,30 @@ class Progress(StrEnum):
     PARTLY_DELIVERED = "partly_delivered"
     DELIVERED = "delivered"
     CANCELLED = "cancelled"
+    RETURNED = "returned"
+    REFUNDED = "refunded"
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """An order as its merchant tells it now: a picture of the whole, never a difference to an earlier one.
+
+    Counts are of packs of what was ordered; None where the merchant does not say. `ordered` is how many the order still
+    is for, lines that were cancelled taken off; `delivered` and `returned` are how many came, and went back.
+    `refunded_minor` is what was paid back, in the order's currency. `substitute_sku` is what was sent in the place of
+    what was ordered; `expected_on` the day that the merchant promises; `tracking_url` where a person can look.
+    `by_household`: what ended it was the household's own act there, not the merchant's.
+    """
+
+    progress: Progress
+    ordered: int | None = None
+    delivered: int | None = None
+    returned: int | None = None
+    refunded_minor: int | None = None
+    substitute_sku: str | None = None
+    expected_on: date | None = None
+    tracking_url: str | None = None
+    by_household: bool = False
 
 
 @dataclass(frozen=True, slots=True)

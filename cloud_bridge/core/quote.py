@@ -23,7 +23,8 @@ class Quote:
     """A priced session at the merchant. The connector has checked that the parts make the total.
 
     `unit_price_minor` is net of discounts, in whole minor units. `delivery_minor` is the rest of the total: delivery,
-    tax, fees, and what of a discount does not divide by the quantity. Neither is below zero.
+    tax, fees, and what of a discount does not divide by the quantity. Neither is below zero. `list_price_minor` is what
+    the merchant says a pack costs otherwise, where it says so; nothing is ever agreed to by it.
     """
 
     session_id: str
@@ -34,6 +35,7 @@ class Quote:
     delivery_minor: int
     total_minor: int
     currency: str
+    list_price_minor: int | None = None
 
 
 def broken_term(quote: Quote, terms: Terms) -> Detail | None:

@@ -3,6 +3,7 @@
 - An order that the merchant shows is placed, if it is ours: our reference, product and quantity where it tells them,
   our currency, and exactly what it asked for right before. Another household's order is not believed.
 - Class A: a session that is still open is asked again with the same key and body; otherwise it is closed for good.
+  One that became an order which the merchant does not name is asked again, too: the same key gets the first answer.
 - Class B: "not there" is a proof when twice the merchant's look-up lag has passed and it was seen several times in a
   row. After a proof the order is sent again, under the same reference.
 - Class C: nothing can be asked and nothing is sent again: it is parked at once, and a person settles it.
@@ -71,12 +72,8 @@ def next_step(found: Lookup, doubt: Doubt) -> Recovery:
             return Recovery.ACCEPT
         case Open():
             return _open(found, doubt)
-        case Standing.BUSY:
-            return Recovery.WAIT
-        case Standing.CLOSED:
-            return Recovery.GIVE_UP if _lag_is_over(doubt) else Recovery.WAIT
-        case Standing.MISSING:
-            return _missing(doubt)
+        case Standing():
+            return _standing(found, doubt)
         case _:
             assert_never(found)
 
@@ -144,6 +141,20 @@ def _open(found: Open, doubt: Doubt) -> Recovery:
     if not _is_proven_missing(doubt):
         return Recovery.WAIT
     return _again(doubt, Recovery.RESEND, otherwise=Recovery.CLOSE)
+
+
+def _standing(found: Standing, doubt: Doubt) -> Recovery:
+    match found:
+        case Standing.BUSY:
+            return Recovery.WAIT
+        case Standing.ORDERED:  # the same request is answered as it was the first time, with the order's id
+            return Recovery.WAIT if _is_b(doubt) else _again(doubt, Recovery.REPLAY, otherwise=Recovery.WAIT)
+        case Standing.CLOSED:
+            return Recovery.GIVE_UP if _lag_is_over(doubt) else Recovery.WAIT
+        case Standing.MISSING:
+            return _missing(doubt)
+        case _:
+            assert_never(found)
 
 
 def _missing(doubt: Doubt) -> Recovery:

@@ -1,21 +1,36 @@
 """What each kind of merchant can do about a lost answer: the table that the worker's rules read.
 
-Source: UCP keeps an idempotency key for 24 h at the least, and a session can be read back at once.
+Source: UCP and ACP keep an idempotency key for 24 h at the least, and a session can be read back at once. A CalDAV
+server refuses what is there already for as long as it is there, and its sync report tells for days what was removed
+meanwhile (RFC 6578; Radicale: 30 of them); nothing was promised of how long, so a key's life is taken for a day.
+Vendure knows no key: a basket is paid for once, and carries our reference (docs/merchants/vendure.md).
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from types import MappingProxyType
 
-from cloud_bridge.config import MerchantConfig
 from cloud_bridge.core.capability import Capability, MerchantClass
 from cloud_bridge.errors import ConfigurationError
+from cloud_bridge.merchant_config import MerchantConfig
 
 UCP = Capability(MerchantClass.A, key_life=timedelta(hours=24), lookup_lag=timedelta(seconds=90))
+VENDURE = Capability(MerchantClass.B, key_life=timedelta(hours=24), lookup_lag=timedelta(seconds=90))
+ACP = Capability(MerchantClass.A, key_life=timedelta(hours=24), lookup_lag=timedelta(seconds=90))
 SIMULATED = Capability(MerchantClass.A, key_life=timedelta(hours=24), lookup_lag=timedelta(seconds=90))
+# A list charges nothing, a quote leaves nothing on it, and an entry stands there for as long as the household wants.
+CALDAV = Capability(
+    MerchantClass.A,
+    key_life=timedelta(hours=24),
+    lookup_lag=timedelta(seconds=90),
+    charges=False,
+    keeps_sessions=False,
+    silence_max=None,
+)
 
-CAPABILITIES = MappingProxyType({"ucp": UCP, "simulated": SIMULATED})
+CAPABILITIES = MappingProxyType({"ucp": UCP, "acp": ACP, "vendure": VENDURE, "caldav": CALDAV, "simulated": SIMULATED})
 
 
 def capability_of(config: MerchantConfig) -> Capability:
@@ -24,7 +39,8 @@ def capability_of(config: MerchantConfig) -> Capability:
     Raises: ConfigurationError when the configuration would trust it with more.
     """
     known = CAPABILITIES[config.kind]
-    stated = Capability(
+    stated = replace(
+        known,
         merchant_class=known.merchant_class if config.merchant_class is None else MerchantClass(config.merchant_class),
         key_life=known.key_life if config.key_life_s is None else timedelta(seconds=config.key_life_s),
         lookup_lag=known.lookup_lag if config.lookup_lag_s is None else timedelta(seconds=config.lookup_lag_s),

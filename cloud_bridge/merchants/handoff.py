@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from urllib.parse import parse_qsl, urlsplit
 
-from cloud_bridge.config import is_loopback
 from cloud_bridge.errors import MerchantUnclearError
 from cloud_bridge.merchants.ucp_versions import same_origin
+from cloud_bridge.sections import is_loopback
 
 _PREBAKED = frozenset({"client_id", "code_challenge", "redirect_uri", "response_type"})
 

@@ -16,7 +16,18 @@ from datetime import UTC, datetime, timedelta
 
 from cloud_bridge.core.capability import Capability, MerchantClass
 from cloud_bridge.core.order import Detail
-from cloud_bridge.core.outcome import Hint, Lookup, Open, Outcome, Placed, Progress, Rejected, Standing, Unknown
+from cloud_bridge.core.outcome import (
+    Followed,
+    Hint,
+    Lookup,
+    Open,
+    Outcome,
+    Placed,
+    Progress,
+    Rejected,
+    Standing,
+    Unknown,
+)
 from cloud_bridge.core.quote import Quote, Wanted
 from cloud_bridge.errors import MerchantAwayError, MerchantRefusedError, MerchantUnclearError
 from cloud_bridge.merchants import capabilities
@@ -72,6 +83,8 @@ class _Session:
 class SimulatedMerchant:
     """`faults` is asked before each request, by its name (`open`, `get`, `place`, `cancel`, `events`).
 
+    Of an order it tells what `told` has of it, else no more than its `progress`.
+
     With `reprices`, an open session costs what the shelf costs at that moment; otherwise what it was last quoted at.
     """
 
@@ -86,6 +99,7 @@ class SimulatedMerchant:
     now: Callable[[], datetime] = lambda: datetime(2026, 1, 1, tzinfo=UTC)
     ledger: list[Sold] = field(default_factory=list)
     progress: dict[str, Progress] = field(default_factory=dict)
+    told: dict[str, Followed] = field(default_factory=dict)
     met: Counter[Mode] = field(default_factory=Counter)
     _sessions: dict[str, _Session] = field(default_factory=dict)
     _opened: dict[str, str] = field(default_factory=dict)
@@ -173,13 +187,14 @@ class SimulatedMerchant:
         if mode in LOST_ANSWERS:
             raise MerchantAwayError("the answer got lost")
 
-    async def events(self, merchant_order_id: str) -> Progress:
+    async def events(self, merchant_order_id: str, *, session_id: str | None = None) -> Followed:  # noqa: ARG002
         """How far the order has come, as the simulation set it."""
         if self._meet("events") is not None:
             raise MerchantUnclearError("the answer got lost")
         if merchant_order_id not in {sold.order_id for sold in self.ledger}:
             raise MerchantAwayError(f"there is no order {merchant_order_id}")
-        return self.progress.get(merchant_order_id, Progress.PREPARING)
+        bare = Followed(self.progress.get(merchant_order_id, Progress.PREPARING))
+        return self.told.get(merchant_order_id, bare)
 
     def hint(self, body: bytes) -> Hint:
         """A webhook of this merchant is the bare id of an order."""

@@ -13,10 +13,9 @@ from datetime import datetime
 from urllib.parse import quote as quoted
 from uuid import NAMESPACE_URL, uuid5
 
-from cloud_bridge.config import MerchantConfig
 from cloud_bridge.core.capability import Capability
 from cloud_bridge.core.order import Detail
-from cloud_bridge.core.outcome import Hint, Lookup, Open, Outcome, Progress, Rejected, Standing, Unknown
+from cloud_bridge.core.outcome import Followed, Hint, Lookup, Open, Outcome, Rejected, Standing, Unknown
 from cloud_bridge.core.quote import Quote, Wanted
 from cloud_bridge.errors import (
     BugError,
@@ -25,18 +24,21 @@ from cloud_bridge.errors import (
     MerchantUnclearError,
     NotAuthenticError,
 )
+from cloud_bridge.merchant_config import UcpConfig
 from cloud_bridge.merchants import ucp_answers
 from cloud_bridge.merchants.ap2 import Agent, Authorized, authorized
 from cloud_bridge.merchants.capabilities import capability_of
+from cloud_bridge.merchants.checkouts import OK, away, complaint
+from cloud_bridge.merchants.documents import parse
 from cloud_bridge.merchants.http import Answer
 from cloud_bridge.merchants.payment_tokens import PaymentTokens
 from cloud_bridge.merchants.signatures import Checker, UnknownKeyError
-from cloud_bridge.merchants.ucp_answers import OK, accepted, away, parse
+from cloud_bridge.merchants.ucp_answers import accepted
 from cloud_bridge.merchants.ucp_channel import Channel
 from cloud_bridge.merchants.ucp_completion import Completions
 from cloud_bridge.merchants.ucp_delivery import is_selected
-from cloud_bridge.merchants.ucp_documents import Checkout, complaint, quote_of
-from cloud_bridge.merchants.ucp_orders import Order, hint_of, progress_of
+from cloud_bridge.merchants.ucp_documents import Checkout, quote_of
+from cloud_bridge.merchants.ucp_orders import Order, followed, hint_of
 from cloud_bridge.merchants.ucp_profile import Handlers, MerchantProfile
 from cloud_bridge.merchants.ucp_requests import opening, update
 from cloud_bridge.merchants.ucp_versions import AP2, Dialect, Signing
@@ -55,7 +57,7 @@ class UcpMerchant:
 
     def __init__(
         self,
-        config: MerchantConfig,
+        config: UcpConfig,
         *,
         channel: Channel,
         key: SigningKey,
@@ -160,8 +162,8 @@ class UcpMerchant:
         if answer.status >= 500 or answer.status == 429:
             raise away(answer, f"session {session_id}")
 
-    async def events(self, merchant_order_id: str) -> Progress:
-        """How far the order has come.
+    async def events(self, merchant_order_id: str, *, session_id: str | None = None) -> Followed:  # noqa: ARG002
+        """The order as it stands now.
 
         Raises: MerchantAwayError; MerchantUnclearError.
         """
@@ -171,7 +173,7 @@ class UcpMerchant:
         order = parse(Order, answer)
         if order.id != merchant_order_id:
             raise MerchantUnclearError(f"asked for order {merchant_order_id}, told about another")
-        return progress_of(order)
+        return followed(order, origin=self._origin)
 
     def hint(self, body: bytes) -> Hint:
         """What a webhook claims to be about; nothing where it cannot be read."""
@@ -209,7 +211,7 @@ class UcpMerchant:
             if checkout.status in _PRICED and is_selected(checkout, address):
                 return checkout, answer
         raise MerchantRefusedError(
-            complaint(checkout) or Detail.ADDRESS_UNDELIVERABLE, "the session does not become ready"
+            complaint(checkout.messages) or Detail.ADDRESS_UNDELIVERABLE, "the session does not become ready"
         )
 
     def _check_handler(self, offered: Handlers) -> None:

@@ -5,45 +5,26 @@ The rule of the file: an answer that is not clearly one thing is unclear, and an
 
 from __future__ import annotations
 
-from typing import TypeVar
-
 from pydantic import ValidationError
 
 from cloud_bridge.core.order import Detail
 from cloud_bridge.core.outcome import Lookup, NeedsBuyer, Open, Outcome, Placed, Rejected, Standing, Unknown
-from cloud_bridge.errors import MerchantAwayError, MerchantRefusedError, MerchantUnclearError
-from cloud_bridge.merchants.handoff import checked_handoff
-from cloud_bridge.merchants.http import Answer
-from cloud_bridge.merchants.ucp_documents import (
-    Checkout,
-    Document,
-    Failure,
-    Refusal,
-    Session,
+from cloud_bridge.errors import MerchantRefusedError, MerchantUnclearError
+from cloud_bridge.merchants.checkouts import (
+    CONFLICTS,
+    OK,
+    REFUSALS,
+    away,
     complaint,
+    completed,
     detail_of,
-    total_of,
+    refused,
     wants_buyer,
 )
-
-OK = frozenset({200, 201})
-# A refusal is believed where the merchant must have read the request and said no to it. A conflict is not among them,
-# unless it says that nothing is left: a key that was used for something else means look up, and never another key.
-_REFUSALS = frozenset({400, 401, 402, 403, 405, 406, 410, 415})
-_CONFLICTS = frozenset({409, 422})
-
-Read = TypeVar("Read", bound=Document)
-
-
-def parse(kind: type[Read], answer: Answer) -> Read:
-    """The answer's body as a document.
-
-    Raises: MerchantUnclearError.
-    """
-    try:
-        return kind.model_validate_json(answer.body)
-    except ValidationError as exc:
-        raise MerchantUnclearError(f"an answer that is no {kind.__name__}") from exc
+from cloud_bridge.merchants.documents import code_of, parse
+from cloud_bridge.merchants.handoff import checked_handoff
+from cloud_bridge.merchants.http import Answer
+from cloud_bridge.merchants.ucp_documents import Checkout, Failure, Session, total_of
 
 
 def accepted(answer: Answer) -> Checkout:
@@ -59,16 +40,11 @@ def accepted(answer: Answer) -> Checkout:
             total_of(checkout)
         return checkout
     code = _code(answer)
-    if answer.status in _REFUSALS | _CONFLICTS | {404}:
+    if answer.status in REFUSALS | CONFLICTS | {404}:
         unknown_item = code.lower() == "invalid_request"  # the sample's answer to a product that it does not have
         detail = Detail.ITEM_UNAVAILABLE if unknown_item else detail_of(code)
         raise MerchantRefusedError(detail, f"status {answer.status} {code[:64]}")
     raise away(answer, "the session")
-
-
-def away(answer: Answer, what: str) -> MerchantAwayError:
-    """An answer that does nothing for us, with the pause that the merchant asks for."""
-    return MerchantAwayError(f"{what}: status {answer.status}", retry_after_s=answer.retry_after_s)
 
 
 def outcome(answer: Answer, session_id: str, *, origin: str) -> Outcome:
@@ -78,9 +54,7 @@ def outcome(answer: Answer, session_id: str, *, origin: str) -> Outcome:
             return _completed(answer, session_id, origin=origin)
         except MerchantUnclearError:
             return Unknown(Detail.NO_ANSWER)
-    reason = detail_of(_code(answer))
-    sold_out = answer.status in _CONFLICTS and reason is Detail.OUT_OF_STOCK
-    return Rejected(reason) if answer.status in _REFUSALS or sold_out else Unknown(Detail.NO_ANSWER)
+    return refused(answer.status, detail_of(_code(answer)))
 
 
 def standing(answer: Answer, session_id: str, *, origin: str) -> Lookup:
@@ -108,19 +82,13 @@ def _completed(answer: Answer, session_id: str, *, origin: str) -> Outcome:
     failure = _failure(answer)
     if failure is not None:
         return _failed(failure, origin=origin)
-    found = standing(answer, session_id, origin=origin)
-    if isinstance(found, Placed | NeedsBuyer):
-        return found
-    if found is Standing.BUSY:
-        return Unknown(Detail.IN_PROGRESS)
-    reason = complaint(parse(Session, answer))
-    return Unknown(Detail.NO_ANSWER) if reason is None else Rejected(reason)
+    return completed(standing(answer, session_id, origin=origin), complaint(parse(Session, answer).messages))
 
 
 def _failed(failure: Failure, *, origin: str) -> Outcome:
-    if wants_buyer(failure):
+    if wants_buyer(failure.messages):
         return NeedsBuyer(checked_handoff(failure.continue_url, origin=origin))
-    reason = complaint(failure)
+    reason = complaint(failure.messages)
     return Unknown(Detail.NO_ANSWER) if reason is None else Rejected(reason)
 
 
@@ -135,14 +103,15 @@ def _failure(answer: Answer) -> Failure | None:
 def _refuse_failure(answer: Answer) -> None:
     failure = _failure(answer)
     if failure is not None:
-        raise MerchantRefusedError(complaint(failure) or Detail.MERCHANT_REFUSED, "the merchant answered with an error")
+        reason = complaint(failure.messages) or Detail.MERCHANT_REFUSED
+        raise MerchantRefusedError(reason, "the merchant answered with an error")
 
 
 def _code(answer: Answer) -> str:
-    try:
-        return Refusal.model_validate_json(answer.body).code
-    except ValidationError:
-        return ""
+    """The code of a refusal: a member of its own, or that of its first error message, as later versions have it."""
+    failure = _failure(answer)
+    said = [message.code for message in (failure.messages if failure else None) or () if message.type == "error"]
+    return code_of(answer) or next(iter(said), "")
 
 
 def _open(checkout: Checkout) -> Open:
@@ -152,9 +121,9 @@ def _open(checkout: Checkout) -> Open:
         return Open(None, checkout.currency)
 
 
-def _placed(checkout: Checkout) -> Placed:
+def _placed(checkout: Checkout) -> Placed | Standing:
     if checkout.order is None:
-        raise MerchantUnclearError(f"session {checkout.id} is completed without an order")
+        return Standing.ORDERED
     try:
         return Placed(checkout.order.id, total_of(checkout), checkout.currency)
     except MerchantRefusedError as exc:

@@ -7,44 +7,20 @@ after a restart a repeated body is another body; the worker then closes the sess
 from __future__ import annotations
 
 import hashlib
-from collections import OrderedDict
 from collections.abc import Callable
 from datetime import datetime
-from typing import Generic, TypeVar
 
 from pydantic import ValidationError
 
-from cloud_bridge.config import MerchantConfig
 from cloud_bridge.errors import MerchantRefusedError, NotAuthenticError
+from cloud_bridge.merchant_config import UcpConfig
 from cloud_bridge.merchants.ap2 import Agent, Authorized, Charge, make_mandates
 from cloud_bridge.merchants.payment_tokens import PaymentTokens
+from cloud_bridge.merchants.recent import Recent
 from cloud_bridge.merchants.ucp_documents import Checkout, total_of
 from cloud_bridge.merchants.ucp_requests import completion
 from cloud_bridge.merchants.ucp_versions import Dialect
 from cloud_bridge.wire import Intent
-
-_SESSIONS_MAX = 256
-
-Value = TypeVar("Value")
-
-
-class _Recent(Generic[Value]):
-    """What belongs to the sessions used last, and to no more of them than the limit."""
-
-    def __init__(self) -> None:
-        self._kept: OrderedDict[str, Value] = OrderedDict()
-
-    def put(self, session_id: str, value: Value) -> None:
-        self._kept[session_id] = value
-        self._kept.move_to_end(session_id)
-        if len(self._kept) > _SESSIONS_MAX:
-            self._kept.popitem(last=False)
-
-    def get(self, session_id: str) -> Value | None:
-        return self._kept.get(session_id)
-
-    def drop(self, session_id: str) -> None:
-        self._kept.pop(session_id, None)
 
 
 class Completions:
@@ -52,7 +28,7 @@ class Completions:
 
     def __init__(
         self,
-        config: MerchantConfig,
+        config: UcpConfig,
         *,
         tokens: PaymentTokens,
         agent: Callable[[Dialect], Agent],
@@ -62,8 +38,8 @@ class Completions:
         self._tokens = tokens
         self._agent = agent
         self._now = now
-        self._sessions: _Recent[Authorized] = _Recent()
-        self._bodies: _Recent[bytes] = _Recent()
+        self._sessions: Recent[Authorized] = Recent()
+        self._bodies: Recent[bytes] = Recent()
 
     def priced(self, session_id: str, session: Authorized | None) -> None:
         """Take note of a session at its newest price: a body that was made for an older one must not be sent."""

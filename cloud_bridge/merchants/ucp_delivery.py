@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from cloud_bridge.config import DestinationConfig
 from cloud_bridge.core.order import Detail
 from cloud_bridge.errors import MerchantRefusedError
+from cloud_bridge.merchant_config import DestinationConfig
 from cloud_bridge.merchants.ucp_documents import Checkout, Destination, Group, Method
 
 
@@ -55,11 +55,9 @@ def _held_id(method: Method, address: DestinationConfig) -> str | None:
 
 
 def _is_at(destination: Destination, address: DestinationConfig) -> bool:
-    return (destination.street_address, destination.postal_code, destination.address_country) == (
-        address.street_address,
-        address.postal_code,
-        address.address_country,
-    )
+    """The country may be told in lower case, as a real shop does."""
+    told = (destination.street_address, destination.postal_code, (destination.address_country or "").upper())
+    return told == (address.street_address, address.postal_code, address.address_country)
 
 
 def _cheapest(group: Group) -> str | None:

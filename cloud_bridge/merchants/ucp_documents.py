@@ -6,52 +6,22 @@ parts must make the total, or nothing is paid.
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import Field
 
 from cloud_bridge.core.order import Detail
 from cloud_bridge.core.quote import Quote, Wanted
 from cloud_bridge.errors import MerchantRefusedError
+from cloud_bridge.merchants.checkouts import Message, Parts, Sum, Total, amount_of, price_of, quoted, sum_of
+from cloud_bridge.merchants.documents import Amount, Count, Document, Key, LongUrl
 from cloud_bridge.merchants.ucp_profile import HandlerRegistry, Handlers, offered_handlers
 from cloud_bridge.wire import Currency
 
-# No control characters: PostgreSQL keeps no NUL, and an order whose id cannot be kept would stay in doubt for ever.
-Key = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{1,255}$")]
-# Both as `wire` can tell them: what the household could not be told of is not believed.
-Amount = Annotated[int, Field(ge=-1_000_000_000_000, le=1_000_000_000_000)]
-Count = Annotated[int, Field(ge=0, le=1_000_000)]
-
-_ADDED = frozenset({"subtotal", "fulfillment", "tax", "fee"})
-_TAKEN_AWAY = frozenset({"discount", "items_discount"})
+_PARTS = Parts(
+    added=frozenset({"subtotal", "fulfillment", "tax", "fee"}), taken_away=frozenset({"discount", "items_discount"})
+)
 _EACH = "C62"  # UN/ECE recommendation 20: one piece
-_FOR_A_BUYER = frozenset({"requires_buyer_input", "requires_buyer_review"})
-
-_DETAIL_OF_CODE = {
-    "out_of_stock": Detail.OUT_OF_STOCK,
-    "item_unavailable": Detail.ITEM_UNAVAILABLE,
-    "address_undeliverable": Detail.ADDRESS_UNDELIVERABLE,
-    "payment_failed": Detail.PAYMENT_FAILED,
-    "payment_declined": Detail.PAYMENT_FAILED,
-    "insufficient_funds": Detail.PAYMENT_FAILED,
-    "fraud_detected": Detail.PAYMENT_FAILED,
-    "unknown_token": Detail.PAYMENT_FAILED,
-    "checkout_not_modifiable": Detail.SESSION_CLOSED,
-}
-
-
-class Document(BaseModel):
-    """Strict in what it reads, blind to the rest."""
-
-    model_config = ConfigDict(strict=True, frozen=True, extra="ignore")
-
-
-class Total(Document):
-    """One part of a sum."""
-
-    type: Key
-    amount: Amount
 
 
 class QuantityUnit(Document):
@@ -102,7 +72,7 @@ class Option(Document):
     @property
     def price_minor(self) -> int:
         """What it costs."""
-        return next((total.amount for total in self.totals if total.type == "total"), 0)
+        return price_of(self.totals)
 
 
 class Group(Document):
@@ -129,14 +99,6 @@ class Fulfillment(Document):
     methods: list[Method] | None = Field(default=None, max_length=20)
 
 
-class Message(Document):
-    """A word of the merchant about a session."""
-
-    type: Key
-    code: str = ""
-    severity: str = ""
-
-
 class Confirmation(Document):
     """The order that a session became."""
 
@@ -149,7 +111,7 @@ class Session(Document):
     id: Key
     status: Key
     messages: list[Message] | None = Field(default=None, max_length=100)
-    continue_url: Annotated[str, StringConstraints(max_length=2048)] | None = None
+    continue_url: LongUrl | None = None
 
 
 class Offered(Document):
@@ -186,7 +148,7 @@ class Failure(Document):
     ucp: Envelope | None = None
     id: Key | None = None
     messages: list[Message] | None = Field(default=None, max_length=100)
-    continue_url: Annotated[str, StringConstraints(max_length=2048)] | None = None
+    continue_url: LongUrl | None = None
 
     @property
     def is_one(self) -> bool:
@@ -194,27 +156,12 @@ class Failure(Document):
         return self.ucp is not None and self.ucp.status == "error" and self.id is None
 
 
-class Refusal(Document):
-    """Body of an error answer."""
-
-    code: str = ""
-    detail: object = None
-
-
 def total_of(checkout: Checkout) -> int:
     """The total, after checking that the parts make it. Minor units.
 
     Raises: MerchantRefusedError when they do not, or a part is of a kind that we do not know.
     """
-    sums: Counter[str] = Counter()
-    for total in checkout.totals:
-        sums[total.type] += abs(total.amount) if total.type in _TAKEN_AWAY else total.amount
-    unknown = set(sums) - _ADDED - _TAKEN_AWAY - {"total"}
-    parts = sum(sums[kind] for kind in _ADDED) - sum(sums[kind] for kind in _TAKEN_AWAY)
-    once = sum(total.type == "total" for total in checkout.totals) == 1
-    if unknown or not once or parts != sums["total"] or sums["total"] < 0:
-        raise MerchantRefusedError(Detail.MERCHANT_REFUSED, "the totals of the session do not add up")
-    return sums["total"]
+    return sum_of(checkout.totals, _PARTS)
 
 
 def quote_of(checkout: Checkout, wanted: Wanted) -> Quote:
@@ -235,31 +182,6 @@ def quote_of(checkout: Checkout, wanted: Wanted) -> Quote:
         raise MerchantRefusedError(Detail.MERCHANT_REFUSED, "the goods do not make the subtotal")
     if not any(total.type == "fulfillment" for total in checkout.totals):
         raise MerchantRefusedError(Detail.ADDRESS_UNDELIVERABLE, "the session has no price of delivery")
-    off_minor = sum(abs(total.amount) for total in checkout.totals if total.type in _TAKEN_AWAY)
-    unit_price_minor = max(0, min(goods_minor - off_minor, total_minor)) // line.quantity
-    return Quote(
-        session_id=checkout.id,
-        sku=line.item.id,
-        title=line.item.title or line.item.id,
-        quantity=line.quantity,
-        unit_price_minor=unit_price_minor,
-        delivery_minor=total_minor - unit_price_minor * line.quantity,
-        total_minor=total_minor,
-        currency=checkout.currency,
-    )
-
-
-def detail_of(code: str) -> Detail:
-    """A merchant's code in our words."""
-    return _DETAIL_OF_CODE.get(code.lower(), Detail.MERCHANT_REFUSED)
-
-
-def complaint(said: Session | Failure) -> Detail | None:
-    """What the messages say is wrong, if anything."""
-    errors = [message.code for message in said.messages or () if message.type == "error"]
-    return detail_of(errors[0]) if errors else None
-
-
-def wants_buyer(said: Session | Failure) -> bool:
-    """Whether the messages say that a person can go on where we cannot."""
-    return any(message.type == "error" and message.severity in _FOR_A_BUYER for message in said.messages or ())
+    off_minor = amount_of(checkout.totals, *_PARTS.taken_away)
+    price = Sum(goods_minor, off_minor, total_minor, checkout.currency)
+    return quoted(wanted, price, session_id=checkout.id, title=line.item.title)

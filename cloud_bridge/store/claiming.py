@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, bindparam, case, func, or_, select, tuple_, update
 
-from cloud_bridge.core.order import FOLLOWING, OrderRecord
+from cloud_bridge.core.order import ON_ITS_WAY, OrderRecord
 from cloud_bridge.store.rows import to_order
 from cloud_bridge.store.tables import Instant, orders
 from cloud_bridge.wire import OrderState
@@ -74,12 +74,12 @@ def end_leases(connection: Connection) -> None:
 
 
 def wake_followed(connection: Connection, *, now: datetime) -> int:
-    """Make some of the followed orders due, and say how many: `WOKEN_AT_ONCE` where there may be more.
+    """Make some of the orders on their way due, and say how many: `WOKEN_AT_ONCE` where there may be more.
 
     One that somebody is at is left out: he is looking at it, or has just made it due.
     """
     key = (orders.c.household, orders.c.intent_id)
-    asleep = select(*key).where(_is_in(FOLLOWING), orders.c.due_at > now).order_by(*key).limit(WOKEN_AT_ONCE)
+    asleep = select(*key).where(_is_in(ON_ITS_WAY), orders.c.due_at > now).order_by(*key).limit(WOKEN_AT_ONCE)
     found = [tuple(row) for row in connection.execute(asleep.with_for_update(skip_locked=True))]
     if found:
         connection.execute(update(orders).where(tuple_(*key).in_(found)).values(due_at=now))

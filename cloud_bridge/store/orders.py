@@ -19,6 +19,7 @@ from datetime import datetime
 from sqlalchemy import Connection, bindparam, func, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
+from cloud_bridge.core.following import FACTS
 from cloud_bridge.core.order import Attempt, Change, OrderRecord, Said
 from cloud_bridge.core.outcome import Hint
 from cloud_bridge.errors import MerchantOrderTakenError, StaleClaimError
@@ -309,5 +310,6 @@ def _tell(connection: Connection, order: OrderRecord, said: tuple[Said, ...]) ->
             "currency": order.currency,
             "detail": each.detail,
             "handoff_url": order.handoff_url if each.state is order.state else None,
+            **{name: getattr(order, name) for name in FACTS},
         }
         connection.execute(_ADD_EVENT, event)

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import Row
 
+from cloud_bridge.core.following import FACTS
 from cloud_bridge.core.order import Attempt, AttemptOutcome, OrderRecord
 from cloud_bridge.wire import Currency, Minor, OrderEvent, OrderState, Terms
 
@@ -40,6 +41,7 @@ _SAME = (
     "currency",
     "detail",
     "handoff_url",
+    *FACTS,
 )
 
 
@@ -94,6 +96,7 @@ def to_event(row: Row[Any]) -> OrderEvent:
         currency=_tellable(_CURRENCY, row.currency, row=row),
         detail=row.detail,
         handoff_url=row.handoff_url,
+        **{name: row._mapping[name] for name in FACTS},  # noqa: SLF001  SQLAlchemy's public name for it
     )
 
 

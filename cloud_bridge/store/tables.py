@@ -9,7 +9,18 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Dialect, ForeignKey, ForeignKeyConstraint, Integer, MetaData, String, Table
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Date,
+    Dialect,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Integer,
+    MetaData,
+    String,
+    Table,
+)
 from sqlalchemy import Text as SqlText
 from sqlalchemy.types import TypeDecorator
 
@@ -84,6 +95,12 @@ orders = Table(
     Column("currency", String(3)),
     Column("detail", String(64)),
     Column("handoff_url", String(2048)),
+    Column("delivered_quantity", Integer),
+    Column("returned_quantity", Integer),
+    Column("refunded_minor", BigInteger),
+    Column("substitute_sku", String(64)),
+    Column("expected_on", Date),
+    Column("tracking_url", String(2048)),
 )
 
 attempts = Table(
@@ -115,6 +132,12 @@ events = Table(
     Column("currency", String(3)),
     Column("detail", String(64)),
     Column("handoff_url", String(2048)),
+    Column("delivered_quantity", Integer),
+    Column("returned_quantity", Integer),
+    Column("refunded_minor", BigInteger),
+    Column("substitute_sku", String(64)),
+    Column("expected_on", Date),
+    Column("tracking_url", String(2048)),
     ForeignKeyConstraint(["household", "intent_id"], ["orders.household", "orders.intent_id"]),
 )
 

@@ -39,7 +39,7 @@ from edge_agent.adapters.store.outbox import OutboxRow
 from edge_agent.core import intent as intents
 from edge_agent.core.catalogue import Item
 from edge_agent.core.intent import IntentChange, IntentState
-from edge_agent.core.messages import IntentId, ItemId, Price
+from edge_agent.core.messages import IntentId, ItemId, Pack, Price
 from edge_agent.core.overview import BridgeStatus
 from edge_agent.core.said import say
 from edge_agent.errors import BridgeUnreachableError, HubForkedError, RefusedError
@@ -248,6 +248,8 @@ def _price(item: Item, line: PriceLine, *, now: datetime) -> Price:
         currency=line.currency,
         available=line.available,
         fetched_at=now,
+        list_price_minor=line.list_price_minor,
+        pack=Pack(line.title, item.product.pack_amount, item.unit, item.product.gtin14),
     )
 
 

@@ -36,7 +36,13 @@ from cloud_bridge.wire import (
 )
 from edge_agent.adapters.keys import HouseholdKey
 from edge_agent.adapters.store.egress_ledger import EgressLedger
-from edge_agent.errors import BridgeUnreachableError, ChannelUnreachableError, EgressRefusedError
+from edge_agent.core.product_hint import FIELDS
+from edge_agent.errors import (
+    BridgeUnreachableError,
+    ChannelUnreachableError,
+    EgressRefusedError,
+    ProductsUnreachableError,
+)
 from edge_agent.ports import CrashHook, CrashPoint, no_crash
 
 ANSWER_BYTES_MAX = 1_048_576
@@ -53,6 +59,7 @@ class Purpose(StrEnum):
     HEAD = "head"
     NOTIFY = "notify"
     MAIL = "mail"
+    PRODUCT = "product"
 
 
 class Recipient(StrEnum):
@@ -60,6 +67,7 @@ class Recipient(StrEnum):
 
     BRIDGE = "bridge"
     CHANNEL = "channel"
+    PRODUCTS = "products"
 
 
 class Notice(WireModel):
@@ -104,9 +112,18 @@ PASSAGES: Mapping[Purpose, Passage] = {
     # The target of the others is a path at the bridge, this one's is a whole address.
     Purpose.NOTIFY: Passage(Recipient.CHANNEL, "POST", re.compile(r"https?://[^/\s@\\]+(/[^\s#]*)?"), Notice, None),
     Purpose.MAIL: Passage(Recipient.CHANNEL, "MAIL", re.compile(r"smtps?://[^/\s@\\:]+:[0-9]{1,5}"), Notice, None),
+    # A bar code's number and the same names of fields each time: nothing of the home.
+    Purpose.PRODUCT: Passage(
+        Recipient.PRODUCTS,
+        "GET",
+        re.compile(rf"https://[^/\s@\\?#]+/api/v2/product/[0-9]{{8,14}}\?fields={re.escape(FIELDS)}"),
+        None,
+        None,
+    ),
 }
 _COMPOSED_BYTES_MAX = 16_384
 _CHANNEL_ANSWER_BYTES_MAX = 65_536
+_PRODUCT_ANSWER_BYTES_MAX = 262_144
 _HEADERS_MAX = 32
 _OURS = frozenset({"host", "content-length", "connection", "transfer-encoding", "accept-encoding", "cookie"})
 MASK = "***"
@@ -261,6 +278,58 @@ class ChannelEgress:
             return httpx.Request(composed.method, composed.url, headers=headers, content=composed.body)
         except (httpx.InvalidURL, ValueError) as exc:
             raise EgressRefusedError(f"a channel made an address that is none: {type(exc).__name__}") from exc
+
+
+class ProductEgress:
+    """Questions to Open Food Facts, one product each, kept in the ledger. `user_agent` says which program asks.
+
+    Raises: EgressRefusedError for what may not leave; ProductsUnreachableError for everything that is not a whole
+    answer within the deadline.
+    """
+
+    def __init__(
+        self,
+        *,
+        ledger: EgressLedger,
+        origin: str,
+        user_agent: str,
+        timeout_s: float,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._ledger = ledger
+        self._origin = origin
+        self._headers = {"user-agent": user_agent, "accept": "application/json"}
+        self._timeout_s = timeout_s
+        self._transport = transport
+
+    async def ask(self, gtin: str) -> Answer:
+        """Check, write down, and ask, once. `gtin` as it stands on the pack."""
+        target = f"{self._origin}/api/v2/product/{gtin}?fields={FIELDS}"
+        passage = _passage(Purpose.PRODUCT, target, body=b"")
+        request = httpx.Request(passage.method, target, headers=self._headers)
+        netloc = request.url.netloc.decode()
+        self._ledger.write_down(
+            purpose=Purpose.PRODUCT,
+            recipient=netloc,
+            method=passage.method,
+            path=request.url.raw_path.decode(),
+            body=b"",
+        )
+        try:
+            async with asyncio.timeout(self._timeout_s), self._client() as client:
+                response = await client.send(request, stream=True)
+                body = await _whole(response, bytes_max=_PRODUCT_ANSWER_BYTES_MAX)
+        except (httpx.HTTPError, TimeoutError) as exc:
+            raise ProductsUnreachableError(f"{netloc}: {type(exc).__name__}") from exc
+        if body is None:
+            raise ProductsUnreachableError(f"{netloc}: the answer is larger than {_PRODUCT_ANSWER_BYTES_MAX} bytes")
+        return Answer(status_code=response.status_code, body=body)
+
+    def _client(self) -> httpx.AsyncClient:
+        """One a question: they are rare, and no cookie of one comes along with the next."""
+        return httpx.AsyncClient(
+            timeout=self._timeout_s, follow_redirects=False, trust_env=False, transport=self._transport
+        )
 
 
 def origin_of(composed: Composed) -> str | None:

@@ -43,10 +43,13 @@ class HouseholdKey(HTTPSignatureKeyResolver):
         """HMAC-SHA256(household secret, merchant) in hex: one household has another name at each merchant."""
         return self._secret.customer_ref(merchant)
 
+    def public_key(self) -> bytes:
+        """The raw public key, 32 bytes."""
+        return self._key.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+
     def public_key_base64(self) -> str:
         """The raw public key, 32 bytes in base64, for the bridge's configuration."""
-        raw = self._key.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
-        return base64.b64encode(raw).decode()
+        return base64.b64encode(self.public_key()).decode()
 
     def sign_request(self, request: httpx.Request, *, household: str) -> None:
         """Add an HTTP Message Signature over method, target and body. Source: RFC 9421, RFC 9530."""

@@ -1,6 +1,6 @@
-"""What whoever runs the hub does with it stopped: people and their roles, and a store that was set aside.
+"""What whoever runs the hub does with it stopped: people and their roles, a store that was set aside, product files.
 
-It stands for `restock-hub people` and `restock-hub store`. Each change is in the audit log, under a name that no person
+It stands for `restock-hub people`, `store` and `products`. Each change is in the audit log, under a name that no person
 can have.
 """
 
@@ -8,26 +8,32 @@ from __future__ import annotations
 
 import os
 import pwd
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 
+from edge_agent.adapters import product_files
 from edge_agent.adapters.clock import MappedClock
 from edge_agent.adapters.passwords import Argon2Passwords
 from edge_agent.adapters.store import set_aside
 from edge_agent.adapters.store.accounts import Accounts
 from edge_agent.adapters.store.opening import OpenStore, open_store
+from edge_agent.adapters.store.product_hints import SqliteProductHints
 from edge_agent.adapters.store.put_back import put_back
+from edge_agent.adapters.store.room import Room, free_bytes_of
 from edge_agent.adapters.store.set_aside_note import kept_apart
 from edge_agent.commands.commission import PASSWORD_LENGTH_MIN
 from edge_agent.config import HubConfig
 from edge_agent.core.people import Role
+from edge_agent.core.product_hint import ProductHint, countries_of, read_product
 from edge_agent.errors import ConfigurationError
 from edge_agent.folder import data_folder
 from edge_agent.pipeline.people import HouseholdPeople
 
 OPERATOR = " restock-hub people"  # names of people are stripped of the space before them
 _NAME_LENGTH_MAX = 64
+_AT_ONCE = 1_000  # records to a transaction
 
 
 def list_people(config: HubConfig) -> Sequence[Mapping[str, object]]:
@@ -94,6 +100,52 @@ def put_store_back(config: HubConfig, backup: Path, *, drop_orders: bool = False
     folder, now = own_folder(config), MappedClock(config.clock).now()
     set_aside.keep_lost_apart(folder, at=now)
     return put_back(folder, backup, at=now, drop_orders=drop_orders)
+
+
+def import_products(
+    config: HubConfig,
+    file: Path,
+    *,
+    only: Path | None = None,
+    countries: Sequence[str] = (),
+    rows_max: int,
+    progress: Callable[[float], None] = lambda _share: None,
+) -> Mapping[str, object]:
+    """Keep what a file of Open Food Facts tells, as hints: of the numbers in `only`, sold in one of `countries`.
+
+    Without either, of every product until there are `rows_max`. What was read before an error is kept.
+
+    Raises: ConfigurationError for a file that is none; RoomReservedError when the disk is for orders.
+    """
+    numbers = None if only is None else product_files.numbers_in(only)
+    read = kept = fit = 0
+    with _opened(config) as (folder, store), product_files.opened(file) as products:
+        hints = SqliteProductHints(store.connection)
+        room = Room(
+            store.connection,
+            reserve_mib=config.store.reserve_mib,
+            size_max_mib=config.store.size_max_mib,
+            free_bytes=free_bytes_of(folder),
+        )
+        each = products.records()
+        while records := list(islice(each, _AT_ONCE)):
+            wanted = list(_wanted(records, numbers=numbers, countries=frozenset(countries)))
+            if wanted:
+                room.check()
+                kept += hints.take_in(wanted, rows_max=rows_max, at=store.clock.now())
+            read, fit = read + len(records), fit + len(wanted)
+            progress(products.read_share)
+        store.chain.record({"event": "products_imported", "kept": kept})
+    return {"read": read, "kept": kept, "left_out": read - fit, "no_room": fit - kept}
+
+
+def _wanted(
+    records: Iterable[object], *, numbers: frozenset[str] | None, countries: frozenset[str]
+) -> Iterator[ProductHint]:
+    for record in records:
+        hint = read_product(record) if not countries or countries & countries_of(record) else None
+        if hint is not None and (numbers is None or hint.gtin14 in numbers):
+            yield hint
 
 
 @contextmanager

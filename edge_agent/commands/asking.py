@@ -1,4 +1,4 @@
-"""What `restock-hub prompts`, `approve`, `decline`, `items` and `why` do: ask the running hub, and say it in words.
+"""What `restock-hub prompts`, `approve`, `decline`, `items`, `why` and `record` do: ask the running hub, and say it.
 
 An approval names the terms that were seen: by showing them and waiting for a yes, or by their hash from a script.
 """
@@ -7,20 +7,27 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from pydantic import ValidationError
 
 from edge_agent.adapters.api_client import ApiClient, checked, token_from
 from edge_agent.config import WebConfig
 from edge_agent.core.columns import table
 from edge_agent.core.money import format_money
 from edge_agent.core.prompt import PromptState
-from edge_agent.errors import RefusedError
+from edge_agent.core.recall import Notices
+from edge_agent.errors import ConfigurationError, RefusedError
 
 TOKEN_FILE = Path(".config/restock/token")  # in the user's home
 
+_NOTICES_BYTES_MAX = 4_194_304
+_AT_ONCE_MAX = 40  # below what a token may ask at once (docs/api.md)
+_PAUSE_S = 0.12  # above what it may ask a second
 _WHOLE = re.compile("[0-9a-f]{32}")
 _ANSWERABLE = frozenset({PromptState.OPEN, PromptState.SNOOZED})
 
@@ -97,9 +104,71 @@ def decline(client: ApiClient, prompt: str, *, reason: str, as_json: bool) -> st
     return _json(told) if as_json else f"Declined: {told['item_name']}. Nothing is ordered."
 
 
+def record(client: ApiClient, order: str, *, out: Path) -> str:
+    """The record of an order, written to a new file.
+
+    Raises: ConfigurationError when it cannot be written.
+    """
+    told = client.get(f"/api/v1/orders/{_segment(order)}/record")
+    try:
+        with out.open("x", encoding="utf-8") as file:
+            file.write(_json(told) + "\n")
+    except OSError as exc:
+        raise ConfigurationError(f"{out}: cannot be written ({exc.strerror})") from exc
+    return f"Written: {out}. Whoever has it checks it: restock-hub check-record {out}"
+
+
+def recalls(client: ApiClient, *, as_json: bool) -> str:
+    """What was filed, and what of it may be here."""
+    told = client.get("/api/v1/recalls")
+    if as_json:
+        return _json(told)
+    rows = [_recall_row(one) for one in told["recalls"]]
+    return table(("RECALL", "NUMBER", "BATCH", "HERE", "TEXT"), rows) if rows else "No recalls."
+
+
+def file_recalls(
+    client: ApiClient, notices: Sequence[Json], *, as_json: bool, pause: Callable[[float], None] = time.sleep
+) -> str:
+    """File notices, one after the other; one that was filed before stays as it was. Many go as fast as a token may."""
+    filed = []
+    for notice in notices:
+        filed.append(client.post("/api/v1/recalls", notice))
+        if len(notices) > _AT_ONCE_MAX:
+            pause(_PAUSE_S)
+    if as_json:
+        return _json({"recalls": filed})
+    return table(("RECALL", "NUMBER", "BATCH", "HERE", "TEXT"), [_recall_row(one) for one in filed])
+
+
+def import_recalls(client: ApiClient, path: Path, *, as_json: bool) -> str:
+    """File all of a file. It is read whole before the first is filed.
+
+    Raises: ConfigurationError when it cannot be read, or is no such file.
+    """
+    try:
+        with path.open("rb") as file:
+            found = Notices.model_validate_json(file.read(_NOTICES_BYTES_MAX))
+    except OSError as exc:
+        raise ConfigurationError(f"{path}: cannot be read ({exc.strerror})") from exc
+    except ValidationError as exc:
+        first = exc.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(step) for step in first["loc"])
+        raise ConfigurationError(f"{path} is no file of recalls: {where or 'the whole'}: {first['msg']}") from exc
+    notices = [notice.model_dump(mode="json", exclude_none=True) for notice in found.recalls]
+    return file_recalls(client, notices, as_json=as_json)
+
+
+def _recall_row(recall: Json) -> tuple[str, ...]:
+    here = ", ".join(f"{one['item']} ({one['certainty'].replace('_', ' ')})" for one in recall["matches"])
+    batch = recall["batch"] or "all"
+    return recall["id"][:8], recall["gtin"], batch, here or "nothing known", _readable(recall["text"])[:60]
+
+
 def _row(prompt: Json) -> tuple[str, ...]:
     terms = prompt["terms"]
-    what, most = f"{terms['quantity']} x {terms['title']}", _money(prompt, "total_max_minor")
+    what = f"{terms['quantity']} x {terms['title']}"
+    most = "on the list" if terms["on_list"] else _money(prompt, "total_max_minor")
     return prompt["id"], prompt["state"], what, most, prompt["order_by"][:10], _leave(prompt)
 
 
@@ -119,12 +188,16 @@ def _why(told: Json) -> Iterator[str]:
 
 def _terms(asked: Json) -> Iterator[str]:
     terms = asked["terms"]
-    yield f"{terms['quantity']} x {terms['title']} from {terms['merchant']} ({terms['sku']})"
+    where = "on the list" if terms["on_list"] else "from"
+    yield f"{terms['quantity']} x {terms['title']} {where} {terms['merchant']} ({terms['sku']})"
     if terms["instead_of"]:
         yield f"Instead of: {terms['instead_of']}"
-    yield f"Each {_money(asked, 'unit_price_minor')}, delivery {_money(asked, 'delivery_minor')}"
-    yield f"Total {_money(asked, 'total_minor')}, never more than {_money(asked, 'total_max_minor')}"
-    yield f"Delivered by {terms['deliver_by']}; the offer ends {_minute(terms['expires_at'])}"
+    if terms["on_list"]:
+        yield f"Nothing is ordered or paid; the offer ends {_minute(terms['expires_at'])}"
+    else:
+        yield f"Each {_money(asked, 'unit_price_minor')}, delivery {_money(asked, 'delivery_minor')}"
+        yield f"Total {_money(asked, 'total_minor')}, never more than {_money(asked, 'total_max_minor')}"
+        yield f"Delivered by {terms['deliver_by']}; the offer ends {_minute(terms['expires_at'])}"
     yield f"It can be cancelled for {terms['hold_s']} s after that."
     if asked["leave"] and asked["leave"]["needs_second"]:
         yield "Another person must agree too."

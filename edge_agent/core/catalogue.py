@@ -20,6 +20,12 @@ Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,64}$")]
 Mode = Literal["shadow", "ask", "auto"]
 IfUnanswered = Literal["asked_again", "left_alone"]
 BindingKind = Literal["level", "counter", "run_time", "flag"]
+Choosing = Literal["as_listed", "best_offer"]
+Allergen = Literal[
+    "gluten", "crustaceans", "eggs", "fish", "peanuts", "soybeans", "milk", "nuts", "celery", "mustard", "sesame",
+    "sulphites", "lupin", "molluscs",
+]  # fmt: skip
+ALLERGENS_MAX = 14
 SUBSTITUTES_MAX = 4
 MORE_BINDINGS_MAX = 7
 RANGES_MAX = 50
@@ -63,6 +69,7 @@ class Product(Document):
 
     `order_multiple`: it is sold in so many packs at once, or a multiple of them. `merchant` and `sku` (the article
     number there) are both "" where nobody is known who could order it: then it is watched, and never ordered.
+    `allergens` are all that it has by its label: an empty list is none, and None is not known.
     """
 
     title: Annotated[str, StringConstraints(min_length=1, max_length=200)]
@@ -71,6 +78,7 @@ class Product(Document):
     gtin14: Gtin14 | None = None
     pack_amount: Annotated[float, Field(gt=0, le=1e6)]
     order_multiple: Annotated[int, Field(ge=1, le=99)] = 1
+    allergens: Annotated[tuple[Allergen, ...], Field(max_length=ALLERGENS_MAX, strict=False)] | None = None
 
     @model_validator(mode="after")
     def _whole_or_no_article(self) -> Self:
@@ -140,6 +148,9 @@ class Item(Document):
     use follows. A sealed pack keeps `best_before_d` days from when it came, an open one `opened_for_d` days; None: it
     does not spoil.
 
+    `choice` says which of its products is bought: `as_listed` the bound one, and a substitute where that cannot be had;
+    `best_offer` the one that is here in time for the least, of all of them.
+
     `if_unanswered` says what comes of a question that nobody answers, and buys nothing, ever: `asked_again` while it is
     needed, at first after half a day and then more and more rarely; `left_alone` until the stock was refilled.
     """
@@ -160,6 +171,7 @@ class Item(Document):
     best_before_d: Annotated[float, Field(gt=0, le=36_500)] | None = None
     opened_for_d: Annotated[float, Field(gt=0, le=36_500)] | None = None
     if_unanswered: IfUnanswered = "asked_again"
+    choice: Choosing = "as_listed"
 
     @field_validator("unit")
     @classmethod
@@ -283,6 +295,7 @@ class Preferences(Document):
     and `as_usual` are days that the household has told of; with `notice_changes` the hub asks when use says so by
     itself. `budget_minor` is what orders may cost in a `budget_period`: beyond it nothing is ordered unasked.
     `product_advice` allows a word about a product that fits better, `personal_advice` one from personal devices.
+    Nothing that has one of `avoid_allergens`, or whose allergens are not known, is bought instead of a bound product.
     `delivery_co2e_g` is what one delivery emits, in grams of CO2 equivalent, as `delivery_co2e_source` says; the report
     reckons with it, and there is no default because it depends on carrier, vehicle and distance.
     """
@@ -308,6 +321,7 @@ class Preferences(Document):
     hemisphere: Literal["north", "south"] | None = None
     product_advice: bool = False
     personal_advice: bool = False
+    avoid_allergens: Annotated[tuple[Allergen, ...], Field(max_length=ALLERGENS_MAX)] = ()
     delivery_co2e_g: Annotated[int, Field(ge=1, le=DELIVERY_CO2E_MAX_G)] | None = None
     delivery_co2e_source: Annotated[str, StringConstraints(min_length=1, max_length=SOURCE_CHARS_MAX)] | None = None
 

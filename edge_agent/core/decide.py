@@ -290,9 +290,14 @@ def _little_trust(case: Situation) -> tuple[Reason, ...]:
 
 def _over_budget(case: Situation, need: Need) -> tuple[Reason, ...]:
     price = case.price
-    if case.budget_left_minor is None or price is None or price.currency != case.preferences.currency:
+    if (
+        case.budget_left_minor is None
+        or price is None
+        or not price.charges
+        or price.currency != case.preferences.currency
+    ):
         return ()
-    total_minor = need.packs * price.unit_price_minor + price.delivery_minor
+    total_minor = price.order_minor(need.packs)
     is_over = total_minor > case.budget_left_minor
     return (sentences.over_budget_reason(case, total_minor=total_minor),) if is_over else ()
 

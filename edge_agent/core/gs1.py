@@ -2,7 +2,9 @@
 
 Read are a GTIN of 8, 12, 13 or 14 digits, GS1 element strings (with FNC1 as a scanner sends it, or with brackets as
 people write them), and GS1 Digital Link addresses of any host. The compressed form of a Digital Link is not read, and
-neither are numbers that name no product (pallets, places). A number is believed only with its right check digit.
+neither are numbers that name no product (pallets, places). A number is believed only with its right check digit, and a
+batch or serial only in the characters and the length that GS1 allows: what stands beside it decides about a recall.
+Which identifiers there are, how long each is and what its dates mean is read by python-stdnum.
 
 Source: GS1 General Specifications (sections 3 and 7); GS1 Digital Link Standard: URI Syntax.
 """
@@ -12,12 +14,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import date
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from stdnum import ean, gs1_128
 from stdnum.exceptions import ValidationError
 
 from edge_agent.core.said import Said, say
+from edge_agent.core.stock_events import Label
 from edge_agent.errors import RefusedError
 
 CODE_MAX = 400  # characters; the longest symbol holds fewer element strings than that
@@ -27,9 +30,14 @@ _FNC1 = "\x1d"
 _SYMBOLOGY = re.compile(r"^\][A-Za-z][0-9A-Za-z]")  # which kind of symbol it was, as some scanners say first
 _BRACKETED = re.compile(r"\((\d{2,4})\)")
 _COMPRESSED = re.compile(r"(?!\d+$)[A-Za-z0-9_-]{8,}")
-_GTIN, _BATCH, _BEST_BEFORE, _USE_BY = "01", "10", "15", "17"
-_TOLD = (_BATCH, _BEST_BEFORE, _USE_BY)
+_GTIN, _BATCH, _PACKED, _BEST_BEFORE, _USE_BY, _SERIAL = "01", "10", "13", "15", "17", "21"
+_TOLD = (_BATCH, _PACKED, _BEST_BEFORE, _USE_BY, _SERIAL)
 _QUERY_MAX = 32
+# The characters of GS1's set 82 and the length of a batch and a serial. python-stdnum asks of neither.
+_NAMED = re.compile(r"""[!"%&'()*+,\-./0-9:;<=>?A-Z_a-z]{1,20}""")
+# python-stdnum takes brackets out of what it reads, and so out of a batch that has some.
+_ASIDE, _BACK = str.maketrans("()", "\x01\x02"), str.maketrans("\x01\x02", "()")
+_LINK = "https://id.gs1.org"
 
 EMPTY = say("Type the number under the bar code, or what a scanner read.")
 TOO_LONG = say("That is too long for a bar code.")
@@ -47,13 +55,20 @@ class PackCode:
     """What a code tells. `gtin14` has 14 digits, zeros in front where the pack's number is shorter.
 
     `use_by` is the day after which it is no longer safe (AI 17), `best_before` that until which it is at its best
-    (AI 15); None where the code does not tell them, and `batch` "".
+    (AI 15), `packed_on` when it was packed (AI 13); None where the code does not tell them, and the names "".
     """
 
     gtin14: str
     batch: str = ""
     best_before: date | None = None
     use_by: date | None = None
+    packed_on: date | None = None
+    serial: str = ""
+
+    @property
+    def keeps_until(self) -> date | None:
+        """The last day on which it is good: the earlier of the two dates."""
+        return min((day for day in (self.use_by, self.best_before) if day is not None), default=None)
 
 
 def read(code: str) -> PackCode:
@@ -74,6 +89,13 @@ def read(code: str) -> PackCode:
     return _told(_element_string(text))
 
 
+def label(told: PackCode) -> Label | None:
+    """What is kept of a pack that came in; None where the code tells nothing but the product."""
+    if not (told.batch or told.keeps_until):
+        return None
+    return Label(told.gtin14, told.batch, told.best_before, told.use_by)
+
+
 def gtin14(digits: str) -> str:
     """A GTIN of any length as 14 digits.
 
@@ -88,6 +110,16 @@ def gtin14(digits: str) -> str:
     return digits.zfill(_GTIN_DIGITS)
 
 
+def is_restricted(gtin14: str) -> bool:
+    """Whether a number is for use inside one shop or company only: elsewhere it is another product, or none.
+
+    Source: GS1 General Specifications, restricted circulation numbers (RCN-8, RCN-12, RCN-13).
+    """
+    if gtin14.startswith("000000"):
+        return gtin14[6] in "02"
+    return gtin14[0] == "0" and (gtin14[1] == "2" or gtin14[1:3] in {"02", "04"})
+
+
 def shown(number: str) -> str:
     """A GTIN as it stands on the pack: without the zeros that fill it up to 14 digits."""
     needed = len(number.lstrip("0"))
@@ -95,14 +127,16 @@ def shown(number: str) -> str:
 
 
 def written(told: PackCode) -> str:
-    """A code as people write it, which reads as the same again; a batch with brackets in it is left out."""
-    rest = [(_USE_BY, told.use_by), (_BEST_BEFORE, told.best_before)]
-    parts = [(name, f"{day:%y%m%d}") for name, day in rest if day is not None]
-    if told.batch and not set("()") & set(told.batch):
-        parts.append((_BATCH, told.batch))
-    if not parts:
+    """A code as people write it, which reads as the same again: as a link where brackets would be ambiguous."""
+    days = [(_USE_BY, told.use_by), (_BEST_BEFORE, told.best_before), (_PACKED, told.packed_on)]
+    dates = [(name, f"{day:%y%m%d}") for name, day in days if day is not None]
+    names = [(name, value) for name, value in ((_BATCH, told.batch), (_SERIAL, told.serial)) if value]
+    if not dates and not names:
         return shown(told.gtin14)
-    return "".join(f"({name}){value}" for name, value in [(_GTIN, told.gtin14), *parts])
+    if any(set("()") & set(value) for _, value in names):
+        path = "".join(f"/{name}/{quote(value, safe='')}" for name, value in [(_GTIN, told.gtin14), *names])
+        return f"{_LINK}{path}?{'&'.join(f'{name}={value}' for name, value in dates)}".rstrip("?")
+    return "".join(f"({name}){value}" for name, value in [(_GTIN, told.gtin14), *dates, *names])
 
 
 def _of_link(link: str) -> str:
@@ -125,20 +159,24 @@ def _of_link(link: str) -> str:
 
 def _element_string(text: str) -> str:
     """As a scanner sends it; brackets, which people read by, say where one part ends."""
-    pieces = _BRACKETED.split(text)
-    if len(pieces) == 1:
+    if not text.startswith("("):
         return text
+    pieces = _BRACKETED.split(text)
     if pieces[0].strip():
         raise RefusedError(NOT_READ)
     return _joined([(name, value.strip()) for name, value in zip(pieces[1::2], pieces[2::2], strict=True)])
 
 
 def _joined(parts: list[tuple[str, str]]) -> str:
+    """One element string. What is said twice, or would end early, could be read as another story."""
+    if len({name for name, _ in parts}) != len(parts) or any(_FNC1 in value for _, value in parts):
+        raise RefusedError(NOT_READ)
     return _FNC1.join(f"{name}{value}" for name, value in parts)
 
 
 def _told(text: str) -> PackCode:
     """Every element must be one that GS1 knows: a guess at a damaged code could be another product."""
+    text = text.translate(_ASIDE)
     try:
         gs1_128.validate(text, _FNC1)
         found = gs1_128.info(text, _FNC1)
@@ -148,10 +186,29 @@ def _told(text: str) -> PackCode:
         raise RefusedError(NO_PRODUCT)
     return PackCode(
         gtin14=gtin14(str(found[_GTIN])),
-        batch=str(found.get(_BATCH, "")),
+        batch=_name(found.get(_BATCH)),
         best_before=_day(found.get(_BEST_BEFORE)),
         use_by=_day(found.get(_USE_BY)),
+        packed_on=_day(found.get(_PACKED)),
+        serial=_name(found.get(_SERIAL)),
     )
+
+
+def batch_named(typed: str) -> str:
+    """A batch as somebody types it.
+
+    Raises: RefusedError when no pack could bear it.
+    """
+    return _name(typed.strip())
+
+
+def _name(told: object) -> str:
+    if not told:
+        return ""
+    name = str(told).translate(_BACK)
+    if _NAMED.fullmatch(name) is None:
+        raise RefusedError(NOT_READ)
+    return name
 
 
 def _day(told: object) -> date | None:

@@ -2,7 +2,8 @@
 
 The hub follows what the bridge says (`cloud_bridge.wire.OrderState`) and adds two things of its own: `approved`, until
 the bridge has taken the intent, and `arrived_at`, when a sensor saw the goods. Money states never go back: a message
-that would lower the state is ignored, never applied. What is in doubt (`unknown`, `parked`) ends by the merchant's
+that would lower the state is ignored, never applied; what it tells of packs and money is kept all the same, and never
+falls (`core.order_facts`). What is in doubt (`unknown`, `parked`) ends by the merchant's
 statement, which the bridge passes on, or by a person's, and never by time.
 """
 
@@ -13,6 +14,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from edge_agent.core.messages import IntentId, ItemId, PromptId
+from edge_agent.core.order_facts import NOTHING_TOLD, OrderFacts, has_risen, merged
 from edge_agent.core.said import say
 from edge_agent.core.state_words import word
 from edge_agent.errors import RefusedError
@@ -63,7 +65,7 @@ TRANSITIONS: dict[IntentState, frozenset[IntentState]] = {
     _S.DELIVERED: frozenset({_S.RETURNED, _S.REFUNDED}),
     _S.RETURNED: frozenset({_S.REFUNDED}),
     _S.REJECTED: frozenset(),
-    _S.CANCELLED: frozenset(),
+    _S.CANCELLED: frozenset({_S.REFUNDED}),
     _S.EXPIRED: frozenset(),
     _S.REFUNDED: frozenset(),
 }
@@ -95,6 +97,8 @@ ON_ITS_WAY = frozenset({_S.PLACED, _S.SHIPPED, _S.PARTLY_DELIVERED})
 SAID_BY_HOUSEHOLD = "said_by_household"
 SETTLED_BY_HOUSEHOLD = "settled_by_household"
 CANCELLED_BY_HOUSEHOLD = "cancelled_by_household"
+CANCELLED_BY_MERCHANT = "cancelled_by_merchant"
+PARTLY_REFUNDED = "partly_refunded"
 OTHER_CURRENCY = "other_currency"
 
 ARRIVAL_CONFIRMED_AFTER = timedelta(hours=12)
@@ -110,6 +114,9 @@ class IntentRecord:
 
     `amount` is what the order adds to the stock, in the item's unit. `arrived_at` is when a sensor saw a refill that
     fits: proposed then, confirmed by the merchant, a person, or `ARRIVAL_CONFIRMED_AFTER`.
+
+    `facts` is what the merchant told since; `delivered_at` and `returned_at` are when its packs last rose.
+    `problem_word` is what a person said of an order that was refused, `withdrawn_for` why this hub took it back.
     """
 
     id: IntentId
@@ -129,6 +136,11 @@ class IntentRecord:
     detail: str | None = None
     handoff_url: str | None = None
     arrived_at: datetime | None = None
+    facts: OrderFacts = NOTHING_TOLD
+    delivered_at: datetime | None = None
+    returned_at: datetime | None = None
+    problem_word: str | None = None
+    withdrawn_for: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,22 +161,31 @@ def step(
     currency: str | None = None,
     detail: str | None = None,
     handoff_url: str | None = None,
+    facts: OrderFacts = NOTHING_TOLD,
 ) -> IntentChange | None:
     """The change to `state`, or None where it says nothing new or would go back.
 
     The same state with another detail is news: an order that is held waits for its merchant. So is an address to
-    finish it at: an order that was taken over from the bridge has none at first. A charge in another
-    `currency` than was agreed to is no amount of this order: it is told in the detail, and never counted.
+    finish it at: an order that was taken over from the bridge has none at first. New facts are news in any state, also
+    where the message would lower it. A charge in another `currency` than was agreed to is no amount of this order: it
+    is told in the detail, and never counted, and neither is what was paid back of it.
     """
     if currency is not None and currency != intent.currency:
-        charged_minor, detail = None, OTHER_CURRENCY
-    if state not in TRANSITIONS[intent.state] and not _is_news(intent, state, detail=detail, handoff_url=handoff_url):
+        charged_minor, detail, facts = None, OTHER_CURRENCY, replace(facts, refunded_minor=None)
+    known = merged(intent.facts, facts)
+    moves = state in TRANSITIONS[intent.state]
+    says_more = _is_news(intent, state, detail=detail, handoff_url=handoff_url)
+    if not moves and not says_more and (known == intent.facts or not TRANSITIONS[intent.state]):
         return None
+    after = _with_facts(intent, known, at=at)
+    if not moves and not says_more:
+        return IntentChange(intent.version, replace(after, version=intent.version + 1))
     after = replace(
-        intent,
+        after,
         state=state,
         version=intent.version + 1,
-        changed_at=at,
+        # What is only told more of has stood where it does for as long as before.
+        changed_at=at if moves or known == intent.facts else intent.changed_at,
         merchant_order_id=merchant_order_id or intent.merchant_order_id,
         charged_minor=charged_minor if charged_minor is not None else intent.charged_minor,
         detail=detail,
@@ -173,8 +194,21 @@ def step(
     return IntentChange(seen_version=intent.version, after=after)
 
 
+def _with_facts(intent: IntentRecord, known: OrderFacts, *, at: datetime) -> IntentRecord:
+    came = has_risen(intent.facts.delivered_quantity, known.delivered_quantity)
+    back = has_risen(intent.facts.returned_quantity, known.returned_quantity)
+    return replace(
+        intent,
+        facts=known,
+        delivered_at=at if came else intent.delivered_at,
+        returned_at=at if back else intent.returned_at,
+    )
+
+
 def _is_news(intent: IntentRecord, state: IntentState, *, detail: str | None, handoff_url: str | None) -> bool:
-    """Whether the same state is told with something that was not known."""
+    """Whether the same state is told with something that was not known; why an order was cancelled stands."""
+    if state is _S.CANCELLED and detail != PARTLY_REFUNDED:
+        return False
     says_more = (detail is not None and detail != intent.detail) or (
         handoff_url is not None and handoff_url != intent.handoff_url
     )
@@ -200,7 +234,8 @@ def never_came(intent: IntentRecord, *, now: datetime) -> IntentChange:
 def _said(
     intent: IntentRecord, state: IntentState, *, from_states: frozenset[IntentState], now: datetime
 ) -> IntentChange:
-    change = step(intent, state, at=now, detail=SAID_BY_HOUSEHOLD) if intent.state in from_states else None
+    came = OrderFacts(delivered_quantity=intent.quantity if state is _S.DELIVERED else None)
+    change = step(intent, state, at=now, detail=SAID_BY_HOUSEHOLD, facts=came) if intent.state in from_states else None
     if change is None:
         raise RefusedError(
             say("order {id} is {state}: nothing can be said of its delivery", id=intent.id, state=word(intent.state))

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import NamedTuple, NewType
 
 from edge_agent.core.catalogue import Product
+from edge_agent.errors import BugError
 
 DeviceId = NewType("DeviceId", str)
 ItemId = NewType("ItemId", str)
@@ -262,20 +263,58 @@ class Forecast:
 
 
 @dataclass(frozen=True, slots=True)
+class Pack:
+    """What a pack was taken for when its price was told: `amount` in `unit` (UCUM) by the household's own list.
+
+    `title` is what the merchant called it then.
+    """
+
+    title: str
+    amount: float
+    unit: str
+    gtin14: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Price:
     """One line of the daily price list. Minor units + ISO 4217; `delivery_minor` is for an order of one pack.
 
-    `available` False: the merchant has it not in stock, or does not know it; the price may then be stale.
+    Both are None where the merchant charges nothing, which is a list that the household shops from: what the product
+    costs elsewhere nobody knows. `available` False: the merchant has it not in stock, or does not know it; the price
+    may then be stale.
+    `list_price_minor` is what the merchant calls its usual price, None where it says nothing. `pack` is None for prices
+    that were kept before packs were.
     """
 
     item: ItemId
     merchant: str
     sku: str
-    unit_price_minor: int
-    delivery_minor: int
+    unit_price_minor: int | None
+    delivery_minor: int | None
     currency: str
     available: bool
     fetched_at: datetime
+    list_price_minor: int | None = None
+    pack: Pack | None = None
+
+    @property
+    def charges(self) -> bool:
+        """Whether the merchant is paid."""
+        return self.unit_price_minor is not None
+
+    @property
+    def pack_minor(self) -> int:
+        """What a pack costs at a merchant that is paid.
+
+        Raises: BugError at a list: what it costs is not known, and not zero.
+        """
+        if self.unit_price_minor is None:
+            raise BugError(f"article {self.sku} at {self.merchant} has no price")
+        return self.unit_price_minor
+
+    def order_minor(self, packs: int) -> int:
+        """What is paid for an order of so many packs: nothing at a list."""
+        return packs * (self.unit_price_minor or 0) + (self.delivery_minor or 0)
 
 
 @dataclass(frozen=True, slots=True)

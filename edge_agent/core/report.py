@@ -95,7 +95,7 @@ def report(
     since = first_month(today)
     recent = [(day_of(order.created_at), order) for order in orders]
     recent = [(day, order) for day, order in recent if since <= day <= today]
-    bought = [(day, order) for day, order in recent if order.state in BOUGHT]
+    bought = [(day, order) for day, order in recent if order.state in BOUGHT and _is_paid(order)]
     return HomeReport(
         since=since,
         months=_months(bought),
@@ -123,6 +123,11 @@ def _months(bought: Sequence[tuple[date, IntentRecord]]) -> tuple[MonthRow, ...]
         )
         for (month, currency), rows in sorted(by_month.items(), reverse=True)
     )
+
+
+def _is_paid(order: IntentRecord) -> bool:
+    """What was put on a list is no spending, and nobody delivers it."""
+    return order.total_minor > 0 or bool(order.charged_minor)
 
 
 def _paid_minor(order: IntentRecord) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from math import isfinite
 from typing import Literal
 
@@ -81,10 +81,46 @@ class Delivered:
     packs: float
 
 
-StockEvent = Corrected | Scanned | BoughtElsewhere | ThrownAway | Opened | Delivered
+@dataclass(frozen=True, slots=True)
+class SentBack:
+    """Packs of an order that went back to the merchant, in packs of the bound product."""
+
+    item: ItemId
+    at: datetime
+    by: str
+    packs: float
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """What stands on a pack: its number (14 digits), its batch ("": it names none), and its dates."""
+
+    gtin14: str
+    batch: str = ""
+    best_before: date | None = None
+    use_by: date | None = None
+
+    @property
+    def keeps_until(self) -> date | None:
+        """The last day on which it is good: the earlier of the two dates."""
+        return min((day for day in (self.use_by, self.best_before) if day is not None), default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """Somebody read what stands on packs that are here, in packs of the bound product; there are no more for it."""
+
+    item: ItemId
+    at: datetime
+    by: str
+    packs: float
+    label: Label
+
+
+StockEvent = Corrected | Scanned | BoughtElsewhere | ThrownAway | Opened | Delivered | SentBack | Labelled
 
 Told = Literal[
-    "counted", "bought", "thrown_away", "opened", "taken_in", "taken_out"
+    "counted", "bought", "thrown_away", "opened", "taken_in", "taken_out", "labelled", "sent_back"
 ]  # what a person says on the item's page
 
 _NAMES: Mapping[str, type[StockEvent]] = {
@@ -94,6 +130,8 @@ _NAMES: Mapping[str, type[StockEvent]] = {
     "thrown_away": ThrownAway,
     "opened": Opened,
     "delivered": Delivered,
+    "sent_back": SentBack,
+    "labelled": Labelled,
 }
 _KINDS = {kind: name for name, kind in _NAMES.items()}
 
@@ -108,13 +146,20 @@ def number_of(event: StockEvent) -> float | None:
     match event:
         case Corrected() | ThrownAway():
             return event.amount
-        case Scanned() | BoughtElsewhere() | Delivered():
+        case Scanned() | BoughtElsewhere() | Delivered() | SentBack() | Labelled():
             return event.packs
         case Opened():
             return None
 
 
-def restored(kind: str, *, item: str, at: datetime, by: str, number: float | None) -> StockEvent:
+def gone_amount(event: ThrownAway | SentBack, *, pack_amount: float) -> float:
+    """What left the home and was not used, in the item's unit."""
+    return event.amount if isinstance(event, ThrownAway) else event.packs * pack_amount
+
+
+def restored(
+    kind: str, *, item: str, at: datetime, by: str, number: float | None, label: Label | None = None
+) -> StockEvent:
     """The event that was stored as these.
 
     Raises: BugError when they are no event.
@@ -126,7 +171,11 @@ def restored(kind: str, *, item: str, at: datetime, by: str, number: float | Non
         return Opened(ItemId(item), at, by)
     if number is None:
         raise BugError(f"stored stock event {kind!r} has no number")
-    return made(ItemId(item), at, by, number)  # type: ignore[call-arg]  # all but Opened take one
+    if made is Labelled:
+        if label is None:
+            raise BugError(f"stored stock event {kind!r} has no label")
+        return Labelled(ItemId(item), at, by, number, label)
+    return made(ItemId(item), at, by, number)  # type: ignore[call-arg]  # all but Opened take one, and Labelled more
 
 
 def refuse_unfit(event: StockEvent, *, item: Item, now: datetime) -> None:

@@ -1,4 +1,4 @@
-"""What a person says of an order after it was approved: take it back, tell how a doubt ended, tell whether it came.
+"""What a person says of an order after it was approved: take it back, how a doubt ended, that it came, or is mended.
 
 Taking back is a durable wish: it holds through a bridge that is away, keeps a body that has not arrived there from
 leaving again, and is asked on every turn until the bridge has said whether it was in time.
@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from cloud_bridge.wire import CancelReceipt, Settlement, SettleReceipt, Verdict
 from edge_agent.core import intent as intents
+from edge_agent.core.deciding.problem import Word, answered
 from edge_agent.core.intent import IntentChange, IntentRecord, IntentState
 from edge_agent.core.leave.terms import canonical
 from edge_agent.core.messages import IntentId
@@ -114,6 +115,14 @@ class Afterwards:
         """The goods did not come. Raises: RefusedError when the order was not on its way."""
         self._runs_the_home(by)
         return self._follow(intents.never_came(self._find(intent), now=self._clock.now()), intent)
+
+    def see_to(self, intent: IntentId, *, word: Word, by: str) -> IntentRecord:
+        """What was in the way of the order is mended, or let be.
+
+        Raises: RefusedError when nothing of the kind is.
+        """
+        self._runs_the_home(by)
+        return self._follow(answered(self._find(intent), word, now=self._clock.now()), intent)
 
     def _whose_turn_it_is(self) -> list[IntentId]:
         wishes = self._orders.cancel_wishes(limit=_WISHES_MAX)

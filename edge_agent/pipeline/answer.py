@@ -11,6 +11,7 @@ from datetime import timedelta
 
 from edge_agent.core import prompt as prompts
 from edge_agent.core.catalogue import Item
+from edge_agent.core.deciding.problem import Word
 from edge_agent.core.intent import IntentRecord
 from edge_agent.core.leave.policy import Policy, Ruling, check_limit, rule
 from edge_agent.core.leave.terms import terms_hash as hash_of
@@ -125,6 +126,10 @@ class Answering:
     def never_came(self, intent: IntentId, *, by: str) -> IntentRecord:
         """The goods did not come."""
         return self._afterwards.never_came(intent, by=by)
+
+    def see_to(self, intent: IntentId, *, word: Word, by: str) -> IntentRecord:
+        """What was in the way of the order is mended, or let be."""
+        return self._afterwards.see_to(intent, word=word, by=by)
 
     def _rule(self, record: PromptRecord, account: Account, *, pin_checked: bool) -> tuple[tuple[str, ...], Ruling]:
         """Who has agreed and still may, and what that leaves to be done."""

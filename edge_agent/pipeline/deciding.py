@@ -15,12 +15,14 @@ from edge_agent import __version__
 from edge_agent.core import prompt as prompts
 from edge_agent.core.decide import Weighed
 from edge_agent.core.deciding.asking import Open, settle
+from edge_agent.core.deciding.problem import after_problem, wants_a_person
 from edge_agent.core.deciding.quiet_hours import quiet_until
 from edge_agent.core.deciding.replay import bundle
 from edge_agent.core.deciding.situation import Situation
 from edge_agent.core.intent import IntentRecord
 from edge_agent.core.messages import Decision, Forecast, Hold, ItemId, Propose, StockEstimate
 from edge_agent.core.prompt import PromptEvent, PromptRecord
+from edge_agent.core.withdrawing import BOUGHT_ELSEWHERE, is_bought_elsewhere
 from edge_agent.pipeline.draw import Drawing
 from edge_agent.pipeline.home_state import HomeState
 from edge_agent.pipeline.options import Need, Options
@@ -31,6 +33,7 @@ log = logging.getLogger(__name__)
 
 PROMPTS_A_DAY_MAX = 20
 _DAY = timedelta(days=1)
+_BY = "hub"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +103,22 @@ class Deciding:
             self._age(live, need, weighed)
         if need.item.mode == "shadow":
             self._shadowing.follow(need, weighed)
+        if weighed.need is not None:
+            self._withdraw(need, spare_packs=weighed.need.spare_packs)
+
+    def _withdraw(self, need: Need, *, spare_packs: float) -> None:
+        """Take back an order that is still held, where its goods were bought elsewhere meanwhile."""
+        order = self._orders.live_intent(need.id)
+        if order is None or not is_bought_elsewhere(
+            order,
+            refills=need.stock.refills,
+            bought_at=need.bought_at,
+            spare_packs=spare_packs,
+            pack_amount=need.item.product.pack_amount,
+        ):
+            return
+        after = self._orders.wish_cancel(order.id, by=_BY, at=need.now, why=BOUGHT_ELSEWHERE)
+        log.info("withdrawn item=%s intent=%s state=%s", need.id, order.id, after.state)
 
     def _age(self, live: PromptRecord, need: Need, weighed: Weighed) -> None:
         """Let time work on a prompt; withdraw one whose need was met from elsewhere, or that nobody can order now."""
@@ -127,7 +146,9 @@ class Deciding:
             return
         item = need.item
         record, *instead = questions
-        if item.mode == "auto" and not decision.must_ask:
+        if wants_a_person(self._orders.last_intent(need.id)):
+            record = replace(record, reasons=(*record.reasons, after_problem(item)))
+        elif item.mode == "auto" and not decision.must_ask:
             outcome = self._drawing.draw(record, item=item, preferences=need.home.preferences, instead=instead)
             if isinstance(outcome, IntentRecord):
                 self._bundles.put_bundle(outcome.prompt, bundle(case, program=__version__), at=need.now)

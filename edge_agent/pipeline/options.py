@@ -10,29 +10,40 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from edge_agent.core.catalogue import Item, Product
+from edge_agent.core.choosing.accepting import pinned, refused
+from edge_agent.core.choosing.ranking import Bid, Way, choose
+from edge_agent.core.choosing.scorecard import share_whole
 from edge_agent.core.decide import Weighed, weigh
 from edge_agent.core.deciding import season, substitute
 from edge_agent.core.deciding.back_off import Quiet, quiet
 from edge_agent.core.deciding.position import Position, in_transit_amount, inventory_position, on_order_amount
 from edge_agent.core.deciding.presence import away_pace
-from edge_agent.core.deciding.situation import Situation
+from edge_agent.core.deciding.situation import LEAD_SURELY, Situation
 from edge_agent.core.intent import IntentRecord
 from edge_agent.core.leave.terms import offer_for, terms_hash
 from edge_agent.core.messages import Decision, Forecast, ItemId, Price, PromptId, Propose, Reason, StockEstimate
+from edge_agent.core.prices.shrinking import SHRUNK, shrunk
+from edge_agent.core.prices.shrinking import reason as smaller_pack
 from edge_agent.core.prompt import PromptRecord, PromptState
 from edge_agent.pipeline.home_state import HomeState
 from edge_agent.ports import OrderStore
 
+_PRICES_LOOKED_AT = 200  # of each product
+
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """One item as it stands in its home. `coming` is what is on its way although no order of the hub tells of it."""
+    """One item as it stands in its home. `coming` is what is on its way although no order of the hub tells of it.
+
+    `bought_at` is when a person last said that packs came in that the hub did not order.
+    """
 
     item: Item
     stock: StockEstimate
     forecast: Forecast
     home: HomeState
     coming: float = 0.0
+    bought_at: datetime | None = None
 
     @property
     def id(self) -> ItemId:
@@ -67,18 +78,26 @@ class Options:
         self._is_delivered_home = is_delivered_home
 
     def weigh(self, need: Need) -> tuple[Weighed, tuple[Propose, ...]]:
-        """What to do; where that is to buy, then what else could be bought for the same need, in the item's order."""
-        first, why = self._weigh(need, None), self._missing(need)
-        if why is None and not isinstance(first.decision, Propose):
-            return first, ()
+        """What to do; where that is to buy, then what else could be bought for the same need.
+
+        In the item's order, or the best offer first where the item is bought by that (`Item.choice`).
+        """
+        bound, why = self._weigh(need, None), self._missing(need)
+        if why is None and not isinstance(bound.decision, Propose):
+            return bound, ()
+        barred = {product: refused(product, preferences=need.home.preferences) for product in need.item.substitutes}
         others = [
             replace(found, decision=_worded(need.item, product, found.decision, why=why))
-            for product in need.item.substitutes
-            if isinstance((found := self._weigh(need, product)).decision, Propose)
+            for product, bar in barred.items()
+            if bar is None and isinstance((found := self._weigh(need, product)).decision, Propose)
         ]
-        if why is not None and others:
-            first, *others = others
-        return first, tuple(one.decision for one in others if isinstance(one.decision, Propose))
+        options = others if why is not None and others else [bound, *others]
+        if need.item.choice == "best_offer":
+            options = self._ranked(need, options)
+        first, *rest = options
+        told = tuple(bar for bar in barred.values() if bar is not None)
+        first = replace(first, decision=replace(first.decision, reasons=(*first.decision.reasons, *told)))
+        return first, tuple(one.decision for one in rest if isinstance(one.decision, Propose))
 
     def questions(self, need: Need, decisions: Sequence[Decision]) -> list[PromptRecord]:
         """What the proposals among the decisions would ask, none of them stored yet: all are about one need."""
@@ -86,6 +105,25 @@ class Options:
             (decision, self._price(need, decision.product)) for decision in decisions if isinstance(decision, Propose)
         ]
         return [self._question(need, decision, price) for decision, price in priced if price is not None]
+
+    def _ranked(self, need: Need, options: list[Weighed]) -> list[Weighed]:
+        """Proposals for one need, the best offer first with why it is; as they stand where they cannot be compared."""
+        bids = [bid for place, one in enumerate(options) if (bid := _bid(need, one, place=place)) is not None]
+        choice = choose(
+            bids,
+            amount=bids[0].packs * bids[0].product.pack_amount if bids else 0.0,
+            by_d=_needed_within_d(options[0]),
+            currency=need.home.preferences.currency,
+            pinned=pinned(self._orders_of(need, last=self._orders.last_intent(need.id))),
+        )
+        if choice is None:
+            return options
+        places = [bid.place for bid in (choice.chosen, *choice.others)]
+        places += [place for place in range(len(options)) if place not in places]
+        first, *rest = (options[place] for place in places)
+        if choice.reason is not None:
+            first = replace(first, decision=replace(first.decision, reasons=(*first.decision.reasons, choice.reason)))
+        return [first, *rest]
 
     def _weigh(self, need: Need, product: Product | None) -> Weighed:
         """The decision on a substitute; None: on the bound product."""
@@ -172,10 +210,19 @@ class Options:
             terms_hash=terms_hash(offer),
             days_of_cover=decision.days_of_cover,
             order_by=decision.order_by,
-            reasons=decision.reasons,
+            reasons=(*decision.reasons, *self._smaller_pack(need, price, title=offer.title)),
             created_at=need.now,
             changed_at=need.now,
         )
+
+    def _smaller_pack(self, need: Need, price: Price, *, title: str) -> tuple[Reason, ...]:
+        """That the pack has become smaller, on the first question that is asked since."""
+        step = shrunk(price, self._orders.prices(need.id, limit=_PRICES_LOOKED_AT, also=need.item.products))
+        if step is None:
+            return ()
+        asked = _with_newest(need.home.prompts_of(need.id), self._orders.last_prompt(need.id))
+        is_told = any(one.created_at >= step.at and reason.code == SHRUNK for one in asked for reason in one.reasons)
+        return () if is_told else (smaller_pack(step, title=title),)
 
 
 def _with_newest(prompts: list[PromptRecord], newest: PromptRecord | None) -> list[PromptRecord]:
@@ -183,6 +230,31 @@ def _with_newest(prompts: list[PromptRecord], newest: PromptRecord | None) -> li
     if newest is None:
         return prompts
     return [newest, *(one for one in prompts if one.id != newest.id)]
+
+
+def _bid(need: Need, weighed: Weighed, *, place: int) -> Bid | None:
+    """A proposal as it is compared with others: with the delivery of the price list, which is what its terms hold."""
+    decision, price, product = weighed.decision, weighed.case.price, weighed.case.product
+    if not isinstance(decision, Propose) or price is None or not price.charges:
+        return None
+    return Bid(
+        product=product,
+        packs=decision.packs,
+        unit_price_minor=price.pack_minor,
+        currency=price.currency,
+        way=Way(price.delivery_minor or 0, need.home.lead_time(product.merchant)),
+        place=place,
+        share_whole=share_whole(need.home.orders, merchant=product.merchant),
+    )
+
+
+def _needed_within_d(weighed: Weighed) -> float:
+    """Days in which a merchant must bring it, once a person has answered: so long the stock lasts, surely enough."""
+    case, need = weighed.case, weighed.need
+    if need is None:
+        return 0.0
+    packs = max(0.0, need.usable_packs - case.item.min_packs)
+    return max(0.0, case.days_until_used(packs, 1 - LEAD_SURELY) - case.answer_time.mean_d)
 
 
 def _worded(item: Item, product: Product, decision: Decision, *, why: Reason | None) -> Decision:

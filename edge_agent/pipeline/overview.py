@@ -8,12 +8,13 @@ from edge_agent.core.catalogue import Item
 from edge_agent.core.intent import IntentRecord
 from edge_agent.core.messages import DeviceId, IntentId, ItemId, Price, PromptId, Quarantined, QuarantineReason
 from edge_agent.core.overview import BridgeStatus, DeviceOverview, ItemOverview
+from edge_agent.core.prices.alike import alike
 from edge_agent.core.prompt import Endorsement, PromptRecord
 from edge_agent.errors import ConfigurationError
 from edge_agent.pipeline.review import Review
 from edge_agent.ports import Bridge, HouseholdStore, Inspection, OrderStore
 
-_PRICES_SHOWN = 100  # of each product, where one item is looked at
+_PRICES_SHOWN = 200  # of each product, where one item is looked at: twelve weeks of days, asked for two items
 _WISHES_MAX = 10_000  # one live order an item, so never as many
 
 
@@ -47,8 +48,12 @@ class HomeOverview:
 
     def item(self, item: ItemId) -> ItemOverview | None:
         """One item."""
-        found = self._household.load().item(item)
-        return None if found is None else self._overview(found, prices=self._orders.prices(item, limit=_PRICES_SHOWN))
+        household = self._household.load()
+        found = household.item(item)
+        if found is None:
+            return None
+        also = alike(found, household.items)
+        return self._overview(found, prices=self._orders.prices(item, limit=_PRICES_SHOWN, also=also))
 
     def prompt(self, prompt: PromptId) -> PromptRecord | None:
         """One prompt, whatever its state."""

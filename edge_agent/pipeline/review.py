@@ -21,6 +21,7 @@ from edge_agent.core.deciding.shadow import ShadowReport
 from edge_agent.core.forecast import checked
 from edge_agent.core.messages import DeviceId, Forecast, ItemId, Reason, StockEstimate
 from edge_agent.core.prompt import DeclineReason, PromptEvent
+from edge_agent.core.withdrawing import last_bought_at
 from edge_agent.pipeline.deciding import Deciding, ItemReview
 from edge_agent.pipeline.deliveries import Deliveries
 from edge_agent.pipeline.draw import Drawing
@@ -47,6 +48,7 @@ log = logging.getLogger(__name__)
 
 _LIVE_PROMPTS_MAX = 1_000
 _EVENTS_MAX = 1_000
+_SAID_LATELY = 50  # more is not said of one item while an order is held
 _PROMPTS_LOOKED_AT = 1_000
 _ORDERS_LOOKED_AT = 100  # newest ones, for what came lately
 _UTC = ZoneInfo("UTC")
@@ -163,7 +165,7 @@ class Review:
             now=now,
         )
         needs = [
-            Need(item, stock, forecast, home, coming=self._coming(item))
+            Need(item, stock, forecast, home, coming=self._coming(item), bought_at=self._bought_at(item))
             for (item, stock), forecast in zip(stocks, forecasts, strict=True)
         ]
         self.latest = self._deciding.run(needs, home=home)
@@ -189,6 +191,13 @@ class Review:
             if prompt.decline_reason is DeclineReason.HAVE_SPARE:
                 spares.setdefault(prompt.item, []).append(prompt.changed_at)
         return spares
+
+    def _bought_at(self, item: Item) -> datetime | None:
+        """When somebody last said that packs came in, as far as an order waits for that."""
+        ident = ItemId(item.id)
+        if self._stock_events is None or self._orders.live_intent(ident) is None:
+            return None
+        return last_bought_at(self._stock_events.newest(ident, limit=_SAID_LATELY))
 
     def _coming(self, item: Item) -> float:
         return self._shadowing.coming(ItemId(item.id)) if item.mode == "shadow" else 0.0

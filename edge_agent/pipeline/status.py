@@ -9,6 +9,7 @@ from cloud_bridge.wire import KnownIntent, OrderEvent, OrderState
 from edge_agent.core import intent as intents
 from edge_agent.core.intent import IntentChange, IntentRecord, IntentState
 from edge_agent.core.messages import IntentId
+from edge_agent.core.order_facts import OrderFacts
 from edge_agent.ports import Bridge, OrderStore
 
 log = logging.getLogger(__name__)
@@ -74,6 +75,14 @@ def _step(record: IntentRecord, event: OrderEvent) -> IntentChange | None:
         currency=event.currency,
         detail=event.detail,
         handoff_url=event.handoff_url,
+        facts=OrderFacts(
+            delivered_quantity=event.delivered_quantity,
+            returned_quantity=event.returned_quantity,
+            refunded_minor=event.refunded_minor,
+            substitute_sku=event.substitute_sku,
+            expected_on=event.expected_on,
+            tracking_url=event.tracking_url,
+        ),
     )
     if change is not None:
         log.info("intent=%s state=%s detail=%s", record.id, change.after.state, event.detail or "-")

@@ -13,6 +13,7 @@ from typing import Literal, Protocol
 
 from edge_agent.core.api_token import ApiToken, Bearer, TokenId
 from edge_agent.core.catalogue import Item
+from edge_agent.core.deciding.problem import Word
 from edge_agent.core.deciding.shadow import ShadowReport
 from edge_agent.core.intent import IntentRecord
 from edge_agent.core.inventory.devices import Inventory
@@ -31,7 +32,7 @@ from edge_agent.core.messages import (
 from edge_agent.core.overview import BridgeStatus, CancelResult, DeviceOverview, EgressRow, ItemOverview, MandateView
 from edge_agent.core.people import Account, Role
 from edge_agent.core.prompt import DeclineReason, Endorsement, PromptRecord
-from edge_agent.core.stock_events import StockEvent, Told
+from edge_agent.core.stock_events import Label, Labelled, StockEvent, Told
 from edge_agent.errors import RefusedError
 from edge_agent.leave_ports import AccountStore, MerchantClasses
 from edge_agent.ports import Clock, Safety
@@ -47,6 +48,8 @@ from edge_agent.web.household_parts import (
 )
 from edge_agent.web.item_parts import ItemKeeping, NoItemKeeping
 from edge_agent.web.notice_parts import ChannelDesk, Links, NoChannels, NoLinks
+from edge_agent.web.product_parts import NoProductHints, ProductHints
+from edge_agent.web.recall_parts import NoRecalls, Recalls
 
 
 class Overview(Protocol):
@@ -126,6 +129,9 @@ class Answers(Protocol):
     def never_came(self, intent: IntentId, *, by: str) -> IntentRecord:
         """The goods did not come."""
 
+    def see_to(self, intent: IntentId, *, word: Word, by: str) -> IntentRecord:
+        """What was in the way of the order is mended, or let be."""
+
 
 class Decisions(Protocol):
     """What decisions rest on, and the one question to the whole home."""
@@ -155,14 +161,31 @@ class Decisions(Protocol):
 class StockTelling(Protocol):
     """What a person says of a stock."""
 
-    def tell(self, item: ItemId, *, what: Told, packs: float, by: str) -> None:
-        """Keep it, in packs of the bound product; the next review counts with it.
+    def tell(self, item: ItemId, *, what: Told, packs: float, by: str, label: Label | None = None) -> None:
+        """Keep it, in packs of the bound product, with what stands on them; the next review counts with it.
 
         Raises: RefusedError when it cannot be meant.
         """
 
     def said(self, item: ItemId, *, limit: int) -> Sequence[StockEvent]:
         """What was said of it last, newest first."""
+
+    def labels(self, item: ItemId, *, limit: int) -> Sequence[Labelled]:
+        """What was read on its packs last, newest first."""
+
+
+class Records(Protocol):
+    """Records of orders, for people outside the home."""
+
+    @property
+    def fingerprint(self) -> str:
+        """That of the household's key, to compare with the one in a record; "": there is none."""
+
+    async def of(self, intent: IntentId) -> bytes | None:
+        """The record of one order, signed now; None: there is no such order.
+
+        Raises: RefusedError when none can be made of it.
+        """
 
 
 class Mandates(Protocol):
@@ -335,6 +358,16 @@ class NoDecisions:
         raise RefusedError("this cannot be told here")
 
 
+class NoRecords:
+    """Fulfils `Records` for pages without a key."""
+
+    fingerprint = ""
+
+    async def of(self, intent: IntentId) -> bytes | None:  # noqa: ARG002
+        """There is none."""
+        return None
+
+
 class NoStockTelling:
     """Fulfils `StockTelling` for pages without a store."""
 
@@ -342,7 +375,11 @@ class NoStockTelling:
         """Nothing was."""
         return ()
 
-    def tell(self, item: ItemId, *, what: Told, packs: float, by: str) -> None:  # noqa: ARG002
+    def labels(self, item: ItemId, *, limit: int) -> Sequence[Labelled]:  # noqa: ARG002
+        """Nothing was."""
+        return ()
+
+    def tell(self, *_said: object, **_more: object) -> None:
         """Nobody listens."""
         raise RefusedError("this cannot be told here")
 
@@ -371,6 +408,7 @@ class WebParts:
     decisions: Decisions = NoDecisions()  # noqa: RUF009  # it holds nothing
     stock: StockTelling = NoStockTelling()  # noqa: RUF009  # it holds nothing
     keeping: ItemKeeping = NoItemKeeping()  # noqa: RUF009  # it holds nothing
+    products: ProductHints = NoProductHints()  # noqa: RUF009  # it holds nothing
     settings: Settings = NoSettings()  # noqa: RUF009  # it holds nothing
     holdings: Holdings = NoHoldings()  # noqa: RUF009  # it holds nothing
     forgetting: Forgetting = NoForgetting()  # noqa: RUF009  # it holds nothing
@@ -379,4 +417,6 @@ class WebParts:
     links: Links = NoLinks()  # noqa: RUF009  # it holds nothing
     no_room: Callable[[], str | None] = lambda: None  # why no readings are stored; None: they are
     tokens: ApiTokens = NoApiTokens()  # noqa: RUF009  # it holds nothing
+    records: Records = NoRecords()  # noqa: RUF009  # it holds nothing
+    recalls: Recalls = NoRecalls()  # noqa: RUF009  # it holds nothing
     changes: Callable[[], int] = lambda: 0  # another number whenever something that the pages show may have changed

@@ -9,10 +9,11 @@ from urllib.parse import urlsplit
 
 from edge_agent.core.intent import IntentRecord, IntentState
 from edge_agent.core.said import say
-from edge_agent.web.wording import INTENT_DETAILS, INTENT_STATES
+from edge_agent.web.wording import INTENT_DETAILS, INTENT_STATES, LIST_STATES
 
 _S = IntentState
 PATH = (_S.APPROVED, _S.HELD, _S.SENDING, _S.PLACED, _S.SHIPPED, _S.DELIVERED)
+_LIST_PATH = tuple(state for state in PATH if state is not _S.SHIPPED)  # nobody sends what stands on a list
 
 # Where a state off the path leaves it: the steps before it have happened.
 _LEAVES_AFTER = {
@@ -53,6 +54,11 @@ _NEXT_STEPS: Mapping[str, str] = {
     ),
     "address_undeliverable": say("Ask whoever runs the order service to look at the delivery address."),
     "payment_failed": say("Ask whoever runs the order service to look at the way of paying, before you approve again."),
+    "bought_elsewhere": say(
+        "Do you want it all the same? Say on the item's page what is really there: if it is needed, you are asked "
+        "again."
+    ),
+    "partly_returned": say("Look whether the money for it came back; nothing else is to be done here."),
     "merchant_refused": say("Ask the merchant why; you are asked again if it is still needed."),
     "terms_refused": _LOOK_AT_BRIDGE,
     "leave_invalid": _LOOK_AT_BRIDGE,
@@ -74,35 +80,53 @@ class Step:
     position: str
 
 
-def steps(intent: IntentRecord) -> tuple[Step, ...]:
-    """The steps of an order, the present one marked."""
+def steps(intent: IntentRecord, *, is_listed: bool = False) -> tuple[Step, ...]:
+    """The steps of an order, the present one marked; `is_listed`: it was put on a list."""
     leaves = _LEAVES_AFTER.get(intent.state)
+    path = _LIST_PATH if is_listed and _S.SHIPPED not in {intent.state, leaves} else PATH
+
+    def step(state: IntentState, position: str) -> Step:
+        return Step(*words(state, is_listed=is_listed), position)
+
     if leaves is None:
-        here = PATH.index(intent.state)
+        here = path.index(intent.state)
         return tuple(
-            _step(state, "done" if i < here else "ahead" if i > here else "now") for i, state in enumerate(PATH)
+            step(state, "done" if i < here else "ahead" if i > here else "now") for i, state in enumerate(path)
         )
-    behind = PATH.index(leaves) + 1
-    ahead = PATH[behind:] if intent.state in _MAY_STILL_GO_ON else ()
+    behind = path.index(leaves) + 1
+    ahead = path[behind:] if intent.state in _MAY_STILL_GO_ON else ()
     return (
-        *(_step(state, "done") for state in PATH[:behind]),
-        _step(intent.state, "now"),
-        *(_step(state, "ahead") for state in ahead),
+        *(step(state, "done") for state in path[:behind]),
+        step(intent.state, "now"),
+        *(step(state, "ahead") for state in ahead),
     )
+
+
+def words(state: IntentState, *, is_listed: bool) -> tuple[str, str, str]:
+    """Name, meaning and tone of a state; `is_listed`: of something that was put on a list."""
+    return LIST_STATES.get(state, INTENT_STATES[state]) if is_listed else INTENT_STATES[state]
 
 
 def detail(intent: IntentRecord) -> str | None:
     """Why the order stands where it does, in words; an unknown code as it is."""
-    return None if intent.detail is None else INTENT_DETAILS.get(intent.detail, intent.detail)
+    code = _code(intent)
+    return None if code is None else INTENT_DETAILS.get(code, code)
 
 
 def next_step(intent: IntentRecord) -> str | None:
     """What a person can do about it; None where there is nothing to do, or its state says it already."""
-    if intent.detail is None or intent.state in {_S.PARKED, _S.UNKNOWN, _S.NEEDS_BUYER, _S.DELIVERED}:
+    code = _code(intent)
+    if code is None or intent.state in {_S.PARKED, _S.UNKNOWN, _S.NEEDS_BUYER, _S.DELIVERED}:
         return None
-    if intent.detail == "merchant_away" and intent.state not in {_S.APPROVED, _S.HELD, _S.NOT_PLACED}:
+    if code == "merchant_away" and intent.state not in {_S.APPROVED, _S.HELD, _S.NOT_PLACED}:
         return _ASKED_AGAIN
-    return _NEXT_STEPS.get(intent.detail)
+    return _NEXT_STEPS.get(code)
+
+
+def _code(intent: IntentRecord) -> str | None:
+    """Why it stands where it does: this hub's own reason before the order service's word for it."""
+    is_withdrawn = intent.state is _S.CANCELLED and intent.withdrawn_for is not None
+    return intent.withdrawn_for if is_withdrawn else intent.detail
 
 
 def handoff(intent: IntentRecord) -> tuple[str, str] | None:
@@ -111,17 +135,22 @@ def handoff(intent: IntentRecord) -> tuple[str, str] | None:
     The host is the one that a browser would go to, letter for letter: none that looks like another, none that
     browsers and this hub read in two ways.
     """
-    if intent.state is not _S.NEEDS_BUYER or intent.handoff_url is None:
+    return None if intent.state is not _S.NEEDS_BUYER else web_address(intent.handoff_url)
+
+
+def tracking(intent: IntentRecord) -> tuple[str, str] | None:
+    """Where the merchant shows the order on its own page: address and host name, if it is a safe web address at all."""
+    return web_address(intent.facts.tracking_url)
+
+
+def web_address(url: str | None) -> tuple[str, str] | None:
+    """An address that a person may be sent to, and its host name; None where it is none."""
+    if url is None:
         return None
     try:
-        parts = urlsplit(intent.handoff_url)
+        parts = urlsplit(url)
     except ValueError:
         return None
     if parts.scheme != "https" or "@" in parts.netloc or _HOST.fullmatch(parts.hostname or "") is None:
         return None
-    return intent.handoff_url, parts.hostname or ""
-
-
-def _step(state: IntentState, position: str) -> Step:
-    name, meaning, tone = INTENT_STATES[state]
-    return Step(name, meaning, tone, position)
+    return url, parts.hostname or ""

@@ -99,6 +99,10 @@ PURPOSES: dict[str, tuple[str, str]] = {
         say("A mail to one of you"),
         say("That questions wait, until when, and a link that works once. Not which goods, unless you allowed that."),
     ),
+    "product": (
+        say("A question about a product"),
+        say("The number under a bar code, and the address that this hub gives as its contact. Not who asks."),
+    ),
 }
 
 # (value, short name, what it means)
@@ -148,6 +152,10 @@ HELD_KINDS: dict[str, tuple[str, str]] = {
         ),
     ),
     "egress": (say("What left the home"), say("Every message, written down before it was sent.")),
+    "product_hint": (
+        say("Hints about products"),
+        say("What Open Food Facts tells of them, from a file or asked for a bar code, under the ODbL."),
+    ),
     "account": (say("People"), say("Their names and roles; passwords are kept as hashes only.")),
     "api_token": (say("Tokens of programs"), say("For whom, and when each was used; kept as hashes only.")),
     "notice_channel": (
@@ -210,6 +218,32 @@ INTENT_STATES: dict[IntentState, tuple[str, str, str]] = {
     IntentState.REFUNDED: (say("Refunded"), say("The money came back."), "over"),
 }
 
+# The same for what was put on a list that the household shops from, where it reads differently there.
+LIST_STATES: dict[IntentState, tuple[str, str, str]] = {
+    IntentState.APPROVED: (say("Approved"), say("Leave is given; it waits here to be sent to the list."), "going"),
+    IntentState.HELD: (
+        say("Held"),
+        say("The order service has it and waits a moment before it is put there."),
+        "going",
+    ),
+    IntentState.SENDING: (say("Sending"), say("It is being put on the list."), "going"),
+    IntentState.PLACED: (
+        say("On the list"),
+        say("It stands there until somebody ticks it off or takes it off. Nothing is ordered or paid."),
+        "going",
+    ),
+    IntentState.DELIVERED: (say("Bought"), say("It was ticked off on the list."), "good"),
+    IntentState.REJECTED: (say("Not on the list"), say("It was not put there. Nothing was bought."), "over"),
+    IntentState.NOT_PLACED: (say("Not on the list yet"), say("Looked up: it is not there yet."), "going"),
+    IntentState.PARKED: (
+        say("Please check"),
+        say("Nobody knows if it is on the list. Look there; it is not put there again."),
+        "look",
+    ),
+    IntentState.CANCELLED: (say("Taken off"), say("It is not on the list any more."), "over"),
+    IntentState.EXPIRED: (say("Ended"), say("The offer ran out before it could be put on the list."), "over"),
+}
+
 _UNREADABLE = say("the order service could not read the order")
 INTENT_DETAILS = {
     "terms_changed": say("the price or delivery was no longer what you agreed to"),
@@ -238,6 +272,9 @@ INTENT_DETAILS = {
     "buyer_did_not_finish": say("it was not finished on the merchant's page in time"),
     "cancelled_by_merchant": say("the merchant cancelled it"),
     "cancelled_by_household": say("you cancelled it"),
+    "bought_elsewhere": say("this hub took it back by itself: the goods were bought elsewhere meanwhile"),
+    "partly_returned": say("a part of it went back to the merchant"),
+    "partly_refunded": say("a part of the price was paid back"),
     "seen_by_sensor": say("the sensor saw the refill"),
     "taken_over": say("this hub was put back from a backup and has heard of this order from the order service"),
     "overtaken": say(

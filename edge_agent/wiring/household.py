@@ -91,6 +91,7 @@ def wire(
     told = _wire_notify(config, kept, gate=gate, home=home)
     tokens = Tokens(kept.store.connection)
     parts = wire_web(
+        config,
         kept,
         gate=gate,
         orders=home.orders,
@@ -121,6 +122,7 @@ def wire(
         fresh=kept.fresh,
         forgetting=home.own.forgetting,
         notifying=told.notifying if told.may_tell else None,
+        recalls=told.recalls if told.may_tell else None,
         spoken=None if voice is None else _spoken(config, secret, voice=voice, kept=kept, home=home),
     )
 
@@ -191,6 +193,7 @@ def _wire_notify(config: HubConfig, kept: ReadingsSide, *, gate: Gate, home: _Ho
         people=home.leave.accounts,
         sealer=load_secret(folder),
         new_id=_new_id,
+        matches=home.review.recalls.matches,
         note=kept.store.chain.record,
         speak=_in_the_language_of_whom_it_is_told(Languages.shipped()),
     )

@@ -5,7 +5,7 @@ Apart from `household` for its size only.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -20,13 +20,16 @@ from edge_agent.adapters.egress_mail import MailEgress
 from edge_agent.adapters.store.connection import Connection
 from edge_agent.adapters.store.egress_ledger import EgressLedger
 from edge_agent.adapters.store.notices import Notices
+from edge_agent.adapters.store.recalls import SqliteRecalls
 from edge_agent.config import NotifyConfig
 from edge_agent.core.notifying.plan import Rules
+from edge_agent.core.recall import Match
 from edge_agent.leave_ports import PeopleStore
 from edge_agent.notify_ports import LinkSealer
 from edge_agent.pipeline.channels import ChannelDesk
 from edge_agent.pipeline.links import Links
 from edge_agent.pipeline.notifying import Manner, Notifying
+from edge_agent.pipeline.recall_telling import RecallTelling
 from edge_agent.ports import Clock, HouseholdStore, OrderStore
 
 _COMPOSING_S = 20.0  # a small board takes seconds to load the libraries
@@ -39,6 +42,7 @@ class NotifySide:
     notifying: Notifying
     links: Links
     desk: ChannelDesk
+    recalls: RecallTelling
     may_tell: bool = True
 
 
@@ -55,10 +59,14 @@ def wire_notify(
     people: PeopleStore,
     sealer: LinkSealer,
     new_id: Callable[[], str],
+    matches: Callable[[], Sequence[Match]] = tuple,
     note: Callable[[Mapping[str, str | int]], None] = lambda _event: None,
     speak: Callable[[str | None, str], str] = lambda _language, text: text,
 ) -> NotifySide:
-    """Which adapter fulfils which port. `speak` says a text in the language of a person, None where none was chosen."""
+    """Which adapter fulfils which port. `speak` says a text in the language of a person, None where none was chosen.
+
+    `matches` are the recalls that may be about something at home.
+    """
     push_key = load_push_key(folder) if config.web_push else None
     is_allowed = allowed_origins(config.origins, web_push=config.web_push)
     channels = Carrier(
@@ -100,8 +108,20 @@ def wire_notify(
         push_key=None if push_key is None else push_key.public,
         speak=speak,
     )
+    recalls = RecallTelling(
+        clock=clock,
+        zone=ZoneInfo(timezone),
+        matches=matches,
+        store=SqliteRecalls(connection),
+        household=household,
+        people=people,
+        notices=notices,
+        channels=channels,
+        tell_names=config.tell_names,
+        speak=speak,
+    )
     may_tell = bool(config.origins) or config.web_push
-    return NotifySide(notifying, links, desk, may_tell=may_tell)
+    return NotifySide(notifying, links, desk, recalls, may_tell=may_tell)
 
 
 def _rules(config: NotifyConfig, zone: ZoneInfo) -> Rules:

@@ -16,6 +16,7 @@ from edge_agent.adapters.store.decisions import Decisions
 from edge_agent.adapters.store.heard import SqliteHeard
 from edge_agent.adapters.store.inspection import SqliteInspection
 from edge_agent.adapters.store.readings import SqliteReadings
+from edge_agent.adapters.store.recalls import SqliteRecalls
 from edge_agent.adapters.store.stock_events import SqliteStockEvents
 from edge_agent.config import HubConfig
 from edge_agent.core.binding_check import Declared, declared_in
@@ -30,6 +31,7 @@ from edge_agent.pipeline.explaining import Explaining
 from edge_agent.pipeline.item_keeping import ItemKeeper
 from edge_agent.pipeline.overview import HomeOverview
 from edge_agent.pipeline.personal import PersonalDays
+from edge_agent.pipeline.recalls import RecallDesk
 from edge_agent.pipeline.review import Review
 from edge_agent.pipeline.telling import Telling
 from edge_agent.ports import CrashHook, Forecaster
@@ -50,6 +52,7 @@ class ReviewSide:
     overview: HomeOverview
     decisions: Explaining
     stock: Telling
+    recalls: RecallDesk
     keeping: ItemKeeper
 
 
@@ -85,10 +88,12 @@ def wire_review(
         crash_hook=crash_hook,
     )
     discovery = _discovery(config, kept, household=household, inspection=inspection)
+    overview = _overview(household, orders, review=review, inspection=inspection)
+    stock = Telling(events=events, household=household, clock=clock, heard=review.hear)
     return ReviewSide(
         review=review,
         discovery=discovery,
-        overview=_overview(household, orders, review=review, inspection=inspection),
+        overview=overview,
         decisions=Explaining(
             review=review,
             bundles=bundles,
@@ -97,7 +102,8 @@ def wire_review(
             zone=config.home.timezone,
             personal=PersonalDays(readings=kept.readings, devices=inspection.devices),
         ),
-        stock=Telling(events=events, household=household, clock=clock, heard=review.hear),
+        stock=stock,
+        recalls=RecallDesk(store=SqliteRecalls(connection), home=overview, stock=stock, clock=clock),
         keeping=_keeping(kept, household, discovery=discovery),
     )
 

@@ -37,6 +37,7 @@ from edge_agent.pipeline.guard import Guard
 from edge_agent.pipeline.home_assistant import HomeAssistant
 from edge_agent.pipeline.notifying import Notifying
 from edge_agent.pipeline.prices import PriceKeeper
+from edge_agent.pipeline.recall_telling import RecallTelling
 from edge_agent.pipeline.rejudge import Rejudge
 from edge_agent.pipeline.restore import Restore
 from edge_agent.pipeline.review import Review
@@ -93,6 +94,7 @@ class Tasks:
     fresh: Fresh
     forgetting: Forgetting
     notifying: Notifying | None = None
+    recalls: RecallTelling | None = None
     spoken: Spoken | None = None
 
     async def run(self, stop: asyncio.Event, listener: Server) -> None:
@@ -119,6 +121,8 @@ class Tasks:
         }
         if self.notifying is not None:
             works["notify"] = self._every(config.notify.every_s, self.notifying.run_once)
+        if self.recalls is not None:
+            works["recalls"] = self._every(config.notify.every_s, self.recalls.run_once)
         if self.spoken is not None:
             refresh_s = config.home_assistant.refresh_s * real
             works["home_assistant"] = self._every(refresh_s, self._tell_home_assistant)

@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+from edge_agent import __version__
+from edge_agent.adapters.egress import ProductEgress
+from edge_agent.adapters.open_food_facts import OpenFoodFacts
 from edge_agent.adapters.passwords import Argon2Passwords
+from edge_agent.adapters.signatures import is_signed
+from edge_agent.adapters.store.egress_ledger import EgressLedger
+from edge_agent.adapters.store.product_hints import SqliteProductHints
 from edge_agent.adapters.store.tokens import Tokens
+from edge_agent.config import HubConfig, ProductsConfig
+from edge_agent.pipeline.order_records import OrderRecords
+from edge_agent.pipeline.products import Products
 from edge_agent.web.parts import WebParts
 from edge_agent.wiring.leave import LeaveSide
 from edge_agent.wiring.notify import NotifySide
@@ -14,6 +23,7 @@ from edge_agent.wiring.settings import SettingsSide
 
 
 def wire_web(
+    config: HubConfig,
     kept: ReadingsSide,
     *,
     gate: Gate,
@@ -40,7 +50,13 @@ def wire_web(
         inventory=review.discovery.inventory,
         decisions=review.decisions,
         stock=review.stock,
+        recalls=review.recalls,
         keeping=review.keeping,
+        products=Products(
+            hints=SqliteProductHints(kept.store.connection),
+            clock=kept.store.clock,
+            source=_asked_online(config.products, gate.ledger),
+        ),
         settings=own.settings,
         holdings=own.holdings,
         forgetting=own.forgetting,
@@ -49,5 +65,21 @@ def wire_web(
         channels=told.desk,
         links=told.links,
         tokens=tokens,
+        records=OrderRecords(
+            orders=orders.orders,
+            chain=kept.store.chain,
+            clock=kept.store.clock,
+            public_key=gate.key.public_key(),
+            sign=gate.key.sign,
+            verify=is_signed,
+        ),
         changes=kept.store.connection.db.total_changes,
     )
+
+
+def _asked_online(config: ProductsConfig, ledger: EgressLedger) -> OpenFoodFacts | None:
+    """Who may be asked about a product; None: nobody."""
+    if not config.ask_online:
+        return None
+    agent = f"Restock/{__version__} ({config.contact})"
+    return OpenFoodFacts(ProductEgress(ledger=ledger, origin=config.url, user_agent=agent, timeout_s=config.timeout_s))

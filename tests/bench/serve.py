@@ -23,6 +23,7 @@ from pydantic import SecretStr
 
 from cloud_bridge.app import _settings, wire
 from cloud_bridge.config import Secrets, load
+from cloud_bridge.merchant_config import SecretKind
 
 Stop = asyncio.Event
 
@@ -48,7 +49,7 @@ async def _bare(file: Path, server: str, listener: socket.socket) -> None:
 
 async def _bridge(file: Path, server: str, listener: socket.socket) -> None:
     stop, config = _stop(), load(file)
-    secrets = Secrets({merchant.id: SecretStr("token") for merchant in config.merchants})
+    secrets = Secrets({merchant.id: {SecretKind.PAYMENT_TOKEN: SecretStr("token")} for merchant in config.merchants})
     async with wire(config, secrets, public_url=config.server.public_url) as bridge, asyncio.TaskGroup() as group:
         working = [group.create_task(rounds.run(stop)) for rounds in bridge.rounds]
         await _serve(bridge.app, server, listener, stop=stop)

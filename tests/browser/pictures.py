@@ -52,6 +52,7 @@ PAGES = {
     "item-new": "/new-item?device=washer&signal=softener.remaining",
     "scan": "/scan",
     "scan-unknown": "/scan?code=96385074",
+    "recalls": "/recalls",
     "household": "/household",
     "data": "/data",
     "report": "/report",

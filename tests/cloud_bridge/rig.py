@@ -21,7 +21,7 @@ from cloud_bridge.intake import Intake
 from cloud_bridge.ports import CrashHook, Merchant, no_crash
 from cloud_bridge.rounds import Beat, Rounds
 from cloud_bridge.store.orders import SqlOrderStore
-from cloud_bridge.tracking import Tracker
+from cloud_bridge.tracking import Tracker, shared
 from cloud_bridge.wire import Intent, OrderEvent, OrderState, Settlement, Terms, Verdict
 from cloud_bridge.worker import Worker
 
@@ -156,7 +156,7 @@ class Rig:
             crash=lambda point: self.crash(point),  # noqa: PLW0108  a test may set another hook later
         )
         beats = (
-            Beat("place", PLACING, self.worker.step, asyncio.Event()),
+            Beat("place", PLACING, shared(self.worker.step, follow=tracker.step), asyncio.Event()),
             Beat("follow", FOLLOWING, tracker.step, asyncio.Event()),
         )
         self.placing, self.following = (

@@ -20,7 +20,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from cloud_bridge.config import DestinationConfig, MerchantConfig
+from cloud_bridge.merchant_config import DestinationConfig, UcpConfig
 from cloud_bridge.merchants.http import MerchantHttp
 from cloud_bridge.merchants.payment_tokens import StandingToken
 from cloud_bridge.merchants.profile_source import ProfileSource
@@ -55,6 +55,13 @@ _CSV = {
 _SECRET = "simulation"
 _PAYS = "success_token"
 _READY_WITHIN_S = 60.0
+HOME = DestinationConfig(
+    street_address="1 Elm St",
+    address_locality="Springfield",
+    address_region="IL",
+    postal_code="62704",
+    address_country="US",
+)
 AGENT_KEY = new_key()  # one key for all tests: who makes it does not matter, and making one takes time
 
 
@@ -133,6 +140,12 @@ class SampleMerchant:
         order["fulfillment"]["events"] = [*kept, arrived]
         httpx.put(f"{self.url}/orders/{order_id}", headers=_HEADERS, json=order).raise_for_status()
 
+    def adjust(self, order_id: str, *adjustments: dict[str, Any]) -> None:
+        """What the shop's back office does: goods or money that go back stand on the order."""
+        order = httpx.get(f"{self.url}/orders/{order_id}", headers=_HEADERS).json()
+        order["adjustments"] = [{"occurred_at": "2026-03-06T10:00:00Z", **each} for each in adjustments]
+        httpx.put(f"{self.url}/orders/{order_id}", headers=_HEADERS, json=order).raise_for_status()
+
     def _write(self, name: str, statement: str, *values: object) -> None:
         with contextlib.closing(sqlite3.connect(self.folder / name)) as db, db:
             db.execute(statement, values)
@@ -161,7 +174,7 @@ async def connect(
 
 
 def connector(
-    config: MerchantConfig,
+    config: UcpConfig,
     *,
     http: MerchantHttp,
     token: str = _PAYS,
@@ -187,15 +200,8 @@ def _real_now() -> datetime:
     return datetime.now(UTC)
 
 
-def merchant_config(url: str, **changes: object) -> MerchantConfig:
+def merchant_config(url: str, **changes: object) -> UcpConfig:
     """The sample server as a bridge's configuration names it."""
-    home = DestinationConfig(
-        street_address="1 Elm St",
-        address_locality="Springfield",
-        address_region="IL",
-        postal_code="62704",
-        address_country="US",
-    )
     values: dict[str, Any] = {
         "id": MERCHANT,
         "kind": "ucp",
@@ -204,7 +210,7 @@ def merchant_config(url: str, **changes: object) -> MerchantConfig:
         "buyer_name": "Our Home",
         "buyer_email": "home@example.com",
         "payment_handler": "mock_payment_handler",
-        "destinations": {"home": home},
+        "destinations": {"home": HOME},
         **changes,
     }
-    return MerchantConfig(**values)
+    return UcpConfig(**values)

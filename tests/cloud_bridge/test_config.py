@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from cloud_bridge.__main__ import main
-from cloud_bridge.config import BridgeConfig, MerchantConfig, is_loopback, load, payment_tokens, webhook_secrets
+from cloud_bridge.config import BridgeConfig, load, merchant_secrets
 from cloud_bridge.errors import ConfigurationError
+from cloud_bridge.merchant_config import SecretKind, UcpConfig
+from cloud_bridge.sections import is_loopback
 
 GOOD = f"""
 [server]
@@ -125,16 +127,16 @@ def test_the_check_prints_effective_values_and_masks_secrets(write, capsys, monk
     out = capsys.readouterr().out
     shown = json.loads(out)
     assert shown["database_password"] == "**********"
-    assert (shown["worker"]["poll_s"], shown["payment_tokens"]) == (60.0, {"grocer-1": "**********"})
+    assert (shown["worker"]["poll_s"], shown["secrets"]) == (60.0, {"grocer-1": {"payment_token": "**********"}})
     assert "very-secret" not in out
 
 
 def test_tokens_are_read_by_merchant_id(write) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
     """Upper case, with _ for -."""
-    tokens = payment_tokens(load(write()), {TOKEN: "t"})
-    assert tokens["grocer-1"].get_secret_value() == "t"
+    secrets = merchant_secrets(load(write()), {TOKEN: "t"})
+    assert secrets["grocer-1"][SecretKind.PAYMENT_TOKEN].get_secret_value() == "t"
     with pytest.raises(ConfigurationError):
-        payment_tokens(load(write()), {})
+        merchant_secrets(load(write()), {})
 
 
 SECRET = "RESTOCK_WEBHOOK_SECRET_GROCER_1"
@@ -145,13 +147,13 @@ SHARED = base64.b64encode(b"k" * 32).decode()
 def test_a_webhook_secret_is_read_by_merchant_id_and_masked(write, capsys, monkeypatch, given: str) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
     """Both ways of writing it are one secret, and neither is shown."""
     config = write('kind = "ucp"', 'kind = "ucp"\nwebhooks = "shared_secret"')
-    secrets = webhook_secrets(load(config), {SECRET: given})
-    assert secrets["grocer-1"].get_secret_value() == SHARED
+    secrets = merchant_secrets(load(config), {TOKEN: "t", SECRET: given})
+    assert secrets["grocer-1"][SecretKind.WEBHOOK_SECRET].get_secret_value() == given
     monkeypatch.setenv(TOKEN, "t")
     monkeypatch.setenv(SECRET, given)
     assert main(["--check-config", "--config", str(config)]) == 0
     out = capsys.readouterr().out
-    assert json.loads(out)["webhook_secrets"] == {"grocer-1": "**********"}
+    assert json.loads(out)["secrets"]["grocer-1"]["webhook_secret"] == "**********"
     assert SHARED not in out
 
 
@@ -160,20 +162,21 @@ def test_what_is_no_webhook_secret_names_its_variable_and_is_not_told(write, giv
     """24 to 64 bytes in base64, or the bridge does not start."""
     config = write('kind = "ucp"', 'kind = "ucp"\nwebhooks = "shared_secret"')
     with pytest.raises(ConfigurationError, match=SECRET) as refused:
-        webhook_secrets(load(config), {} if given is None else {SECRET: given})
+        merchant_secrets(load(config), {TOKEN: "t"} | ({} if given is None else {SECRET: given}))
     assert not given or given not in str(refused.value)
-    assert webhook_secrets(load(write()), {}) == {}
+    assert SecretKind.WEBHOOK_SECRET not in merchant_secrets(load(write()), {TOKEN: "t"})["grocer-1"]
 
 
 def test_two_merchants_cannot_share_one_webhook_secret(write) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
     """Each could speak for the other one."""
     config = load(write('kind = "ucp"', 'kind = "ucp"\nwebhooks = "shared_secret"'))
     twice = config.model_copy(update={"merchants": [*config.merchants, _renamed(config, "grocer-2")]})
+    tokens = {TOKEN: "t", "RESTOCK_PAYMENT_TOKEN_GROCER_2": "t"}
     with pytest.raises(ConfigurationError, match="RESTOCK_WEBHOOK_SECRET_GROCER_2"):
-        webhook_secrets(twice, {SECRET: SHARED, "RESTOCK_WEBHOOK_SECRET_GROCER_2": f"whsec_{SHARED}"})
+        merchant_secrets(twice, tokens | {SECRET: SHARED, "RESTOCK_WEBHOOK_SECRET_GROCER_2": f"whsec_{SHARED}"})
 
 
-def _renamed(config: BridgeConfig, name: str) -> MerchantConfig:
+def _renamed(config: BridgeConfig, name: str) -> UcpConfig:
     return config.merchants[0].model_copy(update={"id": name})
 
 

@@ -12,7 +12,7 @@ from cloud_bridge.errors import MerchantAwayError, MerchantRefusedError
 from cloud_bridge.merchants.simulated import Shelf, SimulatedMerchant
 from cloud_bridge.merchants.simulated_modes import Mode
 from cloud_bridge.prices import PriceDesk
-from cloud_bridge.wire import PriceQuery
+from cloud_bridge.wire import PriceList, PriceQuery
 from tests.cloud_bridge.rig import MERCHANT, HandClock
 
 SKUS = ("a", "b", "c")
@@ -40,11 +40,25 @@ def _merchant(count: int = 0) -> Troubled:
     return Troubled({sku: Shelf(sku.upper(), 100, 9) for sku in skus})
 
 
-async def _available(merchant: Troubled) -> dict[str, bool]:
-    """What the list says of each product that it names."""
+async def _list(merchant: Troubled) -> PriceList:
     desk = PriceDesk({MERCHANT: merchant}, clock=HandClock(), new_key=iter(map(str, range(1_000))).__next__)
     query = PriceQuery(merchant=MERCHANT, delivery_ref="home", skus=tuple(merchant.shelves))
-    return {line.sku: line.available for line in (await desk.list_prices(query)).lines}
+    return await desk.list_prices(query)
+
+
+async def _available(merchant: Troubled) -> dict[str, bool]:
+    """What the list says of each product that it names."""
+    return {line.sku: line.available for line in (await _list(merchant)).lines}
+
+
+async def test_a_list_price_is_told_where_the_merchant_tells_one() -> None:
+    """Left out elsewhere, so that a hub from before it was known reads the line."""
+    merchant = _merchant()
+    merchant.values["b"] = {"list_price_minor": 150}
+    told = await _list(merchant)
+    assert [line.list_price_minor for line in told.lines] == [None, 150, None]
+    assert told.model_dump_json().count("list_price_minor") == 1
+    assert PriceList.model_validate_json(told.model_dump_json()) == told
 
 
 async def test_a_product_that_is_refused_is_not_available() -> None:

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 import pytest
 
 from cloud_bridge.core.order import Detail, OrderRecord
-from cloud_bridge.core.outcome import Lookup, NeedsBuyer, Outcome, Placed, Progress, Standing
+from cloud_bridge.core.outcome import Followed, Lookup, NeedsBuyer, Outcome, Placed, Progress, Standing
 from cloud_bridge.errors import MerchantAwayError
 from cloud_bridge.merchants.simulated import Shelf, SimulatedMerchant
 from cloud_bridge.merchants.simulated_modes import Mode
@@ -239,3 +239,118 @@ async def test_an_order_without_a_last_day_is_followed_all_the_same(
     await rig.follow()
     order = await _found(rig, intent_id)
     assert (order.state, order.detail, order.tries) == (S.PLACED, None, 0)
+
+
+TWO_DAYS_LATE = date(2026, 3, 11)
+
+
+async def _placed(rig: Rig) -> str:
+    intent_id = (await accept(rig, rig.signer.intent(hold_s=0))).terms.intent_id
+    await rig.place()
+    return intent_id
+
+
+async def test_what_a_merchant_tells_of_an_order_is_told_once_each_time_it_changes(
+    make_rig: Callable[..., Rig], simulated: SimulatedMerchant
+) -> None:
+    """Each event carries what is known by then; the same picture again is no event."""
+    rig = make_rig(simulated)
+    await _placed(rig)
+    before = len(await rig.events())
+    for told in (
+        Followed(Progress.PREPARING, ordered=2, delivered=0, expected_on=TWO_DAYS_LATE),
+        Followed(Progress.SHIPPED, delivered=0, substitute_sku="milk-organic", tracking_url="https://shop.example/1"),
+        Followed(Progress.PARTLY_DELIVERED, delivered=1),
+        Followed(Progress.PARTLY_DELIVERED, delivered=1),
+        Followed(Progress.DELIVERED, delivered=2),
+    ):
+        simulated.told["order-1"] = told
+        await rig.follow()
+    events = (await rig.events())[before:]
+    assert [(event.state, event.delivered_quantity) for event in events] == [
+        (S.PLACED, 0),
+        (S.SHIPPED, 0),
+        (S.PARTLY_DELIVERED, 1),
+        (S.DELIVERED, 2),
+    ]
+    last = events[-1]
+    assert (last.expected_on, last.substitute_sku) == (TWO_DAYS_LATE, "milk-organic")
+    assert (last.tracking_url, last.returned_quantity, last.refunded_minor) == ("https://shop.example/1", None, None)
+
+
+async def test_goods_and_money_that_go_back_are_looked_for_once_a_day(
+    make_rig: Callable[..., Rig], simulated: SimulatedMerchant
+) -> None:
+    """A delivered order is asked about for a while: first a part goes back, then all of it, then the money."""
+    rig = make_rig(simulated)
+    intent_id = await _placed(rig)
+    for told in (
+        Followed(Progress.DELIVERED, delivered=2),
+        Followed(Progress.DELIVERED, delivered=2, returned=1),
+        Followed(Progress.DELIVERED, delivered=2, returned=2, refunded_minor=400),
+        Followed(Progress.DELIVERED, delivered=2, returned=2, refunded_minor=858),
+    ):
+        simulated.told["order-1"] = told
+        rig.clock.pass_(days=1)
+        await rig.following.run_once()
+    said = [(event.state, event.detail, event.refunded_minor) for event in (await rig.events())[-4:]]
+    assert said == [
+        (S.DELIVERED, None, None),
+        (S.DELIVERED, Detail.PARTLY_RETURNED, None),
+        (S.RETURNED, Detail.PARTLY_REFUNDED, 400),
+        (S.REFUNDED, None, 858),
+    ]
+    assert (await _found(rig, intent_id)).due_at is None
+
+
+async def test_a_cancelled_order_is_still_asked_about_its_money(
+    make_rig: Callable[..., Rig], simulated: SimulatedMerchant
+) -> None:
+    """The merchant cancels today and pays back next week."""
+    rig = make_rig(simulated)
+    intent_id = await _placed(rig)
+    simulated.progress["order-1"] = Progress.CANCELLED
+    await rig.follow()
+    assert (await _found(rig, intent_id)).state is S.CANCELLED
+    simulated.told["order-1"] = Followed(Progress.CANCELLED, refunded_minor=858)
+    rig.clock.pass_(days=1)
+    await rig.placing.run_once()
+    assert (await rig.states())[-2:] == [S.CANCELLED, S.REFUNDED]
+
+
+@pytest.mark.parametrize("mode", [None, Mode.AWAY])
+@pytest.mark.parametrize("progress", [Progress.DELIVERED, Progress.CANCELLED])
+async def test_after_sixty_days_without_news_nothing_more_goes_back(
+    make_rig: Callable[..., Rig], simulated: SimulatedMerchant, progress: Progress, mode: Mode | None
+) -> None:
+    """Then the order is left as it is, also where nobody answers."""
+    rig = make_rig(simulated)
+    intent_id = await _placed(rig)
+    simulated.progress["order-1"] = progress
+    await rig.follow()
+    state = (await _found(rig, intent_id)).state
+    simulated.faults = lambda _: mode
+    for days, is_over in ((59, False), (2, True)):
+        rig.clock.pass_(days=days)
+        for _ in range(3):
+            await rig.placing.run_once()
+            await rig.following.run_once()
+            rig.clock.pass_(hours=1)
+        order = await _found(rig, intent_id)
+        assert (order.state, order.due_at is None) == (state, is_over)
+
+
+async def test_an_order_that_was_promised_for_later_is_not_lost_before(
+    make_rig: Callable[..., Rig], simulated: SimulatedMerchant
+) -> None:
+    """Silence counts from the day that the merchant named last."""
+    rig = make_rig(simulated)
+    intent_id = await _placed(rig)
+    simulated.told["order-1"] = Followed(Progress.PREPARING, expected_on=date(2026, 4, 20))
+    await rig.follow()
+    rig.clock.at = rig.clock.at.replace(month=5, day=20)
+    await rig.follow()
+    assert (await _found(rig, intent_id)).state is S.PLACED
+    rig.clock.pass_(days=1)
+    await rig.follow()
+    assert (await _found(rig, intent_id)).state is S.NEVER_ARRIVED

@@ -19,7 +19,7 @@ import httpx
 from jwcrypto.jwk import JWK
 from sd_jwt.verifier import SDJWTVerifier
 
-from cloud_bridge.config import MerchantConfig
+from cloud_bridge.merchant_config import UcpConfig
 from cloud_bridge.merchants.http import MerchantHttp
 from cloud_bridge.merchants.ucp import UcpMerchant
 from tests.cloud_bridge.rig import MILK
@@ -310,7 +310,7 @@ class VersionedShop:
         return Reply(status, body, {**headers, "Content-Type": "application/json"})
 
 
-def shop_config(**changes: object) -> MerchantConfig:
+def shop_config(**changes: object) -> UcpConfig:
     """The shop as a bridge's configuration names it."""
     ap2 = {"ap2": "if_announced"} if changes.pop("ap2", False) else {}
     return merchant_config(ORIGIN, **ap2, **changes)

@@ -35,6 +35,7 @@ from edge_agent.core.leave.policy import Policy
 from edge_agent.core.messages import IntentId, MandateId, PromptId
 from edge_agent.core.prompt import DeclineReason, PromptEvent, PromptRecord, due_event
 from edge_agent.core.prompt import step as step_prompt
+from edge_agent.core.withdrawing import BOUGHT_ELSEWHERE
 from edge_agent.errors import RefusedError
 from edge_agent.ports import CrashPoint
 from tests.edge_agent.household_life import ITEMS, PEOPLE, Crash, Life
@@ -263,13 +264,13 @@ class LeaveMachine(Laws, RuleBasedStateMachine):
             if change is not None:
                 self.life.orders.change_intents([change], cursor=None)
 
-    @rule(pick=_pick, by=_people)
-    def take_back(self, pick: int, by: str) -> None:
-        """Somebody wants an order back."""
+    @rule(pick=_pick, by=_people, why=st.none() | st.just(BOUGHT_ELSEWHERE))
+    def take_back(self, pick: int, by: str, why: str | None) -> None:
+        """Somebody wants an order back, or the hub itself does."""
         record = self._some(self.life.orders.intents(live=True, limit=9), pick)
         if record is not None:
             now = self.life.now()
-            self._try("take back", lambda: self.life.orders.wish_cancel(record.id, by=by, at=now))
+            self._try("take back", lambda: self.life.orders.wish_cancel(record.id, by=by, at=now, why=why))
 
     @rule()
     def ask_back(self) -> None:

@@ -10,6 +10,7 @@ Rules of this file:
 from __future__ import annotations
 
 import json
+import secrets
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -22,10 +23,13 @@ from edge_agent.adapters.sealing import HouseholdSecret
 from edge_agent.adapters.store.connection import Connection
 from edge_agent.core.leave.audit import ORIGIN, AuditRow, Followed, Link, follow, sealed_checkpoint, sealed_end
 from edge_agent.core.leave.audit import append as next_row
+from edge_agent.core.leave.record import Excerpt
+from edge_agent.core.messages import IntentId, PromptId
 from edge_agent.core.safety import SafetyCode, SafetyProblem
 from edge_agent.core.said import Opening, Said, say
 
 ROWS_MAX = 20_000
+_SALT_BYTES = 16
 _SEALED_SINCE = 3  # the schema that brought `audit_end`
 
 
@@ -38,7 +42,7 @@ class _Checkpoint:
 
 def append(db: apsw.Connection, event: Mapping[str, str | int]) -> None:
     """Add one event to the chain, inside the transaction of what it tells."""
-    row = next_row(_last(db), event)
+    row = next_row(_last(db), event, salt=secrets.token_hex(_SALT_BYTES))
     db.execute(
         "INSERT INTO audit (seq, prev_hash, hash, event) VALUES (?, ?, ?, ?)",
         (row.seq, row.prev_hash, row.hash, row.event),
@@ -105,6 +109,20 @@ class Chain:
         counts = Counter(dict(cast("Iterator[tuple[str, int]]", rows)))
         checkpoint = _checkpoint(self._connection.db)
         return counts if checkpoint is None else counts + Counter(checkpoint.counts)
+
+    def excerpt(self, *, intent: IntentId, prompt: PromptId) -> Excerpt:
+        """The chain from the first row about an order or its question on; of one without rows, its end."""
+        with self._connection.reading() as db:
+            found = db.execute(
+                "SELECT seq FROM audit WHERE event ->> 'intent' = ? OR event ->> 'prompt' = ?",
+                (intent, prompt),
+            )
+            own = frozenset(cast("int", row[0]) for row in found)
+            if not own:
+                return Excerpt(_last(db), (), own)
+            kept = db.execute("SELECT seq, prev_hash, hash, event FROM audit WHERE seq >= ? ORDER BY seq", (min(own),))
+            rows = tuple(AuditRow(*cast("tuple[int, str, str, str]", row)) for row in kept)
+        return Excerpt(Link(rows[0].seq - 1, rows[0].prev_hash), rows, own)
 
     def fold(self, *, rows_max: int = ROWS_MAX) -> int:
         """Fold the older half of a chain that has become longer than `rows_max`; returns how many rows went.

@@ -51,7 +51,12 @@ TABLES = (
     _Table("sequence", "device, boot, first_seq, seq", "rowid"),
     _Table("quarantine", "id, topic, device, boot, seq, reason, detail, payload, received_ms", "id", "received_ms"),
     _Table("stock", "item, state", "item"),
-    _Table("stock_event", "id, item, kind, number, at_ms, said_by, cause", "id", "at_ms"),
+    _Table(
+        "stock_event",
+        "id, item, kind, number, at_ms, said_by, cause, gtin14, batch, best_before, use_by",
+        "id",
+        "at_ms",
+    ),
     _Table(
         "price",
         "id, item, merchant, sku, unit_price_minor, delivery_minor, currency, available, fetched_ms",
@@ -71,7 +76,8 @@ TABLES = (
     _Table(
         "intent",
         "id, prompt, item, state, merchant, quantity, amount, total_minor, currency, created_ms, changed_ms, "
-        "merchant_order_id, charged_minor, detail, arrived_ms",
+        "merchant_order_id, charged_minor, detail, arrived_ms, delivered_quantity, returned_quantity, refunded_minor, "
+        "substitute_sku, expected_on, delivered_ms, returned_ms, problem_word, withdrawn_for",
         "id",
         "created_ms",
     ),
@@ -92,7 +98,11 @@ TABLES = (
     ),
     _Table("policy", "number, document, signature, set_by, set_ms", "number", "set_ms"),
     _Table("audit", "seq, prev_hash, hash, event", "seq"),
+    _Table("recall", "id, gtin14, batch, until, text, source, filed_by, filed_ms", "id", "filed_ms"),
+    _Table("recall_done", "recall, item, what, done_by, done_ms", "rowid", "done_ms"),
+    _Table("recall_told", "recall, person, at_ms", "rowid", "at_ms"),
     _Table("egress", "id, at_ms, purpose, recipient, method, path, size_bytes, sha256, body", "id", "at_ms"),
+    _Table("product_hint", "gtin, hint, changed_ms, source, kept_ms", "gtin", "kept_ms"),
     _Table("account", "name, role, language", "name"),
     _Table("api_token", "id, label, account, scopes, made_by, created_ms, expires_ms, used_ms", "id", "created_ms"),
     _Table("notice_channel", "id, person, kind, rank, is_on, added_ms", "id", "added_ms"),

@@ -22,7 +22,9 @@ from edge_agent.core.leave.terms import Terms
 from edge_agent.core.messages import MandateId
 
 _SPENT = frozenset({IntentState.PLACED, IntentState.SHIPPED, IntentState.DELIVERED, IntentState.PARTLY_DELIVERED})
-_UNBOUGHT = frozenset({IntentState.REJECTED, IntentState.CANCELLED, IntentState.EXPIRED})
+_GIVEN_BACK = frozenset({IntentState.REJECTED, IntentState.CANCELLED, IntentState.EXPIRED, IntentState.REFUNDED})
+# A part of it was bought: what nobody said came back of its price stays spent.
+_KEPT_A_PART = frozenset({IntentState.PARTLY_DELIVERED, IntentState.CANCELLED})
 
 
 def reserve(db: apsw.Connection, intent: IntentRecord, terms: Terms, draw: DrawRequest | None) -> None:
@@ -33,26 +35,43 @@ def reserve(db: apsw.Connection, intent: IntentRecord, terms: Terms, draw: DrawR
 def take_over(db: apsw.Connection, intent: IntentRecord, *, total_max_minor: int) -> None:
     """Hold the ceiling of an order that only the bridge knew, as far as it has not ended."""
     _hold(db, intent, total_max_minor=total_max_minor, draw=None)
-    follow(db, intent)
+    follow(db, intent, before=None)
 
 
-def follow(db: apsw.Connection, intent: IntentRecord) -> None:
+def follow(db: apsw.Connection, intent: IntentRecord, *, before: IntentRecord | None) -> None:
     """Let the money follow its order: spent when it is placed, released or credited when it ends unbought.
 
-    A charge that the merchant did not name stays at the ceiling: unknown is never less.
+    A charge that the merchant did not name stays at the ceiling: unknown is never less. What was paid back is taken off
+    what was spent; `before` is the order as it stood, None where it was not known here.
     """
-    if intent.state in _SPENT:
-        db.execute(
-            "UPDATE ledger SET state = 'spent', amount_minor = coalesce(?, amount_minor), changed_ms = ? "
-            "WHERE intent = ? AND state IN ('reserved', 'spent')",
-            (intent.charged_minor, to_ms(intent.changed_at), intent.id),
-        )
-    elif intent.state in _UNBOUGHT or intent.state is IntentState.REFUNDED:
+    at_ms = to_ms(intent.changed_at)
+    if intent.state in _GIVEN_BACK and _is_whole(intent, before):
         db.execute(
             "UPDATE ledger SET state = CASE state WHEN 'reserved' THEN 'released' ELSE 'credited' END, changed_ms = ? "
             "WHERE intent = ? AND state IN ('reserved', 'spent')",
-            (to_ms(intent.changed_at), intent.id),
+            (at_ms, intent.id),
         )
+    elif intent.state in _SPENT or _has_money_back(intent):
+        back_minor = intent.facts.refunded_minor or 0
+        kept_minor = None if intent.charged_minor is None else max(0, intent.charged_minor - back_minor)
+        more_back_minor = back_minor - (0 if before is None else before.facts.refunded_minor or 0)
+        db.execute(
+            "UPDATE ledger SET state = 'spent', amount_minor = coalesce(?, max(0, amount_minor - ?)), changed_ms = ? "
+            "WHERE intent = ? AND state IN ('reserved', 'spent')",
+            (kept_minor, more_back_minor, at_ms, intent.id),
+        )
+
+
+def _is_whole(intent: IntentRecord, before: IntentRecord | None) -> bool:
+    """Whether all of the price comes back with this step, as far as is said."""
+    charged_minor = intent.charged_minor
+    if charged_minor and (intent.facts.refunded_minor or 0) >= charged_minor:
+        return True
+    return before is None or (before.state is not intent.state and before.state not in _KEPT_A_PART)
+
+
+def _has_money_back(intent: IntentRecord) -> bool:
+    return bool(intent.facts.refunded_minor)
 
 
 def select_draws(db: apsw.Connection, mandate: MandateId, *, limit: int) -> list[LedgerRow]:

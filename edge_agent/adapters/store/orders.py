@@ -44,13 +44,14 @@ from edge_agent.adapters.store.prompts import (
     select_endorsements,
     select_prompts,
 )
+from edge_agent.core.catalogue import Product
 from edge_agent.core.handover import OVERTAKEN
 from edge_agent.core.intent import IntentChange, IntentRecord, IntentState
 from edge_agent.core.leave.authority import AuthorityRow
 from edge_agent.core.leave.draw import DrawRequest, over_budget
 from edge_agent.core.leave.mandate import MandateState
-from edge_agent.core.leave.terms import Terms
-from edge_agent.core.messages import IntentId, ItemId, Price, PromptId
+from edge_agent.core.leave.terms import Terms, canonical
+from edge_agent.core.messages import IntentId, ItemId, Pack, Price, PromptId
 from edge_agent.core.prompt import Endorsement, PromptChange, PromptRecord, PromptState
 from edge_agent.core.said import say
 from edge_agent.errors import BudgetError, BugError, RefusedError, StaleTermsError
@@ -59,10 +60,12 @@ from edge_agent.ports import CrashHook, CrashPoint, no_crash
 __all__ = ["Leave", "Orders", "OutboxRow"]
 
 _T = TypeVar("_T")
+_PriceRow = tuple[str, str, str, int, int, str, int, int, int | None, str | None, float | None, str | None, str | None]
 
 _STATUS_SOURCE = "bridge"
 _SELECT_PRICES = (
-    "SELECT item, merchant, sku, unit_price_minor, delivery_minor, currency, available, fetched_ms FROM price "
+    "SELECT item, merchant, sku, unit_price_minor, delivery_minor, currency, available, fetched_ms, list_price_minor, "
+    "pack_title, pack_amount, pack_unit, pack_gtin14 FROM price "
 )
 
 
@@ -177,7 +180,7 @@ class Orders:
             leave = SignedLeave(terms, signature, receipt)
             insert_authority(db, leave, intent=intent, signer=change.after.answered_by or "")
             ledger.reserve(db, intent, terms, draw)
-            insert_body(db, intent, body)
+            insert_body(db, intent, body, terms=canonical(terms))
             self._crash_hook(CrashPoint.ANSWER_CHECKED)
         return intent
 
@@ -281,8 +284,10 @@ class Orders:
                 apply_intent(db, change)
             delete_body(db, row.intent)
 
-    def wish_cancel(self, intent: IntentId, *, by: str, at: datetime) -> IntentRecord:
+    def wish_cancel(self, intent: IntentId, *, by: str, at: datetime, why: str | None = None) -> IntentRecord:
         """Take an order back: cancelled at once where its body was not taken yet, else kept as a wish for the bridge.
+
+        `why` is kept with the order where it is this hub's own doing, and no person's.
 
         Raises: RefusedError when it is too late for either.
         """
@@ -290,7 +295,7 @@ class Orders:
             record = _only(select_intents(db, "WHERE id = ?", (intent,)))
             if record is None:
                 raise RefusedError(say("there is no order {intent}", intent=intent))
-            return take_back(db, record, by=by, at=at)
+            return take_back(db, record, by=by, at=at, why=why)
 
     def cancel_wishes(self, *, limit: int) -> list[IntentId]:
         """Orders that a person wants back and the bridge has not answered for, oldest first."""
@@ -312,19 +317,25 @@ class Orders:
         with self._connection.transaction() as db:
             db.executemany(
                 "INSERT INTO price (item, merchant, sku, unit_price_minor, delivery_minor, currency, available, "
-                "fetched_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                "fetched_ms, list_price_minor, pack_title, pack_amount, pack_unit, pack_gtin14) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [
                     (p.item, p.merchant, p.sku, p.unit_price_minor, p.delivery_minor, p.currency, p.available,
-                     to_ms(p.fetched_at))
+                     to_ms(p.fetched_at), p.list_price_minor, *_pack_columns(p.pack))
                     for p in prices
                 ],
             )  # fmt: skip
 
-    def prices(self, item: ItemId, *, limit: int) -> list[Price]:
-        """Price history of one item, newest first: the last `limit` of each product."""
-        of_item = "SELECT id, row_number() OVER (PARTITION BY merchant, sku ORDER BY id DESC) AS place FROM price"
-        where = f"WHERE id IN (SELECT id FROM ({of_item} WHERE item = ?) WHERE place <= ?) ORDER BY id DESC"  # noqa: S608
-        return _prices(self._connection.db, where, (item, limit))
+    def prices(self, item: ItemId, *, limit: int, also: Sequence[Product] = ()) -> list[Price]:
+        """Price history of one item's products, past ones too, and of `also`: the last `limit` of each, newest first.
+
+        A product's history is its merchant's and article's, whatever item it was asked for.
+        """
+        names = [name for product in also for name in (product.merchant, product.sku)]
+        listed = f" OR (merchant, sku) IN (VALUES {', '.join(['(?, ?)'] * len(also))})" if also else ""
+        numbered = "SELECT id, row_number() OVER (PARTITION BY merchant, sku ORDER BY id DESC) AS place FROM price"
+        newest = f"SELECT id FROM ({numbered} WHERE item = ?{listed}) WHERE place <= ?"  # noqa: S608
+        return _prices(self._connection.db, f"WHERE id IN ({newest}) ORDER BY id DESC", (item, *names, limit))
 
     def newest_price(self, item: ItemId, *, merchant: str, sku: str) -> Price | None:
         """The newest price of one of an item's products."""
@@ -335,11 +346,17 @@ class Orders:
 def _prices(db: apsw.Connection, where: str, bindings: tuple[str | int, ...]) -> list[Price]:
     rows = db.execute(_SELECT_PRICES + where, bindings)
     return [
-        Price(ItemId(i), merchant, sku, unit, delivery, currency, bool(available), from_ms(fetched_ms))
-        for i, merchant, sku, unit, delivery, currency, available, fetched_ms in cast(
-            "Iterator[tuple[str, str, str, int, int, str, int, int]]", rows
+        Price(
+            ItemId(item), merchant, sku, price, delivery, currency, bool(available), from_ms(fetched_ms), listed,
+            None if title is None or amount is None or unit is None else Pack(title, amount, unit, gtin14),
         )
-    ]
+        for item, merchant, sku, price, delivery, currency, available, fetched_ms, listed, title, amount, unit, gtin14
+        in cast("Iterator[_PriceRow]", rows)
+    ]  # fmt: skip
+
+
+def _pack_columns(pack: Pack | None) -> tuple[str | float | None, ...]:
+    return (None,) * 4 if pack is None else (pack.title, pack.amount, pack.unit, pack.gtin14)
 
 
 def _refuse_second_order(db: apsw.Connection, item: ItemId) -> None:
@@ -354,7 +371,7 @@ def _refuse_second_prompt(db: apsw.Connection, item: ItemId) -> None:
 
 def _tell_opened(db: apsw.Connection, record: PromptRecord) -> None:
     event = {"event": "prompt_opened", "prompt": record.id, "item": record.item, "terms": record.terms_hash}
-    chain.append(db, event)
+    chain.append(db, event | {"at": record.created_at.isoformat()})
 
 
 def _only(rows: list[_T]) -> _T | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import cast
 
@@ -19,7 +19,7 @@ from edge_agent.adapters.store import chain
 from edge_agent.adapters.store.connection import from_ms, to_ms
 from edge_agent.adapters.store.intents import apply_intent
 from edge_agent.core import intent as intents
-from edge_agent.core.intent import IntentRecord, IntentState
+from edge_agent.core.intent import IntentChange, IntentRecord, IntentState
 from edge_agent.core.messages import IntentId
 from edge_agent.core.said import say
 from edge_agent.core.state_words import word
@@ -41,14 +41,15 @@ class OutboxRow:
     created_at: datetime
 
 
-def insert_body(db: apsw.Connection, intent: IntentRecord, body: bytes) -> None:
-    """Freeze a body for the bridge, and say in the audit log which one."""
+def insert_body(db: apsw.Connection, intent: IntentRecord, body: bytes, *, terms: bytes) -> None:
+    """Freeze a body for the bridge, and say in the audit log which one, and on which signed `terms`."""
     sha256 = hashlib.sha256(body).hexdigest()
     db.execute(
         "INSERT INTO outbox (intent, body, body_sha256, created_ms) VALUES (?, ?, ?, ?)",
         (intent.id, body, sha256, to_ms(intent.created_at)),
     )
-    chain.append(db, {"event": "approved", "intent": intent.id, "body": sha256})
+    told = {"event": "approved", "intent": intent.id, "body": sha256, "terms": hashlib.sha256(terms).hexdigest()}
+    chain.append(db, told | {"prompt": intent.prompt, "at": intent.created_at.isoformat()})
 
 
 def select_outbox(db: apsw.Connection, *, limit: int) -> list[OutboxRow]:
@@ -94,8 +95,10 @@ def delete_body(db: apsw.Connection, intent: IntentId) -> None:
     db.execute("DELETE FROM outbox WHERE intent = ?", (intent,))
 
 
-def take_back(db: apsw.Connection, record: IntentRecord, *, by: str, at: datetime) -> IntentRecord:
-    """Cancel an order whose body was never taken; otherwise keep the wish.
+def take_back(
+    db: apsw.Connection, record: IntentRecord, *, by: str, at: datetime, why: str | None = None
+) -> IntentRecord:
+    """Cancel an order whose body was never taken; otherwise keep the wish. `why`: it is this hub's own.
 
     Raises: RefusedError when the order is past both.
     """
@@ -103,6 +106,8 @@ def take_back(db: apsw.Connection, record: IntentRecord, *, by: str, at: datetim
         raise RefusedError(
             say("order {id} is {state}: it can no longer be taken back", id=record.id, state=word(record.state))
         )
+    if why is not None:
+        record = _withdrawn(db, record, why=why)
     db.execute("DELETE FROM outbox WHERE intent = ? AND claimed_ms IS NULL", (record.id,))
     if db.changes() == 1:
         return _cancel(db, record, at=at)
@@ -123,6 +128,12 @@ def select_wishes(db: apsw.Connection, *, limit: int) -> list[IntentId]:
 def end_wish(db: apsw.Connection, intent: IntentId) -> None:
     """The bridge has answered."""
     db.execute("DELETE FROM cancel_wish WHERE intent = ?", (intent,))
+
+
+def _withdrawn(db: apsw.Connection, record: IntentRecord, *, why: str) -> IntentRecord:
+    after = replace(record, version=record.version + 1, withdrawn_for=why)
+    apply_intent(db, IntentChange(record.version, after))
+    return after
 
 
 def _cancel(db: apsw.Connection, record: IntentRecord, *, at: datetime) -> IntentRecord:

@@ -63,7 +63,8 @@ def apply_prompt(db: apsw.Connection, change: PromptChange) -> None:
     if not update_prompt(db, change.after, seen_version=change.seen_version):
         raise RefusedError(say("this question was answered or changed meanwhile"))
     by = change.after.answered_by or ""
-    chain.append(db, {"event": f"prompt_{change.event}", "prompt": change.after.id, "by": by})
+    at = change.after.changed_at.isoformat()
+    chain.append(db, {"event": f"prompt_{change.event}", "prompt": change.after.id, "by": by, "at": at})
 
 
 def add_endorsement(db: apsw.Connection, prompt: PromptId, endorsement: Endorsement) -> None:
@@ -74,7 +75,8 @@ def add_endorsement(db: apsw.Connection, prompt: PromptId, endorsement: Endorsem
         (prompt, endorsement.by, endorsement.terms_hash, to_ms(endorsement.at)),
     )
     terms, by = endorsement.terms_hash, endorsement.by
-    chain.append(db, {"event": "prompt_endorsed", "prompt": prompt, "by": by, "terms": terms})
+    at = endorsement.at.isoformat()
+    chain.append(db, {"event": "prompt_endorsed", "prompt": prompt, "by": by, "terms": terms, "at": at})
 
 
 def select_endorsements(db: apsw.Connection, prompt: PromptId) -> tuple[Endorsement, ...]:

@@ -137,12 +137,16 @@ def _with(decision: Decision, reason: Reason) -> Decision:
 
 
 def _candidate(one: Open) -> Candidate | None:
-    """An item as joining sees it: what one order of it is, and how likely it is to be missed on each day ahead."""
+    """An item as joining sees it: what one order of it is, and how likely it is to be missed on each day ahead.
+
+    None where there is nothing to join: what stands on a list is not delivered.
+    """
     weighed = one.weighed
     proposal = weighed.decision if isinstance(weighed.decision, Propose) else weighed.early
-    if proposal is None or weighed.need is None:
+    price = weighed.case.price
+    if proposal is None or weighed.need is None or (price is not None and not price.charges):
         return None
-    case, need, price = weighed.case, weighed.need, weighed.case.price
+    case, need = weighed.case, weighed.need
     rate = max(need.rate_packs_per_day, _CHANCE_MIN)
     chances = [case.chance_used(max(need.usable_packs, 0.0), case.lead_d + ahead) for ahead in range(FILL_UP_AHEAD_D)]
     rising = tuple(max(chances[: number + 1]) for number in range(len(chances)))
@@ -152,7 +156,7 @@ def _candidate(one: Open) -> Candidate | None:
         holding=proposal.packs * case.scale / rate,
         orders_max=1,
         due=one.is_due,
-        cost_minor=price.unit_price_minor * proposal.packs if price is not None else None,
+        cost_minor=(price.unit_price_minor or 0) * proposal.packs if price is not None else None,
     )
 
 

@@ -28,8 +28,10 @@ from edge_agent.core.stock_events import (
     Delivered,
     Opened,
     Scanned,
+    SentBack,
     StockEvent,
     ThrownAway,
+    gone_amount,
 )
 
 _PRIOR_PACKS = 3.0
@@ -127,8 +129,9 @@ def _after(cycle: Cycle, event: StockEvent, *, pack_amount: float) -> Cycle:
             return _received(cycle, packs, at=event.at)
         case BoughtElsewhere(packs=packs) | Scanned(packs=packs) if packs > 0:
             return _received(_bought(cycle, at=event.at), packs, at=event.at)
-        case ThrownAway(amount=amount) if cycle.packs is not None:
-            return replace(cycle, packs=max(0.0, left - max(0.0, amount) / pack_amount), at=event.at)
+        case ThrownAway() | SentBack() if cycle.packs is not None:
+            gone = max(0.0, gone_amount(event, pack_amount=pack_amount)) / pack_amount
+            return replace(cycle, packs=max(0.0, left - gone), at=event.at)
         case Scanned() | Opened() if cycle.packs is not None:
             least = 1.0 if isinstance(event, Opened) else 0.0
             return _counted(cycle, max(least, _whole(cycle, left)), at=event.at)

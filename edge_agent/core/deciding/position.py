@@ -6,11 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from edge_agent.core.arrivals import came_packs, coming_share
 from edge_agent.core.catalogue import Item
-from edge_agent.core.intent import ON_ORDER, IntentRecord, IntentState
+from edge_agent.core.intent import IntentRecord, IntentState
 from edge_agent.core.messages import StockEstimate
 
 _SEEN_WITHIN = timedelta(days=1)
+_AT_HOME = frozenset({IntentState.PARTLY_DELIVERED, IntentState.DELIVERED})
 _SENT = frozenset({IntentState.SHIPPED, IntentState.PARTLY_DELIVERED, IntentState.DELIVERED})
 
 
@@ -57,11 +59,12 @@ def inventory_position(
 def on_order_amount(intents: Iterable[IntentRecord], *, now: datetime, is_delivered_home: bool = False) -> float:
     """What the intents of one item still add to the stock, in its unit.
 
+    What came of an order is at home, and the rest of it is still to come, so that a late parcel is never bought again.
     Goods that a sensor saw arrive are at home already. Goods that only the merchant calls delivered are too where the
     estimate knows of deliveries (`is_delivered_home`); else they count until the sensor had time to see them, so the
     gap between the two never looks like need.
     """
-    return sum(one.amount for one in intents if _is_coming(one, now=now, is_delivered_home=is_delivered_home))
+    return sum(one.amount * _share(one, now=now, is_delivered_home=is_delivered_home) for one in intents)
 
 
 def in_transit_amount(intents: Iterable[IntentRecord], *, now: datetime, is_delivered_home: bool = False) -> float:
@@ -70,8 +73,12 @@ def in_transit_amount(intents: Iterable[IntentRecord], *, now: datetime, is_deli
     return on_order_amount(sent, now=now, is_delivered_home=is_delivered_home)
 
 
-def _is_coming(intent: IntentRecord, *, now: datetime, is_delivered_home: bool) -> bool:
+def _share(intent: IntentRecord, *, now: datetime, is_delivered_home: bool) -> float:
+    """The part of an order that is not at home yet, as far as the estimate knows, from 0 to 1."""
     if intent.arrived_at is not None:
-        return False
-    just_delivered = intent.state is IntentState.DELIVERED and now - intent.changed_at < _SEEN_WITHIN
-    return intent.state in ON_ORDER or (just_delivered and not is_delivered_home)
+        return 0.0
+    if is_delivered_home:
+        return coming_share(intent)
+    came_at = intent.delivered_at or intent.changed_at
+    just_came = came_packs(intent) / intent.quantity if now - came_at < _SEEN_WITHIN else 0.0
+    return coming_share(intent) + (just_came if intent.state in _AT_HOME else 0.0)

@@ -209,12 +209,13 @@ def _forecast(forecast: Forecast) -> Forecast:
 
 
 def _price(price: Price, *, is_bound: bool) -> Price:
-    return replace(price, item=ItemId(_ITEM), merchant=_MERCHANT, sku=_SKU if is_bound else f"{_SKU}-2")
+    sku = _SKU if is_bound else f"{_SKU}-2"
+    return replace(price, item=ItemId(_ITEM), merchant=_MERCHANT, sku=sku, list_price_minor=None, pack=None)
 
 
 def _preferences(preferences: Preferences) -> Preferences:
     free = tuple(FreeDelivery(merchant=_MERCHANT, from_minor=one.from_minor) for one in preferences.free_delivery)
-    return preferences.model_copy(update={"delivery_ref": "home", "free_delivery": free})
+    return preferences.model_copy(update={"delivery_ref": "home", "free_delivery": free, "avoid_allergens": ()})
 
 
 def _presence(presence: Presence) -> Presence:

@@ -67,7 +67,7 @@ def would_order(item: Item, decision: Propose, price: Price, *, lead_d: float, n
         due_at=now + timedelta(days=lead_d),
         packs=decision.packs,
         amount=decision.packs * product.pack_amount,
-        total_minor=decision.packs * price.unit_price_minor + price.delivery_minor,
+        total_minor=price.order_minor(decision.packs),
         currency=price.currency,
     )
 

@@ -14,16 +14,19 @@ from edge_agent.core.stock_events import (
     BoughtElsewhere,
     Corrected,
     Delivered,
+    Labelled,
     Opened,
     Scanned,
+    SentBack,
     StockEvent,
     ThrownAway,
+    gone_amount,
 )
 
 _DISPUTED_PACKS = 0.15
 
 
-def fold_event(state: StockState, event: StockEvent, *, item: Item) -> StockState:
+def fold_event(state: StockState, event: StockEvent, *, item: Item) -> StockState:  # noqa: PLR0911 - one a kind
     """What somebody said."""
     pack, pool = item.product.pack_amount, is_pool(item)
     state = replace(state, shelf=_passed(state, at=event.at, item=item))
@@ -34,8 +37,10 @@ def fold_event(state: StockState, event: StockEvent, *, item: Item) -> StockStat
             return _received(state, packs * pack, at=event.at, item=item)
         case Corrected(amount=amount):
             return _corrected(state, amount, at=event.at, item=item)
-        case ThrownAway(amount=amount):
-            return _thrown_away(state, amount, at=event.at, item=item)
+        case ThrownAway() | SentBack():
+            return _thrown_away(state, gone_amount(event, pack_amount=pack), at=event.at, item=item)
+        case Labelled():
+            return _labelled(state, event, item=item)
         case Opened() | Scanned():
             state = replace(state, shelf=replace(state.shelf, opened_at=event.at))
             if not pool or state.shelf.amount is None:
@@ -44,6 +49,14 @@ def fold_event(state: StockState, event: StockEvent, *, item: Item) -> StockStat
             more = 0.0 if isinstance(event, Opened) else (-event.packs - 1) * pack
             total = max(0.0, shelves.whole_packs(state.shelf.amount, item=item, least=least) - more)
             return _corrected(state, total, at=event.at, item=item)
+
+
+def _labelled(state: StockState, event: Labelled, *, item: Item) -> StockState:
+    """The date on packs that are here; a label without one says nothing of the stock."""
+    dated, amount = event.label.keeps_until, event.packs * item.product.pack_amount
+    if dated is None:
+        return state
+    return replace(state, shelf=shelves.label(state.shelf, amount, dated=dated, at=event.at, item=item))
 
 
 def _received(state: StockState, amount: float, *, at: datetime, item: Item) -> StockState:

@@ -71,7 +71,7 @@ def _came_since_drop(state: StockState, track: Track, *, at: datetime, item: Ite
 
 def _without_old(state: StockState, track: Track, *, at: datetime, item: Item) -> StockState:
     """On the first reading of a day, what is past its date leaves the cupboard."""
-    if item.best_before_d is None or track.as_of is None or at.date() == track.as_of.date():
+    if track.as_of is None or at.date() == track.as_of.date():
         return state
     inside = sum(max((each.level or 0.0 for each in box.tracks), default=0.0) for box in state.containers)
     shelf = shelves.past_date(state.shelf, inside, at=at, item=item)

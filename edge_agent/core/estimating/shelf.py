@@ -13,7 +13,7 @@ The rules:
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from math import ceil, exp
 
 from edge_agent.core.catalogue import Item
@@ -134,16 +134,36 @@ def past_date(shelf: Shelf, inside: float, *, at: datetime, item: Item) -> Shelf
     The oldest is used first, so that what is left is of the newest goods; what the appliances hold, `inside`, is seen.
     """
     standing = shelf.amount or 0.0
-    if item.best_before_d is None or standing <= 0.0:
+    if standing <= 0.0:
         return shelf
-    keeps, old, fresh = timedelta(days=item.best_before_d), 0.0, 0.0
+    old, fresh = 0.0, 0.0
     for arrival in shelf.arrivals:
-        is_old = (arrival.at + keeps).date() < at.date()
+        until = arrival.keeps_until(item.best_before_d)
+        is_old = until is not None and until < at.date()
         old, fresh = (old + arrival.amount, fresh) if is_old else (old, fresh + arrival.amount)
     gone = min(old, standing, inside + standing - fresh)
     if gone <= _CRUMB_PACKS * item.product.pack_amount:
         return shelf
     return replace(shelf, amount=standing - gone, maybe=shelf.maybe + gone)
+
+
+def label(shelf: Shelf, amount: float, *, dated: date, at: datetime, item: Item) -> Shelf:
+    """Somebody read the date on so much: it is taken for that of the newest goods whose date nobody has read.
+
+    What is read beyond them stood there before the first goods that are known; they are no more for it.
+    """
+    left, found = amount, list[Arrival]()
+    for arrival in reversed(shelf.arrivals):
+        part = 0.0 if arrival.dated is not None else min(left, arrival.amount)
+        if part > 0.0:
+            found.append(arrival._replace(amount=part, dated=dated))
+            left -= part
+        if arrival.amount - part > 0.0:
+            found.append(arrival._replace(amount=arrival.amount - part))
+    if left > _CRUMB_PACKS * item.product.pack_amount:
+        oldest = min((arrival.at for arrival in shelf.arrivals), default=at)
+        found.append(Arrival(left, oldest, is_hint=True, dated=dated))
+    return replace(shelf, arrivals=tuple(reversed(found))[-ARRIVALS_KEPT:])
 
 
 def untold_chance(shelf: Shelf, now: datetime) -> float:

@@ -13,8 +13,6 @@ _CRUMB_PACKS = 0.02
 
 def batches(state: StockState, amount: float, *, item: Item) -> tuple[Batch, ...]:
     """The parts of `amount` that have a date, the earliest first; what was there before the first goods has none."""
-    if item.best_before_d is None and item.opened_for_d is None:
-        return ()
     opened = _open_pack(state, amount, item=item)
     sealed = _sealed(state, amount - (opened.amount if opened is not None else 0.0), item=item)
     found = [*sealed, *(() if opened is None else (opened,))]
@@ -34,13 +32,13 @@ def _open_pack(state: StockState, amount: float, *, item: Item) -> Batch | None:
 
 def _sealed(state: StockState, amount: float, *, item: Item) -> list[Batch]:
     """The newest goods are what is left, back to as much as there is."""
-    if item.best_before_d is None:
-        return []
     found: list[Batch] = []
     for arrival in reversed(state.shelf.arrivals):
         if amount <= _CRUMB_PACKS * item.product.pack_amount:
             break
         part = min(amount, arrival.amount)
-        found.append(Batch(part, (arrival.at + timedelta(days=item.best_before_d)).date(), opened=False))
+        until = arrival.keeps_until(item.best_before_d)
+        if until is not None:
+            found.append(Batch(part, until, opened=False))
         amount -= part
     return found

@@ -8,7 +8,7 @@ the item's unit, all times aware UTC.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cache
 from typing import Literal, NamedTuple
 
@@ -101,11 +101,18 @@ class Container:
 
 
 class Arrival(NamedTuple):
-    """Goods that came: how much, the day, and whether a sensor alone says so."""
+    """Goods that came: how much, when, whether a sensor alone says so, and the date on them where it was read."""
 
     amount: float
     at: datetime
     is_hint: bool
+    dated: date | None = None
+
+    def keeps_until(self, keeps_d: float | None) -> date | None:
+        """Until the end of which day: as the packs say, else so many days after they came; None: nobody knows."""
+        if self.dated is not None or keeps_d is None:
+            return self.dated
+        return (self.at + timedelta(days=keeps_d)).date()
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,9 @@ _TRUST = "Trust in the readings"
 _QUESTION = "Question"
 _EVENTS = "Questions and answers"
 _APPROVE = "Buy {terms}"
+_PUT_DOWN = "Put {terms}"
 _APPROVE_WITH_CODE = "Type the code to buy {terms}"
+_PUT_DOWN_WITH_CODE = "Type the code to put {terms}"
 _SNOOZE = "Ask again in {hours} h"
 _DECLINE = "Do not buy {title}"
 _PROBLEM = "Something stops the orders"
@@ -130,6 +132,8 @@ def hub_discovery(about: About) -> bytes:
 
 def bought(offer: Offer) -> str:
     """The binding terms in one line, as a button says them."""
+    if offer.is_listed:
+        return f"{offer.quantity} x {_cut(offer.title)} on the list {offer.merchant}, nothing is paid"
     at_most = format_money(offer.total_max_minor, offer.currency)
     return f"{offer.quantity} x {_cut(offer.title)} at {offer.merchant}, at most {at_most}"
 
@@ -177,7 +181,7 @@ def _approval(
     if prompt.offer.total_max_minor > answering.order_max_minor:
         return {"approve": {"p": "button"}, "approve_with_code": {"p": "text"}}
     if not answering.needs_code:
-        name = _APPROVE.format(terms=terms)
+        name = (_PUT_DOWN if prompt.offer.is_listed else _APPROVE).format(terms=terms)
         return {
             "approve": _button(base, "approve", name=name, topic=names.command, payload=said, icon="mdi:cart-check"),
             "approve_with_code": {"p": "text"},
@@ -187,7 +191,7 @@ def _approval(
         "approve_with_code": {
             "p": "text",
             "uniq_id": f"{base}_approve_with_code",
-            "name": _APPROVE_WITH_CODE.format(terms=terms),
+            "name": (_PUT_DOWN_WITH_CODE if prompt.offer.is_listed else _APPROVE_WITH_CODE).format(terms=terms),
             "cmd_t": names.command,
             "cmd_tpl": said[:-1] + ',"code":{{ value | tojson }}}',
             "stat_t": names.code_state(item.id),

@@ -93,6 +93,7 @@ def shown_terms(prompt: PromptRecord) -> Mapping[str, object]:
         "expires_at": _iso(offer.expires_at),
         "hold_s": offer.hold_s,
         "instead_of": offer.instead_of,
+        "on_list": offer.is_listed,
         "reasons": [reason.text for reason in prompt.reasons],
     }
 

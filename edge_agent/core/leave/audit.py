@@ -1,8 +1,13 @@
 """The hash chain over everything that grants or spends: an edit, a removal, a swap or a cut end is found.
 
-hash(i) = SHA-256(hash(i-1) as hex || canonical JSON of event i); hash(0) is 64 zeros. From the chain alone nobody can
-see that its newest rows were cut off, or that all of it was written anew: so its end is kept a second time, under the
-household's secret (`sealed_end`). Old rows may be folded into a checkpoint, which is where the rest then starts.
+hash(i) = SHA-256(hash(i-1) || SHA-256(canonical JSON of event i)), all hashes as hex; hash(0) is 64 zeros. So a row can
+be left out of what a stranger is shown, and the chain still be reckoned through it by the SHA-256 of its event; that
+the event cannot be guessed from it, each has 128 random bits of `salt`. Events without one (of older programs, and
+those of the ledger of what left) are hashed themselves: hash(i) = SHA-256(hash(i-1) || canonical JSON of event i).
+
+From the chain alone nobody can see that its newest rows were cut off, or that all of it was written anew: so its end is
+kept a second time, under the household's secret (`sealed_end`). Old rows may be folded into a checkpoint, which is
+where the rest then starts.
 """
 
 from __future__ import annotations
@@ -14,6 +19,7 @@ from dataclasses import dataclass
 import rfc8785
 
 GENESIS = "0" * 64
+_SALT = '"salt":"'  # a key: within a text of JSON its quotation marks would be escaped
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +56,27 @@ class Followed:
     broken_at: int | None
 
 
-def append(previous: Link, event: Mapping[str, str | int]) -> AuditRow:
-    """The row that follows `previous`."""
-    text = rfc8785.dumps(dict(event)).decode()
-    return AuditRow(seq=previous.seq + 1, prev_hash=previous.hash, hash=_hash(previous.hash, text), event=text)
+def append(previous: Link, event: Mapping[str, str | int], *, salt: str | None = None) -> AuditRow:
+    """The row that follows `previous`; `salt` is 128 random bits in hex, None where no row is ever kept back."""
+    text = rfc8785.dumps(dict(event) if salt is None else {**event, "salt": salt}).decode()
+    return AuditRow(seq=previous.seq + 1, prev_hash=previous.hash, hash=hash_after(previous.hash, text), event=text)
+
+
+def event_digest(event: str) -> str | None:
+    """What stands for an event in the hash of its row; None for one without a salt, which stands there itself."""
+    return hashlib.sha256(event.encode()).hexdigest() if _SALT in event else None
+
+
+def hash_after(prev_hash: str, event: str) -> str:
+    """The hash of the row with this event, or with this digest of one."""
+    return hashlib.sha256(f"{prev_hash}{event_digest(event) or event}".encode()).hexdigest()
 
 
 def follow(start: Link, rows: Iterable[AuditRow]) -> Followed:
     """Walk from `start` over rows in the order of their numbers."""
     end = start
     for row in rows:
-        if row.seq != end.seq + 1 or row.prev_hash != end.hash or row.hash != _hash(end.hash, row.event):
+        if row.seq != end.seq + 1 or row.prev_hash != end.hash or row.hash != hash_after(end.hash, row.event):
             return Followed(end=end, broken_at=row.seq)
         end = row.link
     return Followed(end=end, broken_at=None)
@@ -74,7 +90,3 @@ def sealed_end(end: Link) -> bytes:
 def sealed_checkpoint(end: Link, counts: Mapping[str, int]) -> bytes:
     """What is put under the household's secret for rows that were folded: where they ended, how many of each kind."""
     return rfc8785.dumps({"what": "audit_checkpoint", "seq": end.seq, "hash": end.hash, "counts": dict(counts)})
-
-
-def _hash(prev_hash: str, event: str) -> str:
-    return hashlib.sha256(f"{prev_hash}{event}".encode()).hexdigest()

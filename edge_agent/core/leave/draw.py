@@ -172,7 +172,8 @@ def choose(
     """The first offer that this mandate pays for; where there is none, why it does not pay for the first it was asked.
 
     `wanted` alone, unless it is too dear for one order or stands in for the bound product itself (`instead_of`): only
-    then the substitutes, in the mandate's order, each inside every limit of it.
+    then the substitutes, in the mandate's order, each inside every limit of it. Where the bound product itself is among
+    them it could be had, and `wanted` is the better offer: then they stay in the order in which they come.
     """
 
     def ask(offer: Offer) -> Grant | Refusal:
@@ -183,6 +184,8 @@ def choose(
     others = _named(mandate.terms, instead if first else (wanted, *instead), item=item)
     if first and not is_too_dear(mandate.terms, wanted):
         others = []
+    if not first and any(offer.instead_of is None for offer in instead):
+        others = [offer for offer in (wanted, *instead) if offer in others]
     refusals = []
     for offer in [*first, *others] or [wanted]:
         answer = ask(offer)

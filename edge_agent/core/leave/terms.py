@@ -45,7 +45,8 @@ class Offer:
 
     Units: amounts in minor units of `currency`; `pack_amount` in `unit` (UCUM). `instead_of` is the title of the bound
     product where this one stands in for it. `title`, `pack_amount`, `unit` and `instead_of` stay at home: the consent
-    receipt binds them.
+    receipt binds them. `on_list`: it goes on a list that the household shops from, so nothing is ordered or paid and
+    every amount is 0; None: a merchant sells it.
     """
 
     merchant: str
@@ -64,6 +65,12 @@ class Offer:
     expires_at: datetime
     hold_s: int
     instead_of: str | None = None
+    on_list: Literal[True] | None = None
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether it goes on a list, and costs nothing."""
+        return self.on_list is True and self.total_max_minor == 0
 
 
 def newest_price(item: Item, prices: Iterable[Price]) -> Price | None:
@@ -89,7 +96,7 @@ def offer_for(item: Item, price: Price, decision: Propose, *, preferences: Prefe
     if not product.can_be_ordered:
         raise BugError(f"an offer of {item.id}, whose product names no merchant")
     packs = max(1, min(decision.packs, item.room_for(product), PACKS_MAX))
-    total_minor = price.unit_price_minor * packs + price.delivery_minor
+    total_minor = price.order_minor(packs)
     tolerance = Fraction(str(preferences.price_tolerance))
     return Offer(
         merchant=product.merchant,
@@ -98,8 +105,8 @@ def offer_for(item: Item, price: Price, decision: Propose, *, preferences: Prefe
         pack_amount=product.pack_amount,
         unit=item.unit,
         quantity=packs,
-        unit_price_minor=price.unit_price_minor,
-        delivery_minor=price.delivery_minor,
+        unit_price_minor=price.unit_price_minor or 0,
+        delivery_minor=price.delivery_minor or 0,
         total_minor=total_minor,
         total_max_minor=int(total_minor * (1 + tolerance)),
         currency=price.currency,
@@ -108,6 +115,7 @@ def offer_for(item: Item, price: Price, decision: Propose, *, preferences: Prefe
         expires_at=now + OFFER_TTL,
         hold_s=preferences.hold_s,
         instead_of=None if product == item.product else item.product.title,
+        on_list=None if price.charges else True,
     )
 
 

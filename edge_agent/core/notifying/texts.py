@@ -66,6 +66,17 @@ def trying() -> Wording:
     )
 
 
+def recalled(names: Sequence[str] | None) -> Wording:
+    """That goods were called back which may be at home. `names` None: which they are is not said."""
+    sentences: list[str] = [
+        say("Goods that are at home, or ordered, may be called back."),
+        say("Use nothing of them before you looked. What to do stands at the top of Home."),
+    ]
+    if names is not None:
+        sentences.insert(0, _about(names))
+    return Wording(say("A recall: look before you use it"), tuple(sentences))
+
+
 def _about(names: Sequence[str]) -> str:
     shown = Names(tuple(" ".join(name.split())[:_NAME_CHARS_MAX] for name in names[:_NAMES_MAX]))
     more = len(names) - _NAMES_MAX

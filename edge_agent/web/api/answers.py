@@ -6,10 +6,12 @@ from datetime import date, datetime
 from typing import Literal
 
 from edge_agent.core.api_token import Scope
+from edge_agent.core.deciding.problem import Kind
 from edge_agent.core.intent import IntentState
 from edge_agent.core.leave.mandate import MandateState
 from edge_agent.core.people import Role
 from edge_agent.core.prompt import DeclineReason, PromptState
+from edge_agent.core.recall import Certainty
 from edge_agent.web.api.call import Told
 
 
@@ -95,7 +97,10 @@ class Why(Told):
 
 
 class TermsTold(Told):
-    """The binding terms of a prompt: what is agreed to. `deliver_by` is a day, `hold_s` how long it can be undone."""
+    """The binding terms of a prompt: what is agreed to. `deliver_by` is a day, `hold_s` how long it can be undone.
+
+    `on_list`: it goes on a list that the household shops from. Nothing is ordered or paid, so every amount is 0.
+    """
 
     merchant: str
     sku: str
@@ -112,6 +117,7 @@ class TermsTold(Told):
     deliver_by: date
     expires_at: datetime
     hold_s: int
+    on_list: bool
 
 
 class LeaveTold(Told):
@@ -126,7 +132,11 @@ class LeaveTold(Told):
 
 
 class OrderTold(Told):
-    """One order and where it stands."""
+    """One order and where it stands. What the merchant told since it was placed is null where it did not.
+
+    `problem` is what is to be mended of an order that was refused, and `problem_until` when its time for that is over;
+    `withdrawn_for` why the hub took the order back by itself.
+    """
 
     id: str
     prompt: str
@@ -142,6 +152,15 @@ class OrderTold(Told):
     merchant_order_id: str | None
     detail: str | None
     handoff_url: str | None
+    delivered_quantity: int | None
+    returned_quantity: int | None
+    refunded_minor: int | None
+    substitute_sku: str | None
+    expected_on: date | None
+    tracking_url: str | None
+    problem: Kind | None
+    problem_until: datetime | None
+    withdrawn_for: str | None
     cancel_wanted: bool
 
 
@@ -247,6 +266,38 @@ class Sent(Told):
 
     rows: tuple[SentRow, ...]
     older: int | None
+
+
+class RecallMatch(Told):
+    """An item that a recall may be about: `affected`, or `may_be` where no batch or date was read.
+
+    `packs` are those whose label fits; `orders` are ids of orders that may have brought some.
+    """
+
+    item: str
+    certainty: Certainty
+    packs: float
+    orders: tuple[str, ...]
+
+
+class RecallTold(Told):
+    """Goods that were called back, and what is still to be looked at here."""
+
+    id: str
+    gtin: str
+    batch: str
+    until: date | None
+    text: str
+    source: str
+    filed_by: str
+    filed_at: datetime
+    matches: tuple[RecallMatch, ...]
+
+
+class Recalls(Told):
+    """Everything that was filed, newest first."""
+
+    recalls: tuple[RecallTold, ...]
 
 
 class Done(Told):

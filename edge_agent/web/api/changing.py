@@ -8,15 +8,28 @@ from __future__ import annotations
 from pydantic import SecretStr
 from starlette.responses import Response
 
+from edge_agent.core import gs1
 from edge_agent.core.intent import IntentRecord
 from edge_agent.core.leave.mandate import MandateState
 from edge_agent.core.messages import IntentId, ItemId, MandateId, PromptId
 from edge_agent.core.overview import MandateView
+from edge_agent.core.recall import Notice
 from edge_agent.errors import BridgeUnreachableError
 from edge_agent.web.api.answers import Approved, Cancelled, Done, OrderTold
-from edge_agent.web.api.bodies import Approve, Decline, Settle, Snooze, TellPresence, TellStock, WithPin
+from edge_agent.web.api.bodies import (
+    Approve,
+    Decline,
+    FileRecall,
+    SeeTo,
+    Settle,
+    SettleRecall,
+    Snooze,
+    TellPresence,
+    TellStock,
+    WithPin,
+)
 from edge_agent.web.api.call import Call, told
-from edge_agent.web.api.making import can_answer, mandate_told, order_told, prompt_told
+from edge_agent.web.api.making import can_answer, mandate_told, order_told, prompt_told, recall_told
 from edge_agent.web.api.problems import NOTHING_CHANGED, Refusal, unknown
 from edge_agent.web.api.reads import found_prompt
 from edge_agent.web.leave import gives_pin, leave_for, leave_to_confirm
@@ -91,6 +104,12 @@ async def never_came(call: Call) -> Response:
     return told(_order_told(call, call.site.parts.answers.never_came(_order(call).id, by=call.by.account)))
 
 
+async def see_to(call: Call) -> Response:
+    """What was in the way of the order is mended, or let be."""
+    order, body = _order(call), call.said(SeeTo)
+    return told(_order_told(call, call.site.parts.answers.see_to(order.id, word=body.word, by=call.by.account)))
+
+
 async def confirm_mandate(call: Call) -> Response:
     """Agree as the second person."""
     view, parts = _mandate(call), call.site.parts
@@ -134,7 +153,23 @@ async def tell_stock(call: Call) -> Response:
     ident, body = ItemId(call.path_id("item")), call.said(TellStock)
     if call.site.parts.overview.item(ident) is None:
         raise unknown("item")
-    call.site.parts.stock.tell(ident, what=body.what, packs=body.packs or 0.0, by=call.by.account)
+    label = None if body.code is None else gs1.label(gs1.read(body.code))
+    call.site.parts.stock.tell(ident, what=body.what, packs=body.packs or 0.0, by=call.by.account, label=label)
+    return told(Done())
+
+
+async def file_recall(call: Call) -> Response:
+    """Keep a notice; one that was filed before is told as it was."""
+    body, kept = call.said(FileRecall), call.site.parts.recalls
+    notice = Notice(gtin=body.gtin, batch=body.batch, until=body.until, text=body.text, source=body.source)
+    recall = kept.file(notice, by=call.by.account)
+    return told(recall_told(recall, kept.matches()))
+
+
+async def settle_recall(call: Call) -> Response:
+    """What was done about a recall with one item."""
+    body, recall = call.said(SettleRecall), call.path_id("recall")
+    call.site.parts.recalls.settle(recall, ItemId(body.item), what=body.what, packs=body.packs, by=call.by.account)
     return told(Done())
 
 
@@ -177,7 +212,8 @@ def _order(call: Call) -> IntentRecord:
 
 
 def _order_told(call: Call, order: IntentRecord) -> OrderTold:
-    return order_told(order, wanted_back=call.site.parts.overview.wanted_back())
+    parts = call.site.parts
+    return order_told(order, wanted_back=parts.overview.wanted_back(), now=parts.clock.now())
 
 
 def _mandate(call: Call) -> MandateView:

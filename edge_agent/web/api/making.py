@@ -7,11 +7,13 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Literal
 
+from edge_agent.core.deciding.problem import problem_of
 from edge_agent.core.intent import IntentRecord
 from edge_agent.core.leave.terms import Offer
 from edge_agent.core.messages import Alert, Decision, Hold, Propose, Range, Reason
 from edge_agent.core.overview import ItemOverview, MandateView
 from edge_agent.core.prompt import PromptRecord, PromptState
+from edge_agent.core.recall import Match, Recall
 from edge_agent.web.api.answers import (
     ItemTold,
     Lasts,
@@ -19,6 +21,8 @@ from edge_agent.web.api.answers import (
     MandateTold,
     OrderTold,
     PromptTold,
+    RecallMatch,
+    RecallTold,
     Sentence,
     Span,
     TermsTold,
@@ -26,7 +30,7 @@ from edge_agent.web.api.answers import (
 from edge_agent.web.leave import leave_for
 from edge_agent.web.outlook import outlook
 from edge_agent.web.parts import WebParts
-from edge_agent.web.timeline import handoff
+from edge_agent.web.timeline import handoff, tracking
 
 _TERMS = frozenset(TermsTold.model_fields)
 
@@ -88,7 +92,7 @@ def prompt_told(parts: WebParts, prompt: PromptRecord, *, name: str) -> PromptTo
         answered_by=prompt.answered_by,
         decline_reason=prompt.decline_reason,
         leave=_leave(parts, prompt, name=name) if can_answer(parts, prompt) else None,
-        order=order_told(order, wanted_back=parts.overview.wanted_back()) if order else None,
+        order=order_told(order, wanted_back=parts.overview.wanted_back(), now=parts.clock.now()) if order else None,
     )
 
 
@@ -97,8 +101,30 @@ def can_answer(parts: WebParts, prompt: PromptRecord) -> bool:
     return prompt.state is PromptState.OPEN and parts.clock.now() < prompt.offer.expires_at
 
 
-def order_told(order: IntentRecord, *, wanted_back: frozenset[str]) -> OrderTold:
+def recall_told(recall: Recall, matches: Iterable[Match]) -> RecallTold:
+    """One recall with what is to be looked at."""
+    return RecallTold(
+        id=recall.id,
+        gtin=recall.gtin14,
+        batch=recall.batch,
+        until=recall.until,
+        text=recall.text,
+        source=recall.source,
+        filed_by=recall.filed_by,
+        filed_at=recall.filed_at,
+        matches=tuple(
+            RecallMatch(item=one.item.id, certainty=one.certainty, packs=one.packs, orders=one.orders)
+            for one in matches
+            if one.recall.id == recall.id
+        ),
+    )
+
+
+def order_told(order: IntentRecord, *, wanted_back: frozenset[str], now: datetime) -> OrderTold:
     """One order."""
+    problem = problem_of(order, now=now)
+    open_now = problem if problem is not None and problem.waits else None
+    shown = tracking(order)
     return OrderTold(
         id=order.id,
         prompt=order.prompt,
@@ -114,6 +140,15 @@ def order_told(order: IntentRecord, *, wanted_back: frozenset[str]) -> OrderTold
         merchant_order_id=order.merchant_order_id,
         detail=order.detail,
         handoff_url=_handoff_url(order),
+        delivered_quantity=order.facts.delivered_quantity,
+        returned_quantity=order.facts.returned_quantity,
+        refunded_minor=order.facts.refunded_minor,
+        substitute_sku=order.facts.substitute_sku,
+        expected_on=order.facts.expected_on,
+        tracking_url=None if shown is None else shown[0],
+        problem=None if open_now is None else open_now.kind,
+        problem_until=None if open_now is None else open_now.until,
+        withdrawn_for=order.withdrawn_for,
         cancel_wanted=order.id in wanted_back,
     )
 
@@ -146,7 +181,8 @@ def _lasts(early_d: float, middle_d: float, late_d: float) -> Lasts:
 
 def _terms(offer: Offer) -> TermsTold:
     """The offer but for the name of the address, which stays inside."""
-    return TermsTold(**{name: value for name, value in asdict(offer).items() if name in _TERMS})
+    told = {name: value for name, value in asdict(offer).items() if name in _TERMS}
+    return TermsTold(**told | {"on_list": offer.is_listed})
 
 
 def _leave(parts: WebParts, prompt: PromptRecord, *, name: str) -> LeaveTold:

@@ -17,6 +17,7 @@ from edge_agent.web.api.answers import (
     Me,
     Orders,
     Prompts,
+    Recalls,
     Sent,
     Sentence,
     SentRow,
@@ -24,7 +25,15 @@ from edge_agent.web.api.answers import (
     Why,
 )
 from edge_agent.web.api.call import Call, told
-from edge_agent.web.api.making import decision_word, item_told, mandate_told, order_told, prompt_told, sentences
+from edge_agent.web.api.making import (
+    decision_word,
+    item_told,
+    mandate_told,
+    order_told,
+    prompt_told,
+    recall_told,
+    sentences,
+)
 from edge_agent.web.api.problems import Refusal, unknown
 from edge_agent.web.api.streams import EventStream
 
@@ -111,7 +120,8 @@ async def orders(call: Call) -> Response:
     overview = call.site.parts.overview
     wanted_back = overview.wanted_back()
     found = overview.intents(limit=ORDERS_MAX)
-    return told(Orders(orders=tuple(order_told(one, wanted_back=wanted_back) for one in found)))
+    now = call.site.parts.clock.now()
+    return told(Orders(orders=tuple(order_told(one, wanted_back=wanted_back, now=now) for one in found)))
 
 
 async def order(call: Call) -> Response:
@@ -120,7 +130,15 @@ async def order(call: Call) -> Response:
     found = overview.intent(IntentId(call.path_id("order")))
     if found is None:
         raise unknown("order")
-    return told(order_told(found, wanted_back=overview.wanted_back()))
+    return told(order_told(found, wanted_back=overview.wanted_back(), now=call.site.parts.clock.now()))
+
+
+async def order_record(call: Call) -> Response:
+    """All that is kept of an order, signed by the household."""
+    record = await call.site.parts.records.of(IntentId(call.path_id("order")))
+    if record is None:
+        raise unknown("order")
+    return Response(record, media_type="application/json")
 
 
 async def mandates(call: Call) -> Response:
@@ -134,6 +152,13 @@ async def mandate(call: Call) -> Response:
     if view is None:
         raise unknown("mandate")
     return told(mandate_told(view))
+
+
+async def recalls(call: Call) -> Response:
+    """What was called back, and what of it may be here."""
+    kept = call.site.parts.recalls
+    found = kept.matches()
+    return told(Recalls(recalls=tuple(recall_told(each, found) for each in kept.all())))
 
 
 async def devices(call: Call) -> Response:

@@ -72,7 +72,7 @@ def cut(asked: Iterable[Delivery], *, cards_max: int) -> tuple[list[Delivery], l
 
 
 def _delivery(prompt: PromptRecord) -> object:
-    if prompt.state is PromptState.SNOOZED:
+    if prompt.state is PromptState.SNOOZED or prompt.offer.is_listed:  # nobody delivers what stands on a list
         return prompt.id
     return prompt.offer.merchant, prompt.offer.deliver_by, prompt.offer.delivery_ref
 

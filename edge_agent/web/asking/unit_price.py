@@ -1,37 +1,18 @@
-"""What a pack costs for what is in it: a price per kilogram, per litre or per piece, and how it compares with before.
-
-Money stays in minor units; a price per measure is rounded to the minor unit, half up, and is never agreed to or signed.
-"""
+"""A question's price beside the last ones: for a pack, and for what is in it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal
 
 from edge_agent.core.leave.terms import Offer
 from edge_agent.core.messages import Price
+from edge_agent.core.prices.measure import Measure
+from edge_agent.core.prices.measure import measure_of as core_measure_of
 from edge_agent.core.prompt import PromptRecord
 from edge_agent.core.said import Said, say
 
 _EARLIER_PRICES = 3
-_LARGER = {"g": ("kg", 1_000), "mL": ("L", 1_000), "mm": ("m", 1_000)}
-_HUNDRED = 100
-_MINOR_MIN = 10  # below it rounding to the minor unit hides what is compared
-
-
-@dataclass(frozen=True, slots=True)
-class Measure:
-    """What prices are told for: `number` of `unit` (`1 kg`, `100 pad`), which is `amount` in the pack's own unit."""
-
-    unit: str
-    number: int
-    amount: int
-
-    def price_minor(self, pack_minor: int, *, pack_amount: float) -> int:
-        """What so much costs, at a price for a pack."""
-        exact = Decimal(pack_minor) * self.amount / Decimal(repr(pack_amount))
-        return int(exact.to_integral_value(ROUND_HALF_UP))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,19 +47,8 @@ def compared(prompt: PromptRecord, prices: Sequence[Price]) -> Comparison:
 
 
 def measure_of(offer: Offer) -> Measure | None:
-    """The measure to tell an offer's price for: a kilogram, a litre, a piece; a hundred pieces where one is too cheap.
-
-    None where a pack holds one piece, or nothing.
-    """
-    if offer.pack_amount <= 0:
-        return None
-    unit, amount = _LARGER.get(offer.unit, (offer.unit.strip("{}"), 1))
-    one = Measure(unit, 1, amount)
-    if amount == 1 and offer.pack_amount == 1:
-        return None
-    if amount == 1 and one.price_minor(offer.unit_price_minor, pack_amount=offer.pack_amount) < _MINOR_MIN:
-        return Measure(unit, _HUNDRED, _HUNDRED)
-    return one
+    """The measure to tell an offer's price for."""
+    return core_measure_of(offer.unit_price_minor, pack_amount=offer.pack_amount, unit=offer.unit)
 
 
 def _before(prompt: PromptRecord, prices: Sequence[Price]) -> tuple[int, ...]:
@@ -87,6 +57,7 @@ def _before(prompt: PromptRecord, prices: Sequence[Price]) -> tuple[int, ...]:
         price.unit_price_minor
         for price in prices
         if price.available
+        and price.unit_price_minor is not None
         and (price.merchant, price.sku) == (offer.merchant, offer.sku)
         and price.currency == offer.currency
         and price.fetched_at <= prompt.created_at

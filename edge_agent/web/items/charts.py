@@ -6,7 +6,7 @@ who cannot see it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from math import ceil, floor, log10
@@ -24,6 +24,7 @@ _DAYS_MIN, _DAYS_MAX, _PAST_MAX = 4, 60, 14
 _TICKS = 3
 _EDGE = 30  # so near the edge a word begins or ends there
 _WORD = 72.0  # the width of a day's name
+_LINE = 14.0  # the height of a line of words
 _WORDS_MAX = 3.4
 _NICE = (1.0, 2.0, 2.5, 5.0, 10.0)
 _ROOM = 1.25  # more than there is room for was never there: refills before that are not known
@@ -93,11 +94,12 @@ class UseChart:
 
 @dataclass(frozen=True, slots=True)
 class PriceChart:
-    """The price of a pack over time, as steps; `dot` is the last one."""
+    """The price of a pack over time, as steps; `dot` is the last one, `usual` from where down what is usual reaches."""
 
     frame: Frame
     line: str
     dot: tuple[str, str]
+    usual: tuple[float, float] | None = None
 
 
 def stock_chart(
@@ -164,14 +166,21 @@ def use_chart(daily_use: Sequence[tuple[date, float]], *, unit: str, name: DayNa
     )
 
 
-def price_chart(prices: Sequence[Price], *, name: Callable[[datetime], Said]) -> PriceChart | None:
-    """The price of a pack, newest first as it comes; None for fewer than two."""
-    told = sorted(prices, key=lambda price: price.fetched_at)
+def price_chart(
+    prices: Sequence[Price], *, name: Callable[[datetime], Said], usual: tuple[int, int] | None = None
+) -> PriceChart | None:
+    """The price of a pack, newest first as it comes; None for fewer than two that are known.
+
+    `usual` is from where to where it is.
+    """
+    told = sorted((one.fetched_at, one.unit_price_minor) for one in prices if one.unit_price_minor is not None)
     if len(told) < 2:
         return None
-    bottom, begin = 82, told[0].fetched_at
-    span_s = (told[-1].fetched_at - begin).total_seconds() or 1.0
-    low, high = (pick(price.unit_price_minor for price in told) for pick in (min, max))
+    ends = (told[0][0], told[-1][0])
+    bottom, begin, currency = 82, ends[0], prices[0].currency
+    span_s = (ends[1] - begin).total_seconds() or 1.0
+    asked = {minor for _, minor in told}
+    low, high = (pick(asked.union(usual or ())) for pick in (min, max))
 
     def x(at: datetime) -> float:
         return _LEFT + (_RIGHT - 4 - _LEFT) * (at - begin).total_seconds() / span_s
@@ -180,22 +189,28 @@ def price_chart(prices: Sequence[Price], *, name: Callable[[datetime], Said]) ->
         return (bottom + _TOP) / 2 if high == low else bottom - 8 - (bottom - 8 - _TOP) * (minor - low) / (high - low)
 
     points: list[str] = []
-    for price in told:
-        here, level = f"{x(price.fetched_at):.1f}", f"{y(price.unit_price_minor):.1f}"
+    for at, minor in told:
+        here, level = f"{x(at):.1f}", f"{y(minor):.1f}"
         if points:
             points.append(f"{here},{_pair(points[-1])[1]}")
         points.append(f"{here},{level}")
-    ends = (told[0].fetched_at, told[-1].fetched_at)
     return PriceChart(
         frame=Frame(
             height=110,
             bottom=bottom,
             across=tuple(Tick(x(at), name(at), _anchor(x(at))) for at in ends),
-            up=tuple(Tick(y(minor), said_sum(minor, told[-1].currency)) for minor in sorted({low, high})),
+            up=tuple(Tick(y(minor), said_sum(minor, currency)) for minor in _marked(asked, y=y)),
         ),
         line=" ".join(points),
         dot=_pair(points[-1]),
+        usual=None if usual is None else (y(usual[1]), y(usual[0])),
     )
+
+
+def _marked(asked: Collection[int], *, y: Callable[[int], float]) -> list[int]:
+    """The lowest and the highest price, where there is room for the words of both."""
+    low, high = min(asked), max(asked)
+    return [low, high] if y(low) - y(high) >= _LINE else [high]
 
 
 class _Stage:

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from edge_agent.core import gs1
 from edge_agent.core.catalogue import Binding, IfUnanswered, Item, Mode, Product
+from edge_agent.core.product_hint import ProductHint
 from edge_agent.core.said import Said, say
 from edge_agent.core.setup.first_steps import Proposal, free_id
 from edge_agent.errors import RefusedError
@@ -37,6 +38,7 @@ FIELDS = (
     "if_unanswered",
 )
 DAYS_MAX = 3_650
+_NAME_MAX, _TITLE_MAX = 80, 200
 _AMOUNT = re.compile(r"[0-9]{1,7}([.,][0-9]{1,3})?")
 _AMOUNT_MAX = 1e6
 _AMOUNT_WANTED = say("A number above 0, such as 500 or 1035.5.")
@@ -51,13 +53,19 @@ _WRONG: Mapping[str, Said] = {
 }
 
 
-def known(proposal: Proposal | None, *, gtin: str = "") -> dict[str, str]:
-    """What stands in the fields before anybody has typed; `gtin` is a number that was scanned."""
+def known(
+    proposal: Proposal | None, *, gtin: str = "", hint: ProductHint | None = None, language: str = ""
+) -> dict[str, str]:
+    """What stands in the fields before anybody has typed; `gtin` is a number that was scanned, `hint` tells of it.
+
+    The home's own device goes before the hint. A quantity that is none of the item's unit is left out.
+    """
+    suggested = {} if hint is None else _suggested(hint, unit=proposal.unit if proposal else "", language=language)
     if proposal is None:
-        return {"gtin14": gtin, "mode": "ask", "if_unanswered": "asked_again"}
-    return {
+        return {"gtin14": gtin, "mode": "ask", "if_unanswered": "asked_again", **suggested}
+    return suggested | {
         "name": proposal.name,
-        "unit": proposal.unit,
+        "unit": proposal.unit or suggested.get("unit", ""),
         "full_amount": "" if proposal.full_amount is None else f"{proposal.full_amount:g}",
         "gtin14": gtin or (proposal.gtins[0] if proposal.gtins else ""),
         "mode": "ask",
@@ -71,8 +79,8 @@ def read(form: Mapping[str, str], *, proposal: Proposal | None, taken: Sequence[
     Without a proposal it has no sensor, and is replenished by how long a pack lasts. `taken` are the items that there
     are, for an id of its own.
     """
-    name = entries.text("name", length_max=80, wanted=say("A name"))
-    title = entries.text("title", length_max=200, wanted=say("What stands on the pack"))
+    name = entries.text("name", length_max=_NAME_MAX, wanted=say("A name"))
+    title = entries.text("title", length_max=_TITLE_MAX, wanted=say("What stands on the pack"))
     pack = amount(entries, form, "pack_amount")
     days = amount(entries, form, "pack_days", high=DAYS_MAX)
     full = amount(entries, form, "full_amount") if proposal is not None and proposal.is_percent else None
@@ -112,6 +120,17 @@ def read(form: Mapping[str, str], *, proposal: Proposal | None, taken: Sequence[
     except ValidationError as exc:
         tell(exc, entries)
         return None
+
+
+def _suggested(hint: ProductHint, *, unit: str, language: str) -> dict[str, str]:
+    """What a hint puts into the fields; `unit` is that of the item, "" where it is still free."""
+    told = {"name": hint.name_in(language)[:_NAME_MAX], "title": hint.title_in(language)[:_TITLE_MAX]}
+    for code in (unit,) if unit else tuple(code for code, _ in UNITS):
+        held = None if hint.quantity is None else hint.quantity.in_unit(code)
+        typed = "" if held is None else f"{held:.3f}".rstrip("0").rstrip(".")
+        if _AMOUNT.fullmatch(typed) and 0 < float(typed) <= _AMOUNT_MAX:
+            return told | {"unit": code, "pack_amount": typed}
+    return told
 
 
 def amount(entries: Entries, form: Mapping[str, str], name: str, *, high: float = _AMOUNT_MAX) -> float | None:

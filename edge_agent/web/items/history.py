@@ -15,8 +15,10 @@ from edge_agent.core.stock_events import (
     BoughtElsewhere,
     Corrected,
     Delivered,
+    Labelled,
     Opened,
     Scanned,
+    SentBack,
     StockEvent,
     ThrownAway,
 )
@@ -67,12 +69,21 @@ def in_words(event: StockEvent, item: Item) -> Said:
             return say("Packs bought elsewhere: {packs}.", packs=f"{event.packs:g}")
         case ThrownAway():
             return say("Thrown away: {amount}.", amount=amount(event.amount, item.unit))
-        case Delivered():
-            return say("Packs delivered: {packs}.", packs=f"{event.packs:g}")
-        case Opened():
-            return say("A new pack was opened.")
+        case Delivered() | SentBack():
+            packs = f"{event.packs:g}"
+            came, back = say("Packs delivered: {packs}.", packs=packs), say("Packs sent back: {packs}.", packs=packs)
+            return came if isinstance(event, Delivered) else back
+        case Opened() | Labelled():
+            return _read(event) if isinstance(event, Labelled) else say("A new pack was opened.")
         case _:
             assert_never(event)
+
+
+def _read(event: Labelled) -> Said:
+    packs, batch = f"{event.packs:g}", event.label.batch
+    if not batch:
+        return say("Label read on packs: {packs}.", packs=packs)
+    return say("Label read on packs: {packs}. Batch {batch}.", packs=packs, batch=batch)
 
 
 def _order(order: IntentRecord) -> HistoryRow:

@@ -9,6 +9,7 @@ from datetime import date
 from starlette.responses import Response
 
 from edge_agent.core.catalogue import Item
+from edge_agent.core.deciding.problem import Word
 from edge_agent.core.intent import LIVE
 from edge_agent.core.messages import Alert, Range, Reason
 from edge_agent.core.overview import ItemOverview
@@ -21,6 +22,7 @@ from edge_agent.web.charts import AmountBar, amount_bar
 from edge_agent.web.moments import Moments, days_range
 from edge_agent.web.order_rows import OrderRow, rows
 from edge_agent.web.outlook import outlook
+from edge_agent.web.pages.recalls import match_rows
 from edge_agent.web.visit import Visit
 from edge_agent.web.wording import MODES, amounts, trust
 from edge_agent.web.wording import amount as amount_words
@@ -95,17 +97,20 @@ def page(visit: Visit, *, typed: Mapping[str, str] | None = None, presence_error
     items = overview.items()
     asked = deliveries(_questions(items, visit.site.moments))
     alerts = _alerts(items)
-    orders = rows((intent for intent in overview.intents(limit=_ORDERS_MAX) if intent.state in LIVE), overview)
-    to_check = [order for order in orders if order.tone == "look"]
+    every = rows(overview.intents(limit=_ORDERS_MAX), overview, now=visit.site.parts.clock.now())
+    orders = [order for order in every if order.intent.state in LIVE]
+    to_check = [order for order in every if _is_to_check(order)]
     open_now = any(each.prompt.state is PromptState.OPEN for delivery in asked for each in delivery.questions)
     shown, lines = cut(asked, cards_max=_QUESTIONS_MAX)
     arriving = min(len(orders), _ARRIVALS_MAX)
     cards = _CARDS_MAX - sum(len(delivery.questions) for delivery in shown) - arriving
+    recalls = match_rows(visit)
     to_everybody = visit.site.parts.decisions.question()
     return visit.page(
         "home.html",
         status=200 if presence_error is None else 422,
-        nothing_needed=not (open_now or alerts or to_check or to_everybody),
+        nothing_needed=not (open_now or alerts or to_check or to_everybody or recalls),
+        recalls=recalls,
         question=to_everybody,
         typed=typed or {},
         presence_error=presence_error,
@@ -132,6 +137,12 @@ def _questions(items: Sequence[ItemOverview], moments: Moments) -> list[Question
         for known in items
         if known.prompt is not None
     ]
+
+
+def _is_to_check(order: OrderRow) -> bool:
+    """Whether somebody should look at an order: under way and unclear, refused, or taken back unasked."""
+    is_open = order.problem is not None and Word.LET_BE in order.problem.answers
+    return is_open or order.is_just_withdrawn or (order.tone == "look" and order.intent.state in LIVE)
 
 
 def _soonest(orders: Sequence[OrderRow]) -> list[OrderRow]:

@@ -200,6 +200,7 @@ def _page(visit: Visit, refused: Refused, *, stopped: Said | None = None) -> Res
         today=visit.site.moments.today().isoformat(),
         stopped=stopped,
         who=_who(visit),
+        fingerprint=visit.site.parts.records.fingerprint,
     )
 
 

@@ -15,6 +15,7 @@ from edge_agent.core.leave.mandate import MandateRecord
 from edge_agent.core.messages import DeviceId, ItemId, Price, Propose
 from edge_agent.core.overview import ItemOverview
 from edge_agent.core.said import Said
+from edge_agent.web.asking.price_check import of_item
 from edge_agent.web.items import charts
 from edge_agent.web.items.history import ROWS_MAX, HistoryRow, history
 from edge_agent.web.moments import Moments, days_range
@@ -25,7 +26,7 @@ from edge_agent.web.visit import Visit
 from edge_agent.web.wording import MODES, amounts
 
 _HINTS_MAX = 3
-_PRICES_MAX = 20
+_LABELS_MAX = 6
 _ORDERS_MAX = 100  # of all items, of which this one's are looked for
 _HALVES_MAX = 6  # up to 3 packs one may tell a half; beyond that nobody looks so closely
 _COUNT_MAX = 9
@@ -78,7 +79,6 @@ def page(
     ahead = outlook(known)
     bound = (known.item.product.merchant, known.item.product.sku)
     told = [price for price in known.prices if (price.merchant, price.sku) == bound]
-    prices = [price for price in told if price.available][:_PRICES_MAX]
     lead_d = visit.site.parts.settings.preferences().lead_time_d
     amount = likely(known)
     uses = known.estimate.daily_use[-charts.USE_DAYS_MAX :] if known.estimate else ()
@@ -97,10 +97,11 @@ def page(
         chances=_chances(known),
         use_chart=charts.use_chart(uses, unit=known.item.unit, name=moments.day),
         use_days=uses,
-        prices=prices,
+        is_listed=bool(told) and not told[0].charges,
         trouble=_trouble(visit, told, merchant=known.item.product.merchant),
-        price_chart=charts.price_chart(prices, name=moments.day),
+        price_check=of_item(known, name=moments.day),
         history=_history(visit, known),
+        labels=visit.site.parts.stock.labels(ItemId(known.item.id), limit=_LABELS_MAX),
         hints=_hints(visit, known),
         advice=visit.site.parts.decisions.advice(ItemId(known.item.id)),
         shadow=visit.site.parts.decisions.shadow(ItemId(known.item.id)) if known.item.mode == "shadow" else None,

@@ -8,6 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
 from edge_agent.core import gs1
+from edge_agent.core.product_hint import KnownProduct
 from edge_agent.core.setup.first_steps import Proposal
 from edge_agent.errors import RefusedError
 from edge_agent.web.entries import Entries
@@ -19,7 +20,11 @@ async def show(visit: Visit) -> Response:
     """The form, filled in with all that is known."""
     query = visit.request.query_params
     proposal = _proposal(visit, query)
-    return _form(visit, proposal, typed=form.known(proposal, gtin=_scanned(query.get("gtin", ""))), errors={})
+    gtin = _scanned(query.get("gtin", ""))
+    hinted = _hinted(visit, gtin)
+    hint = None if hinted is None else hinted.hint
+    typed = form.known(proposal, gtin=gtin, hint=hint, language=visit.language.code)
+    return _form(visit, proposal, typed=typed, errors={}, hinted=hinted)
 
 
 async def keep(visit: Visit) -> Response:
@@ -35,7 +40,8 @@ async def keep(visit: Visit) -> Response:
             entries.wrong("whole", exc.args[0])
         else:
             return RedirectResponse(f"/items/{item.id}", status_code=303)
-    return _form(visit, proposal, typed=visit.form, errors=entries.errors)
+    hinted = _hinted(visit, _scanned(visit.form.get("gtin14", "")))
+    return _form(visit, proposal, typed=visit.form, errors=entries.errors, hinted=hinted)
 
 
 def _proposal(visit: Visit, told: Mapping[str, str]) -> Proposal | None:
@@ -60,12 +66,26 @@ def _scanned(typed: str) -> str:
         return ""
 
 
-def _form(visit: Visit, proposal: Proposal | None, *, typed: Mapping[str, str], errors: Mapping[str, str]) -> Response:
+def _hinted(visit: Visit, gtin: str) -> KnownProduct | None:
+    """What is told of a number that was scanned, if anything."""
+    known = visit.site.parts.products.known(gs1.gtin14(gtin)) if gtin else None
+    return known if known is not None and known.hint is not None else None
+
+
+def _form(
+    visit: Visit,
+    proposal: Proposal | None,
+    *,
+    typed: Mapping[str, str],
+    errors: Mapping[str, str],
+    hinted: KnownProduct | None = None,
+) -> Response:
     return visit.page(
         "new_item.html",
         status=422 if errors else 200,
         proposal=proposal,
         units=form.UNITS,
         typed={name: typed.get(name, "") for name in form.FIELDS},
+        hinted=hinted,
         errors=errors,
     )

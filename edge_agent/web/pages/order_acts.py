@@ -1,4 +1,4 @@
-"""What a person says of an order: take it back, I looked, it came, it never came.
+"""What a person says of an order: take it back, I looked, it came, it never came, mended, let be; and its record.
 
 The outcome is told as it is: a cancellation that came too late says so, one that the order service has not confirmed
 is shown as asked for, and a word that may not have arrived there is told as not known.
@@ -9,6 +9,7 @@ from __future__ import annotations
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
+from edge_agent.core.deciding.problem import Word
 from edge_agent.core.intent import IntentRecord
 from edge_agent.core.messages import IntentId
 from edge_agent.core.overview import CancelResult
@@ -72,6 +73,29 @@ async def never_came(visit: Visit) -> Response:
     order = _order(visit)
     visit.site.parts.answers.never_came(order.id, by=visit.person.account)
     return _back_to(order)
+
+
+async def see_to(visit: Visit) -> Response:
+    """What was in the way of the order is mended, or let be."""
+    order = _order(visit)
+    word = {each.value: each for each in Word}.get(visit.form.get("word", ""))
+    if word is None:
+        raise HTTPException(400)
+    visit.site.parts.answers.see_to(order.id, word=word, by=visit.person.account)
+    return _back_to(order)
+
+
+async def record(visit: Visit) -> Response:
+    """All that is kept of the order, signed by the household, for whoever is to check it."""
+    order = _order(visit)
+    document = await visit.site.parts.records.of(order.id)
+    if document is None:
+        raise HTTPException(404)
+    named = {
+        "Content-Disposition": f'attachment; filename="restock-order-{order.id}.json"',
+        "Cache-Control": "no-store",
+    }
+    return Response(document, media_type="application/json", headers=named)
 
 
 def _order(visit: Visit) -> IntentRecord:

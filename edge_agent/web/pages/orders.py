@@ -14,7 +14,7 @@ _ORDERS_MAX = 50
 async def show(visit: Visit) -> Response:
     """Orders with what became of them."""
     overview = visit.site.parts.overview
-    orders = rows(overview.intents(limit=_ORDERS_MAX), overview)
+    orders = rows(overview.intents(limit=_ORDERS_MAX), overview, now=visit.site.parts.clock.now())
     return visit.page(
         "orders.html",
         under_way=[order for order in orders if order.intent.state in LIVE],

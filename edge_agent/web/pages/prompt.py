@@ -17,10 +17,12 @@ from edge_agent.core import intent
 from edge_agent.core.leave.terms import Offer
 from edge_agent.core.messages import ItemId, PromptId
 from edge_agent.core.overview import ItemOverview
+from edge_agent.core.prices.shrinking import SHRUNK
 from edge_agent.core.prompt import LIVE, DeclineReason, PromptRecord, PromptState, quiet_after_decline
 from edge_agent.core.said import Said, say, say_many
 from edge_agent.errors import RefusedError, StaleTermsError
 from edge_agent.web.asking.arrival import arrivals
+from edge_agent.web.asking.price_check import of_question
 from edge_agent.web.asking.receipts import if_unanswered, receipt_rows
 from edge_agent.web.asking.seen_terms import carried, seen
 from edge_agent.web.asking.unit_price import compared
@@ -79,6 +81,8 @@ def page(
         terms_seen=carried(prompt.offer),
         prices=compared(prompt, known.prices if known else ()),
         here_by=here_by if here_by > prompt.offer.deliver_by else None,
+        price_check=of_question(prompt, known, name=moments.day),
+        reasons=[reason for reason in prompt.reasons if reason.code != SHRUNK],
         waiting=_waiting(prompt, known, moments, here_by=here_by),
         hold=span(prompt.offer.hold_s) if prompt.offer.hold_s else None,
         snooze_hours=SNOOZE_HOURS,
@@ -199,12 +203,14 @@ def _back_to(prompt: PromptId) -> Response:
 def _order(prompt: PromptRecord, visit: Visit) -> OrderRow | None:
     overview = visit.site.parts.overview
     intent = overview.intent_of(prompt.id)
-    return row(intent, overview) if intent is not None else None
+    return row(intent, overview, now=visit.site.parts.clock.now()) if intent is not None else None
 
 
 def _waiting(prompt: PromptRecord, known: ItemOverview | None, moments: Moments, *, here_by: date) -> list[Said]:
     """What happens if nobody answers, beside what happens if it is ordered now: then it is here `here_by`."""
-    ends = prompt.offer.expires_at
+    offer, ends = prompt.offer, prompt.offer.expires_at
+    if offer.is_listed:
+        return [say("Nothing is put on the list without your answer. The offer ends {when}.", when=moments.time(ends))]
     lines = [say("Nothing is ordered without your answer. The offer ends {when}.", when=moments.time(ends))]
     if moments.is_over(prompt.order_by):
         overdue = say(

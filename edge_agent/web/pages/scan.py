@@ -1,6 +1,7 @@
 """A bar code: which item it is, and in one tap that a pack came in or is finished; for an unknown one, what to do.
 
-The code is typed, or read by the camera in the browser: the hub only ever sees the number. Looking changes nothing.
+The code is typed, or read by the camera in the browser: the hub only ever sees the number. Looking changes nothing, and
+asks nobody.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from edge_agent.core.gs1 import PackCode
 from edge_agent.core.household_edit import products_mark
 from edge_agent.core.messages import ItemId
 from edge_agent.core.overview import ItemOverview
-from edge_agent.core.said import Said
-from edge_agent.errors import RefusedError
+from edge_agent.core.said import Said, say
+from edge_agent.errors import ProductsUnreachableError, RefusedError
 from edge_agent.web.entries import Entries
 from edge_agent.web.items.history import in_words
 from edge_agent.web.pages.bind import EDITED
@@ -25,6 +26,7 @@ from edge_agent.web.visit import Visit
 
 ADDRESS = "/scan"
 PERMISSIONS = "camera=(self)"  # on this page only
+NO_ANSWER = say("Open Food Facts did not answer. Try it again later, or type in what stands on the pack.")
 _DIGITS_MAX = 2
 _PACKS_MIN = 0.01
 
@@ -70,22 +72,45 @@ async def bind(visit: Visit) -> Response:
     return _page(visit, typed, errors=entries.errors)
 
 
-def _page(visit: Visit, typed: str, *, errors: Mapping[str, str] | None = None) -> Response:
+async def ask(visit: Visit) -> Response:
+    """Let Open Food Facts be asked for the number, and look at it again; why it cannot be stands on the page."""
+    typed = visit.form.get("code", "")
+    told, _ = _read(typed)
+    if told is None:
+        return _page(visit, typed)
+    try:
+        await visit.site.parts.products.ask(told.gtin14)
+    except RefusedError as exc:
+        return _page(visit, typed, not_told=exc.args[0])
+    except ProductsUnreachableError:
+        return _page(visit, typed, not_told=NO_ANSWER)
+    return _with_camera(RedirectResponse(f"{ADDRESS}?code={gs1.shown(told.gtin14)}", status_code=303))
+
+
+def _page(
+    visit: Visit, typed: str, *, errors: Mapping[str, str] | None = None, not_told: str | None = None
+) -> Response:
     told, wrong = _read(typed)
     items = visit.site.parts.overview.items()
     found = [] if told is None else _found(items, told.gtin14)
     today = visit.site.moments.today()
     takers = _takers(visit) if told is not None and not found and visit.is_owner else []
+    is_unknown = told is not None and not found
+    products = visit.site.parts.products
     last_day = None if told is None else told.use_by or told.best_before
     response = visit.page(
         "scan.html",
-        status=422 if errors or wrong else 200,
+        status=422 if errors or wrong else 503 if not_told else 200,
         typed=gs1.written(told) if told else typed[: gs1.CODE_MAX],
         wrong={"code": wrong} if wrong else {},
         told=told,
         number=gs1.shown(told.gtin14) if told else "",
+        has_label=told is not None and gs1.label(told) is not None,
         is_over=last_day is not None and last_day < today,
         found=found,
+        known=products.known(told.gtin14) if told is not None and is_unknown else None,
+        may_ask=told is not None and is_unknown and products.may_ask(told.gtin14),
+        not_told=not_told,
         takers=takers,
         seen=_mark(takers),
         chosen=visit.form.get("item", ""),

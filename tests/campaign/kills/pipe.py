@@ -8,7 +8,7 @@ from multiprocessing.connection import Connection as Pipe
 from typing import Any
 
 from cloud_bridge.core.capability import Capability
-from cloud_bridge.core.outcome import Hint, Lookup, Outcome, Progress
+from cloud_bridge.core.outcome import Followed, Hint, Lookup, Outcome
 from cloud_bridge.core.quote import Quote, Wanted
 from cloud_bridge.errors import MerchantError, MerchantRefusedError
 from cloud_bridge.merchants.simulated import SimulatedMerchant
@@ -113,10 +113,10 @@ class DistantMerchant:
         """Close a session."""
         self._ask("cancel", session_id)
 
-    async def events(self, merchant_order_id: str) -> Progress:
+    async def events(self, merchant_order_id: str, *, session_id: str | None = None) -> Followed:
         """How far an order has come."""
-        progress: Progress = self._ask("events", merchant_order_id)
-        return progress
+        followed: Followed = self._ask("events", merchant_order_id)
+        return followed
 
     def hint(self, body: bytes) -> Hint:
         """The bare id of an order, as the simulated merchant sends it."""

@@ -6,6 +6,7 @@ The judge reads the tables with its own SQL and reckons the audit chain by itsel
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -143,10 +144,11 @@ class Books:
 
 
 def _chain_faults(db: apsw.Connection) -> Iterator[str]:
-    """I18: each row's hash is SHA-256 of the hash before it and its own event; the numbers have no gap."""
+    """I18: each row's hash is over the one before it and its event (if salted, its digest); the numbers have no gap."""
     seq, before = db.execute("SELECT seq, hash FROM audit_checkpoint").fetchone() or (0, "0" * 64)
     for row in db.execute("SELECT seq, prev_hash, hash, event FROM audit ORDER BY seq"):
-        following = hashlib.sha256(f"{before}{row[3]}".encode()).hexdigest()
+        said = hashlib.sha256(row[3].encode()).hexdigest() if "salt" in json.loads(row[3]) else row[3]
+        following = hashlib.sha256(f"{before}{said}".encode()).hexdigest()
         if row[:3] != (seq + 1, before, following):
             yield f"broken audit chain at {row[0]}"
             return

@@ -37,14 +37,16 @@ _HOMES = ("a home", "a home", "an empty disk", "schema 1")  # they take turns
 _DRAWN = (Loss.SUBSET, Loss.SUBSET, Loss.TORN, Loss.TORN, Loss.LAST_TORN, Loss.RUBBISH)
 _WANTED = (
     "checkpoint", "close", "depth 1", "depth 2", "depth 3", "dropped", "household file", "kept", "last_torn",
-    "opening what was left", "rubbish", "subset", "torn",
+    "rubbish", "subset", "torn",
 )  # fmt: skip
 # What a longer run meets by and by.
 _LONG_RUN = 10_000
 WANTED_LONG = (
     "answered", "approval", "attempt", "birth", "cancel", "cancel_answered", "claim", "clock_jump", "decline", "draw",
     "endorsement", "login_failed", "mandate", "mandate_change", "message_out", "opening an empty disk",
-    "opening schema 1", "policy", "prices", "prompt", "readings", "sign_in", "sign_out", "snooze", "status", "wake",
+    "opening schema 1",
+    "opening what was left", "policy", "prices", "prompt", "readings", "sign_in", "sign_out", "snooze", "status",
+    "wake",
 )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from cloud_bridge.core.capability import Capability, MerchantClass
 from cloud_bridge.core.order import Detail
-from cloud_bridge.core.outcome import Hint, Lookup, Outcome, Placed, Progress, Standing, Unknown
+from cloud_bridge.core.outcome import Followed, Hint, Lookup, Outcome, Placed, Progress, Standing, Unknown
 from cloud_bridge.core.quote import Quote, Wanted
 from cloud_bridge.errors import MerchantAwayError
 from cloud_bridge.ports import Delivery
@@ -81,9 +81,9 @@ class LedgerMerchant:
     async def cancel(self, session_id: str) -> None:
         """There is nothing to close."""
 
-    async def events(self, merchant_order_id: str) -> Progress:
+    async def events(self, merchant_order_id: str, *, session_id: str | None = None) -> Followed:
         """It is there at once."""
-        return Progress.DELIVERED
+        return Followed(Progress.DELIVERED)
 
     def hint(self, body: bytes) -> Hint:
         """It sends no webhooks."""

@@ -24,14 +24,7 @@ from pathlib import Path
 
 from cloud_bridge.app import Counterpart, _assemble, _listen, _serve
 from cloud_bridge.clock import MappedClock
-from cloud_bridge.config import (
-    BridgeConfig,
-    ServerConfig,
-    SigningConfig,
-    StoreConfig,
-    TrackingConfig,
-    WorkerConfig,
-)
+from cloud_bridge.config import BridgeConfig, ServerConfig, SigningConfig, StoreConfig, TrackingConfig, WorkerConfig
 from cloud_bridge.ports import CrashPoint
 from cloud_bridge.store.database import Database
 from cloud_bridge.store.orders import SqlOrderStore

@@ -19,7 +19,7 @@ from cloud_bridge.errors import NotAuthenticError
 from cloud_bridge.intake import Intake
 from cloud_bridge.ports import CrashPoint, Delivery, HouseholdKeys, Merchant
 from cloud_bridge.rounds import Beat, Rounds
-from cloud_bridge.tracking import Tracker
+from cloud_bridge.tracking import Tracker, shared
 from cloud_bridge.worker import Worker
 from edge_agent.adapters.egress import Answer
 from edge_agent.errors import BridgeUnreachableError
@@ -138,7 +138,10 @@ class Replica:
             jitter=site.weather.rng.random,
             crash=self._crash,
         )
-        beats = (Beat("place", PLACING, worker.step, place), Beat("follow", FOLLOWING, tracker.step, follow))
+        beats = (
+            Beat("place", PLACING, shared(worker.step, follow=tracker.step), place),
+            Beat("follow", FOLLOWING, tracker.step, follow),
+        )
         rounds = [Rounds(beat, store=store, clock=site.clock, config=_CONFIG) for beat in beats]
         await store.resume(now=site.clock.now())
         intake = Intake(store, keys=site.keys, merchants=merchants, clock=site.clock, bell=place, crash=self._crash)

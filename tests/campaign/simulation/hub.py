@@ -283,7 +283,7 @@ class Tables:
         """The seq of the last order event that was applied."""
         return self.disk.cursor
 
-    def wish_cancel(self, intent: IntentId, *, by: str, at: datetime) -> IntentRecord:
+    def wish_cancel(self, intent: IntentId, *, by: str, at: datetime, why: str | None = None) -> IntentRecord:
         """Take an order back, or keep the wish."""
         self.gate()
         record = self.disk.records.get(intent)

@@ -11,7 +11,8 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from cloud_bridge.core.order import FOLLOWING, PLACING, Attempt, Change, OrderRecord, Said
+from cloud_bridge.core.following import FACTS
+from cloud_bridge.core.order import FOLLOWING, ON_ITS_WAY, PLACING, Attempt, Change, OrderRecord, Said
 from cloud_bridge.core.outcome import Hint
 from cloud_bridge.errors import (
     BehindError,
@@ -155,6 +156,7 @@ class Books:
                     currency=order.currency,
                     detail=each.detail,
                     handoff_url=order.handoff_url if each.state is order.state else None,
+                    **{name: getattr(order, name) for name in FACTS},
                 )
             )
 
@@ -346,7 +348,7 @@ class MemoryOrders:
         """End all leases and look at every followed order: for the one bridge that holds the books, at its start."""
         for order in list(self._books.orders.values()):
             due, lease = order.due_at, order.lease_until
-            if due is not None and order.state in FOLLOWING:
+            if due is not None and order.state in ON_ITS_WAY:
                 due = min(due, now)
             if self._books.server_now is None:
                 lease = None

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from cloud_bridge.core.capability import MerchantClass
 from cloud_bridge.core.order import Detail
-from cloud_bridge.core.outcome import Lookup, Outcome, Progress, Rejected, Unknown
+from cloud_bridge.core.outcome import Followed, Lookup, Outcome, Rejected, Unknown
 from cloud_bridge.core.quote import Quote, Wanted
 from cloud_bridge.errors import MerchantAwayError, MerchantError, MerchantUnclearError
 from cloud_bridge.ports import Merchant
@@ -157,7 +157,7 @@ class FarMerchant:
         except LostError as exc:
             raise MerchantAwayError("no answer") from exc
 
-    async def events(self, merchant_order_id: str, **asked: Any) -> Progress:  # noqa: ANN401  as the port has it
+    async def events(self, merchant_order_id: str, **asked: Any) -> Followed:  # noqa: ANN401  as the port has it
         """How far the order has come."""
         try:
             work = partial(self._inner.events, merchant_order_id, **asked)

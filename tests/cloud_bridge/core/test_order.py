@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from cloud_bridge.core.order import (
@@ -13,6 +15,7 @@ from cloud_bridge.core.order import (
     advance,
     cancel,
     dispatch,
+    is_followed,
     note,
     route,
 )
@@ -21,7 +24,7 @@ from cloud_bridge.wire import OrderState
 from tests.cloud_bridge.rig import START, Signer
 
 S = OrderState
-ENDS = {S.REJECTED, S.CANCELLED, S.EXPIRED, S.REFUNDED}
+ENDS = {S.REJECTED, S.EXPIRED, S.REFUNDED}
 
 
 def order(state: S) -> OrderRecord:
@@ -59,8 +62,15 @@ def test_worker_and_tracker_share_no_state_and_skip_no_open_one() -> None:
     """Each state that can still change by itself has exactly one who looks after it."""
     assert not PLACING & FOLLOWING
     passing = {S.NOT_PLACED}  # left in the transaction that enters it
-    by_hand = {S.DELIVERED, S.NEVER_ARRIVED, S.RETURNED}
-    assert PLACING | FOLLOWING | ENDS | passing | by_hand == set(S)
+    assert PLACING | FOLLOWING | ENDS | passing == set(S)
+
+
+@pytest.mark.parametrize("state", list(S))
+def test_the_tracker_looks_after_what_the_merchant_cancelled(state: S) -> None:
+    """A cancelled order without a merchant's number has a session to close at the most, and no money to come back."""
+    bought = replace(order(state), merchant_order_id="o-1")
+    assert is_followed(order(state)) == (state in FOLLOWING)
+    assert is_followed(bought) == (state in FOLLOWING | {S.CANCELLED})
 
 
 @pytest.mark.parametrize("start", list(S))
@@ -87,6 +97,9 @@ def test_a_step_is_taken_exactly_where_the_table_has_it(start: S, goal: S) -> No
         (S.PLACED, S.NEVER_ARRIVED, (S.NEVER_ARRIVED,)),
         (S.DELIVERED, S.SHIPPED, None),
         (S.CANCELLED, S.PLACED, None),
+        (S.CANCELLED, S.REFUNDED, (S.REFUNDED,)),
+        (S.PLACED, S.REFUNDED, (S.CANCELLED, S.REFUNDED)),
+        (S.DELIVERED, S.REFUNDED, (S.REFUNDED,)),
     ],
 )
 def test_a_way_names_every_state_in_between(start: S, goal: S, way: tuple[S, ...] | None) -> None:

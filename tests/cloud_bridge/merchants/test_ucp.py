@@ -6,17 +6,29 @@ import copy
 import json
 import math
 from collections.abc import Callable, Mapping
+from datetime import date
 from typing import Any
 
 import pytest
 
 from cloud_bridge.core.order import Detail
-from cloud_bridge.core.outcome import Hint, NeedsBuyer, Open, Outcome, Placed, Progress, Rejected, Standing, Unknown
+from cloud_bridge.core.outcome import (
+    Followed,
+    Hint,
+    NeedsBuyer,
+    Open,
+    Outcome,
+    Placed,
+    Progress,
+    Rejected,
+    Standing,
+    Unknown,
+)
 from cloud_bridge.core.quote import Quote, Wanted
 from cloud_bridge.errors import MerchantAwayError, MerchantRefusedError, MerchantUnclearError
 from cloud_bridge.merchants.http import Answer, MerchantHttp
 from cloud_bridge.merchants.ucp import UcpMerchant
-from cloud_bridge.merchants.ucp_orders import Order, progress_of
+from cloud_bridge.merchants.ucp_orders import Order, followed
 from cloud_bridge.merchants.ucp_profile import read_profile
 from tests.cloud_bridge.rig import MILK
 from tests.cloud_bridge.sample_merchant import connector, merchant_config
@@ -215,6 +227,32 @@ async def test_the_cheapest_way_of_delivery_is_chosen_at_our_address() -> None:
     assert "destinations" not in selected
 
 
+async def test_an_address_may_be_a_member_of_the_session() -> None:
+    """Then no goods are named again, since such a shop adds what it is told, and its country may be in lower case."""
+    lower = changed("fulfillment", "methods", 0, "destinations", 0, "address_country", to="us")
+    script = Script(lambda *_: answer(lower))
+    config = merchant_config(SHOP, address_in="shipping_address", token_in="authorization")
+    shop = connector(config, http=script, token="token")
+    quote = await shop.quote(Wanted(MILK, 2, "home"), key="k")
+    await shop.place(quote.session_id, key="k")
+    (_, _, opened), (_, _, updated), (_, _, completed) = script.asked
+    address = config.destinations["home"].model_dump()
+    assert (opened["shipping_address"], updated["shipping_address"]) == (address, address)
+    assert "fulfillment" not in opened
+    assert set(updated) == {"shipping_address", "fulfillment", "buyer"}
+    assert completed["payment_data"]["credential"] == {"type": "token", "authorization": "token"}
+
+
+@pytest.mark.parametrize("status", [400, 409])
+async def test_the_reason_of_a_refusal_may_stand_in_its_messages(status: int) -> None:
+    """As later versions write an error, whatever its HTTP status."""
+    shop, _ = merchant(lambda *_: answer(failure("out_of_stock"), status))
+    with pytest.raises(MerchantRefusedError) as refused:
+        await shop.quote(Wanted(MILK, 2, "home"), key="k")
+    assert refused.value.code == Detail.OUT_OF_STOCK
+    assert await shop.place("s-1", key="k") == Rejected(Detail.OUT_OF_STOCK)
+
+
 def dear(kind: str) -> dict[str, object]:
     """A part of a sum that is above what can be told."""
     return {"type": kind, "amount": 10**12 + 1}
@@ -354,7 +392,125 @@ def test_progress_is_read_from_lines_and_events(
     """The order of events does not matter, and an unknown kind of event changes nothing."""
     lines = [{"id": "l", "quantity": {"total": total, "fulfilled": done}} for total, done in quantities]
     order = {"id": "o-1", "line_items": lines, "fulfillment": {"events": events}}
-    assert progress_of(Order.model_validate_json(json.dumps(order))) is progress
+    assert read(order).progress is progress
+
+
+def read(order: dict[str, Any]) -> Followed:
+    """What a merchant at `SHOP` tells with this order."""
+    return followed(Order.model_validate_json(json.dumps(order)), origin=SHOP)
+
+
+SHOP = "https://shop.example"
+TWO_OUT = [{"id": "l", "item": {"id": "milk"}, "quantity": {"original": 2, "total": 2, "fulfilled": 2}}]
+
+
+def adjusted(*adjustments: dict[str, Any], lines: list[dict[str, Any]] = TWO_OUT) -> Followed:
+    """An order of two that came, with what went back since."""
+    return read({"id": "o-1", "line_items": lines, "adjustments": list(adjustments)})
+
+
+def refund(ident: str, *, status: str = "completed", **told: object) -> dict[str, Any]:
+    """Money that goes back."""
+    return {"id": ident, "type": "refund", "status": status, **told}
+
+
+def returned(ident: str, quantity: int, *, status: str = "completed", **told: object) -> dict[str, Any]:
+    """Goods that go back."""
+    lines = [{"id": "l", "quantity": quantity}]
+    return {"id": ident, "type": "return", "status": status, "line_items": lines, **told}
+
+
+@pytest.mark.parametrize(
+    ("adjustments", "refunded_minor", "count"),
+    [
+        ([], None, None),
+        ([refund("a", amount=300)], 300, None),
+        ([refund("a", totals=[{"type": "tax", "amount": -20}, {"type": "total", "amount": -300}])], 300, None),
+        ([refund("a", amount=300, status="pending")], None, None),
+        ([refund("a", amount=300, status="failed")], None, None),
+        ([refund("a", amount=300), refund("b", amount=200)], 500, None),
+        ([refund("a", amount=300, status="pending"), refund("a", amount=250)], 250, None),
+        ([refund("a", amount=300), refund("a", amount=300, status="failed")], None, None),
+        ([refund("a", totals=[{"type": "total", "amount": 300}])], 0, None),
+        ([{"id": "a", "type": "exchange", "status": "completed", "amount": 100}], None, None),
+        ([returned("a", -1, amount=-179), refund("b", amount=-179)], 179, 1),
+        ([returned("a", 1, amount=179)], 179, 1),
+        ([returned("a", -1, status="pending")], None, None),
+    ],
+)
+def test_what_went_back_is_read_from_completed_adjustments(
+    adjustments: list[dict[str, Any]], refunded_minor: int | None, count: int | None
+) -> None:
+    """Each id once, as it was told last; a return and its refund are one sum; what is pending is no money yet."""
+    told = adjusted(*adjustments)
+    assert (told.refunded_minor, told.returned, told.delivered) == (refunded_minor, count, 2)
+
+
+@pytest.mark.parametrize(
+    ("line", "ordered", "delivered", "progress"),
+    [
+        ({"quantity": {"original": 2, "total": 1, "fulfilled": 1}}, 1, 1, Progress.DELIVERED),
+        ({"quantity": {"total": 2, "fulfilled": 0}}, 2, 0, Progress.PREPARING),
+        ({"quantity": 2}, 2, None, Progress.PREPARING),
+        ({"quantity": {"original": 2, "total": 0, "fulfilled": 2}}, 0, 2, Progress.CANCELLED),
+    ],
+)
+def test_quantities_are_counted_as_they_are_told(
+    line: dict[str, Any], ordered: int, delivered: int | None, progress: Progress
+) -> None:
+    """A line that was cut is for less; a plain number says nothing of what came."""
+    told = read({"id": "o-1", "line_items": [{"id": "l", **line}]})
+    assert (told.ordered, told.delivered, told.progress) == (ordered, delivered, progress)
+
+
+def test_an_order_whose_goods_all_went_back_was_returned_and_not_cancelled() -> None:
+    """A merchant takes returned goods off the line: what is left of it is the same as after a cancellation."""
+    emptied = [{"id": "l", "quantity": {"original": 2, "total": 0, "fulfilled": 2}}]
+    assert adjusted(returned("a", -2), lines=emptied).progress is Progress.RETURNED
+
+
+@pytest.mark.parametrize(
+    ("fulfillable_on", "day"),
+    [
+        (["2026-03-09T10:00:00Z"], date(2026, 3, 9)),
+        (["2026-03-09", "2026-03-12T00:00:00+01:00"], date(2026, 3, 12)),
+        (["now"], None),
+        ([None], None),
+    ],
+)
+def test_the_day_promised_is_the_latest_of_the_expectations(fulfillable_on: list[str | None], day: date | None) -> None:
+    """A word is no day."""
+    expectations = [{"id": "e", "fulfillable_on": each} for each in fulfillable_on]
+    told = read({"id": "o-1", "line_items": TWO_OUT, "fulfillment": {"expectations": expectations}})
+    assert told.expected_on == day
+
+
+@pytest.mark.parametrize(
+    ("permalink", "tracking", "url"),
+    [
+        (f"{SHOP}/orders/1", None, f"{SHOP}/orders/1"),
+        (f"{SHOP}/orders/1", f"{SHOP}/track/1", f"{SHOP}/track/1"),
+        (f"{SHOP}/orders/1", "https://carrier.example/1", f"{SHOP}/orders/1"),
+        ("https://evil.example/orders/1", None, None),
+        ("http://shop.example/orders/1", None, None),
+        ("javascript:alert(1)", None, None),
+    ],
+)
+def test_a_person_is_sent_to_the_merchants_own_page_only(permalink: str, tracking: str | None, url: str | None) -> None:
+    """Wherever else an order points, nobody is sent there."""
+    events = [{"type": "shipped", "tracking_url": tracking}]
+    order = {"id": "o-1", "line_items": TWO_OUT, "fulfillment": {"events": events}, "permalink_url": permalink}
+    assert read(order).tracking_url == url
+
+
+def test_a_line_that_took_the_place_of_an_emptied_one_is_a_substitute() -> None:
+    """All lines stay on the order (ORD-002), so what was sent instead stands beside what it stands for."""
+    lines = [
+        {"id": "l", "item": {"id": "milk"}, "quantity": {"original": 2, "total": 0}},
+        {"id": "m", "item": {"id": "milk-organic"}, "quantity": {"original": 0, "total": 2}},
+    ]
+    assert read({"id": "o-1", "line_items": lines}).substitute_sku == "milk-organic"
+    assert read({"id": "o-1", "line_items": TWO_OUT}).substitute_sku is None
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from cloud_bridge.wire import Intent as WireIntent
 from edge_agent.core import intent as intents
 from edge_agent.core.clock_trust import ClockDoubt
 from edge_agent.core.intent import IntentState
+from edge_agent.core.messages import ItemId, Pack
 from edge_agent.errors import BridgeUnreachableError, HubForkedError, RefusedError, SendsStoppedError
 from tests.edge_agent.outgoing_home import Answering, OutgoingHome, outgoing_home, refused
 from tests.edge_agent.samples import MILK, NOW
@@ -291,7 +292,13 @@ async def test_a_verdict_is_taken_refused_or_kept_for_later(home: OutgoingHome) 
 async def test_a_price_list_tells_prices_class_and_time(home: OutgoingHome) -> None:
     """A product that is not in the list gets no price; the merchant's class is kept, the bridge's time is heard."""
     line = PriceLine(
-        sku=MILK.product.sku, title="Milk", unit_price_minor=129, delivery_minor=199, currency="USD", available=True
+        sku=MILK.product.sku,
+        title="Milk",
+        unit_price_minor=129,
+        delivery_minor=199,
+        currency="USD",
+        available=True,
+        list_price_minor=149,
     )
     later = NOW + timedelta(hours=1)
     home.bridge.answer = told(PriceList(merchant="grocer", merchant_class="C", at=later, lines=(line,)))
@@ -299,5 +306,20 @@ async def test_a_price_list_tells_prices_class_and_time(home: OutgoingHome) -> N
     assert home.merchants.merchant_class("grocer") is None
     [price] = await home.client.fetch_prices([MILK, other], delivery_ref="home")
     assert (price.item, price.unit_price_minor, price.sku) == ("milk", 129, MILK.product.sku)
+    assert (price.list_price_minor, price.pack) == (149, Pack("Milk", 1_035.0, "g"))
     assert home.merchants.merchant_class("grocer") == "C"
     assert home.store.clock.doubt() is ClockDoubt.DISAGREES
+
+
+async def test_a_list_has_no_prices_and_none_are_made_up(home: OutgoingHome) -> None:
+    """What it does not say is kept as not known, and never as zero."""
+    line = PriceLine(
+        sku=MILK.product.sku, title="Milk", unit_price_minor=None, delivery_minor=None, currency="USD", available=True
+    )
+    home.bridge.answer = told(PriceList(merchant="grocer", merchant_class="A", at=NOW, charges=False, lines=(line,)))
+    prices = await home.client.fetch_prices([MILK], delivery_ref="home")
+    home.orders.save_prices(prices)
+    kept = home.orders.newest_price(ItemId("milk"), merchant="grocer", sku=MILK.product.sku)
+    assert kept is not None
+    assert kept == prices[0]
+    assert (kept.unit_price_minor, kept.delivery_minor, kept.charges, kept.available) == (None, None, False, True)

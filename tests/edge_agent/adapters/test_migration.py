@@ -18,7 +18,7 @@ from edge_agent.core.intent import IntentState
 from edge_agent.core.messages import IntentId, ItemId, PromptId
 from edge_agent.core.people import Account, Role
 from edge_agent.core.prompt import PromptState
-from edge_agent.core.stock_events import Corrected
+from edge_agent.core.stock_events import Corrected, Delivered
 from edge_agent.errors import StoreNewerError
 from tests.edge_agent.samples import NOW
 
@@ -97,6 +97,25 @@ def test_a_first_store_keeps_everything(tmp_path: Path) -> None:
         assert connection.db.execute("PRAGMA integrity_check").get == "ok"
     with Connection(path) as connection:
         assert connection.db.execute("SELECT count(*) FROM ledger").get == 2, "a second start migrates nothing"
+
+
+def test_what_people_said_keeps_its_place(tmp_path: Path) -> None:
+    """Stock events of an older schema stand under their numbers, with their cause, and say what they said."""
+    path = tmp_path / "hub.sqlite3"
+    folder = importlib.resources.files("edge_agent.adapters.store").joinpath("schema")
+    older = sorted(each.name for each in folder.iterdir() if each.name < "0010")
+    db = apsw.Connection(str(path))
+    for name in older:
+        db.execute(folder.joinpath(name).read_text(encoding="utf-8"))
+    db.pragma("user_version", len(older))
+    db.execute("INSERT INTO stock_event VALUES (7, 'milk', 'delivered', 2.0, ?, 'hub', 'order:i1')", (_AT,))
+    db.close()
+    with Connection(path) as connection:
+        events = SqliteStockEvents(connection)
+        assert events.events_after(ItemId("milk"), after_id=0, limit=9) == [
+            (7, Delivered(ItemId("milk"), NOW, "hub", 2.0))
+        ]
+        assert not events.record(Delivered(ItemId("milk"), NOW, "hub", 2.0), cause="order:i1")
 
 
 def test_what_the_rows_say_is_the_same(tmp_path: Path) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from dataclasses import replace
+from datetime import date, timedelta
 from pathlib import Path
 
 import apsw
@@ -13,7 +14,8 @@ from edge_agent.adapters.store.connection import Connection
 from edge_agent.adapters.store.orders import Orders
 from edge_agent.core import intent as intents
 from edge_agent.core.intent import LIVE, IntentChange, IntentRecord, IntentState
-from edge_agent.core.messages import IntentId, ItemId, PromptId
+from edge_agent.core.messages import IntentId, ItemId, Pack, PromptId
+from edge_agent.core.order_facts import OrderFacts
 from edge_agent.core.prompt import PromptChange, PromptEvent, PromptState, step
 from edge_agent.errors import (
     BugError,
@@ -24,7 +26,7 @@ from edge_agent.errors import (
     StoreCorruptError,
     StoreFailedError,
 )
-from tests.edge_agent.samples import NOW, RECEIPT, intent, price, prompt, terms
+from tests.edge_agent.samples import MILK, NOW, RECEIPT, intent, price, prompt, terms
 
 
 @pytest.fixture
@@ -167,8 +169,11 @@ def test_leave_of_two_orders_is_never_mixed(orders: Orders, mixed: dict[str, obj
 def test_an_item_with_an_order_is_not_bought_again(orders: Orders, connection: Connection) -> None:
     """Even where an order came to the item after it was asked about."""
     orders.add_prompt(prompt())
-    connection.db.execute("INSERT INTO intent SELECT 'i7', 'bridge-i7', item, 'placed', 1, 'grocer', 1, 1.0, 1, 'USD', "
-                          "1, 1, NULL, NULL, NULL, NULL, NULL FROM prompt")  # fmt: skip
+    connection.db.execute(
+        "INSERT INTO intent (id, prompt, item, state, version, merchant, quantity, amount, total_minor, currency, "
+        "created_ms, changed_ms) "
+        "SELECT 'i7', 'bridge-i7', item, 'placed', 1, 'grocer', 1, 1.0, 1, 'USD', 1, 1 FROM prompt"
+    )
     with pytest.raises(RefusedError, match="under way"):
         orders.approve(approval(), intent=intent(), terms=terms(), signature=b"s" * 64, body=b"{}", receipt=RECEIPT)
     assert orders.live_prompt(ItemId("milk")) == prompt()
@@ -206,8 +211,9 @@ def test_one_live_order_per_need(orders: Orders, connection: Connection, state: 
         orders.add_prompt(prompt("p2"))
     with pytest.raises(apsw.ConstraintError):
         connection.db.execute(
-            "INSERT INTO intent SELECT 'i2', 'p2', item, state, version, merchant, quantity, amount, total_minor, "
-            "currency, created_ms, changed_ms, NULL, NULL, NULL, NULL, NULL FROM intent"
+            "INSERT INTO intent (id, prompt, item, state, version, merchant, quantity, amount, total_minor, currency, "
+            "created_ms, changed_ms) SELECT 'i2', 'p2', item, state, version, merchant, quantity, amount, total_minor, "
+            "currency, created_ms, changed_ms FROM intent"
         )
 
 
@@ -320,6 +326,60 @@ def test_the_money_follows_the_order(
     assert connection.db.execute("SELECT state, amount_minor FROM ledger").fetchone() == money
 
 
+P, S = IntentState.PARTLY_DELIVERED, IntentState
+
+
+@pytest.mark.parametrize(
+    ("path", "charged_minor", "money"),
+    [
+        ([(S.PLACED, None), (S.DELIVERED, None), (S.DELIVERED, 100)], 1_016, ("spent", 916)),
+        ([(S.PLACED, None), (S.DELIVERED, 100), (S.DELIVERED, 100), (S.DELIVERED, 250)], 1_016, ("spent", 766)),
+        ([(S.PLACED, None), (S.DELIVERED, 100), (S.DELIVERED, 250)], None, ("spent", 816)),  # off the ceiling
+        ([(S.PLACED, None), (S.DELIVERED, None), (S.REFUNDED, 1_016)], 1_016, ("credited", 1_016)),
+        ([(S.PLACED, None), (P, None), (S.CANCELLED, None), (S.CANCELLED, 400)], 1_016, ("spent", 616)),
+        ([(S.PLACED, None), (P, None), (S.CANCELLED, 400), (S.REFUNDED, 1_016)], 1_016, ("credited", 616)),
+        ([(S.PLACED, None), (P, None), (S.REFUNDED, 1_016)], 1_016, ("credited", 1_016)),
+        ([(S.PLACED, None), (S.CANCELLED, None), (S.CANCELLED, 400)], 1_016, ("credited", 1_016)),
+        ([(S.PLACED, None), (S.NEVER_ARRIVED, None), (S.NEVER_ARRIVED, 400)], 1_016, ("spent", 616)),
+        ([(S.PLACED, None), (S.DELIVERED, None), (S.RETURNED, 400)], 1_016, ("spent", 616)),
+    ],
+)
+def test_what_was_paid_back_is_free_again_and_no_more(
+    orders: Orders,
+    connection: Connection,
+    path: list[tuple[IntentState, int | None]],
+    charged_minor: int | None,
+    money: tuple[str, int],
+) -> None:
+    """Each refund once, as a sum that only rises; a part that was kept stays spent."""
+    hand_over(orders)
+    record = intent()
+    for state, refunded_minor in path:
+        charge = charged_minor if state is S.PLACED else None
+        detail = intents.PARTLY_REFUNDED if refunded_minor else None
+        facts = OrderFacts(refunded_minor=refunded_minor)
+        change = intents.step(record, state, at=NOW, charged_minor=charge, detail=detail, facts=facts)
+        if change is not None:
+            [record] = orders.change_intents([change], cursor=None)
+    assert orders.intent(IntentId("i1")) == record, "every fact is kept"
+    assert connection.db.execute("SELECT state, amount_minor FROM ledger").fetchone() == money
+
+
+def test_every_fact_of_an_order_is_kept(orders: Orders) -> None:
+    """Also through a later step that tells none of them."""
+    hand_over(orders)
+    told = OrderFacts(1, 1, 100, "milk-organic", date(2026, 3, 9), "https://shop.example/1")
+    change = intents.step(intent(), S.SHIPPED, at=NOW, facts=told)
+    assert change is not None
+    [record] = orders.change_intents([change], cursor=None)
+    change = intents.step(record, P, at=NOW + timedelta(days=1))
+    assert change is not None
+    orders.change_intents([change], cursor=None)
+    found = orders.intent(IntentId("i1"))
+    assert found is not None
+    assert (found.facts, found.delivered_at, found.returned_at) == (told, NOW, NOW)
+
+
 def test_a_body_that_was_changed_is_not_sent(orders: Orders, connection: Connection) -> None:
     """What leaves is, byte for byte, what was approved."""
     hand_over(orders)
@@ -344,6 +404,23 @@ def test_prices_come_newest_first(orders: Orders) -> None:
     orders.save_prices([price(unit_price_minor=119, at=NOW - timedelta(days=1))])
     orders.save_prices([price()])
     assert [line.unit_price_minor for line in orders.prices(ItemId("milk"), limit=9)] == [129, 119]
+
+
+def test_a_price_keeps_its_list_price_and_its_pack(orders: Orders) -> None:
+    """What the merchant called usual, and what a pack was taken for on that day; nothing where nothing is known."""
+    told = replace(price(), list_price_minor=199, pack=Pack("Whole milk 1 L", 1_035.0, "g", "04006381333931"))
+    orders.save_prices([price(), told])
+    assert orders.prices(ItemId("milk"), limit=9) == [told, price()]
+    assert orders.newest_price(ItemId("milk"), merchant="grocer", sku="milk-whole-1l") == told
+
+
+def test_a_product_s_history_is_its_own_whatever_item_it_was_asked_for(orders: Orders) -> None:
+    """By merchant and article; and an item keeps the history of what was bought for it before."""
+    cocoa, before = replace(price(), item=ItemId("cocoa")), replace(price(), sku="milk-2")
+    orders.save_prices([cocoa, before, replace(cocoa, merchant="market"), price(unit_price_minor=139)])
+    assert orders.prices(ItemId("milk"), limit=9) == [price(unit_price_minor=139), before]
+    assert orders.prices(ItemId("milk"), limit=9, also=[MILK.product]) == [price(unit_price_minor=139), before, cocoa]
+    assert orders.prices(ItemId("milk"), limit=1, also=[MILK.product]) == [price(unit_price_minor=139), before]
 
 
 def test_the_store_is_durable_and_exclusive(connection: Connection, tmp_path: Path) -> None:

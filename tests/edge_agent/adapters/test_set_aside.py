@@ -391,7 +391,7 @@ def test_what_was_approved_since_is_not_dropped_without_a_word(tmp_path: Path) -
     with open_store(hub, CONFIG) as store, store.connection.transaction() as db:
         db.execute("PRAGMA defer_foreign_keys = ON")
         insert_intent(db, intent("i1"))
-        insert_body(db, intent("i1"), b"{}")
+        insert_body(db, intent("i1"), b"{}", terms=b"{}")
         insert_intent(db, replace(intent("i2"), prompt=PromptId("p2"), item=ItemId("oats"), state=IntentState.EXPIRED))
         known = replace(intent("i3"), prompt=PromptId("p3"), item=ItemId("rice"), state=IntentState.HELD)
         insert_intent(db, known)

@@ -216,3 +216,55 @@ def test_wide_letters_and_control_characters_keep_the_table_straight() -> None:
     lines = table(("A", "B"), [("牛奶", "x"), ("ab\x1b[2J", "y")]).splitlines()
     assert lines[1] == "牛奶    x"
     assert "\x1b" not in lines[2]
+
+
+async def test_a_record_goes_to_a_new_file(tmp_path: Path) -> None:
+    """What the hub gives, as it gave it; a file that is there is not overwritten."""
+    out = tmp_path / "order.json"
+    with opened(tmp_path, ManualClock()) as house:
+        words = await run(house, lambda client: asking.record(client, "i-p-fluid", out=out))
+        with pytest.raises(ConfigurationError, match="cannot be written"):
+            await run(house, lambda client: asking.record(client, "i-p-fluid", out=out))
+        with pytest.raises(RefusedError):
+            await run(house, lambda client: asking.record(client, "i-nobody", out=tmp_path / "none.json"))
+    assert json.loads(out.read_text(encoding="utf-8")) == {"order": "i-p-fluid"}
+    assert words.endswith(f"restock-hub check-record {out}")
+    assert not (tmp_path / "none.json").exists()
+
+
+async def test_recalls_are_filed_listed_and_taken_from_a_file(tmp_path: Path) -> None:
+    """A file that is none files nothing at all."""
+    notice = {"gtin": "4006381333931", "batch": "A1", "text": "Do not eat it.\x1b", "source": "the maker"}
+    good, bad = tmp_path / "good.json", tmp_path / "bad.json"
+    told = {"format": "restock-recalls", "version": 1, "recalls": [notice, {**notice, "batch": "A2"}]}
+    good.write_text(json.dumps(told), encoding="utf-8")
+    bad.write_text(json.dumps({**told, "recalls": [notice, {"gtin": "x"}]}), encoding="utf-8")
+    with opened(tmp_path, ManualClock()) as house:
+        with pytest.raises(ConfigurationError, match=r"no file of recalls: recalls\.1"):
+            await run(house, lambda client: asking.import_recalls(client, bad, as_json=False))
+        assert house.recalls.kept == []
+        await run(house, lambda client: asking.import_recalls(client, good, as_json=False))
+        await run(house, lambda client: asking.file_recalls(client, [{**notice, "batch": "A3"}], as_json=False))
+        words = await run(house, lambda client: asking.recalls(client, as_json=False))
+        listed = json.loads(await run(house, lambda client: asking.recalls(client, as_json=True)))
+    assert [one["batch"] for one in listed["recalls"]] == ["A1", "A2", "A3"]
+    assert "nothing known" in words
+    assert "\x1b" not in words
+
+
+async def test_many_recalls_go_no_faster_than_a_token_may(tmp_path: Path) -> None:
+    """Few go at once; of many each waits its turn."""
+    paused: list[float] = []
+    notices = [
+        {"gtin": "4006381333931", "batch": f"A{n}", "text": "Do not eat it.", "source": "the maker"} for n in range(45)
+    ]
+
+    def file(some: list[dict[str, str]]) -> Callable[[ApiClient], str]:
+        return lambda client: asking.file_recalls(client, some, as_json=False, pause=paused.append)
+
+    with opened(tmp_path, ManualClock()) as house:
+        await run(house, file(notices[:3]))
+        assert paused == []
+        await run(house, file(notices))
+    assert len(paused) == len(notices)
+    assert min(paused) > 0.1

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import date, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cloud_bridge.wire import OrderState
 from edge_agent.core.intent import (
@@ -18,6 +21,7 @@ from edge_agent.core.intent import (
     saw_arrival,
     step,
 )
+from edge_agent.core.order_facts import OrderFacts
 from edge_agent.errors import RefusedError
 from tests.edge_agent.samples import NOW, intent
 
@@ -168,3 +172,44 @@ def test_a_refill_that_may_be_older_than_the_order_proves_nothing(minutes_before
     before = NOW + timedelta(minutes=minutes_before)
     change = saw_arrival(intent(state=IntentState.SHIPPED), at=NOW + timedelta(hours=6), amount=4140.0, before=before)
     assert (change is not None) is arrived
+
+
+FACTS = st.builds(
+    OrderFacts,
+    delivered_quantity=st.none() | st.integers(0, 3),
+    returned_quantity=st.none() | st.integers(0, 3),
+    refunded_minor=st.none() | st.integers(0, 2_000),
+    expected_on=st.none() | st.dates(date(2026, 3, 1), date(2026, 3, 9)),
+)
+
+
+@given(told=st.lists(st.tuples(st.sampled_from(IntentState), FACTS), max_size=8))
+def test_no_message_takes_back_what_was_told(told: list[tuple[IntentState, OrderFacts]]) -> None:
+    """Packs and money never fall, whatever state a message names; one that is heard twice is news once."""
+    record = intent()
+    for state, facts in told:
+        change = step(record, state, at=NOW, facts=facts)
+        if change is None:
+            continue
+        after = change.after
+        assert after.state is record.state or after.state in TRANSITIONS[record.state]
+        for name in ("delivered_quantity", "returned_quantity", "refunded_minor"):
+            assert (getattr(record.facts, name) or 0) <= (getattr(after.facts, name) or 0)
+        assert step(after, after.state, at=NOW, facts=facts) is None
+        record = after
+
+
+def test_more_of_the_same_state_does_not_make_it_younger() -> None:
+    """A promised day is news, and the order was shipped when it was shipped."""
+    shipped = replace(intent(), state=IntentState.SHIPPED)
+    change = step(shipped, IntentState.SHIPPED, at=NOW + timedelta(days=1), facts=OrderFacts(delivered_quantity=1))
+    assert change is not None
+    assert (change.after.changed_at, change.after.delivered_at) == (shipped.changed_at, NOW + timedelta(days=1))
+
+
+def test_money_in_another_currency_is_not_counted() -> None:
+    """Neither what was charged, nor what came back of it."""
+    back = OrderFacts(refunded_minor=9)
+    change = step(intent(), IntentState.PLACED, at=NOW, charged_minor=9, currency="EUR", facts=back)
+    assert change is not None
+    assert (change.after.charged_minor, change.after.facts.refunded_minor) == (None, None)

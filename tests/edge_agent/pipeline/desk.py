@@ -10,6 +10,8 @@ from pathlib import Path
 
 from cloud_bridge.wire import CancelReceipt, OrderState, Settlement, SettleReceipt
 from edge_agent.adapters.keys import HouseholdKey, load_or_create
+from edge_agent.adapters.sealing import load_secret
+from edge_agent.adapters.store.chain import Chain, ChainSeal
 from edge_agent.adapters.store.connection import Connection
 from edge_agent.adapters.store.mandates import Mandates
 from edge_agent.adapters.store.orders import Orders
@@ -94,6 +96,7 @@ class Desk:
     watch: Watch
     wakes: list[int]
     points: list[CrashPoint]
+    chain: Chain
 
     def put(self, name: str, *, role: Role | None = None, pin: bool = False) -> None:
         """Change a person."""
@@ -108,7 +111,8 @@ class Desk:
 @contextmanager
 def open_desk(folder: Path) -> Iterator[Desk]:
     """A desk in a fresh folder."""
-    with Connection(folder / "hub.sqlite3") as connection:
+    secret = load_secret(folder)
+    with Connection(folder / "hub.sqlite3", parts=(ChainSeal(secret),)) as connection:
         key, clock, numbers = load_or_create(folder), ManualClock(), count(1)
         points: list[CrashPoint] = []
         orders = Orders(connection, crash_hook=points.append)
@@ -129,8 +133,9 @@ def open_desk(folder: Path) -> Iterator[Desk]:
             crash_hook=points.append,
         )
         desk = Desk(
-            leave, connection, orders, Mandates(connection), clock, key, household, bridge, watch, wakes, points
-        )
+            leave, connection, orders, Mandates(connection), clock, key, household, bridge, watch, wakes, points,
+            Chain(connection, secret=secret),
+        )  # fmt: skip
         for name in PEOPLE:
             desk.put(name)
         yield desk

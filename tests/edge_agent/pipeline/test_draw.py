@@ -18,13 +18,14 @@ from edge_agent.core.handover import OVERTAKEN, TAKEN_OVER, TakenOver
 from edge_agent.core.intent import IntentRecord, IntentState, step
 from edge_agent.core.leave.authority import verify_authority
 from edge_agent.core.leave.mandate import MandateRecord
+from edge_agent.core.leave.terms import offer_for, terms_hash
 from edge_agent.core.messages import ItemId, PromptId, Reason
 from edge_agent.core.prompt import PromptRecord
 from edge_agent.core.safety import SafetyCode, SafetyProblem
 from edge_agent.pipeline.draw import DRAWS_A_DAY_MAX
 from tests.edge_agent.leave import draft
 from tests.edge_agent.pipeline.desk import Desk, open_desk
-from tests.edge_agent.samples import MILK, NOW, intent, prompt
+from tests.edge_agent.samples import MILK, NOW, intent, price, prompt, propose
 
 
 @pytest.fixture
@@ -44,6 +45,34 @@ def draw(desk: Desk, item: Item = MILK, *, ident: str = "p1", asked: PromptRecor
     now = desk.clock.now()
     record = asked or replace(prompt(ident, item=item.id), created_at=now, changed_at=now)
     return desk.leave.drawing.draw(record, item=item, preferences=Preferences())
+
+
+def for_a_list() -> PromptRecord:
+    """The question about milk, where it goes on a list."""
+    asked = prompt()
+    line = replace(price(), unit_price_minor=None, delivery_minor=None)
+    offer = offer_for(MILK, line, propose(), preferences=Preferences(), now=NOW)
+    return replace(asked, offer=offer, terms_hash=terms_hash(offer))
+
+
+def test_what_a_mandate_puts_on_a_list_is_signed_leave_and_draws_nothing(desk: Desk) -> None:
+    """The terms ask for nothing, the question is kept as one about a list, and the budget is whole afterwards."""
+    given = draft()
+    free = given.model_copy(update={"amount_range": given.amount_range.model_copy(update={"min_minor": 0})})
+    made = desk.leave.mandates.propose(free, by="anna", pin_checked=False)
+    order = draw(desk, asked=for_a_list())
+    assert isinstance(order, IntentRecord)
+    assert (order.total_minor, desk.mandates.usage(made.id, 0).used_minor) == (0, 0)
+    kept = desk.orders.prompt(order.prompt)
+    assert kept is not None
+    assert kept.offer.is_listed
+    assert kept.terms_hash == terms_hash(kept.offer)
+    leave = desk.orders.authority(order.id)
+    assert leave is not None
+    assert verify_authority(leave, verify=desk.key.verify) is None
+    [row] = desk.orders.outbox(limit=9)
+    sent = Intent.model_validate_json(row.body).terms
+    assert (sent.unit_price_minor, sent.delivery_minor, sent.total_minor, sent.total_max_minor) == (0, 0, 0, 0)
 
 
 def refused(outcome: object) -> str:

@@ -19,6 +19,7 @@ from edge_agent.adapters.store.readings import SqliteReadings
 from edge_agent.adapters.store.stock_events import SqliteStockEvents
 from edge_agent.core import intent as intents
 from edge_agent.core.catalogue import Household, Item, Preferences, QuietHours
+from edge_agent.core.deciding.problem import Word
 from edge_agent.core.deciding.replay import replay
 from edge_agent.core.forecast import HORIZONS_D, QUANTILES
 from edge_agent.core.intent import IntentRecord, IntentState
@@ -29,12 +30,14 @@ from edge_agent.core.messages import (
     Forecast,
     Hold,
     ItemId,
+    Pack,
     Presence,
     Propose,
     Reading,
     StockEstimate,
 )
 from edge_agent.core.prompt import DeclineReason, PromptEvent, PromptRecord, PromptState, step
+from edge_agent.core.withdrawing import BOUGHT_ELSEWHERE
 from edge_agent.pipeline.deciding import PROMPTS_A_DAY_MAX
 from edge_agent.pipeline.review import Review
 from edge_agent.pipeline.telling import Telling
@@ -308,6 +311,97 @@ def test_milk_from_the_shop_withdraws_the_question(kitchen: Kitchen) -> None:
     assert ended.state is PromptState.WITHDRAWN
 
 
+def order_of(kitchen: Kitchen) -> IntentRecord:
+    """The newest order of milk."""
+    found = kitchen.orders.last_intent(MILK_ID)
+    assert found is not None
+    return found
+
+
+def test_milk_from_the_shop_takes_back_an_order_that_was_not_sent(kitchen: Kitchen) -> None:
+    """By itself, with the reason; it is no cancellation of the household's, so the next need is asked about at once."""
+    kitchen.see(900, 890, 880)
+    kitchen.approve()
+    kitchen.see(6000, 5995, 5990)
+    taken_back = order_of(kitchen)
+    assert (taken_back.state, taken_back.withdrawn_for) == (IntentState.CANCELLED, BOUGHT_ELSEWHERE)
+    assert kitchen.orders.outbox(limit=5) == []
+    assert kitchen.desk.connection.db.execute("SELECT state FROM ledger").get == "released"
+    kitchen.tell_price()
+    kitchen.see(4000, 2500, 1200, 900, 890, every_h=12)
+    assert kitchen.prompt()
+
+
+def test_an_order_that_the_bridge_holds_is_asked_back(kitchen: Kitchen) -> None:
+    """Only its word ends it: until then the order is live, and it is asked back once."""
+    kitchen.see(900, 890, 880)
+    order = kitchen.approve()
+    [row] = kitchen.orders.outbox(limit=5)
+    assert kitchen.orders.claim(row, at=kitchen.clock.now())
+    kitchen.told(IntentState.HELD)
+    kitchen.see(6000, 5995, 5990)
+    assert kitchen.orders.cancel_wishes(limit=5) == [order.id]
+    assert (order_of(kitchen).state, order_of(kitchen).withdrawn_for) == (IntentState.HELD, BOUGHT_ELSEWHERE)
+    kitchen.told(IntentState.CANCELLED)
+    assert order_of(kitchen).withdrawn_for == BOUGHT_ELSEWHERE
+
+
+@pytest.mark.parametrize("state", [IntentState.SENDING, IntentState.PLACED, IntentState.UNKNOWN, IntentState.SHIPPED])
+def test_what_is_being_sent_is_never_touched(kitchen: Kitchen, state: IntentState) -> None:
+    """However much there is: it can only be sent back when it comes."""
+    kitchen.see(900, 890, 880)
+    kitchen.approve()
+    kitchen.told(state)
+    kitchen.see(9000, 8995, 8990)
+    assert (order_of(kitchen).state, order_of(kitchen).withdrawn_for) == (state, None)
+    assert kitchen.orders.cancel_wishes(limit=5) == []
+
+
+def test_one_bottle_does_not_take_back_an_order(kitchen: Kitchen) -> None:
+    """What came is less than what would be missing without the order."""
+    kitchen.see(900, 890, 880)
+    kitchen.approve()
+    kitchen.see(1900, 1890, 1880)
+    assert order_of(kitchen).state is IntentState.APPROVED
+
+
+def test_a_persons_word_takes_back_an_order_too(tmp_path: Path) -> None:
+    """What somebody says was bought counts like what a sensor saw."""
+    with open_desk(tmp_path) as desk:
+        events = SqliteStockEvents(desk.connection)
+        kitchen = kitchen_of(desk, review_with(desk, stock_events=events))
+        kitchen.see(900, 890, 880, 870)
+        kitchen.approve()
+        kitchen.clock.advance(minutes=1)
+        telling = Telling(events=events, household=desk.household, clock=desk.clock, heard=kitchen.review.hear)
+        telling.tell(MILK_ID, what="bought", packs=6.0, by="anna")
+        kitchen.review.run_once()
+        assert order_of(kitchen).withdrawn_for == BOUGHT_ELSEWHERE
+
+
+@pytest.mark.parametrize(("detail", "asks"), [("payment_failed", True), ("merchant_refused", False)])
+def test_a_mandate_repeats_no_order_that_was_refused_for_its_payment(kitchen: Kitchen, detail: str, asks: bool) -> None:
+    """After its time, or when it is mended, a person is asked where a mandate would have paid."""
+    kitchen.see(900, 890, 880)
+    kitchen.approve()
+    refused = intents.step(order_of(kitchen), IntentState.REJECTED, at=kitchen.clock.now(), detail=detail)
+    assert refused is not None
+    kitchen.orders.change_intents([refused], cursor=None)
+    auto = MILK.model_copy(update={"mode": "auto"})
+    kitchen.household.household = Household(items=(auto,))
+    kitchen.desk.leave.mandates.propose(draft("milk"), by="anna", pin_checked=False)
+    if asks:
+        kitchen.see(870, 860)
+        assert kitchen.orders.live_prompt(MILK_ID) is None, "three days are for mending"
+        kitchen.desk.leave.answering.see_to(order_of(kitchen).id, word=Word.MENDED, by="anna")
+    else:
+        kitchen.see(870, every_h=25)
+        kitchen.tell_price()
+    kitchen.see(850, 840)
+    assert (kitchen.orders.live_prompt(MILK_ID) is not None) == asks
+    assert (order_of(kitchen).state is IntentState.REJECTED) == asks
+
+
 def test_a_removed_item_takes_its_question_with_it(kitchen: Kitchen) -> None:
     """An item that the household no longer keeps leaves no open prompt behind."""
     kitchen.see(900, 890, 880)
@@ -553,3 +647,19 @@ def test_a_doubtful_sensor_is_never_drawn_for(kitchen: Kitchen) -> None:
     kitchen.see(900, 890, 880)
     assert kitchen.prompt().reasons[-1].code == "over_budget"
     assert kitchen.orders.intents(live=False, limit=5) == []
+
+
+def test_a_smaller_pack_is_told_with_one_question(kitchen: Kitchen) -> None:
+    """With the first one that is asked since; the next one has nothing to tell any more."""
+    for days, amount in ((5, 1_150.0), (4, 1_150.0), (1, 1_035.0)):
+        told = price(at=kitchen.clock.now() - timedelta(days=days))
+        kitchen.orders.save_prices([replace(told, pack=Pack("Whole milk", amount, "g"))])
+    kitchen.tell_price(pack=Pack("Whole milk", 1_035.0, "g"))
+    kitchen.see(1_000.0, 900.0)
+    codes = [reason.code for reason in kitchen.prompt().reasons]
+    assert codes[-1] == "pack_shrunk"
+    kitchen.orders.change_prompt(step(kitchen.prompt(), PromptEvent.EXPIRE, now=kitchen.clock.now()))
+    kitchen.clock.advance(hours=30)
+    kitchen.tell_price(pack=Pack("Whole milk", 1_035.0, "g"))
+    kitchen.see(100.0, 90.0)
+    assert "pack_shrunk" not in [reason.code for reason in kitchen.prompt().reasons]

@@ -13,6 +13,7 @@ import pytest
 from edge_agent.adapters.store.connection import Connection
 from edge_agent.adapters.store.readings import SqliteReadings
 from edge_agent.adapters.store.stock_events import SqliteStockEvents
+from edge_agent.core.arrivals import is_to_be_counted
 from edge_agent.core.binding_check import Declared
 from edge_agent.core.catalogue import Binding, Household, Item
 from edge_agent.core.intent import IntentRecord, IntentState
@@ -26,7 +27,8 @@ from edge_agent.core.messages import (
     Reading,
     StockEstimate,
 )
-from edge_agent.core.stock_events import Delivered, Told
+from edge_agent.core.order_facts import OrderFacts
+from edge_agent.core.stock_events import Delivered, SentBack, Told
 from edge_agent.errors import RefusedError
 from edge_agent.pipeline.deliveries import Deliveries
 from edge_agent.pipeline.stocktaking import Stocktaking
@@ -188,6 +190,65 @@ def test_an_order_that_came_is_told_once(cellar: Cellar) -> None:
             deliveries.note([order, coming, long_ago], items=[MILK], now=START + HOUR)
     told = [event for _, event in cellar.events.events_after(ItemId("milk"), after_id=0, limit=9)]
     assert told == [Delivered(ItemId("milk"), START, "hub", 2.0)]
+
+
+ORDER = IntentRecord(
+    id=IntentId("i-1"),
+    prompt=PromptId("p-1"),
+    item=ItemId("milk"),
+    state=IntentState.SHIPPED,
+    version=1,
+    merchant="grocer",
+    quantity=3,
+    amount=3 * PACK,
+    total_minor=387,
+    currency="USD",
+    created_at=START - timedelta(days=2),
+    changed_at=START - timedelta(days=1),
+)
+
+
+def told_of(cellar: Cellar, order: IntentRecord, *, item: Item = MILK) -> list[tuple[type, float]]:
+    """What the stock was told after another look at this order, in packs of the bound product."""
+    for _ in range(2):
+        Deliveries(cellar.events).note([order], items=[item], now=START + HOUR)
+    told = [event for _, event in cellar.events.events_after(ItemId("milk"), after_id=0, limit=9)]
+    return [(type(event), event.packs) for event in told if isinstance(event, Delivered | SentBack)]
+
+
+def test_each_pack_counts_once_as_it_comes_and_leaves_once_as_it_goes_back(cellar: Cellar) -> None:
+    """The counts are sums: however often, late or all at once they are heard, the stock ends the same."""
+    state, seen = IntentState.PARTLY_DELIVERED, []
+    for delivered, returned in ((1, None), (1, None), (3, None), (3, 1), (3, 3)):
+        facts = OrderFacts(delivered_quantity=delivered, returned_quantity=returned)
+        seen = told_of(cellar, replace(ORDER, state=state, facts=facts, delivered_at=START, returned_at=START))
+    assert seen == [(Delivered, 1.0), (Delivered, 2.0), (SentBack, 1.0), (SentBack, 2.0)]
+
+
+def test_a_store_of_before_is_told_nothing_twice(cellar: Cellar) -> None:
+    """A hub that credited a whole order under its bare number goes on from there."""
+    cellar.events.record(Delivered(ItemId("milk"), START, "hub", 3.0), cause="order:i-1")
+    delivered = replace(ORDER, state=IntentState.DELIVERED, facts=OrderFacts(delivered_quantity=3), delivered_at=START)
+    assert told_of(cellar, delivered) == [(Delivered, 3.0)]
+
+
+def test_what_came_long_ago_is_no_news_because_money_came_back_today(cellar: Cellar) -> None:
+    """It was used or counted since."""
+    late = replace(ORDER, state=IntentState.DELIVERED, changed_at=START, facts=OrderFacts(delivered_quantity=3))
+    assert told_of(cellar, replace(late, delivered_at=START - timedelta(days=9))) == []
+
+
+@pytest.mark.parametrize(
+    ("sku", "packs"), [("milk-organic", [(Delivered, 1.5)]), ("oat-drink", [])], ids=["a substitute", "something else"]
+)
+def test_a_substitute_adds_what_its_own_pack_holds(cellar: Cellar, sku: str, packs: list[tuple[type, float]]) -> None:
+    """What another product holds nobody knows, so it adds nothing and has to be counted."""
+    half = MILK.product.model_copy(update={"sku": "milk-organic", "pack_amount": PACK / 2})
+    item = MILK.model_copy(update={"substitutes": (half,)})
+    facts = OrderFacts(delivered_quantity=3, substitute_sku=sku)
+    order = replace(ORDER, state=IntentState.DELIVERED, changed_at=START, facts=facts)
+    assert told_of(cellar, order, item=item) == packs
+    assert is_to_be_counted(order, item) == (not packs)
 
 
 def test_a_person_tells_in_packs(cellar: Cellar) -> None:

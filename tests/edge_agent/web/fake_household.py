@@ -23,7 +23,7 @@ from edge_agent.core.messages import ItemId, MandateId, PromptId, Reason
 from edge_agent.core.overview import EgressRow, MandateView
 from edge_agent.core.people import Role
 from edge_agent.core.safety import SafetyProblem
-from edge_agent.core.stock_events import StockEvent
+from edge_agent.core.stock_events import Label, Labelled, StockEvent
 from edge_agent.errors import HubError
 from edge_agent.pipeline.people import HouseholdPeople
 from edge_agent.ports import Clock
@@ -226,9 +226,13 @@ class StockRecorded:
         """Of this item."""
         return [event for event in self.events if event.item == item][:limit]
 
-    def tell(self, item: ItemId, *, what: str, packs: float, by: str) -> None:
+    def labels(self, item: ItemId, *, limit: int) -> Sequence[Labelled]:
+        """Of this item."""
+        return [event for event in self.said(item, limit=limit) if isinstance(event, Labelled)]
+
+    def tell(self, item: ItemId, *, what: str, packs: float, by: str, label: Label | None = None) -> None:
         """Write it down."""
-        self.calls.append(("stock", item, what, packs, by))
+        self.calls.append(("stock", item, what, packs, by, *(() if label is None else (label,))))
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -9,6 +10,7 @@ from datetime import datetime, timedelta
 
 from edge_agent.core import intent as intents
 from edge_agent.core.catalogue import Item
+from edge_agent.core.deciding.problem import Word, answered
 from edge_agent.core.intent import LIVE as LIVE_INTENTS
 from edge_agent.core.intent import IntentRecord, IntentState
 from edge_agent.core.inventory.devices import Inventory
@@ -16,10 +18,12 @@ from edge_agent.core.leave.policy import Ruling, rule
 from edge_agent.core.messages import DeviceId, IntentId, ItemId, PromptId, Quarantined, QuarantineReason
 from edge_agent.core.overview import BridgeStatus, CancelResult, DeviceOverview, ItemOverview
 from edge_agent.core.prompt import LIVE, DeclineReason, Endorsement, PromptEvent, PromptRecord, step
+from edge_agent.core.recall import Match, Notice, Recall, What, filed
 from edge_agent.errors import HubError, NotAllowedError, PinNeededError, RefusedError, StaleTermsError
 from edge_agent.leave_ports import AccountStore
 from edge_agent.ports import Clock
 from edge_agent.web.parts import no_inventory
+from tests.edge_agent.samples import NOW
 from tests.edge_agent.web.fake_household import PoliciesInMemory
 from tests.edge_agent.web.samples import sample_intent
 
@@ -174,6 +178,11 @@ class AnswersInMemory:
         self.calls.append(("never_came", intent, by))
         return self._say(self._order(intent), intents.never_came(self._order(intent), now=self._now()))
 
+    def see_to(self, intent: IntentId, *, word: Word, by: str) -> IntentRecord:
+        """Mended, or let be."""
+        self.calls.append(("see_to", intent, word, by))
+        return self._say(self._order(intent), answered(self._order(intent), word, now=self._now()))
+
     def snooze(self, prompt: PromptId, *, hours: int, by: str) -> PromptRecord:
         """Put off."""
         self.calls.append(("snooze", prompt, hours, by))
@@ -232,3 +241,44 @@ class AnswersInMemory:
         now = self._home.clock.now()
         change = step(prompt, event, now=now, by=by, wake_at=wake_at, decline_reason=reason)
         return self._home.add(change.after)
+
+
+@dataclass
+class RecordsInMemory:
+    """Fulfils `Records`: a record that says the order's id and nothing else."""
+
+    home: HomeInMemory
+    fingerprint: str = "0123 4567 89ab cdef 0123 4567 89ab cdef"
+
+    async def of(self, intent: IntentId) -> bytes | None:
+        """Of an order that is there."""
+        order = self.home.intent(intent)
+        return None if order is None else json.dumps({"order": order.id}).encode()
+
+
+@dataclass
+class RecallsInMemory:
+    """Fulfils `Recalls`: what a test has put there, and what was set off."""
+
+    kept: list[Recall] = field(default_factory=list)
+    found: list[Match] = field(default_factory=list)
+    calls: list[tuple[object, ...]] = field(default_factory=list)
+
+    def all(self) -> Sequence[Recall]:
+        """As they were put."""
+        return self.kept
+
+    def matches(self) -> Sequence[Match]:
+        """As they were put."""
+        return self.found
+
+    def file(self, notice: Notice, *, by: str) -> Recall:
+        """Write it down."""
+        recall = filed(notice, by=by, at=NOW)
+        self.kept.append(recall)
+        self.calls.append(("recall", notice, by))
+        return recall
+
+    def settle(self, recall: str, item: ItemId, *, what: What, packs: float, by: str) -> None:
+        """Write it down."""
+        self.calls.append(("recall_done", recall, item, what, packs, by))

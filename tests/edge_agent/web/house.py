@@ -36,9 +36,10 @@ from tests.edge_agent.web.fake_household import (
     StockRecorded,
 )
 from tests.edge_agent.web.fake_keeping import KeepingInMemory
+from tests.edge_agent.web.fake_products import ProductsInMemory
 from tests.edge_agent.web.fake_settings import ForgettingRecorded, HoldingsInMemory, ReportInMemory, SettingsInMemory
 from tests.edge_agent.web.fake_tokens import TokensRecorded, sample_token
-from tests.edge_agent.web.fakes import AnswersInMemory, HomeInMemory
+from tests.edge_agent.web.fakes import AnswersInMemory, HomeInMemory, RecallsInMemory, RecordsInMemory
 from tests.edge_agent.web.sample_home import sample_home
 from tests.edge_agent.web.sample_household import sample_mandates, sample_sent
 
@@ -82,7 +83,9 @@ class House:
     merchants: MerchantsInMemory
     decisions: DecisionsInMemory
     stock: StockRecorded
+    recalls: RecallsInMemory
     keeping: KeepingInMemory
+    products: ProductsInMemory
     settings: SettingsInMemory
     holdings: HoldingsInMemory
     forgetting: ForgettingRecorded
@@ -97,10 +100,28 @@ class House:
     @property
     def calls(self) -> list[tuple[object, ...]]:
         """Everything that was set off, of whatever kind."""
-        parts = (self.answers, self.mandates, self.people, self.policies, self.safety, self.decisions, self.stock)
+        parts = (
+            self.answers,
+            self.mandates,
+            self.people,
+            self.policies,
+            self.safety,
+            self.decisions,
+            self.stock,
+            self.recalls,
+        )
         return [
             call
-            for part in (*parts, self.tokens, self.channels, self.links, self.settings, self.forgetting, self.keeping)
+            for part in (
+                *parts,
+                self.tokens,
+                self.channels,
+                self.links,
+                self.settings,
+                self.forgetting,
+                self.keeping,
+                self.products,
+            )
             for call in part.calls
         ]
 
@@ -159,7 +180,10 @@ def _furnished(connection: Connection, clock: Clock, *, web: WebConfig, language
         inventory=lambda: home.inventory,
         decisions=(decisions := DecisionsInMemory()),
         stock=(stock := StockRecorded()),
+        records=RecordsInMemory(home),
+        recalls=(recalls := RecallsInMemory()),
         keeping=(keeping := KeepingInMemory(home)),
+        products=(products := ProductsInMemory(clock)),
         tokens=(tokens := TokensRecorded(connection)),
         channels=(channels := DeskRecorded(connection, clock, Phones())),
         links=(links := LinksRecorded(channels.notices, clock)),
@@ -182,7 +206,9 @@ def _furnished(connection: Connection, clock: Clock, *, web: WebConfig, language
         merchants=merchants,
         decisions=decisions,
         stock=stock,
+        recalls=recalls,
         keeping=keeping,
+        products=products,
         settings=settings,
         holdings=holdings,
         forgetting=forgetting,

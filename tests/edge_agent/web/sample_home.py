@@ -12,6 +12,7 @@ from edge_agent.core.messages import (
     DeviceId,
     Hold,
     ItemId,
+    Pack,
     Propose,
     Quarantined,
     QuarantineReason,
@@ -77,7 +78,11 @@ def _milk() -> ItemOverview:
         ),
         forecast=sample_forecast("milk", days_to_empty=(1.2, 1.4, 1.95, 2.9, 3.3)),
         decision=decision,
-        prices=sample_prices("milk", minor=(429, 419, 419, 405, 405, 429, 399, 399, 399, 409)),
+        prices=sample_prices(
+            "milk",
+            minor=(429, 419, 419, 405, 405, 429, 399, 399, 399, 409),
+            pack=Pack("Whole milk 3.5 %, 1 L", 1_035.0, "g"),
+        ),
     )
 
 

@@ -9,7 +9,18 @@ from datetime import UTC, date, datetime, timedelta
 from edge_agent.core.catalogue import Binding, Item, Product
 from edge_agent.core.intent import IntentRecord, IntentState
 from edge_agent.core.leave.terms import Offer, terms_hash
-from edge_agent.core.messages import Forecast, IntentId, ItemId, Price, PromptId, Range, Reason, Refill, StockEstimate
+from edge_agent.core.messages import (
+    Forecast,
+    IntentId,
+    ItemId,
+    Pack,
+    Price,
+    PromptId,
+    Range,
+    Reason,
+    Refill,
+    StockEstimate,
+)
 from edge_agent.core.prompt import PromptRecord, PromptState
 from edge_agent.core.said import Day, Said, say
 from tests.edge_agent.samples import NOW
@@ -122,7 +133,7 @@ def sample_intent(prompt: PromptRecord, *, state: IntentState, at: datetime, **c
     return replace(intent, **changes)  # type: ignore[arg-type]
 
 
-def sample_prices(item: str, *, minor: Sequence[int]) -> tuple[Price, ...]:
+def sample_prices(item: str, *, minor: Sequence[int], pack: Pack | None = None) -> tuple[Price, ...]:
     """A price a day, newest first."""
     return tuple(
         Price(
@@ -134,6 +145,7 @@ def sample_prices(item: str, *, minor: Sequence[int]) -> tuple[Price, ...]:
             currency="USD",
             available=True,
             fetched_at=NOW - timedelta(days=day, hours=3),
+            pack=pack,
         )
         for day, price in enumerate(minor)
     )

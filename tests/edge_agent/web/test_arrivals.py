@@ -80,7 +80,7 @@ def test_an_order_without_a_known_day_stands_last(house: House) -> None:
     """Its question is no longer kept; the order still is."""
     only(house, ("p-a", S.PLACED, TODAY), ("p-b", S.PLACED, TODAY))
     del house.home.all_prompts["p-b"]
-    days = agenda(rows(house.home.intents(limit=9), house.home), today=TODAY)
+    days = agenda(rows(house.home.intents(limit=9), house.home, now=NOW), today=TODAY)
     assert [day.day for day in days] == [TODAY, None]
 
 

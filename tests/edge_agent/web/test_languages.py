@@ -108,7 +108,7 @@ _READ = (
     "/", "/items/milk", "/items/coffee", "/prompts/p-milk", "/prompts/p-fluid", "/orders", "/mandates",
     "/mandates/m-milk", "/mandates/m-waits", "/new-mandate", "/new-mandate/milk", "/devices", "/devices/washer",
     "/devices/washer/softener.remaining", "/devices/fridge/milk.amount", "/household", "/data", "/report", "/account",
-    "/people", "/tokens", "/sent", "/sent/3", "/nothing", "/new-item", "/scan", "/channels",
+    "/people", "/tokens", "/sent", "/sent/3", "/nothing", "/new-item", "/scan", "/channels", "/recalls",
     "/new-item?device=washer&signal=softener.remaining", "/scan?code=96385074", "/devices?q=x",
 )  # fmt: skip
 
@@ -163,7 +163,8 @@ async def test_the_sign_in_says_nothing_of_its_own(marked: House) -> None:
 def test_every_page_of_the_router_is_read() -> None:
     """A page that is new is read here too, or named with why not."""
     others = {"/healthz", "/static/{name}", "/login", "/sw.js", "/n/{link}", "/look",
-              "/items/{item}/decision.json", "/prompts/{prompt}/decision.json", "/data/export.jsonl"}  # fmt: skip
+              "/items/{item}/decision.json", "/prompts/{prompt}/decision.json", "/data/export.jsonl",
+              "/orders/{intent}/record.json"}  # fmt: skip
     read = [re.compile(re.sub(r"\{\w+\}", "[^/]+", page.path)) for page in PAGES if page.method == "GET"]
     assert [
         path for path in _READ if path != "/nothing" and not any(each.fullmatch(_bare(path)) for each in read)
@@ -230,7 +231,7 @@ def _in_marks() -> Languages:
 _POSTS = sorted({page.path for page in PAGES if page.method == "POST"} - {"/login", "/logout"})
 _NAMES = {
     "item": "milk", "prompt": "p-milk", "intent": "i-p-fluid", "mandate": "m-milk", "token": "t-1", "device": "washer",
-    "signal": "softener.remaining", "channel": "c-the-owner", "link": token_of(),
+    "signal": "softener.remaining", "channel": "c-the-owner", "link": token_of(), "recall": "r-1",
 }  # fmt: skip
 
 

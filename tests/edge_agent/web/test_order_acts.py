@@ -12,6 +12,7 @@ from edge_agent.core.intent import IntentState
 from edge_agent.core.people import Role
 from edge_agent.errors import BridgeUnreachableError, HubError, NotAllowedError, RefusedError
 from edge_agent.web.wording import readable
+from tests.edge_agent.clock import ManualClock
 from tests.edge_agent.samples import NOW
 from tests.edge_agent.web.house import House, field, sign_in
 
@@ -212,3 +213,60 @@ async def test_an_order_of_a_mandate_says_so(owner: httpx.AsyncClient, house: Ho
     prompt = house.home.all_prompts["p-fluid"]
     house.home.add(replace(prompt, answered_by="mandate:m-milk"))
     assert 'href="/mandates/m-milk"' in (await owner.get(PAGE)).text
+
+
+REFUSED = {"state": S.REJECTED, "detail": "payment_failed"}
+
+
+async def test_a_refused_order_says_what_to_mend_and_until_when(owner: httpx.AsyncClient, house: House) -> None:
+    """On its page and first of all; both words are offered."""
+    stand(house, **REFUSED, changed_at=NOW)  # type: ignore[arg-type]
+    page = (await owner.get(PAGE)).text
+    assert "Ask whoever runs the order service to look at the way of paying" in page
+    assert 'data-problem="open"' in page
+    assert page.count(f'action="{ORDER}/see-to"') == 2
+    assert "the payment did not go through" in (await owner.get("/")).text
+
+
+@pytest.mark.parametrize(("word", "forms"), [("mended", 0), ("let_be", 1)])
+async def test_a_person_says_that_it_is_mended_or_lets_it_be(
+    owner: httpx.AsyncClient, house: House, word: str, forms: int
+) -> None:
+    """What was let be can still be mended; what is mended is asked about anew, and nothing more is said here."""
+    stand(house, **REFUSED, changed_at=NOW)  # type: ignore[arg-type]
+    assert (await say(owner, "see-to", word=word)).status_code == 303
+    assert house.home.all_intents["i-p-fluid"].problem_word == word
+    assert (await owner.get(PAGE)).text.count(f'action="{ORDER}/see-to"') == forms
+    assert "the payment did not go through" not in (await owner.get("/")).text
+
+
+async def test_after_three_days_nothing_is_left_to_be_said(
+    owner: httpx.AsyncClient, house: House, clock: ManualClock
+) -> None:
+    """It has ended by itself, and a word that comes late is refused."""
+    stand(house, **REFUSED, changed_at=NOW)  # type: ignore[arg-type]
+    csrf = field((await owner.get(PAGE)).text, "csrf")
+    clock.advance(hours=72)
+    assert "see-to" not in (await owner.get(PAGE)).text
+    assert (await owner.post(f"{ORDER}/see-to", data={"csrf": csrf, "word": "mended"})).status_code == 409
+
+
+async def test_the_record_is_a_file_for_those_who_run_the_home(owner: httpx.AsyncClient, house: House) -> None:
+    """From the order's page, named by the order and kept nowhere; of an unknown order there is none."""
+    assert f'href="{ORDER}/record.json" download' in (await owner.get(PAGE)).text
+    answer = await owner.get(f"{ORDER}/record.json")
+    assert answer.json() == {"order": "i-p-fluid"}
+    assert answer.headers["content-disposition"] == 'attachment; filename="restock-order-i-p-fluid.json"'
+    assert answer.headers["cache-control"] == "no-store"
+    assert (await owner.get("/orders/i-nobody/record.json")).status_code == 404
+    async with house.client() as client:
+        await sign_in(client, role=Role.GUEST)
+        assert "record.json" not in (await client.get(PAGE)).text
+        assert (await client.get(f"{ORDER}/record.json")).status_code == 403
+
+
+async def test_the_household_shows_the_fingerprint_that_records_name(owner: httpx.AsyncClient) -> None:
+    """To compare with the one in a file."""
+    assert (
+        "<code data-fingerprint>0123 4567 89ab cdef 0123 4567 89ab cdef</code>" in (await owner.get("/household")).text
+    )

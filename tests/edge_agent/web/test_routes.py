@@ -20,6 +20,7 @@ from edge_agent.web.preferences_form import seen_mark
 from edge_agent.web.routes import PAGES, RuledRoute
 from edge_agent.web.sign_in import SESSION_COOKIE
 from tests.edge_agent.clock import ManualClock
+from tests.edge_agent.samples import NOW
 from tests.edge_agent.web.api.expected import API
 from tests.edge_agent.web.fake_channels import subscription, token_of
 from tests.edge_agent.web.house import PASSWORD, House, ask, field, sign_in
@@ -48,10 +49,12 @@ EXPECTED = {
     ("POST", "/prompts/{prompt}/snooze"): "member",
     ("POST", "/prompts/{prompt}/decline"): "member",
     ("GET", "/orders"): "signed_in",
+    ("GET", "/orders/{intent}/record.json"): "member",
     ("POST", "/orders/{intent}/cancel"): "member",
     ("POST", "/orders/{intent}/settle"): "member",
     ("POST", "/orders/{intent}/arrived"): "member",
     ("POST", "/orders/{intent}/never-came"): "member",
+    ("POST", "/orders/{intent}/see-to"): "member",
     ("GET", "/mandates"): "member",
     ("GET", "/mandates/{mandate}"): "member",
     ("POST", "/mandates/{mandate}/confirm"): "member",
@@ -70,6 +73,10 @@ EXPECTED = {
     ("POST", "/new-item"): "owner",
     ("GET", "/scan"): "member",
     ("POST", "/scan"): "owner",
+    ("GET", "/recalls"): "member",
+    ("POST", "/recalls"): "owner",
+    ("POST", "/recalls/{recall}/done"): "member",
+    ("POST", "/scan/ask"): "member",
     ("GET", "/sent"): "member",
     ("GET", "/sent/{row}"): "member",
     ("GET", "/household"): "member",
@@ -144,11 +151,15 @@ FORMS: dict[str, dict[str, str]] = {
         "merchant": "grocer",
         "sku": "vinegar-1",
     },
+    "/recalls": {"gtin": "4006381333931", "text": "Do not eat it.", "source": "the maker"},
+    "/recalls/{recall}/done": {"item": "milk", "what": "thrown_away", "packs": "1"},
+    "/scan/ask": {"code": "4006381333931"},
     "/scan": {"code": "4006381333931", "item": "coffee", "seen": products_mark(ITEMS)},
     "/data/forget": {"which": "device", "device": "fridge-scale", "own_password": PASSWORD},
     "/prompts/{prompt}/snooze": {"hours": "6"},
     "/prompts/{prompt}/decline": {"reason": "not_now"},
     "/orders/{intent}/settle": {"found": "there"},
+    "/orders/{intent}/see-to": {"word": "mended"},
     "/new-mandate/{item}": {
         "quantity_max": "4",
         "order_max": "25",
@@ -181,15 +192,16 @@ def address(path: str, *, intent: str = "i-p-fluid", mandate: str = "m-milk") ->
     """A path with something real in its place holders."""
     return path.format(
         name="style.css", item="milk", prompt="p-milk", intent=intent, mandate=mandate, row="3", token="t-wall",
-        link=token_of(), channel="c-the-owner", device="washer", signal="softener.remaining",
+        link=token_of(), channel="c-the-owner", recall="r1", device="washer", signal="softener.remaining",
     )  # fmt: skip
 
 
 def ready_for(house: House, path: str) -> str:
     """A path whose order or mandate stands where the act is possible."""
     act = path.rsplit("/", 1)[-1]
-    state = {"cancel": IntentState.HELD, "settle": IntentState.PARKED}.get(act, IntentState.SHIPPED)
-    house.home.all_intents["i-p-fluid"] = replace(house.home.all_intents["i-p-fluid"], state=state)
+    stands = {"cancel": IntentState.HELD, "settle": IntentState.PARKED, "see-to": IntentState.REJECTED}
+    state, known = stands.get(act, IntentState.SHIPPED), house.home.all_intents["i-p-fluid"]
+    house.home.all_intents["i-p-fluid"] = replace(known, state=state, detail="payment_failed", changed_at=NOW)
     view = house.mandates.kept["m-waits"]
     house.mandates.kept["m-waits"] = replace(view, record=replace(view.record, proposed_by="robin"))
     mandate = {"confirm": "m-waits", "decline": "m-waits", "resume": "m-paused"}.get(act, "m-milk")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import html
 from dataclasses import replace
+from datetime import date
 
 import httpx
 import pytest
 
 from edge_agent.core.messages import ItemId
 from edge_agent.core.people import Role
-from edge_agent.core.stock_events import Scanned
+from edge_agent.core.stock_events import Label, Labelled, Scanned
 from edge_agent.web.guard import PERMISSIONS_POLICY
 from tests.edge_agent.samples import NOW
 from tests.edge_agent.web.house import House, field, sign_in
@@ -134,3 +135,27 @@ async def test_only_this_page_may_use_the_camera(owner: httpx.AsyncClient) -> No
     assert scan.headers["permissions-policy"] == "camera=(self)"
     assert home.headers["permissions-policy"] == PERMISSIONS_POLICY
     assert "camera=()" in PERMISSIONS_POLICY
+
+
+async def test_what_stands_on_packs_is_kept_with_them(owner: httpx.AsyncClient, known: House) -> None:
+    """A code with a batch asks of how many packs; they come in, or are counted already."""
+    code = "(01)04006381333931(15)261231(10)A1"
+    page = (await owner.get("/scan", params={"code": code})).text
+    form = page.split("data-label>")[1].split("</form>")[0]
+    sent = {name: html.unescape(field(form, name)) for name in ("csrf", "packs", "back", "code")}
+    for what in ("taken_in", "labelled"):
+        answer = await owner.post("/items/milk/stock", data={**sent, "what": what, "packs": "2"})
+        assert answer.status_code == 303
+    label = Label("04006381333931", "A1", date(2026, 12, 31))
+    assert known.calls == [("stock", "milk", what, 2.0, "the-owner", label) for what in ("taken_in", "labelled")]
+    assert "data-label" not in (await owner.get("/scan", params={"code": CODE})).text
+
+
+async def test_the_item_shows_what_stands_on_its_packs(owner: httpx.AsyncClient, house: House) -> None:
+    """Batch and dates, with who read them; without any there is no such part."""
+    assert "data-labels" not in (await owner.get("/items/milk")).text
+    label = Label("04006381333931", "<A1>", date(2026, 12, 31), date(2026, 12, 1))
+    house.stock.events = [Labelled(ItemId("milk"), NOW, "robin", 2.0, label)]
+    page = (await owner.get("/items/milk")).text.split("data-labels>")[1].split("</ul>")[0]
+    for said in ("&lt;A1&gt;", "best before", "use by", "packs: 2", "robin"):
+        assert said in page

@@ -11,6 +11,7 @@ from edge_agent.core.catalogue import DateRange
 from edge_agent.core.deciding.back_off import Quiet, quiet
 from edge_agent.core.intent import CANCELLED_BY_HOUSEHOLD, IntentRecord, IntentState
 from edge_agent.core.messages import IntentId, Refill, StockEstimate
+from edge_agent.core.order_facts import OrderFacts
 from edge_agent.core.prompt import DeclineReason, PromptRecord, PromptState
 from tests.edge_agent.consumables import MILK, START, stock_estimate
 from tests.edge_agent.core.deciding.test_position import ORDER
@@ -53,10 +54,38 @@ def test_an_order_that_came_in_between_starts_afresh() -> None:
 
 
 def test_a_refusal_of_the_merchant_is_no_cancellation() -> None:
-    """Twice out of stock: asked again after a day."""
-    refused = replace(ORDER, state=IntentState.REJECTED, detail="out_of_stock")
+    """Twice refused: asked again after a day."""
+    refused = replace(ORDER, state=IntentState.REJECTED, detail="merchant_refused")
     assert after(refused, refused, days=0.9) is not None
     assert after(refused, refused, days=1.1) is None
+
+
+@pytest.mark.parametrize("detail", ["payment_failed", "address_undeliverable", "out_of_stock"])
+def test_what_can_be_mended_has_three_days(detail: str) -> None:
+    """And is asked about at once when somebody says that it is, but not when it is let be."""
+    refused = replace(ORDER, state=IntentState.REJECTED, detail=detail)
+    found = after(refused, days=2.9)
+    assert found is not None
+    assert found.reason.code == "problem_open"
+    assert after(refused, days=3.0) is None
+    assert after(replace(refused, problem_word="mended"), days=0.1) is None
+    assert after(replace(refused, problem_word="let_be"), days=2.9) is not None
+
+
+def test_a_buyer_who_did_not_finish_had_those_days() -> None:
+    """The item may be asked about as soon as the order has ended."""
+    ended = replace(ORDER, state=IntentState.EXPIRED, detail="buyer_did_not_finish")
+    assert after(ended, days=0.0) is None
+
+
+def test_what_came_instead_is_counted_first() -> None:
+    """For three days, also where a mandate would pay for more."""
+    facts = OrderFacts(delivered_quantity=2, substitute_sku="something-else")
+    came = replace(ORDER, state=IntentState.DELIVERED, facts=facts, delivered_at=START)
+    found = after(came, days=2.9)
+    assert found is not None
+    assert found.reason.code == "count_first"
+    assert after(came, days=3.0) is None
 
 
 @pytest.mark.parametrize(("unanswered", "hours"), [(1, 12), (2, 24), (3, 48), (9, 168)])

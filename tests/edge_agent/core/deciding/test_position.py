@@ -10,6 +10,7 @@ import pytest
 from edge_agent.core.deciding.position import inventory_position, on_order_amount
 from edge_agent.core.intent import IntentRecord, IntentState
 from edge_agent.core.messages import IntentId, ItemId, PromptId
+from edge_agent.core.order_facts import NOTHING_TOLD, OrderFacts
 from tests.edge_agent.consumables import MILK, START, stock_estimate
 
 ORDER = IntentRecord(
@@ -68,3 +69,24 @@ def test_delivered_goods_count_until_the_sensor_had_time(hours: float, amount: f
     """Between the merchant's word and the sensor's there is no need."""
     delivered = replace(ORDER, state=IntentState.DELIVERED)
     assert on_order_amount([delivered], now=START + timedelta(hours=hours)) == amount
+
+
+@pytest.mark.parametrize(
+    ("state", "delivered", "coming"),
+    [
+        (IntentState.PLACED, None, 2070.0),
+        (IntentState.SHIPPED, 0, 2070.0),
+        (IntentState.PARTLY_DELIVERED, 1, 1035.0),
+        (IntentState.PARTLY_DELIVERED, None, 2070.0),
+        (IntentState.PARTLY_DELIVERED, 2, 0.0),
+        (IntentState.DELIVERED, 1, 0.0),
+        (IntentState.NEVER_ARRIVED, 1, 0.0),
+        (IntentState.RETURNED, 2, 0.0),
+    ],
+)
+def test_what_did_not_come_yet_is_still_on_its_way(state: IntentState, delivered: int | None, coming: float) -> None:
+    """The rest of an order is counted until it comes or is given up: a late parcel is not bought again."""
+    order = replace(ORDER, state=state, facts=OrderFacts(delivered_quantity=delivered))
+    assert on_order_amount([order], now=START, is_delivered_home=True) == coming
+    whole = replace(order, state=IntentState.SHIPPED, facts=NOTHING_TOLD)
+    assert on_order_amount([order], now=START) <= on_order_amount([whole], now=START), "never more than was ordered"

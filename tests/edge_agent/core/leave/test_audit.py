@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
-from edge_agent.core.leave.audit import ORIGIN, AuditRow, Link, append, follow
+from edge_agent.core.leave.audit import ORIGIN, AuditRow, Link, append, event_digest, follow
 
 
 def chain(length: int, *, start: Link = ORIGIN) -> list[AuditRow]:
     """A whole chain."""
     rows, end = [], start
     for number in range(1, length + 1):
-        rows.append(append(end, {"event": "approved", "n": number}))
+        rows.append(append(end, {"event": "approved", "n": number}, salt=f"{number:032x}"))
         end = rows[-1].link
     return rows
 
@@ -25,6 +26,18 @@ def test_a_whole_chain_is_followed_to_its_end() -> None:
     assert follow(ORIGIN, rows).end == rows[-1].link
     assert follow(rows[2].link, rows[3:]).broken_at is None
     assert follow(ORIGIN, []).end == ORIGIN
+
+
+def test_a_row_is_hashed_over_the_digest_of_its_event() -> None:
+    """So a row can be kept back and still be reckoned with; one of an older program is hashed over its event itself."""
+    row = append(ORIGIN, {"event": "approved"}, salt="0" * 32)
+    assert row.event == '{"event":"approved","salt":"00000000000000000000000000000000"}'
+    digest = hashlib.sha256(row.event.encode()).hexdigest()
+    assert event_digest(row.event) == digest
+    assert row.hash == hashlib.sha256(f"{ORIGIN.hash}{digest}".encode()).hexdigest()
+    older = '{"event":"approved","why":"\\"salt\\":\\"x"}'
+    old_hash = hashlib.sha256(f"{row.hash}{older}".encode()).hexdigest()
+    assert follow(row.link, [AuditRow(2, row.hash, old_hash, older)]).broken_at is None
 
 
 TAMPERED: dict[str, Callable[[list[AuditRow]], list[AuditRow]]] = {

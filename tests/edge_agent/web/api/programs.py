@@ -47,13 +47,16 @@ def program(house: House, token: str | None) -> httpx.AsyncClient:
 def ready(house: House, path: str) -> str:
     """A path with something real in it, whose order or mandate stands where the act is possible."""
     act = path.rsplit("/", 1)[-1]
-    state = {"cancel": IntentState.HELD, "settle": IntentState.PARKED}.get(act, IntentState.SHIPPED)
-    house.home.all_intents["i-p-fluid"] = replace(house.home.all_intents["i-p-fluid"], state=state)
+    stands = {"cancel": IntentState.HELD, "settle": IntentState.PARKED, "see-to": IntentState.REJECTED}
+    state, known = stands.get(act, IntentState.SHIPPED), house.home.all_intents["i-p-fluid"]
+    house.home.all_intents["i-p-fluid"] = replace(
+        known, state=state, detail="payment_failed", changed_at=house.home.clock.now()
+    )
     view = house.mandates.kept["m-waits"]
     house.mandates.kept["m-waits"] = replace(view, record=replace(view.record, proposed_by="robin"))
     waits = act == "confirm" or (act == "decline" and "mandates" in path)
     mandate = "m-waits" if waits else "m-paused" if act == "resume" else "m-milk"
-    return path.format(item="milk", prompt="p-milk", order="i-p-fluid", mandate=mandate)
+    return path.format(item="milk", prompt="p-milk", order="i-p-fluid", mandate=mandate, recall="r1")
 
 
 def body_for(house: House, path: str) -> dict[str, object]:

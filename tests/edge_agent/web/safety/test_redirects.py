@@ -16,6 +16,8 @@ SOURCE = Path(web.__file__).parent
 NAMED = {
     ("pages/links.py", "look.PATH"): "a constant",
     ("pages/people.py", "_PEOPLE"): "a constant",
+    ("pages/recalls.py", "ADDRESS"): "a constant",
+    ("pages/recalls.py", "'/' if visit.form.get('back') == 'home' else ADDRESS"): "one of two constants",
     ("pages/scan.py", "f'{ADDRESS}?code={gs1.shown(told.gtin14)}'"): "a constant, and digits",
     ("pages/stock.py", "back"): "the item's own page, or the constant address of the scan page",
     ("setup/entrance.py", "next_step(visit)"): "one of its constants",

@@ -1,0 +1,1 @@
+"""Where and as what a need is bought, of several offers that the household accepts."""
