@@ -25,10 +25,10 @@ _OUTBOX_MAX = 100
 State = Mapping[str, tuple[object, ...]]  # every row of every table, and the outbox as the hub reads it
 # A store whose opening was cut may be sealed a moment earlier or later than one that was not.
 _SEALS = frozenset({"audit_end", "clock"})
-# A row of the audit log has random bits, and its hash and all later ones follow from them: two lives that did the same
-# differ there. Whether the chain holds is looked at by itself.
+# A row of the audit log has random bits, and its hash and all later ones follow from them, and so does the hash that a
+# folded log begins with: two lives that did the same differ there. Whether the chain holds is looked at by itself.
 _WITHOUT_SALT = {
-    "audit": "SELECT seq, json_remove(event, '$.salt') FROM audit ORDER BY seq",
+    "audit": "SELECT seq, json_remove(event, '$.salt', '$.hash') FROM audit ORDER BY seq",
     "audit_end": "SELECT seq FROM audit_end",
     "audit_checkpoint": "SELECT seq, counts FROM audit_checkpoint",
 }
