@@ -6,6 +6,7 @@ The list of addresses is the router's own, so a route that is added is held to i
 from __future__ import annotations
 
 import asyncio
+from itertools import cycle
 from urllib.parse import quote, unquote
 
 import pytest
@@ -20,6 +21,7 @@ from tests.edge_agent.web.api.programs import give_token
 from tests.edge_agent.web.house import House, sign_in
 
 _ENDLESS = "/api/v1/events"
+_TOKENS = 20  # with one there are more requests at once than it may make
 _HOST = (b"host", b"127.0.0.1:8480")
 # What may stand in the place of a path: nothing is found there, whoever asks.
 _NOWHERE = {
@@ -76,12 +78,12 @@ async def status(house: House, method: str, path: str, *, headers: list[tuple[by
     return int(sent[0]["status"])
 
 
-async def _owner(house: House) -> list[tuple[bytes, bytes]]:
-    """May do everything: whatever is refused is refused for its spelling."""
+async def _owner(house: House, *, tokens: int = 1) -> list[tuple[bytes, bytes]]:
+    """May do everything, with each of so many tokens: whatever is refused is refused for its spelling."""
     async with house.client() as client:
         await sign_in(client)
         session = (b"cookie", f"{SESSION_COOKIE}={client.cookies[SESSION_COOKIE]}".encode())
-    return [session, (b"authorization", f"Bearer {give_token(house)}".encode())]
+    return [session, *((b"authorization", f"Bearer {give_token(house)}".encode()) for _ in range(tokens))]
 
 
 @pytest.mark.parametrize("kind", _NOWHERE)
@@ -99,9 +101,9 @@ async def test_another_spelling_of_an_address_is_none(house: House, kind: str) -
 
 async def test_a_coded_letter_is_the_same_address(house: House) -> None:
     """What is decoded before the router sees it is judged as what it stands for, a coded slash too."""
-    owner = await _owner(house)
-    for route in every_route(house):
-        path = route.path.format_map(_Any())
+    session, *tokens = await _owner(house, tokens=_TOKENS)
+    for route, token in zip(every_route(house), cycle(tokens)):
+        path, owner = route.path.format_map(_Any()), [session, token]
         if path in {"/", _ENDLESS}:
             continue
         coded = "/" + path[1:-1].replace("/", "%2f") + f"%{ord(path[-1]):02X}"
