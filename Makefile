@@ -10,7 +10,7 @@ COUNTERPARTS := .counterparts
 # What tests start as programs of their own would be compiled anew at each start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: install install-test counterparts demo headless test test-medusa check bench fuzz format train texts screenshots drawings homes faults-quick faults-bars faults-deep deb addon lock clean
+.PHONY: install install-test counterparts demo headless test test-medusa check bench fuzz format train texts screenshots drawings homes faults-quick faults-bars faults-deep faults-merchants deb addon lock clean
 
 install: $(VENV)/.home
 install-test: $(VENV)/.tests
@@ -128,6 +128,10 @@ faults-bars: install-test
 # Hours. It keeps what is done in faults-deep.jsonl and goes on from there when it is started again.
 faults-deep: install-test
 	@$(BIN)/python -m tests.campaign deep --record faults-deep.jsonl
+
+# Orders at every kind of merchant among faults, told by kind: one JSON object. FAULTS="--seeds 3 --seconds 120" for more.
+faults-merchants: install-test counterparts
+	@$(BIN)/python -m tests.campaign merchants $(FAULTS)
 
 # dist/restock_*.deb for the Debian release and architecture that this runs on: docs/install.md.
 deb:

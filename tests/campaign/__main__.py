@@ -14,6 +14,7 @@ import sys
 import tempfile
 import threading
 from dataclasses import replace
+from math import inf
 from pathlib import Path
 from time import monotonic
 from types import FrameType
@@ -38,6 +39,7 @@ CAMPAIGNS = {
     "mandates": "tests.campaign.mandates.campaign",
     "machine": "tests.campaign.machine.campaign",
     "approvals": "tests.campaign.approvals.campaign",
+    "merchants": "tests.campaign.merchants.campaign",
 }
 
 _LANES = 3  # on two cores: some campaigns wait more than they work
@@ -64,6 +66,9 @@ def main(arguments: list[str] | None = None) -> int:
             return faults.quick(lanes=options.lanes)
         case "bars" | "deep":
             return _go_on(options)
+        case "merchants":
+            every_kind = importlib.import_module("tests.campaign.merchants.every_kind")  # much to load
+            return int(every_kind.main(options))
         case "chart":
             result = json.loads(options.result.read_text(encoding="utf-8"))
             options.picture.write_text(chart.drawn(result), encoding="utf-8")
@@ -112,6 +117,12 @@ def _parser() -> argparse.ArgumentParser:
     drawn = commands.add_parser("chart", help="draw the result of a tier")
     drawn.add_argument("result", type=Path, help="the JSON object that the tier has printed")
     drawn.add_argument("picture", type=Path, help="the SVG file to write")
+    kinds = commands.add_parser("merchants", help="run the campaign of every kind of merchant, told by kind")
+    kinds.add_argument("--size", type=int, default=200, help="orders at each kind and seed (default 200)")
+    kinds.add_argument("--seed", type=int, default=1, help="the first seed (default 1)")
+    kinds.add_argument("--seeds", type=int, default=1, help="how many seeds (default 1)")
+    kinds.add_argument("--seconds", type=float, default=inf, help="the longest that each kind and seed may take")
+    kinds.add_argument("--kinds", nargs="+", metavar="KIND", help="these kinds only")
     one = commands.add_parser("run", help="run one campaign")
     one.add_argument("name", choices=sorted(CAMPAIGNS))
     one.add_argument("--size", type=int, required=True, help="how much to do, in the campaign's own unit")

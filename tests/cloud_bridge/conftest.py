@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -18,12 +17,14 @@ from cloud_bridge.ports import CrashHook, Merchant, no_crash
 from cloud_bridge.store.database import Database
 from cloud_bridge.store.orders import SqlOrderStore
 from tests.cloud_bridge import medusa as medusa_shop
+from tests.cloud_bridge import radicale as radicale_server
+from tests.cloud_bridge import sample_merchant, vendure_shop
 from tests.cloud_bridge.medusa import MedusaShop
 from tests.cloud_bridge.postgres import PostgresProcess, installed
-from tests.cloud_bridge.radicale import RadicaleProcess, TaskList, new_list, started
+from tests.cloud_bridge.radicale import RadicaleProcess, TaskList, new_list
 from tests.cloud_bridge.rig import MERCHANT, MILK, HandClock, Rig, Signer
-from tests.cloud_bridge.sample_merchant import SampleMerchant, free_port
-from tests.cloud_bridge.vendure_shop import INSTALLED, VendureShop, missing
+from tests.cloud_bridge.sample_merchant import SampleMerchant
+from tests.cloud_bridge.vendure_shop import VendureShop
 
 
 @pytest.fixture
@@ -109,19 +110,18 @@ def make_rig(store: SqlOrderStore, clock: HandClock, signer: Signer) -> Callable
     return make
 
 
+def _needs(reason: str | None) -> None:
+    """Skip a test whose counterpart is not installed; where everything must be, fail it."""
+    if reason is not None:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
+
+
 @pytest.fixture(scope="session")
 def sample_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SampleMerchant]:
     """The sample server, one for the session."""
-    spec = importlib.util.find_spec("ucp_client")
-    if spec is None or spec.origin is None:
-        reason = "the UCP sample merchant (ucp-client[server]) is not installed"
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
-    server_folder = Path(spec.origin).parent / "mockup_server"
-    sample = SampleMerchant(tmp_path_factory.mktemp("merchant"), server_folder, free_port())
-    sample.load()
-    sample.start()
-    yield sample
-    sample.stop()
+    _needs(sample_merchant.missing())
+    with sample_merchant.running(tmp_path_factory.mktemp("merchant")) as sample:
+        yield sample
 
 
 @pytest.fixture
@@ -140,7 +140,9 @@ def sample(sample_process: SampleMerchant) -> SampleMerchant:
 @pytest.fixture(scope="session")
 def radicale(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RadicaleProcess]:
     """The CalDAV server, one for the session."""
-    yield from started(tmp_path_factory.mktemp("radicale"))
+    _needs(radicale_server.missing())
+    with radicale_server.running(tmp_path_factory.mktemp("radicale")) as server:
+        yield server
 
 
 @pytest.fixture
@@ -151,18 +153,10 @@ def tasks(radicale: RadicaleProcess) -> TaskList:
 
 @pytest.fixture(scope="session")
 def vendure_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VendureShop]:
-    """A Vendure shop, one for the session, on a copy of the database that it was installed with."""
-    reason = missing()
-    if reason is not None:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
-    shop = VendureShop(tmp_path_factory.mktemp("vendure"), free_port())
-    shutil.copy(INSTALLED / "shop.sqlite", shop.folder)
-    try:
-        shop.start()
+    """A Vendure shop, one for the session."""
+    _needs(vendure_shop.missing())
+    with vendure_shop.running(tmp_path_factory.mktemp("vendure")) as shop:
         yield shop
-    finally:
-        shop.stop()
-        shop.staff.close()
 
 
 @pytest.fixture

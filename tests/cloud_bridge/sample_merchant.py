@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import json
 import socket
 import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -162,6 +163,27 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def missing() -> str | None:
+    """Why the sample server cannot be started here; None where it can."""
+    found = importlib.util.find_spec("ucp_client") is not None
+    return None if found else "the UCP sample merchant (ucp-client[server]) is not installed"
+
+
+@contextlib.contextmanager
+def running(folder: Path) -> Iterator[SampleMerchant]:
+    """The sample server, started with its goods and stopped again."""
+    spec = importlib.util.find_spec("ucp_client")
+    assert spec is not None
+    assert spec.origin is not None
+    sample = SampleMerchant(folder, Path(spec.origin).parent / "mockup_server", free_port())
+    sample.load()
+    try:
+        sample.start()
+        yield sample
+    finally:
+        sample.stop()
 
 
 @contextlib.asynccontextmanager

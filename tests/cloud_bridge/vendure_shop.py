@@ -13,7 +13,7 @@ import shutil
 import sqlite3
 import subprocess
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from cloud_bridge.merchant_config import SecretKind, VendureConfig
 from cloud_bridge.merchants.http import MerchantHttp
 from cloud_bridge.merchants.vendure import VendureMerchant
 from tests.cloud_bridge.rig import MERCHANT
-from tests.cloud_bridge.sample_merchant import AGENT_KEY, HOME
+from tests.cloud_bridge.sample_merchant import AGENT_KEY, HOME, free_port
 
 ROOT = Path(__file__).parents[2]
 INSTALLED = ROOT / ".counterparts" / "vendure"
@@ -202,6 +202,19 @@ class VendureShop:
     def _variant(self, sku: str) -> dict[str, Any]:
         variant: dict[str, Any] = self.admin(_VARIANT, sku=sku)["productVariants"]["items"][0]
         return variant
+
+
+@contextlib.contextmanager
+def running(folder: Path) -> Iterator[VendureShop]:
+    """The shop, on a copy of the database that it was installed with, started and stopped again."""
+    shop = VendureShop(folder, free_port())
+    shutil.copy(INSTALLED / "shop.sqlite", shop.folder)
+    try:
+        shop.start()
+        yield shop
+    finally:
+        shop.stop()
+        shop.staff.close()
 
 
 def shop_config(url: str, **changes: object) -> VendureConfig:
