@@ -66,7 +66,7 @@ class Merchant(Protocol):
         """
 
     async def get(self, session_id: str, *, reference: str | None = None) -> Lookup:
-        """Where the session stands now; a class B merchant is asked by our reference, the key given to `place`.
+        """Where the session stands now; one that knows no key is asked by our reference, the key given to `place`.
 
         Raises: MerchantAwayError when nobody answered; MerchantUnclearError when the answer is not about this session.
         """

@@ -11,7 +11,6 @@ from dataclasses import replace
 from typing import assert_never
 
 from cloud_bridge.core import recovery
-from cloud_bridge.core.capability import MerchantClass
 from cloud_bridge.core.keys import open_key
 from cloud_bridge.core.order import Attempt, Change, Detail, OrderRecord, advance, note, way_to
 from cloud_bridge.core.outcome import Lookup, NeedsBuyer, Open, Placed
@@ -48,7 +47,7 @@ class Resolver:
     async def interrupt(self, order: OrderRecord) -> None:
         """Somebody died while the order was being sent, so its outcome is unknown."""
         now, merchant = self._clock.now(), self._merchants.get(order.merchant)
-        if merchant is not None and merchant.capability.merchant_class is MerchantClass.C:
+        if merchant is not None and not merchant.capability.can_be_asked:
             await self._sender.apply(parked_at_once(order, now=now, reason=Detail.INTERRUPTED))
         else:
             interrupted = advance(order, OrderState.UNKNOWN, now=now, detail=Detail.INTERRUPTED, due_at=now)
@@ -60,7 +59,7 @@ class Resolver:
         Raises: StaleClaimError; StoreError.
         """
         merchant = self._merchants.get(order.merchant)
-        if merchant is not None and merchant.capability.merchant_class is MerchantClass.C:
+        if merchant is not None and not merchant.capability.can_be_asked:
             await self._leave_to_a_person(order)
             return
         attempts = await self._store.attempts(order)
@@ -184,7 +183,9 @@ class Resolver:
         exc: MerchantError | None = None,
     ) -> Change:
         now, due_at, tries = self._clock.now(), self._sender.retry_at(order, exc), order.tries + 1
-        if order.state is OrderState.UNKNOWN and recovery.should_park(attempts, now=now):
+        merchant = self._merchants.get(order.merchant)
+        capability = None if merchant is None else merchant.capability
+        if order.state is OrderState.UNKNOWN and recovery.should_park(attempts, capability=capability, now=now):
             kept = Detail.TERMS_CHANGED if order.detail == Detail.TERMS_CHANGED else Detail.NO_ANSWER
             return advance(order, OrderState.PARKED, now=now, detail=detail or kept, due_at=due_at, tries=tries)
         return note(order, now=now, detail=detail, due_at=due_at, tries=tries, misses=order.misses)

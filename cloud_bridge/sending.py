@@ -15,7 +15,7 @@ from typing import assert_never
 
 from cloud_bridge.config import WorkerConfig
 from cloud_bridge.core import backoff, leave
-from cloud_bridge.core.capability import Capability, MerchantClass
+from cloud_bridge.core.capability import Capability
 from cloud_bridge.core.keys import order_key
 from cloud_bridge.core.order import Attempt, AttemptOutcome, Change, OrderRecord, advance, dispatch, note, way_to
 from cloud_bridge.core.outcome import Lookup, NeedsBuyer, Outcome, Placed, Rejected, Unknown
@@ -182,7 +182,7 @@ class Sender:
         now, due_at, tries = self._clock.now(), self.retry_at(order), order.tries + 1
         if order.state is not OrderState.SENDING:
             return note(order, now=now, detail=None, due_at=due_at, tries=tries)
-        if capability.merchant_class is MerchantClass.C:
+        if not capability.can_be_asked:
             return parked_at_once(order, now=now, reason=reason)
         return advance(order, OrderState.UNKNOWN, now=now, detail=reason, due_at=due_at, tries=tries)
 

@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 
 from cloud_bridge.config import WorkerConfig
 from cloud_bridge.core import recovery
-from cloud_bridge.core.capability import MerchantClass
+from cloud_bridge.core.capability import Capability, MerchantClass
 from cloud_bridge.core.keys import open_key
 from cloud_bridge.core.order import CLOSING, Detail, OrderRecord, advance, keep, note
 from cloud_bridge.core.outcome import Lookup, Placed, Standing
@@ -116,7 +116,7 @@ class Worker:
     async def _may_go_on(self, order: OrderRecord, merchant: Merchant) -> bool:
         send_before = self._send_before(order, merchant)
         late = self._clock.now() >= send_before
-        if late or merchant.capability.merchant_class is MerchantClass.B:
+        if late or _is_found_by_reference(merchant.capability):
             patient = self._clock.now() < send_before + _LATE_LOOKS_FOR
             found = await self._seen_before(order, merchant, patient=patient)
             if found is not None and await self._take_up(order, found, patient=patient):
@@ -135,9 +135,10 @@ class Worker:
 
     async def _seen_before(self, order: OrderRecord, merchant: Merchant, *, patient: bool) -> Lookup | None:
         """What the merchant knows of an order that we know no attempt of; None where it cannot be asked."""
-        known_by = {MerchantClass.A: order.session_id, MerchantClass.B: order.session_id or "", MerchantClass.C: None}
-        session_id = known_by[merchant.capability.merchant_class]
-        if session_id is None:
+        session_id = order.session_id
+        if session_id is None and _is_found_by_reference(merchant.capability):
+            session_id = ""
+        if session_id is None or not merchant.capability.can_be_asked:
             return None
         try:
             return await self._sender.look_up(merchant, order, session_id=session_id)
@@ -230,13 +231,13 @@ class Worker:
         self, order: OrderRecord, merchant: Merchant, *, session_id: str | None
     ) -> None:
         """We asked nothing of this session, as far as we know. Whether that is true is looked up."""
-        if order.session_n >= _SESSIONS_MAX or merchant.capability.merchant_class is MerchantClass.C:
-            await self._reject(order, reason=Detail.MERCHANT_REFUSED)
-            return
-        if session_id is not None:
+        if session_id is not None and merchant.capability.can_be_asked:
             found = await self._sender.look_up(merchant, order, session_id=session_id)
             if await self._take_up(replace(order, session_id=session_id), found):
                 return
+        if order.session_n >= _SESSIONS_MAX or merchant.capability.merchant_class is MerchantClass.C:
+            await self._reject(order, reason=Detail.MERCHANT_REFUSED)
+            return
         now = self._clock.now()
         await self._sender.apply(
             note(order, now=now, detail=None, due_at=now, session_id=None, session_n=order.session_n + 1)
@@ -278,3 +279,8 @@ class Worker:
         except MerchantAwayError as exc:
             log_away(order, exc)
         await self._sender.apply(note(order, now=now, detail=None, due_at=due_at, tries=tries))
+
+
+def _is_found_by_reference(capability: Capability) -> bool:
+    """Whether an order can be looked for that we know no session of."""
+    return capability.merchant_class is not MerchantClass.A and capability.can_be_asked

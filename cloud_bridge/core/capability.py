@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 
 class MerchantClass(StrEnum):
-    """A: knows an idempotency key. B: an order can be looked up by our reference. C: neither."""
+    """A: knows an idempotency key. B: an order can be looked up by our reference. C: neither, or it may have gone."""
 
     A = "A"
     B = "B"
@@ -29,7 +29,8 @@ class Capability:
 
     `charges` False: nothing is paid there, and no price is known. `keeps_sessions` False: a quote leaves nothing behind
     at the merchant, so one that nobody asked to place need not be closed. `silence_max` is how long after the day it
-    was due an order counts as lost without a word; None: never, its end is a person's to say.
+    was due an order counts as lost without a word; None: never, its end is a person's to say. `shows_orders`, of class
+    C: a look-up may find an order by our reference, but that it finds none proves nothing, however late.
     """
 
     merchant_class: MerchantClass
@@ -38,6 +39,12 @@ class Capability:
     charges: bool = True
     keeps_sessions: bool = True
     silence_max: timedelta | None = SILENCE_MAX
+    shows_orders: bool = False
+
+    @property
+    def can_be_asked(self) -> bool:
+        """Whether a look-up may say anything about an order."""
+        return self.merchant_class is not MerchantClass.C or self.shows_orders
 
     def is_as_careful_as(self, other: Capability) -> bool:
         """Whether this trusts the merchant with nothing that `other` does not trust it with."""
@@ -45,4 +52,5 @@ class Capability:
             _CARE[self.merchant_class] >= _CARE[other.merchant_class]
             and self.key_life <= other.key_life
             and self.lookup_lag >= other.lookup_lag
+            and self.shows_orders <= other.shows_orders
         )

@@ -6,7 +6,8 @@
   One that became an order which the merchant does not name is asked again, too: the same key gets the first answer.
 - Class B: "not there" is a proof when twice the merchant's look-up lag has passed and it was seen several times in a
   row. After a proof the order is sent again, under the same reference.
-- Class C: nothing can be asked and nothing is sent again: it is parked at once, and a person settles it.
+- Class C: nothing is sent again, and nothing proves that there is no order: a person settles it. Where nothing can be
+  asked it is parked at once; where an order may be found, once it should have shown up, and finding it settles it, too.
 - Nothing is sent again once half the key's life or the offer is over, when too many tries were made, when an answer
   was a refusal, when it would cost more than the household agreed to, when its leave does not hold, or when the clock
   stands before the last attempt.
@@ -70,6 +71,8 @@ def next_step(found: Lookup, doubt: Doubt) -> Recovery:
             return Recovery.PARK
         case Placed() | NeedsBuyer():
             return Recovery.ACCEPT
+        case Open() | Standing() if doubt.capability.merchant_class is MerchantClass.C:
+            return Recovery.WAIT
         case Open():
             return _open(found, doubt)
         case Standing():
@@ -128,8 +131,13 @@ def refusal(attempts: Sequence[Attempt]) -> str | None:
     return reasons[-1] if reasons else None
 
 
-def should_park(attempts: Sequence[Attempt], *, now: datetime) -> bool:
-    """Whether the doubt has lasted so long that a person should see it."""
+def should_park(attempts: Sequence[Attempt], *, capability: Capability | None, now: datetime) -> bool:
+    """Whether the doubt has lasted so long that a person should see it; None: its merchant is not there any more.
+
+    At class C that is as soon as the order should have shown up: waiting proves nothing there.
+    """
+    if capability is not None and capability.merchant_class is MerchantClass.C:
+        return now >= attempts[0].dispatched_at + 2 * capability.lookup_lag
     return now >= attempts[0].dispatched_at + PARK_AFTER
 
 

@@ -159,12 +159,12 @@ class SimulatedMerchant:
         return Unknown(Detail.NO_ANSWER) if mode in LOST_ANSWERS else outcome
 
     async def get(self, session_id: str, *, reference: str | None = None) -> Lookup:
-        """Where the session stands now; class B by the reference alone.
+        """Where the session stands now; class B and C by the reference alone.
 
-        Raises: MerchantAwayError; MerchantUnclearError, always so for class C.
+        Raises: MerchantAwayError; MerchantUnclearError, always so where it cannot be asked.
         """
         mode = self._meet("get")
-        if mode in LOST_ANSWERS or mode is Mode.REDIRECT or self.capability.merchant_class is MerchantClass.C:
+        if mode in LOST_ANSWERS or mode is Mode.REDIRECT or not self.capability.can_be_asked:
             raise MerchantUnclearError("the answer got lost, or there is none")
         if mode is Mode.LYING_LOOK_UP:
             return self._lie(session_id)
@@ -265,7 +265,7 @@ class SimulatedMerchant:
 
     def _standing(self, session_id: str, mode: Mode | None) -> Lookup:
         session = self._sessions.get(session_id)
-        if session is None or self.capability.merchant_class is MerchantClass.B:
+        if session is None or self.capability.merchant_class is not MerchantClass.A:
             return Standing.MISSING
         if session.closed:
             return Standing.CLOSED
@@ -287,7 +287,7 @@ class SimulatedMerchant:
     # the ledger
 
     def _sold(self, session_id: str, *, reference: str | None) -> Sold | None:
-        by_reference = self.capability.merchant_class is MerchantClass.B
+        by_reference = self.capability.merchant_class is not MerchantClass.A
         for sold in self.ledger:
             if sold.reference == reference if by_reference else sold.session_id == session_id:
                 return sold

@@ -21,12 +21,13 @@ S = OrderState
 
 
 @pytest.fixture
-def stage(make_rig: Callable[..., Rig], clock: HandClock) -> Callable[[MerchantClass], tuple[Rig, SimulatedMerchant]]:
+def stage(make_rig: Callable[..., Rig], clock: HandClock) -> Callable[..., tuple[Rig, SimulatedMerchant]]:
     """Worker and tracker over a model merchant of some class, on the same clock."""
 
-    def make(kind: MerchantClass) -> tuple[Rig, SimulatedMerchant]:
+    def make(kind: MerchantClass, *, shows_orders: bool = False) -> tuple[Rig, SimulatedMerchant]:
         shelves = {MILK: Shelf("Whole milk 1 L", 179, 50)}
-        merchant = SimulatedMerchant(shelves, capability=replace(SIMULATED, merchant_class=kind), now=clock.now)
+        capability = replace(SIMULATED, merchant_class=kind, shows_orders=shows_orders)
+        merchant = SimulatedMerchant(shelves, capability=capability, now=clock.now)
         return make_rig(merchant), merchant
 
     return make
@@ -161,6 +162,90 @@ async def test_class_c_is_parked_when_the_bridge_died_while_it_was_sent(
     last = (await rig.events())[-1]
     assert (last.state, last.detail) == (S.PARKED, Detail.INTERRUPTED)
     assert len(merchant.ledger) == (point is CrashPoint.ANSWERED)
+
+
+@pytest.mark.parametrize("lost", [Mode.SERVER_ERROR, Mode.RESET, Mode.SILENCE, Mode.GARBAGE, Mode.PENDING])
+async def test_class_c_is_settled_by_a_look_up_that_finds_it(
+    stage: Callable[..., tuple[Rig, SimulatedMerchant]], lost: Mode
+) -> None:
+    """Where it can be found by our reference, a lost answer needs no person."""
+    rig, merchant = stage(MerchantClass.C, shows_orders=True)
+    _first(merchant, "place", lost)
+    await accept(rig, rig.signer.intent())
+    await rig.place()
+    assert (len(merchant.ledger), (await rig.store.report()).attempts) == (1, 1)
+    assert [state for state in await rig.states() if state is not S.PARKED] == [S.HELD, S.SENDING, S.UNKNOWN, S.PLACED]
+
+
+async def test_class_c_that_shows_nothing_is_parked_and_never_sent_again(
+    stage: Callable[..., tuple[Rig, SimulatedMerchant]],
+) -> None:
+    """However often it is not there, that proves nothing; it is looked for all the same, and a person may settle it."""
+    rig, merchant = stage(MerchantClass.C, shows_orders=True)
+    _first(merchant, "place", Mode.REDIRECT)
+    intent = await accept(rig, rig.signer.intent(hold_s=0, offer_expires_at=START + timedelta(days=9)))
+    await rig.placing.run_once()
+    assert (await rig.states())[-1] is S.UNKNOWN
+    await rig.place(rounds_max=12)
+    rig.clock.pass_(days=9)
+    await rig.place(rounds_max=4)
+    order = await _found(rig, intent.terms.intent_id)
+    assert (order.state, order.detail, len(await rig.store.attempts(order))) == (S.PARKED, Detail.NO_ANSWER, 1)
+    assert order.due_at is not None
+    assert merchant.ledger == []
+
+
+async def test_class_c_that_shows_an_order_late_is_settled_late(
+    stage: Callable[..., tuple[Rig, SimulatedMerchant]],
+) -> None:
+    """It was parked, and the person need not say anything any more."""
+    rig, merchant = stage(MerchantClass.C, shows_orders=True)
+    _first(merchant, "place", Mode.RESET)
+    intent = await accept(rig, rig.signer.intent(hold_s=0))
+    await rig.placing.run_once()
+    merchant.faults = {"get": Mode.AWAY}.get
+    await rig.place(rounds_max=6)
+    assert (await _found(rig, intent.terms.intent_id)).state is S.PARKED
+    merchant.faults = lambda _: None
+    await rig.place()
+    assert (await _found(rig, intent.terms.intent_id)).state is S.PLACED
+    assert len(merchant.ledger) == 1
+
+
+@pytest.mark.parametrize("point", [CrashPoint.ATTEMPT_SAVED, CrashPoint.ANSWERED])
+async def test_class_c_that_can_be_asked_is_asked_after_a_death(
+    stage: Callable[..., tuple[Rig, SimulatedMerchant]], point: CrashPoint
+) -> None:
+    """What was sent is found; what was not is never sent."""
+    rig, merchant = stage(MerchantClass.C, shows_orders=True)
+
+    def die(reached: CrashPoint) -> None:
+        if reached is point:
+            raise Killed(point)
+
+    await accept(rig, rig.signer.intent(hold_s=0))
+    rig.crash = die
+    with pytest.raises(BaseExceptionGroup):
+        await rig.placing.run_once()
+    rig.crash = lambda _point: None
+    await rig.store.resume(now=rig.clock.now())
+    await rig.place(rounds_max=12)
+    was_sent = point is CrashPoint.ANSWERED
+    assert ((await rig.states())[-1], len(merchant.ledger)) == (S.PLACED if was_sent else S.PARKED, was_sent)
+
+
+async def test_class_c_that_can_be_asked_is_asked_before_the_first_attempt_too(
+    stage: Callable[..., tuple[Rig, SimulatedMerchant]],
+) -> None:
+    """A store that was restored from before the hold's end knows of nothing; what is there is taken up."""
+    rig, merchant = stage(MerchantClass.C, shows_orders=True)
+    intent = await accept(rig, rig.signer.intent())
+    backup = await _found(rig, intent.terms.intent_id)
+    await rig.place()
+    await restore(rig, backup)
+    await rig.place()
+    order = await _found(rig, intent.terms.intent_id)
+    assert (order.state, order.detail, len(merchant.ledger)) == (S.PLACED, Detail.FOUND_AT_MERCHANT, 1)
 
 
 @pytest.mark.parametrize("kind", [MerchantClass.A, MerchantClass.B])

@@ -46,3 +46,19 @@ def test_a_later_class_is_the_more_careful_one(kind: MerchantClass, known: Merch
     """C trusts a merchant with nothing, B with a look-up, A with a key."""
     stated, table = replace(UCP, merchant_class=kind), replace(UCP, merchant_class=known)
     assert stated.is_as_careful_as(table) == (kind.value >= known.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "shows_orders", "asked"),
+    [
+        (MerchantClass.A, False, True),
+        (MerchantClass.B, False, True),
+        (MerchantClass.C, False, False),
+        (MerchantClass.C, True, True),
+    ],
+)
+def test_who_can_be_asked_about_an_order(kind: MerchantClass, shows_orders: bool, asked: bool) -> None:
+    """Class C only where a look-up may show it."""
+    capability = replace(UCP, merchant_class=kind, shows_orders=shows_orders)
+    assert capability.can_be_asked == asked
+    assert capability.is_as_careful_as(replace(capability, shows_orders=False)) == (not shows_orders)

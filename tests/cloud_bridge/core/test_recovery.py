@@ -14,7 +14,16 @@ from cloud_bridge.core.keys import order_key
 from cloud_bridge.core.order import Attempt, AttemptOutcome
 from cloud_bridge.core.outcome import Lookup, NeedsBuyer, Open, Placed, Standing
 from cloud_bridge.core.quote import Quote, broken_term
-from cloud_bridge.core.recovery import ATTEMPTS_MAX, Doubt, Recovery, is_ours, next_step, send_before
+from cloud_bridge.core.recovery import (
+    ATTEMPTS_MAX,
+    PARK_AFTER,
+    Doubt,
+    Recovery,
+    is_ours,
+    next_step,
+    send_before,
+    should_park,
+)
 from cloud_bridge.merchants.capabilities import UCP
 from cloud_bridge.wire import OrderState
 from tests.cloud_bridge.core.test_order import order
@@ -99,6 +108,39 @@ def test_class_b_is_asked_again_only_after_a_proof(
     """Twice the lag and several misses, however often it was missed before; then the same order once more."""
     class_b = replace(UCP, merchant_class=MerchantClass.B)
     assert next_step(found, _doubt(after, changes, capability=class_b)) is step
+
+
+CLASS_C = replace(UCP, merchant_class=MerchantClass.C, shows_orders=True)
+
+
+@pytest.mark.parametrize(
+    ("found", "step"),
+    [
+        (Placed("o-1", 858, "USD"), Recovery.ACCEPT),
+        (Placed("o-1", 858, "USD", reference="0" * 36), Recovery.PARK),
+        (OPEN, Recovery.WAIT),
+        (Open(901, "USD"), Recovery.WAIT),
+        *((standing, Recovery.WAIT) for standing in Standing),
+    ],
+)
+@pytest.mark.parametrize("after", [SOON, LATER, HALF, HALF * 9])
+@pytest.mark.parametrize("misses", [0, 9])
+def test_at_class_c_a_look_up_can_only_say_yes(found: Lookup, step: Recovery, after: timedelta, misses: int) -> None:
+    """Neither time nor misses make a proof of "not there": nothing is sent again, closed or given up."""
+    assert next_step(found, _doubt(after, {"misses": misses}, capability=CLASS_C)) is step
+
+
+@pytest.mark.parametrize(
+    ("capability", "after"),
+    [(UCP, PARK_AFTER), (replace(UCP, merchant_class=MerchantClass.B), PARK_AFTER), (CLASS_C, 2 * UCP.lookup_lag)],
+)
+def test_a_doubt_is_shown_to_a_person_once_waiting_may_not_help_any_more(
+    capability: Capability, after: timedelta
+) -> None:
+    """At class C that is as soon as the order should have shown up."""
+    second = timedelta(seconds=1)
+    assert not should_park((SENT,), capability=capability, now=START + after - second)
+    assert should_park((SENT,), capability=capability, now=START + after)
 
 
 OURS = order_key("0" * 64)
