@@ -1,4 +1,4 @@
-"""How many packs of an order came and went back, what they add to the stock, and what is still to come.
+"""How many packs of an order came and went back, what they add to the stock, what is still to come, and by which day.
 
     the order says                               came
     how many were delivered                      so many, never more than were ordered
@@ -11,8 +11,11 @@ product holds nobody knows, so it adds nothing, and somebody has to count.
 
 from __future__ import annotations
 
+from datetime import date, datetime, timedelta
+
 from edge_agent.core.catalogue import Item
 from edge_agent.core.intent import ON_ORDER, IntentRecord, IntentState
+from edge_agent.core.prompt import PromptRecord
 
 _CAME = frozenset({IntentState.DELIVERED, IntentState.RETURNED})
 
@@ -31,6 +34,27 @@ def back_packs(order: IntentRecord) -> int:
     if told is None:
         return came_packs(order) if order.state is IntentState.RETURNED else 0
     return min(told, came_packs(order))
+
+
+def came_at(order: IntentRecord) -> datetime | None:
+    """When the last of it came, by the word of the merchant or a person; None where that was not said, or not all came.
+
+    What a sensor saw is `order.arrived_at`: it is in use then, which may be days after it was brought.
+    """
+    if order.state is IntentState.DELIVERED:
+        return order.delivered_at or order.changed_at
+    return order.delivered_at if came_packs(order) == order.quantity else None
+
+
+def agreed_on(order: IntentRecord, prompt: PromptRecord | None) -> date | None:
+    """The day that was agreed to: that of the offer, later by the days for which the question had stood.
+
+    None where the offer is not known, or what it asked for goes on a list, which brings nothing.
+    """
+    if prompt is None or prompt.offer.is_listed:
+        return None
+    stood = order.created_at - prompt.created_at
+    return prompt.offer.deliver_by + timedelta(days=max(0, stood.days))
 
 
 def pack_amount(order: IntentRecord, item: Item) -> float | None:

@@ -7,10 +7,11 @@ What an answer from there is worth is not decided here (`pipeline.home_assistant
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from edge_agent.core.deciding.lead_time import lead_time
 from edge_agent.core.home_assistant.commands import Command, read_command
 from edge_agent.core.home_assistant.discovery import About, hub_discovery, item_discovery
 from edge_agent.core.home_assistant.names import Names
@@ -30,6 +31,7 @@ log = logging.getLogger(__name__)
 COMMANDS_BURST = 10
 COMMANDS_EVERY_MS = 6_000
 _BIRTH_EVERY_MS = 10_000  # each is answered with all that stands
+_ORDERS_MAX = 100  # of all merchants, the newest ones
 _ONLINE = b"online"
 
 _ENDED: Mapping[PromptState, str] = {
@@ -143,9 +145,12 @@ class HomeAssistant:
 
     def _wanted(self, items: Sequence[ItemOverview]) -> dict[str, bytes]:
         """Everything that stands now, by topic; states before announcements, so that none is shown as unknown."""
-        lead_time_d = self._household.load().preferences.lead_time_d
+        lead_d = self._lead_d({each.item.product.merchant for each in items})
         answering = None if self._answers is None else self._answers.offered
-        wanted = {self._names.item_state(each.item.id): item_state(each, lead_time_d=lead_time_d) for each in items}
+        wanted = {
+            self._names.item_state(each.item.id): item_state(each, lead_d=lead_d[each.item.product.merchant])
+            for each in items
+        }
         wanted[self._names.hub_state] = hub_state(
             problems=self._safety.problems(),
             bridge=self._home.bridge(),
@@ -157,6 +162,17 @@ class HomeAssistant:
             topic = self._names.item_discovery(each.item.id)
             wanted[topic] = item_discovery(self._about, each.item, each.prompt, answering=answering)
         return wanted
+
+    def _lead_d(self, merchants: Collection[str]) -> dict[str, int]:
+        """Days that each takes; whole ones, since an order that is late takes a little longer at every look."""
+        expected_d, orders = (
+            float(self._household.load().preferences.lead_time_d),
+            self._home.intents(limit=_ORDERS_MAX),
+        )
+        now = self._clock.now()
+        return {
+            each: round(lead_time(orders, merchant=each, expected_d=expected_d, now=now).mean_d) for each in merchants
+        }
 
     def _stand(self, wanted: dict[str, bytes]) -> None:
         for topic in self._said.keys() - wanted.keys():

@@ -8,6 +8,8 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from edge_agent.core.catalogue import Preferences
+from edge_agent.core.choosing.dealing import dealing
+from edge_agent.core.choosing.scorecard import Scorecard, scorecard
 from edge_agent.core.deciding import away
 from edge_agent.core.deciding.budget import budget_left_minor
 from edge_agent.core.deciding.lead_time import LeadTime, answer_time, lead_time
@@ -46,6 +48,12 @@ class HomeState:
         """How long a merchant takes, as far as this home's orders tell."""
         expected_d = float(self.preferences.lead_time_d)
         return lead_time(self.orders, merchant=merchant, expected_d=expected_d, now=self.now)
+
+    def scorecard(self, merchant: str) -> Scorecard:
+        """How far a merchant keeps its word, as far as this home's orders tell."""
+        asked = {one.id: one for one in self.prompts}
+        dealings = (dealing(one, asked.get(one.prompt)) for one in self.orders if one.merchant == merchant)
+        return scorecard(dealings, merchant=merchant, now=self.now, zone=self.zone)
 
     @property
     def answer_time(self) -> LeadTime:

@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from edge_agent.core.catalogue import Item, Product
 from edge_agent.core.choosing.accepting import pinned, refused
 from edge_agent.core.choosing.ranking import Bid, Way, choose
-from edge_agent.core.choosing.scorecard import share_whole
 from edge_agent.core.decide import Weighed, weigh
 from edge_agent.core.deciding import season, substitute
 from edge_agent.core.deciding.back_off import Quiet, quiet
@@ -237,6 +236,7 @@ def _bid(need: Need, weighed: Weighed, *, place: int) -> Bid | None:
     decision, price, product = weighed.decision, weighed.case.price, weighed.case.product
     if not isinstance(decision, Propose) or price is None or not price.charges:
         return None
+    card = need.home.scorecard(product.merchant)
     return Bid(
         product=product,
         packs=decision.packs,
@@ -244,7 +244,8 @@ def _bid(need: Need, weighed: Weighed, *, place: int) -> Bid | None:
         currency=price.currency,
         way=Way(price.delivery_minor or 0, need.home.lead_time(product.merchant)),
         place=place,
-        share_whole=share_whole(need.home.orders, merchant=product.merchant),
+        share_whole=card.kept.expected,
+        charged=card.charged,
     )
 
 

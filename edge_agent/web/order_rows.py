@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from edge_agent.core.arrivals import agreed_on
 from edge_agent.core.deciding.problem import Problem, problem_of
 from edge_agent.core.intent import IN_DOUBT, IntentRecord, IntentState
 from edge_agent.core.messages import IntentId
-from edge_agent.core.prompt import PromptRecord
 from edge_agent.web import timeline
 from edge_agent.web.order_news import OrderNews, order_news
 from edge_agent.web.parts import Overview
@@ -93,7 +93,7 @@ def _row(intent: IntentRecord, overview: Overview, *, wanted_back: frozenset[Int
         steps=timeline.steps(intent, is_listed=is_listed),
         tracking=timeline.tracking(intent),
         news=order_news(intent, known.item if known else None),
-        expected_on=None if is_listed else _expected_on(intent, prompt),
+        expected_on=None if is_listed else intent.facts.expected_on or agreed_on(intent, prompt),
         acts=acts(intent, is_listed=is_listed),
         problem=problem_of(intent, now=now),
         hold_ends_at=intent.created_at + timedelta(seconds=offer.hold_s) if offer and _is_held(intent) else None,
@@ -115,13 +115,6 @@ def acts(intent: IntentRecord, *, is_listed: bool = False) -> Acts:
         arrived=intent.state in MAY_HAVE_COME,
         never_came=intent.state in MAY_BE_MISSED and not is_listed,
     )
-
-
-def _expected_on(intent: IntentRecord, prompt: PromptRecord | None) -> date | None:
-    if intent.facts.expected_on is not None or prompt is None:
-        return intent.facts.expected_on
-    stood = intent.created_at - prompt.created_at
-    return prompt.offer.deliver_by + timedelta(days=max(0, stood.days))
 
 
 def _is_held(intent: IntentRecord) -> bool:

@@ -2,6 +2,7 @@
 
 - In time is what comes by the day it is needed four times in five. Where nothing does, the soonest goes first, by days.
 - Goods count by what as much as is needed costs: what is beyond it is stock, and not lost. A delivery counts whole.
+- Both count as this home's orders were charged there: who asks more in the end than was agreed to competes at that.
 - Of equal sums: no parcel of its own, less carbon where it is known of all, sooner, and what the household lists first.
 
 Nothing here looks at who may be bought from (`core.choosing.accepting`) but two things: a pinned merchant is the only
@@ -13,7 +14,7 @@ A lower price never makes an offer lose, unless the order falls below a minimum 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import ceil
 from statistics import NormalDist
@@ -26,6 +27,7 @@ from edge_agent.core.prices.measure import exact, half_up
 from edge_agent.core.said import Said, Sum, say, say_many
 
 CHOSEN = "chosen_offer"
+AS_AGREED = Fraction(1)
 _HUNDRED = 100
 
 
@@ -47,8 +49,8 @@ class Bid:
     """One accepted product, brought one way, as an order for the need. `place` is where the household lists it.
 
     `joined_minor` is what goods that come in the same parcel cost, None where it is a parcel of its own. `share_whole`
-    is the share of this merchant's orders that came whole. `co2e_g` is what a parcel emits, as the household typed it.
-    Amounts are in minor units of `currency`.
+    is the share of this merchant's orders that came whole, `charged` what it asked in the end, as a share of what was
+    agreed to. `co2e_g` is what a parcel emits, as the household typed it. Amounts are in minor units of `currency`.
     """
 
     product: Product
@@ -61,6 +63,7 @@ class Bid:
     minimum_minor: int = 0
     share_whole: float = 1.0
     co2e_g: int | None = None
+    charged: Fraction = AS_AGREED
 
     @property
     def goods_minor(self) -> int:
@@ -97,8 +100,8 @@ class Bid:
         return self.share_whole * NormalDist(lead.mean_d, lead.spread_d).cdf(by_d)
 
     def cost(self, amount: Fraction) -> Fraction:
-        """What the need of this amount costs by it."""
-        return self.goods_minor * amount / self.amount + self.delivery_minor
+        """What the need of this amount costs by it, as this merchant charges."""
+        return self.charged * (self.goods_minor * amount / self.amount + self.delivery_minor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,13 +185,26 @@ def _beside(best: Bid, beside: Bid, *, needed: Fraction, by_d: float) -> Said:
         return say("{other} costs the same, {days}, {why}", other=merchant, days=days, why=_tie(best, beside))
     if more > 0:
         dearer = Sum(max(1, half_up(more)), best.currency)
+        if (best.charged, beside.charged) != (AS_AGREED, AS_AGREED):
+            return say("at {other} as much costs {sum} more, by what was charged so far, {days}", other=merchant,
+                       sum=dearer, days=days)  # fmt: skip
         return say("at {other} as much costs {sum} more, {days}", other=merchant, sum=dearer, days=days)
-    why = say("later still") if _is_late(best, by_d=by_d) else say("too late")
+    why = _why_passed_over(best, beside, by_d=by_d)
     if beside.amount == best.amount:
         total = Sum(beside.total_minor, beside.currency)
         return say("{sum} at {other}, but {days}: {why}", sum=total, other=merchant, days=days, why=why)
     less = Sum(max(1, half_up(-more)), best.currency)
     return say("at {other} as much costs {sum} less, but {days}: {why}", other=merchant, sum=less, days=days, why=why)
+
+
+def _why_passed_over(best: Bid, beside: Bid, *, by_d: float) -> Said:
+    """Why a cheaper one is not the one: the time it takes, or else how few of its orders come whole."""
+    if _is_late(best, by_d=by_d):
+        return say("later still")
+    if _is_late(replace(beside, share_whole=1.0), by_d=by_d):
+        return say("too late")
+    percent = half_up(_HUNDRED * exact(beside.share_whole))
+    return say("only about {percent} % of its orders come as agreed", percent=percent)
 
 
 def _tie(best: Bid, beside: Bid) -> Said:

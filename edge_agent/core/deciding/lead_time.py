@@ -13,7 +13,8 @@ from datetime import datetime, timedelta
 from math import isfinite, sqrt
 from statistics import NormalDist
 
-from edge_agent.core.intent import ON_ITS_WAY, IntentRecord, IntentState
+from edge_agent.core.arrivals import came_at
+from edge_agent.core.intent import ON_ITS_WAY, IntentRecord
 from edge_agent.core.prompt import PromptRecord, PromptState
 
 LEAD_TIME_MAX_D = 60.0
@@ -74,7 +75,7 @@ def _shrunk(told: Sequence[float], *, expected_d: float) -> LeadTime:
 
 def _days(order: IntentRecord, *, now: datetime) -> tuple[float, bool] | None:
     """Days that an order took, or has taken so far, and whether it is over; None where nobody knows."""
-    here_at = order.arrived_at or (order.changed_at if order.state is IntentState.DELIVERED else None)
+    here_at = order.arrived_at or came_at(order)
     if here_at is None and order.state not in ON_ITS_WAY:
         return None
     days = ((here_at or now) - order.created_at) / _DAY

@@ -27,14 +27,17 @@ _ASKED = "Buy {terms}?"
 _SNOOZED = "Asked again later: {terms}"
 
 
-def item_state(seen: ItemOverview, *, lead_time_d: int) -> bytes:
-    """One item's values. `terms` is what an open question would buy, word for word as it is agreed to."""
+def item_state(seen: ItemOverview, *, lead_d: int) -> bytes:
+    """One item's values. `terms` is what an open question would buy, word for word as it is agreed to.
+
+    `lead_d` is how many days a delivery takes.
+    """
     estimate, prompt = seen.estimate, seen.prompt
     amount = estimate.amount.value if estimate is not None and estimate.amount is not None else None
     return _json(
         {
             "days_left": _rounded(_days_left(seen.forecast), digits=2),
-            "order_by": _iso(_order_by(seen, lead_time_d=lead_time_d)),
+            "order_by": _iso(_order_by(seen, lead_d=lead_d)),
             "amount": _rounded(amount, digits=3),
             "trust": None if estimate is None else _percent(estimate),
             "question": _question(prompt),
@@ -115,7 +118,7 @@ def _days_left(forecast: Forecast | None, *, quantile: float = _MEDIAN) -> float
     return min(days, _DAYS_MAX) if math.isfinite(days) else None
 
 
-def _order_by(seen: ItemOverview, *, lead_time_d: int) -> datetime | None:
+def _order_by(seen: ItemOverview, *, lead_d: int) -> datetime | None:
     """As the open question or the last decision says; else when it would run out early, less the time to deliver."""
     if seen.prompt is not None:
         return seen.prompt.order_by
@@ -124,7 +127,7 @@ def _order_by(seen: ItemOverview, *, lead_time_d: int) -> datetime | None:
     days = _days_left(seen.forecast, quantile=_EARLY)
     if seen.forecast is None or days is None:
         return None
-    return seen.forecast.as_of + timedelta(days=max(0.0, days - lead_time_d))
+    return seen.forecast.as_of + timedelta(days=max(0.0, days - lead_d))
 
 
 def _percent(estimate: StockEstimate) -> int:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from edge_agent.core.deciding.lead_time import lead_time
+from edge_agent.core.deciding.lead_time import LeadTime, lead_time
 from edge_agent.core.intent import IntentRecord
 from edge_agent.core.leave.terms import Offer
 from edge_agent.web.moments import Moments
@@ -29,8 +29,12 @@ class Arrivals:
 
     def here_by(self, offer: Offer) -> date:
         """The day by which it would be here, never before a delivery that is ordered today."""
-        lead = lead_time(self.orders, merchant=offer.merchant, expected_d=self.expected_d, now=self.moments.now())
+        lead = self.lead(offer.merchant)
         return max(offer.deliver_by, self.moments.today() + timedelta(days=max(1, round(lead.mean_d))))
+
+    def lead(self, merchant: str) -> LeadTime:
+        """How long this merchant takes."""
+        return lead_time(self.orders, merchant=merchant, expected_d=self.expected_d, now=self.moments.now())
 
 
 def arrivals(visit: Visit) -> Arrivals:

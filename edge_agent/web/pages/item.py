@@ -15,6 +15,7 @@ from edge_agent.core.leave.mandate import MandateRecord
 from edge_agent.core.messages import DeviceId, ItemId, Price, Propose
 from edge_agent.core.overview import ItemOverview
 from edge_agent.core.said import Said
+from edge_agent.web.asking.arrival import arrivals
 from edge_agent.web.asking.price_check import of_item
 from edge_agent.web.items import charts
 from edge_agent.web.items.history import ROWS_MAX, HistoryRow, history
@@ -79,7 +80,7 @@ def page(
     ahead = outlook(known)
     bound = (known.item.product.merchant, known.item.product.sku)
     told = [price for price in known.prices if (price.merchant, price.sku) == bound]
-    lead_d = visit.site.parts.settings.preferences().lead_time_d
+    lead_d = round(arrivals(visit).lead(known.item.product.merchant).mean_d)
     amount = likely(known)
     uses = known.estimate.daily_use[-charts.USE_DAYS_MAX :] if known.estimate else ()
     return visit.page(

@@ -33,16 +33,23 @@ def _codes(kitchen: Kitchen) -> list[str]:
     return [reason.code for reason in kitchen.prompt().reasons]
 
 
-def _have_taken(kitchen: Kitchen, *, merchant: str, days: int) -> None:
-    """Twelve orders of something else."""
+def _have_taken(kitchen: Kitchen, *, merchant: str, days: int, orders: int = 12, charged: int | None = None) -> None:
+    """Orders of something else, for 10.16 each as agreed."""
     with kitchen.desk.connection.transaction() as db:
-        for number in range(12):
+        for number in range(orders):
             here_at = kitchen.clock.now() - timedelta(days=1 + number)
-            name = f"old-{number}"
+            name = f"{merchant}-{number}"
             insert_prompt(db, prompt(f"p-{name}", item="tea", state=PromptState.APPROVED))
             order = replace(intent(name, of=f"p-{name}", item="tea", state=IntentState.DELIVERED), merchant=merchant)
             insert_intent(
-                db, replace(order, created_at=here_at - timedelta(days=days), changed_at=here_at, arrived_at=here_at)
+                db,
+                replace(
+                    order,
+                    created_at=here_at - timedelta(days=days),
+                    changed_at=here_at,
+                    arrived_at=here_at,
+                    charged_minor=charged,
+                ),
             )
 
 
@@ -77,6 +84,19 @@ def test_a_merchant_that_comes_too_late_is_passed_over(kitchen: Kitchen) -> None
     assert asked.offer.sku == MILK.product.sku
     [why] = [reason for reason in asked.reasons if reason.code == "chosen_offer"]
     assert str(why.text).endswith(("too late.", "later still."))
+
+
+def test_a_merchant_that_charges_more_than_agreed_competes_at_that(kitchen: Kitchen) -> None:
+    """Its list is cheaper; its orders have cost a fifth more than was agreed to, and the question says so."""
+    tell(kitchen, unit_price_minor=129, delivery_minor=100)
+    tell(kitchen, OAT, unit_price_minor=180, delivery_minor=100)
+    _have_taken(kitchen, merchant="grocer", days=2, orders=8)
+    _have_taken(kitchen, merchant="baker", days=2, orders=8, charged=1_219)
+    kitchen.see(*LOW)
+    asked = kitchen.prompt()
+    assert asked.offer.sku == MILK.product.sku
+    [why] = [reason for reason in asked.reasons if reason.code == "chosen_offer"]
+    assert "by what was charged so far" in str(why.text)
 
 
 def test_a_mandate_draws_the_better_offer_that_it_names(kitchen: Kitchen) -> None:

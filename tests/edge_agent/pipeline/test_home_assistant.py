@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,21 +13,22 @@ import pytest
 
 from edge_agent.adapters.sealing import HouseholdSecret
 from edge_agent.adapters.store.chain import Chain
+from edge_agent.adapters.store.intents import insert_intent
 from edge_agent.adapters.store.policies import Policies
 from edge_agent.core.catalogue import Household
 from edge_agent.core.home_assistant.discovery import About
 from edge_agent.core.home_assistant.names import Names
-from edge_agent.core.intent import IntentRecord
+from edge_agent.core.intent import IntentRecord, IntentState
 from edge_agent.core.leave.policy import Policy
 from edge_agent.core.leave.terms import terms_hash
-from edge_agent.core.messages import ItemId, PromptId
+from edge_agent.core.messages import Forecast, ItemId, PromptId
 from edge_agent.core.overview import BridgeStatus, DeviceOverview, ItemOverview
 from edge_agent.core.people import Account, Role
 from edge_agent.core.prompt import DeclineReason, PromptRecord, PromptState
 from edge_agent.pipeline.home_assistant import COMMANDS_BURST, Heard, HomeAssistant
 from edge_agent.pipeline.home_assistant_answers import CODE_FAILURES_MAX, HomeAssistantAnswers, Leave
 from tests.edge_agent.pipeline.desk import Desk, open_desk
-from tests.edge_agent.samples import MILK, prompt
+from tests.edge_agent.samples import MILK, NOW, intent, prompt
 
 NAMES = Names("home")
 P1 = PromptId("p1")
@@ -65,11 +67,12 @@ class Look:
     """The home of a desk, as the pages see it."""
 
     desk: Desk
+    forecast: Forecast | None = None
 
     def items(self) -> Sequence[ItemOverview]:
         """Every item with its live prompt."""
         return [
-            ItemOverview(item=each, prompt=self.desk.orders.live_prompt(ItemId(each.id)))
+            ItemOverview(item=each, forecast=self.forecast, prompt=self.desk.orders.live_prompt(ItemId(each.id)))
             for each in self.desk.household.load().items
         ]
 
@@ -116,9 +119,9 @@ class There:
         return [each["text"] for each in self.voice.told if each["event_type"] == "refused"]
 
 
-def at(desk: Desk, leave: Leave | None = LEAVE) -> There:
+def at(desk: Desk, leave: Leave | None = LEAVE, *, forecast: Forecast | None = None) -> There:
     """Home Assistant beside this desk, with everything said once."""
-    voice, look = Heeded(), Look(desk)
+    voice, look = Heeded(), Look(desk, forecast)
     answers = leave and HomeAssistantAnswers(
         leave,
         answers=desk.leave.answering,
@@ -164,6 +167,27 @@ def test_only_what_changed_is_said_again(desk: Desk) -> None:
     desk.leave.answering.decline(P1, reason=DeclineReason.NOT_NOW, by="anna")
     there.side.refresh()
     assert sorted(there.voice.said) == sorted([NAMES.item_state("milk"), NAMES.item_discovery("milk"), NAMES.hub_state])
+
+
+def test_the_day_to_order_by_counts_with_the_days_that_the_merchant_takes(desk: Desk) -> None:
+    """Nine days by now, for an order that is late by more at every look: told as whole days, so not at every look."""
+    desk.leave.answering.decline(P1, reason=DeclineReason.NOT_NOW, by="anna")
+    ends = Forecast(ItemId("milk"), NOW, (0.1, 0.5, 0.9), (1,), ((1.0, 1.0, 1.0),), (20.0, 25.0, 30.0), "test")
+    there = at(desk, forecast=ends)
+
+    def order_by() -> datetime:
+        return datetime.fromisoformat(json.loads(there.voice.standing[NAMES.item_state("milk")])["order_by"])
+
+    expected = order_by()
+    with desk.connection.transaction() as db:
+        late = replace(intent("late", state=IntentState.PLACED), created_at=desk.clock.now() - timedelta(days=9))
+        insert_intent(db, late)
+    there.side.refresh()
+    assert order_by() < expected
+    there.voice.said.clear()
+    desk.clock.advance(minutes=1)
+    there.side.refresh()
+    assert there.voice.said == []
 
 
 def test_an_item_that_goes_is_taken_back(desk: Desk) -> None:

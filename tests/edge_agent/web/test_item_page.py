@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from edge_agent.core.forecast import built_in
+from edge_agent.core.intent import IntentState
 from edge_agent.core.messages import ItemId
 from edge_agent.core.overview import BridgeStatus
 from edge_agent.core.people import Role
@@ -18,6 +19,7 @@ from edge_agent.core.said import say
 from edge_agent.core.stock_events import Corrected, Delivered, Scanned
 from tests.edge_agent.samples import NOW
 from tests.edge_agent.web.house import House, field, sign_in
+from tests.edge_agent.web.samples import sample_intent, sample_prompt
 
 
 def words(page: str) -> str:
@@ -36,6 +38,17 @@ async def test_the_days_to_order_by_are_a_range_with_its_chances(owner: httpx.As
     assert "Between Sun 8 Mar and Wed 18 Mar" in said
     assert "in time nine times in ten, on the last once in ten" in said
     assert "A delivery is taken to need 2 days." in said
+
+
+async def test_the_days_that_a_delivery_needs_are_the_merchants_own(owner: httpx.AsyncClient, house: House) -> None:
+    """Six orders that took ten days make the next one taken to need seven, so it is to be ordered as much earlier."""
+    for number in range(6):
+        ident = house.home.add(replace(sample_prompt(f"p-past-{number}"), created_at=NOW - timedelta(days=20)))
+        made = sample_intent(ident, state=IntentState.DELIVERED, at=NOW - timedelta(days=20))
+        came = replace(made, changed_at=NOW - timedelta(days=10), merchant="grocer")
+        house.home.all_intents[came.id] = came
+    said = words(part((await owner.get("/items/detergent")).text, "order-by"))
+    assert "A delivery is taken to need 7 days." in said
 
 
 async def test_what_is_late_is_said_with_its_chance(owner: httpx.AsyncClient) -> None:

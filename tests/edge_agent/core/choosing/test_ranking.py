@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 
 import pytest
 from hypothesis import assume, given
@@ -108,8 +109,27 @@ def test_a_chance_is_named_only_where_orders_tell_it() -> None:
 
 
 def test_a_merchant_that_sends_half_of_it_is_not_in_time() -> None:
-    """What comes in part has not come."""
-    assert _said(bid(), bid("beta", minor=1, share_whole=0.7))[0] == "alpha"
+    """What comes in part has not come, and that is what is said of it: its days are as few as the other's."""
+    assert _said(bid(), bid("beta", minor=1, delivery=100, share_whole=0.7)) == (
+        "alpha",
+        (
+            "€9.40 at alpha, about 2 days (100 % in time); €1.01 at beta, but about 2 days: only about 70 % of its "
+            "orders come as agreed."
+        ),
+    )
+
+
+def test_a_merchant_competes_at_what_it_charged() -> None:
+    """Cheaper by its list and dearer by what it asked in the end: passed over, and that is said."""
+    risen = bid("beta", minor=820, charged=Fraction(11, 10))
+    assert _said(bid(), risen) == (
+        "alpha",
+        (
+            "€9.40 at alpha, about 2 days (100 % in time); at beta as much costs €0.72 more, by what was charged so "
+            "far, about 2 days."
+        ),
+    )
+    assert _said(bid(), replace(risen, charged=Fraction(1)))[0] == "beta"
 
 
 def test_a_delivery_is_free_from_a_sum_and_with_another_order() -> None:
@@ -156,6 +176,7 @@ _bids = st.lists(
         joined_minor=st.none() | st.integers(0, 5_000),
         share_whole=st.floats(0, 1),
         co2e_g=st.none() | st.integers(0, 900),
+        charged=st.fractions(Fraction(9, 10), Fraction(12, 10), max_denominator=50),
     ),
     min_size=1,
     max_size=8,
@@ -192,7 +213,7 @@ def test_a_dearer_one_is_never_chosen_without_a_reason(bids: list[Bid], need: tu
         assert found.beside is not None
         assert found.reason is not None
         assert found.beside in cheaper
-        assert str(found.reason.text).endswith(("too late.", "later still."))
+        assert str(found.reason.text).endswith(("too late.", "later still.", "come as agreed."))
         assert all(one.chance(by_d) < LEAD_SURELY for one in cheaper)
 
 

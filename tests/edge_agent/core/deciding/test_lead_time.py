@@ -70,6 +70,15 @@ def test_what_never_was_on_its_way_teaches_nothing(state: IntentState) -> None:
     assert lead_time([order], merchant="grocer", expected_d=2.0, now=NOW).orders == 0
 
 
+def test_what_went_back_took_its_time_all_the_same() -> None:
+    """Goods that were returned or paid for again had come first; without a word of when, nobody knows how fast."""
+    made = NOW - timedelta(days=20)
+    back = replace(ORDER, state=IntentState.RETURNED, created_at=made, changed_at=NOW)
+    told = replace(back, delivered_at=made + timedelta(days=9))
+    assert lead_time([told], merchant="grocer", expected_d=2.0, now=NOW).mean_d == pytest.approx(3.75)
+    assert lead_time([back], merchant="grocer", expected_d=2.0, now=NOW).orders == 0
+
+
 @given(
     days=st.lists(st.floats(-5, 500), max_size=40),
     expected=st.integers(0, 30),

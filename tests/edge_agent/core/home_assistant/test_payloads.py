@@ -57,7 +57,7 @@ def seen(
 
 def state(overview: ItemOverview) -> dict[str, Any]:
     """What is said of it."""
-    told: dict[str, Any] = json.loads(item_state(overview, lead_time_d=2))
+    told: dict[str, Any] = json.loads(item_state(overview, lead_d=2))
     return told
 
 
