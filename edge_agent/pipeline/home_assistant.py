@@ -17,6 +17,7 @@ from edge_agent.core.home_assistant.names import Names
 from edge_agent.core.home_assistant.states import event, hub_state, item_state
 from edge_agent.core.intent import IntentRecord
 from edge_agent.core.messages import ItemId, PromptId
+from edge_agent.core.notifying.news import need_a_person, news
 from edge_agent.core.overview import BridgeStatus, DeviceOverview, ItemOverview
 from edge_agent.core.prompt import PromptRecord, PromptState
 from edge_agent.core.safety import SafetyProblem
@@ -30,6 +31,7 @@ log = logging.getLogger(__name__)
 COMMANDS_BURST = 10
 COMMANDS_EVERY_MS = 6_000
 _BIRTH_EVERY_MS = 10_000  # each is answered with all that stands
+_ORDERS_MAX = 200  # newest ones
 _ONLINE = b"online"
 
 _ENDED: Mapping[PromptState, str] = {
@@ -143,7 +145,9 @@ class HomeAssistant:
 
     def _wanted(self, items: Sequence[ItemOverview]) -> dict[str, bytes]:
         """Everything that stands now, by topic; states before announcements, so that none is shown as unknown."""
-        lead_time_d = self._household.load().preferences.lead_time_d
+        household = self._household.load()
+        lead_time_d = household.preferences.lead_time_d
+        told = news(self._home.intents(limit=_ORDERS_MAX), household=household, now=self._clock.now())
         answering = None if self._answers is None else self._answers.offered
         wanted = {self._names.item_state(each.item.id): item_state(each, lead_time_d=lead_time_d) for each in items}
         wanted[self._names.hub_state] = hub_state(
@@ -151,6 +155,7 @@ class HomeAssistant:
             bridge=self._home.bridge(),
             devices=self._home.devices(),
             open_questions=sum(each.prompt is not None and each.prompt.state is PromptState.OPEN for each in items),
+            orders_to_see_to=len(need_a_person(told)),
         )
         wanted[self._names.hub_discovery] = hub_discovery(self._about)
         for each in items:

@@ -57,8 +57,7 @@ _NEXT_STEPS: Mapping[str, str] = {
     "address_undeliverable": say("Ask whoever runs the order service to look at the delivery address."),
     "payment_failed": say("Ask whoever runs the order service to look at the way of paying, before you approve again."),
     "bought_elsewhere": say(
-        "Do you want it all the same? Say on the item's page what is really there: if it is needed, you are asked "
-        "again."
+        "Is that wrong? Say on the item's page what is really there. Do you want it all the same? Then order it anyway."
     ),
     "partly_returned": say("Look whether the money for it came back; nothing else is to be done here."),
     "merchant_refused": say("Ask the merchant why; you are asked again if it is still needed."),

@@ -98,6 +98,11 @@ def news(orders: Sequence[IntentRecord], *, household: Household, now: datetime)
     ]
 
 
+def need_a_person(told: Iterable[News]) -> frozenset[IntentId]:
+    """The orders that somebody has to see to."""
+    return frozenset(each.order for each in told if each.about in NEEDS_A_PERSON)
+
+
 def as_question(told: News) -> Question:
     """The same as the plan sees it."""
     return Question(told.topic, told.since, told.until, is_news=True)
