@@ -13,9 +13,8 @@ from typing import Annotated
 from pydantic import Field, StringConstraints, ValidationError
 
 from cloud_bridge.core.outcome import Followed, Hint, Progress
-from cloud_bridge.errors import MerchantUnclearError
 from cloud_bridge.merchants.documents import Amount, Count, Document, Key, LongUrl
-from cloud_bridge.merchants.handoff import checked_handoff
+from cloud_bridge.merchants.handoff import place_to_look
 
 _ON_THE_WAY = frozenset({"shipped", "in_transit", "out_for_delivery"})
 _DONE = "completed"
@@ -128,8 +127,9 @@ def hint_of(body: bytes) -> Hint:
 
 
 def followed(order: Order, *, origin: str) -> Followed:
-    """The order as it stands now. A place to look is told only on the merchant's own `origin`."""
+    """The order as it stands now. A parcel's own page is a better place to look than the order's on `origin`."""
     ordered, returned = _still_ordered(order), _moved(order, "return")
+    pages = [*(parcel.tracking_url for parcel in order.fulfillments or ()), order.permalink_url]
     delivered, refunded_minor = _delivered(order, ordered), _refunded_minor(order)
     return Followed(
         _progress(order, ordered=ordered, delivered=delivered, returned=returned, refunded_minor=refunded_minor),
@@ -138,7 +138,7 @@ def followed(order: Order, *, origin: str) -> Followed:
         returned=returned,
         refunded_minor=refunded_minor,
         expected_on=_expected_on(order),
-        tracking_url=_place_to_look(order, origin=origin),
+        tracking_url=place_to_look(pages, origin=origin),
     )
 
 
@@ -220,13 +220,3 @@ def _day(stamp: str) -> date | None:
         return datetime.fromisoformat(stamp).date()
     except ValueError:
         return None
-
-
-def _place_to_look(order: Order, *, origin: str) -> str | None:
-    tracked = [parcel.tracking_url for parcel in order.fulfillments or ()]
-    for url in (*tracked, order.permalink_url):
-        try:
-            return checked_handoff(url, origin=origin)
-        except MerchantUnclearError:
-            continue
-    return None

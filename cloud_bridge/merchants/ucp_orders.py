@@ -15,10 +15,9 @@ from typing import Annotated
 from pydantic import Field, StringConstraints, ValidationError
 
 from cloud_bridge.core.outcome import Followed, Hint, Progress
-from cloud_bridge.errors import MerchantUnclearError
 from cloud_bridge.merchants.checkouts import Total
 from cloud_bridge.merchants.documents import Amount, Count, Document, Key
-from cloud_bridge.merchants.handoff import checked_handoff
+from cloud_bridge.merchants.handoff import place_to_look
 from cloud_bridge.merchants.ucp_documents import Confirmation
 
 _ON_THE_WAY = frozenset({"shipped", "in_transit"})
@@ -150,7 +149,7 @@ def followed(order: Order, *, origin: str) -> Followed:
         refunded_minor=_refunded_minor(completed),
         substitute_sku=_substitute(order.line_items),
         expected_on=_promised(order),
-        tracking_url=_address([*links, order.permalink_url], origin=origin),
+        tracking_url=place_to_look([*links, order.permalink_url], origin=origin),
     )
 
 
@@ -225,13 +224,3 @@ def _day(told: str | None) -> date | None:
         return None if told is None else datetime.fromisoformat(told).date()
     except ValueError:  # `now`, or a word
         return None
-
-
-def _address(told: Iterable[str | None], *, origin: str) -> str | None:
-    """The first address that a person may be sent to: a carrier's own page is none that the merchant can vouch for."""
-    for url in told:
-        try:
-            return checked_handoff(url, origin=origin)
-        except MerchantUnclearError:
-            continue
-    return None

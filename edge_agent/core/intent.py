@@ -93,6 +93,9 @@ ON_ORDER = LIVE
 # What nobody but a person can end: the merchant's word or theirs.
 IN_DOUBT = frozenset({_S.UNKNOWN, _S.PARKED})
 
+# Over for good, and nothing was bought: but for what had come before a cancellation.
+ENDED_UNBOUGHT = frozenset({_S.REJECTED, _S.CANCELLED, _S.EXPIRED})
+
 ON_ITS_WAY = frozenset({_S.PLACED, _S.SHIPPED, _S.PARTLY_DELIVERED})
 SAID_BY_HOUSEHOLD = "said_by_household"
 SETTLED_BY_HOUSEHOLD = "settled_by_household"

@@ -14,6 +14,7 @@ from datetime import timedelta
 from edge_agent import __version__
 from edge_agent.core import prompt as prompts
 from edge_agent.core.decide import Weighed
+from edge_agent.core.deciding.after_all import was_wanted
 from edge_agent.core.deciding.asking import Open, settle
 from edge_agent.core.deciding.problem import after_problem, wants_a_person
 from edge_agent.core.deciding.quiet_hours import quiet_until
@@ -109,7 +110,9 @@ class Deciding:
     def _withdraw(self, need: Need, *, spare_packs: float) -> None:
         """Take back an order that is still held, where its goods were bought elsewhere meanwhile."""
         order = self._orders.live_intent(need.id)
-        if order is None or not is_bought_elsewhere(
+        if order is None or was_wanted(self._orders.prompt(order.prompt)):
+            return
+        if not is_bought_elsewhere(
             order,
             refills=need.stock.refills,
             bought_at=need.bought_at,
@@ -126,7 +129,8 @@ class Deciding:
         if event is PromptEvent.WAKE and self._is_quiet(need.home):
             event = None
         refilled = any(step.at > live.created_at for step in need.stock.refills)
-        is_met = isinstance(weighed.decision, Hold) and (refilled or _is_met(live, weighed))
+        is_enough = isinstance(weighed.decision, Hold) and (refilled or _is_met(live, weighed))
+        is_met = is_enough and not was_wanted(live)
         if event is None and (is_met or not need.item.product.can_be_ordered):
             event = PromptEvent.WITHDRAW
         if event is not None:

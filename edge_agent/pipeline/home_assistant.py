@@ -7,8 +7,9 @@ What an answer from there is worth is not decided here (`pipeline.home_assistant
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from edge_agent.core.deciding.lead_time import lead_time
@@ -18,6 +19,7 @@ from edge_agent.core.home_assistant.names import Names
 from edge_agent.core.home_assistant.states import event, hub_state, item_state
 from edge_agent.core.intent import IntentRecord
 from edge_agent.core.messages import ItemId, PromptId
+from edge_agent.core.notifying.news import need_a_person, news
 from edge_agent.core.overview import BridgeStatus, DeviceOverview, ItemOverview
 from edge_agent.core.prompt import PromptRecord, PromptState
 from edge_agent.core.safety import SafetyProblem
@@ -31,7 +33,7 @@ log = logging.getLogger(__name__)
 COMMANDS_BURST = 10
 COMMANDS_EVERY_MS = 6_000
 _BIRTH_EVERY_MS = 10_000  # each is answered with all that stands
-_ORDERS_MAX = 100  # of all merchants, the newest ones
+_ORDERS_MAX = 200  # of all merchants, the newest ones
 _ONLINE = b"online"
 
 _ENDED: Mapping[PromptState, str] = {
@@ -145,7 +147,10 @@ class HomeAssistant:
 
     def _wanted(self, items: Sequence[ItemOverview]) -> dict[str, bytes]:
         """Everything that stands now, by topic; states before announcements, so that none is shown as unknown."""
-        lead_d = self._lead_d({each.item.product.merchant for each in items})
+        household, now = self._household.load(), self._clock.now()
+        orders = self._home.intents(limit=_ORDERS_MAX)
+        lead_d = _lead_d(items, orders, expected_d=float(household.preferences.lead_time_d), now=now)
+        told = news(orders, household=household, now=now)
         answering = None if self._answers is None else self._answers.offered
         wanted = {
             self._names.item_state(each.item.id): item_state(each, lead_d=lead_d[each.item.product.merchant])
@@ -156,23 +161,13 @@ class HomeAssistant:
             bridge=self._home.bridge(),
             devices=self._home.devices(),
             open_questions=sum(each.prompt is not None and each.prompt.state is PromptState.OPEN for each in items),
+            orders_to_see_to=len(need_a_person(told)),
         )
         wanted[self._names.hub_discovery] = hub_discovery(self._about)
         for each in items:
             topic = self._names.item_discovery(each.item.id)
             wanted[topic] = item_discovery(self._about, each.item, each.prompt, answering=answering)
         return wanted
-
-    def _lead_d(self, merchants: Collection[str]) -> dict[str, int]:
-        """Days that each takes; whole ones, since an order that is late takes a little longer at every look."""
-        expected_d, orders = (
-            float(self._household.load().preferences.lead_time_d),
-            self._home.intents(limit=_ORDERS_MAX),
-        )
-        now = self._clock.now()
-        return {
-            each: round(lead_time(orders, merchant=each, expected_d=expected_d, now=now).mean_d) for each in merchants
-        }
 
     def _stand(self, wanted: dict[str, bytes]) -> None:
         for topic in self._said.keys() - wanted.keys():
@@ -237,3 +232,11 @@ class HomeAssistant:
             self._tell("refused", prompt, text=in_words(exc), item=prompt.item)
         else:
             log.info("home_assistant_answered prompt=%s act=%s", prompt.id, command.act)
+
+
+def _lead_d(
+    items: Iterable[ItemOverview], orders: Sequence[IntentRecord], *, expected_d: float, now: datetime
+) -> dict[str, int]:
+    """Days that each merchant takes; whole ones, since an order that is late takes a little longer at every look."""
+    merchants = {each.item.product.merchant for each in items}
+    return {each: round(lead_time(orders, merchant=each, expected_d=expected_d, now=now).mean_d) for each in merchants}

@@ -1,4 +1,4 @@
-"""Telling people of questions: plan, keep, send, settle. `core.notifying.plan` says who is told when.
+"""Telling people of questions and of news: plan, keep, send, settle. `core.notifying.plan` says who is told when.
 
 What is about to leave is kept first, so a hub that dies in between neither forgets a question nor sends it for ever.
 Messages of one turn go side by side: a channel that hangs holds no other up. The pages have every question anyway.
@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
 from edge_agent.core.catalogue import Household
 from edge_agent.core.messages import PromptId
+from edge_agent.core.notifying import news
+from edge_agent.core.notifying.news import News
 from edge_agent.core.notifying.plan import (
     ENDED,
     Channel,
@@ -34,7 +36,7 @@ from edge_agent.core.notifying.plan import (
     plan,
     step,
 )
-from edge_agent.core.notifying.texts import Wording, asking, over
+from edge_agent.core.notifying.texts import Wording, asking, over, telling
 from edge_agent.core.people import MAY_APPROVE
 from edge_agent.core.prompt import PromptRecord, PromptState
 from edge_agent.leave_ports import PeopleStore
@@ -45,9 +47,11 @@ from edge_agent.ports import Clock, HouseholdStore, OrderStore
 log = logging.getLogger(__name__)
 
 _QUESTIONS_MAX = 500
+_ORDERS_MAX = 200  # newest ones
 _SIDE_BY_SIDE_MAX = 2  # each is a process of some 60 MB for a moment
 _REMEMBERED = timedelta(hours=49)  # the longest day on a wall, and the one before
 _TAG = "restock-questions"  # one place on a screen: a later message takes it over
+_NEWS_TAG = "restock-news"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,16 +113,24 @@ class Notifying:
         receipts = self._notices.receipts()
         records = {record.id: record for record in self._orders.prompts(live=True, limit=_QUESTIONS_MAX)}
         for prompt in {receipt.prompt for receipt in receipts} - set(records):
-            record = self._orders.prompt(prompt)
+            record = None if news.is_topic(prompt) else self._orders.prompt(prompt)
             if record is not None:
                 records[prompt] = record
-        household = self._household.load()
+        household, fresh = self._household.load(), self._news(now=now)
         return Told(
             readers=self._readers(rows),
-            questions=tuple(_question(record, household=household) for record in records.values()),
+            questions=(
+                *(_question(record, household=household) for record in records.values()),
+                *(news.as_question(each) for each in fresh),
+                *news.over(receipts, told=fresh),
+            ),
             receipts=tuple(receipts),
             sent=tuple(self._notices.sent_since(now - _REMEMBERED)),
         )
+
+    def _news(self, *, now: datetime) -> list[News]:
+        orders = self._orders.intents(live=False, limit=_ORDERS_MAX)
+        return news.news(orders, household=self._household.load(), now=now)
 
     def _readers(self, rows: Sequence[ChannelRow]) -> tuple[Reader, ...]:
         """Everybody who may answer, with the channels that are on."""
@@ -142,18 +154,24 @@ class Notifying:
         self, message: Message, row: ChannelRow, *, told: Told, questions: dict[PromptId, Question]
     ) -> None:
         async with self._limit:
-            message = replace(message, prompts=tuple(each for each in message.prompts if self._is_open(each)))
-            if not message.prompts:  # it waited for its turn, and somebody answered meanwhile
-                return
             now = self._clock.now()
-            asked = [questions[prompt] for prompt in message.prompts]
+            fresh = {each.topic: each for each in self._news(now=now)}
+            open_now = tuple(each for each in message.prompts if each in fresh or self._is_open(each))
+            if not open_now:  # it waited for its turn, and somebody answered meanwhile
+                return
+            message = replace(message, prompts=open_now)
+            asked, told_of = [questions[each] for each in open_now], [fresh[each] for each in open_now if each in fresh]
             link, address = self._links.make(
-                message.person, message.channel, prompts=message.prompts, ends_at=max(each.answer_by for each in asked)
+                message.person,
+                message.channel,
+                prompts=tuple(dict.fromkeys(each.prompt for each in told_of)) or open_now,
+                ends_at=max(each.answer_by for each in asked),
             )
             sent = Sent(message.person, message.channel, now)
             self._notices.keep(begin(message, known=told.receipts, now=now), sent=sent, link=link)
-            said = asking(asked, zone=self._manner.rules.zone, names=self._names(message.prompts))
-            words = self._words(said, person=message.person, link=address)
+            zone, names = self._manner.rules.zone, self._names(open_now, fresh)
+            said = telling(told_of, zone=zone, names=names) if told_of else asking(asked, zone=zone, names=names)
+            words = self._words(said, person=message.person, link=address, tag=_NEWS_TAG if told_of else _TAG)
             outcome = await self._channels.carry(row, words)
             self._settle(message, row, outcome, sent=sent)
 
@@ -180,27 +198,29 @@ class Notifying:
         stands = any(
             (receipt.person, receipt.channel) == (clearing.person, clearing.channel)
             for receipt in told.receipts
-            if receipt.key not in over_now and receipt.state is not ReceiptState.GIVEN_UP
+            if receipt.key not in over_now
+            and receipt.state is not ReceiptState.GIVEN_UP
+            and not news.is_topic(receipt.prompt)
         )
         if stands:
             return
         async with self._limit:
             await self._channels.carry(row, self._words(over(), person=row.person, link="", is_quiet=True))
 
-    def _words(self, said: Wording, *, person: str, link: str, is_quiet: bool = False) -> Words:
+    def _words(self, said: Wording, *, person: str, link: str, tag: str = _TAG, is_quiet: bool = False) -> Words:
         """In the language that the person chose."""
         account = self._people.account(person)
         speak = partial(self._speak, None if account is None else account.language)
-        return Words(speak(said.title), said.body(speak), link=link, tag=_TAG, is_quiet=is_quiet)
+        return Words(speak(said.title), said.body(speak), link=link, tag=tag, is_quiet=is_quiet)
 
-    def _names(self, prompts: Sequence[PromptId]) -> dict[PromptId, str] | None:
+    def _names(self, prompts: Sequence[PromptId], fresh: Mapping[PromptId, News]) -> dict[PromptId, str] | None:
         if not self._manner.tell_names:
             return None
         household = self._household.load()
         names = {}
         for prompt in prompts:
-            record = self._orders.prompt(prompt)
-            item = None if record is None else household.item(record.item)
+            known = fresh.get(prompt) or self._orders.prompt(prompt)
+            item = None if known is None else household.item(known.item)
             names[prompt] = prompt if item is None else item.name
         return names
 

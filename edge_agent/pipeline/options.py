@@ -98,6 +98,14 @@ class Options:
         first = replace(first, decision=replace(first.decision, reasons=(*first.decision.reasons, *told)))
         return first, tuple(one.decision for one in rest if isinstance(one.decision, Propose))
 
+    def on_sale(self, need: Need) -> list[Situation]:
+        """What can be had at a price of now, whatever is needed: the bound product first, then what is accepted."""
+        accepted = (one for one in need.item.substitutes if refused(one, preferences=need.home.preferences) is None)
+        cases = [self._case(need, product) for product in (None, *accepted)]
+        return [
+            each for each in cases if each.product.can_be_ordered and each.price is not None and each.price.available
+        ]
+
     def questions(self, need: Need, decisions: Sequence[Decision]) -> list[PromptRecord]:
         """What the proposals among the decisions would ask, none of them stored yet: all are about one need."""
         priced = [
@@ -126,9 +134,13 @@ class Options:
 
     def _weigh(self, need: Need, product: Product | None) -> Weighed:
         """The decision on a substitute; None: on the bound product."""
+        return weigh(self._case(need, product))
+
+    def _case(self, need: Need, product: Product | None) -> Situation:
+        """All that a decision on it rests on."""
         price, home = self._price(need, product), need.home
         preferences = home.preferences
-        case = Situation(
+        return Situation(
             item=need.item,
             estimate=need.stock,
             forecast=need.forecast,
@@ -145,7 +157,6 @@ class Options:
             substitute=product,
             answer_time=home.answer_time,
         )
-        return weigh(case)
 
     def _position(self, need: Need) -> Position:
         last = self._orders.last_intent(need.id)

@@ -58,8 +58,9 @@ _KEEPS_NOTHING = KeepsNothing()
 class Review:
     """Looks at every item. `latest` is what it found last, for the pages; nothing in it costs money.
 
-    `question` is what to ask the whole home, such as whether it is away. Nothing is asked in quiet hours by the clock
-    of `zone`. While `may_ask` says no, nothing is asked or drawn: what is under way is not known yet.
+    `options` are what it weighs. `question` is what to ask the whole home, such as whether it is away. Nothing is asked
+    in quiet hours by the clock of `zone`. While `may_ask` says no, nothing is asked or drawn: what is under way is not
+    known yet.
     """
 
     def __init__(
@@ -89,7 +90,7 @@ class Review:
         self._zone = zone
         self._crash_hook = crash_hook
         self._shadowing = Shadowing(shadows)
-        options = Options(
+        self.options = Options(
             orders=orders,
             new_id=new_id,
             stale_after=timedelta(seconds=stale_after_s),
@@ -98,13 +99,14 @@ class Review:
         )
         self._deciding = Deciding(
             orders=orders,
-            options=options,
+            options=self.options,
             drawing=drawing,
             shadowing=self._shadowing,
             bundles=bundles,
             may_ask=may_ask,
             crash_hook=crash_hook,
         )
+        self.may_ask = may_ask
         self._stock_events = stock_events
         self._spares: dict[ItemId, list[datetime]] = {}
         self._stocktaking = Stocktaking(readings=readings, events=stock_events, declared=declared)

@@ -99,11 +99,12 @@ def _row(intent: IntentRecord, overview: Overview, *, wanted_back: frozenset[Int
         hold_ends_at=intent.created_at + timedelta(seconds=offer.hold_s) if offer and _is_held(intent) else None,
         is_wanted_back=intent.id in wanted_back,
         is_listed=is_listed,
-        is_just_withdrawn=_is_withdrawn(intent) and now < intent.changed_at + _NEWS_FOR,
+        is_just_withdrawn=is_withdrawn(intent) and now < intent.changed_at + _NEWS_FOR,
     )
 
 
-def _is_withdrawn(intent: IntentRecord) -> bool:
+def is_withdrawn(intent: IntentRecord) -> bool:
+    """Whether this hub took it back in time; where it was too late, the order stands or ended as the merchant says."""
     return intent.state is IntentState.CANCELLED and intent.withdrawn_for is not None
 
 

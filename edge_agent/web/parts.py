@@ -48,6 +48,7 @@ from edge_agent.web.household_parts import (
 )
 from edge_agent.web.item_parts import ItemKeeping, NoItemKeeping
 from edge_agent.web.notice_parts import ChannelDesk, Links, NoChannels, NoLinks
+from edge_agent.web.order_parts import AfterAll, NoAfterAll
 from edge_agent.web.product_parts import NoProductHints, ProductHints
 from edge_agent.web.recall_parts import NoRecalls, Recalls
 
@@ -417,6 +418,7 @@ class WebParts:
     links: Links = NoLinks()  # noqa: RUF009  # it holds nothing
     no_room: Callable[[], str | None] = lambda: None  # why no readings are stored; None: they are
     tokens: ApiTokens = NoApiTokens()  # noqa: RUF009  # it holds nothing
+    after_all: AfterAll = NoAfterAll()  # noqa: RUF009  # it holds nothing
     records: Records = NoRecords()  # noqa: RUF009  # it holds nothing
     recalls: Recalls = NoRecalls()  # noqa: RUF009  # it holds nothing
     changes: Callable[[], int] = lambda: 0  # another number whenever something that the pages show may have changed

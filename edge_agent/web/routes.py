@@ -92,6 +92,7 @@ PAGES = (
     Page("POST", "/orders/{intent}/arrived", Rule.MEMBER, order_acts.arrived),
     Page("POST", "/orders/{intent}/never-came", Rule.MEMBER, order_acts.never_came),
     Page("POST", "/orders/{intent}/see-to", Rule.MEMBER, order_acts.see_to),
+    Page("POST", "/orders/{intent}/want", Rule.MEMBER, order_acts.want),
     Page("GET", "/orders/{intent}/record.json", Rule.MEMBER, order_acts.record),
     Page("GET", "/mandates", Rule.MEMBER, mandates.show_all),
     Page("GET", "/mandates/{mandate}", Rule.MEMBER, mandates.show),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -30,6 +30,8 @@ _LEAVES_AFTER = {
     _S.REFUNDED: _S.DELIVERED,
 }
 _HOST = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
+_FULL_NAME = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*\.[a-z][a-z0-9-]+")  # no address of a machine
+_HTTPS_PORTS = frozenset({None, 443})
 
 _ASKED_AGAIN = say("Nothing to do: if it is still needed, you are asked again with a new offer.")
 _LOOK_AT_BRIDGE = say("Ask whoever runs the order service to look at its log; nothing more is sent until then.")
@@ -55,8 +57,7 @@ _NEXT_STEPS: Mapping[str, str] = {
     "address_undeliverable": say("Ask whoever runs the order service to look at the delivery address."),
     "payment_failed": say("Ask whoever runs the order service to look at the way of paying, before you approve again."),
     "bought_elsewhere": say(
-        "Do you want it all the same? Say on the item's page what is really there: if it is needed, you are asked "
-        "again."
+        "Is that wrong? Say on the item's page what is really there. Do you want it all the same? Then order it anyway."
     ),
     "partly_returned": say("Look whether the money for it came back; nothing else is to be done here."),
     "merchant_refused": say("Ask the merchant why; you are asked again if it is still needed."),
@@ -139,18 +140,23 @@ def handoff(intent: IntentRecord) -> tuple[str, str] | None:
 
 
 def tracking(intent: IntentRecord) -> tuple[str, str] | None:
-    """Where the merchant shows the order on its own page: address and host name, if it is a safe web address at all."""
-    return web_address(intent.facts.tracking_url)
+    """Where the merchant says that the order can be looked at: address and host name, if it is a safe web address.
+
+    It may be any host, such as a carrier's, so it goes by its full name and on the usual port only.
+    """
+    return web_address(intent.facts.tracking_url, hosts=_FULL_NAME, ports=_HTTPS_PORTS)
 
 
-def web_address(url: str | None) -> tuple[str, str] | None:
-    """An address that a person may be sent to, and its host name; None where it is none."""
+def web_address(
+    url: str | None, *, hosts: re.Pattern[str] = _HOST, ports: Collection[int | None] | None = None
+) -> tuple[str, str] | None:
+    """An address that a person may be sent to, and its host name; None where it is none. `ports` None: any."""
     if url is None:
         return None
     try:
-        parts = urlsplit(url)
+        parts, port = urlsplit(url), urlsplit(url).port
     except ValueError:
         return None
-    if parts.scheme != "https" or "@" in parts.netloc or _HOST.fullmatch(parts.hostname or "") is None:
-        return None
-    return url, parts.hostname or ""
+    host = parts.hostname or ""
+    is_plain = parts.scheme == "https" and "@" not in parts.netloc and hosts.fullmatch(host) is not None
+    return (url, host) if is_plain and (ports is None or port in ports) else None

@@ -25,6 +25,7 @@ from edge_agent.core.estimate import estimate
 from edge_agent.core.messages import DeviceId, ItemId, StockEstimate
 from edge_agent.core.registry import Registry
 from edge_agent.folder import data_folder
+from edge_agent.pipeline.after_all import AfterAll
 from edge_agent.pipeline.discovery import Discovery
 from edge_agent.pipeline.draw import Drawing
 from edge_agent.pipeline.explaining import Explaining
@@ -54,6 +55,7 @@ class ReviewSide:
     stock: Telling
     recalls: RecallDesk
     keeping: ItemKeeper
+    after_all: AfterAll
 
 
 def wire_review(
@@ -105,6 +107,13 @@ def wire_review(
         stock=stock,
         recalls=RecallDesk(store=SqliteRecalls(connection), home=overview, stock=stock, clock=clock),
         keeping=_keeping(kept, household, discovery=discovery),
+        after_all=AfterAll(
+            clock=clock,
+            orders=orders.orders,
+            household=household,
+            review=review,
+            zone=ZoneInfo(config.home.timezone),
+        ),
     )
 
 

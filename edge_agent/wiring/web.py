@@ -51,6 +51,7 @@ def wire_web(
         decisions=review.decisions,
         stock=review.stock,
         recalls=review.recalls,
+        after_all=review.after_all,
         keeping=review.keeping,
         products=Products(
             hints=SqliteProductHints(kept.store.connection),

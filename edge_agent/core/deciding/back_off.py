@@ -19,7 +19,7 @@ from itertools import takewhile
 from edge_agent.core.arrivals import is_to_be_counted
 from edge_agent.core.catalogue import DateRange, Item
 from edge_agent.core.deciding.problem import REFUSED_FOR, problem_of
-from edge_agent.core.intent import CANCELLED_BY_HOUSEHOLD, IntentRecord, IntentState
+from edge_agent.core.intent import CANCELLED_BY_HOUSEHOLD, ENDED_UNBOUGHT, IntentRecord, IntentState
 from edge_agent.core.messages import Price, Reason, StockEstimate
 from edge_agent.core.prompt import DeclineReason, PromptRecord, PromptState, quiet_after_decline
 from edge_agent.core.said import Day, say
@@ -31,7 +31,6 @@ _AFTER_SPARES_MAX = timedelta(days=14)
 _AFTER_REFUSAL = timedelta(days=1)
 _COUNTED_WITHIN = timedelta(days=3)
 _FULL_SHARE = 0.5  # of the room: a refill like that is a stock made full, not a pack from the shop
-_ENDED_UNBOUGHT = frozenset({IntentState.REJECTED, IntentState.CANCELLED, IntentState.EXPIRED})
 TERMS_CHANGED = "terms_changed"
 _BUYER_DID_NOT_FINISH = "buyer_did_not_finish"
 
@@ -142,7 +141,7 @@ def _back_at(away: Sequence[DateRange], *, since: datetime, until: datetime) -> 
 
 def _after_order(last: IntentRecord, *, price: Price | None) -> datetime | None:
     """After an order that came to nothing; while the price is still the refused one, at least a day."""
-    if last.state not in _ENDED_UNBOUGHT or _had_its_time(last):
+    if last.state not in ENDED_UNBOUGHT or _had_its_time(last):
         return None
     if _is_taken_back(last):
         return last.changed_at + _AFTER_CANCEL

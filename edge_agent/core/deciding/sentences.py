@@ -100,7 +100,7 @@ def size_reason(case: Situation, need: Need, *, cover_d: float) -> Reason:
     """Why so many packs."""
     more, days = packs(need.packs), _whole(cover_d)
     if need.packs >= need.wanted_packs:
-        return Reason("size", say("With {packs} more it should last about {days} days.", packs=more, days=days))
+        return lasting_reason(need.packs, cover_d=cover_d)
     if need.fresh_packs < need.room_packs:
         text = say(
             "With {packs} more it should last about {days} days; more would spoil before it is used.",
@@ -115,6 +115,12 @@ def size_reason(case: Situation, need: Need, *, cover_d: float) -> Reason:
         room=packs(case.item.room_for(case.product)),
     )
     return Reason("size_room", text)
+
+
+def lasting_reason(more: int, *, cover_d: float) -> Reason:
+    """How long it lasts with so many packs more."""
+    text = say("With {packs} more it should last about {days} days.", packs=packs(more), days=_whole(cover_d))
+    return Reason("size", text)
 
 
 def over_budget_reason(case: Situation, *, total_minor: int) -> Reason:

@@ -59,6 +59,7 @@ _DECLINE = "Do not buy {title}"
 _PROBLEM = "Something stops the orders"
 _BRIDGE = "Order service"
 _OPEN = "Open questions"
+_ORDERS = "Orders that need you"
 _AWAY = "Devices that are away"
 
 
@@ -124,6 +125,8 @@ def hub_discovery(about: About) -> bytes:
         "bridge": _sensor(base, "bridge", _BRIDGE, state, platform="binary_sensor")
         | {"dev_cla": "connectivity", "ent_cat": "diagnostic"},
         "open_questions": _sensor(base, "open_questions", _OPEN, state) | {"stat_cla": "measurement"},
+        "orders_to_see_to": _sensor(base, "orders_to_see_to", _ORDERS, state)
+        | {"stat_cla": "measurement", "ic": "mdi:package-variant-remove"},
         "devices_away": _sensor(base, "devices_away", _AWAY, state)
         | {"stat_cla": "measurement", "ent_cat": "diagnostic"},
     }

@@ -52,6 +52,7 @@ def hub_state(
     bridge: BridgeStatus,
     devices: Sequence[DeviceOverview],
     open_questions: int,
+    orders_to_see_to: int,
 ) -> bytes:
     """How the hub is. Binary states are Home Assistant's own words."""
     return _json(
@@ -59,6 +60,7 @@ def hub_state(
             "problem": "ON" if problems else "OFF",
             "bridge": "ON" if bridge.reachable else "OFF",
             "open_questions": open_questions,
+            "orders_to_see_to": orders_to_see_to,
             "devices_away": sum(each.online is False for each in devices),
             "details": {
                 "problems": [each.text for each in problems[:_PROBLEMS_MAX]],

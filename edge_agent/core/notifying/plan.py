@@ -8,6 +8,8 @@ The page always has every question; this is about the rest. The rules:
 - Everything that is due for one channel goes as one message; two messages on it are `gap` apart; a person gets
   `daily_max` a day at the most, and none in their quiet hours.
 - The first answer wins and clears the rest. Without one the question ends as it said that it would.
+- News (`core.notifying.news`) asks nothing: each person is told once, over the first channel that takes it, in a
+  message of its own, after the questions that are due there. It is never taken back.
 
 A receipt says how one question fared with one person on one channel. All changes of receipts go through `step`.
 
@@ -21,7 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import NewType
 from zoneinfo import ZoneInfo
@@ -33,6 +35,7 @@ from edge_agent.errors import RefusedError
 
 ChannelId = NewType("ChannelId", str)
 
+_EVER = datetime.min.replace(tzinfo=UTC)
 _LADDER_SHARE = 0.5  # of the time for an answer: by then every channel has been tried
 
 
@@ -129,7 +132,7 @@ class Reader:
 class Question:
     """A prompt as the notifier sees it. `is_live`: it wants an answer now; `is_answered`: somebody gave one.
 
-    `asked_at` is when it was opened, or last woke.
+    `asked_at` is when it was opened, or last woke. `is_news`: it is no prompt, and is told until `answer_by`.
     """
 
     prompt: PromptId
@@ -138,6 +141,12 @@ class Question:
     if_unanswered: IfUnanswered = IfUnanswered.ASKED_AGAIN
     is_live: bool = True
     is_answered: bool = False
+    is_news: bool = False
+
+    @property
+    def round_from(self) -> datetime:
+        """Receipts from before that are of a former round; news has one only."""
+        return _EVER if self.is_news else self.asked_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +263,7 @@ def after_failure(receipt: Receipt, *, rules: Rules, now: datetime, is_final: bo
 
 def plan(told: Told, *, rules: Rules, now: datetime) -> Plan:
     """What is to be done now; the same again once it was done is nothing. `ends` are to be kept first."""
-    begun_at = {question.prompt: question.asked_at for question in told.questions}
+    begun_at = {question.prompt: question.round_from for question in told.questions}
     known = {
         receipt.key: receipt
         for receipt in told.receipts
@@ -277,7 +286,10 @@ def _due(
     given_up_at: datetime | None = start  # when the last of the channels before was given up; None: one is not
     for rung, channel in enumerate(reader.ladder):
         waited = start + rung * rules.rank_wait * steepness
-        yield channel, waited if given_up_at is None else min(waited, given_up_at)
+        if given_up_at is not None:
+            yield channel, min(waited, given_up_at)
+        elif not question.is_news:
+            yield channel, waited
         receipt = known.get((question.prompt, reader.name, channel.id))
         if receipt is None or receipt.state is not ReceiptState.GIVEN_UP:
             given_up_at = None
@@ -322,12 +334,18 @@ def _messages(
             if _wants(receipt, rules=rules, now=now) and at <= now + rules.batch_wait:
                 due[channel.id][question] = at <= now
     for channel in reader.ladder:
-        wanted = due[channel.id]
+        wanted = _alike(due[channel.id])
         is_too_soon = any(now < sent.at + rules.gap for sent in mine if sent.channel == channel.id)
         if left > 0 and any(wanted.values()) and not is_too_soon:
             left -= 1
             pressing = sorted(wanted, key=lambda question: (question.answer_by, question.prompt))
             yield Message(reader.name, channel.id, tuple(question.prompt for question in pressing))
+
+
+def _alike(due: Mapping[Question, bool]) -> Mapping[Question, bool]:
+    """What goes into one message: the questions, where one of them is due now, or the news."""
+    asked = {question: is_due for question, is_due in due.items() if not question.is_news}
+    return asked if any(asked.values()) else {each: is_due for each, is_due in due.items() if each.is_news}
 
 
 def _wants(receipt: Receipt | None, *, rules: Rules, now: datetime) -> bool:
@@ -357,7 +375,7 @@ def _ends(told: Told, *, rules: Rules, now: datetime) -> Iterator[Receipt]:
             yield step(receipt, ReceiptEvent.CLEAR, now=now)
         elif not question.is_live or now >= question.answer_by:
             yield step(receipt, ReceiptEvent.LAPSE, now=now)
-        elif receipt.changed_at < question.asked_at:
+        elif receipt.changed_at < question.round_from:
             yield step(receipt, ReceiptEvent.CLEAR, now=now)
         elif receipt.attempts >= rules.attempts_max and _is_stuck(receipt, rules=rules, now=now):
             yield step(receipt, ReceiptEvent.GIVE_UP, now=now)
@@ -366,7 +384,12 @@ def _ends(told: Told, *, rules: Rules, now: datetime) -> Iterator[Receipt]:
 def _clearings(told: Told, ends: Sequence[Receipt]) -> Iterator[Message]:
     """One quiet message for each channel that can take back what it shows."""
     again = {question.prompt for question in told.questions if question.is_live}
-    over = {receipt.key for receipt in ends if receipt.state is ReceiptState.LAPSED or receipt.prompt not in again}
+    stays = {question.prompt for question in told.questions if question.is_news}
+    over = {
+        receipt.key
+        for receipt in ends
+        if receipt.prompt not in stays and (receipt.state is ReceiptState.LAPSED or receipt.prompt not in again)
+    }
     shown = [receipt for receipt in told.receipts if receipt.key in over and receipt.state in _MAY_SHOW]
     for reader in told.readers:
         for channel in reader.ladder:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from edge_agent.core.messages import PromptId
+from edge_agent.core.notifying.news import NEEDS_A_PERSON, About, News
 from edge_agent.core.notifying.plan import IfUnanswered, Question
-from edge_agent.core.said import Day, Names, say, say_many
+from edge_agent.core.said import Day, Names, Said, say, say_many
 
 IF_UNANSWERED: Mapping[IfUnanswered, str] = {
     IfUnanswered.ASKED_AGAIN: say(
@@ -20,6 +21,32 @@ IF_UNANSWERED: Mapping[IfUnanswered, str] = {
 }
 _EITHER = say("Without an answer nothing is bought.")
 
+TOLD: Mapping[About, str] = {
+    About.REFUSED: say(
+        "An order was refused. Its page says what to mend; until {day}, {time} it is not tried again by itself."
+    ),
+    About.REFUSED_ENDS: say(
+        "A refused order waits to be mended until {day}, {time}. After that you are asked about it as ever."
+    ),
+    About.UNFINISHED: say("An order waits at the merchant until somebody finishes it there, until {day}, {time}."),
+    About.UNFINISHED_ENDS: say(
+        "An order still waits at the merchant. If nobody finishes it there until {day}, {time}, nothing is bought."
+    ),
+    About.IN_DOUBT: say(
+        "Nobody can tell whether an order was made. Look at the merchant, then say on the order's page what you found."
+    ),
+    About.TO_BE_COUNTED: say(
+        "Something else came than was ordered. Count what is there: until then the stock is not known."
+    ),
+    About.TAKEN_BACK: say(
+        "An order was taken back before it was sent: its goods were bought elsewhere. Its page can order it anyway."
+    ),
+    About.CANCELLED: say(
+        "A merchant cancelled an order, or the rest of one. If it is still needed, you are asked again."
+    ),
+    About.SHORT: say("A part of an order does not come. Its page says how much came."),
+    About.LOST: say("An order has not come and counts as lost. Ask the merchant for the money or a new delivery."),
+}
 _NAMES_MAX = 3
 _NAME_CHARS_MAX = 40
 _BODY_CHARS_MAX = 600
@@ -51,6 +78,20 @@ def asking(questions: Sequence[Question], *, zone: ZoneInfo, names: Mapping[Prom
     return Wording(title, tuple(sentences))
 
 
+def telling(news: Sequence[News], *, zone: ZoneInfo, names: Mapping[PromptId, str] | None = None) -> Wording:
+    """News of orders, what ends first in front, each kind once. `names` None: what they are about is not said."""
+    first: dict[About, News] = {}
+    for each in news:
+        first.setdefault(each.about, each)
+    sentences: list[str] = [_told(each, zone=zone) for each in first.values()]
+    if names is not None:
+        sentences.insert(0, _about(list(dict.fromkeys(names[each.topic] for each in news))))
+    orders = len({each.order for each in news})
+    if any(each.about in NEEDS_A_PERSON for each in news):
+        return Wording(say_many("An order needs you", "{number} orders need you", orders), tuple(sentences))
+    return Wording(say_many("News of an order", "News of {number} orders", orders), tuple(sentences))
+
+
 def over() -> Wording:
     """That there is nothing left to answer."""
     return Wording(
@@ -75,6 +116,11 @@ def recalled(names: Sequence[str] | None) -> Wording:
     if names is not None:
         sentences.insert(0, _about(names))
     return Wording(say("A recall: look before you use it"), tuple(sentences))
+
+
+def _told(news: News, *, zone: ZoneInfo) -> Said:
+    until = news.until.astimezone(zone)
+    return say(TOLD[news.about], day=Day(until.date()), time=f"{until:%H:%M}")
 
 
 def _about(names: Sequence[str]) -> str:

@@ -110,6 +110,12 @@ async def see_to(call: Call) -> Response:
     return told(_order_told(call, call.site.parts.answers.see_to(order.id, word=body.word, by=call.by.account)))
 
 
+async def want(call: Call) -> Response:
+    """The order came to nothing and is wanted after all: the new question, to be answered as any other."""
+    parts, by = call.site.parts, call.by.account
+    return told(prompt_told(parts, parts.after_all.want(_order(call).id, by=by), name=by))
+
+
 async def confirm_mandate(call: Call) -> Response:
     """Agree as the second person."""
     view, parts = _mandate(call), call.site.parts

@@ -20,6 +20,7 @@ from edge_agent.web.asking.price_check import of_item
 from edge_agent.web.items import charts
 from edge_agent.web.items.history import ROWS_MAX, HistoryRow, history
 from edge_agent.web.moments import Moments, days_range
+from edge_agent.web.order_rows import OrderRow, is_withdrawn, row
 from edge_agent.web.outlook import Outlook, chance_empty_by, days_at, outlook
 from edge_agent.web.pages.devices import KeptApartRow, kept_apart
 from edge_agent.web.pages.home import full_amount, likely, stock_bar
@@ -102,6 +103,7 @@ def page(
         trouble=_trouble(visit, told, merchant=known.item.product.merchant),
         price_check=of_item(known, name=moments.day),
         history=_history(visit, known),
+        ended=_ended(visit, known),
         labels=visit.site.parts.stock.labels(ItemId(known.item.id), limit=_LABELS_MAX),
         hints=_hints(visit, known),
         advice=visit.site.parts.decisions.advice(ItemId(known.item.id)),
@@ -115,6 +117,17 @@ def page(
         counts=_counts(known),
         refresh=not errors,
     )
+
+
+def _ended(visit: Visit, known: ItemOverview) -> OrderRow | None:
+    """The last order, where it came to nothing in a way that somebody may want to see to."""
+    parts = visit.site.parts
+    last = next((one for one in parts.overview.intents(limit=_ORDERS_MAX) if one.item == known.item.id), None)
+    if last is None or not parts.after_all.may_want(last):
+        return None
+    shown = row(last, parts.overview, now=parts.clock.now())
+    waits = shown.problem is not None and shown.problem.waits
+    return shown if waits or is_withdrawn(last) else None
 
 
 def _covering(visit: Visit, known: ItemOverview) -> MandateRecord | None:

@@ -1,4 +1,4 @@
-"""What a person says of an order: take it back, I looked, it came, it never came, mended, let be; and its record.
+"""What a person says of an order: take it back, I looked, it came, it never came, mended, let be, wanted; its record.
 
 The outcome is told as it is: a cancellation that came too late says so, one that the order service has not confirmed
 is shown as asked for, and a word that may not have arrived there is told as not known.
@@ -83,6 +83,12 @@ async def see_to(visit: Visit) -> Response:
         raise HTTPException(400)
     visit.site.parts.answers.see_to(order.id, word=word, by=visit.person.account)
     return _back_to(order)
+
+
+async def want(visit: Visit) -> Response:
+    """The order came to nothing and is wanted after all: on to the new question, on terms of now."""
+    asked = visit.site.parts.after_all.want(_order(visit).id, by=visit.person.account)
+    return RedirectResponse(f"/prompts/{asked.id}", status_code=303)
 
 
 async def record(visit: Visit) -> Response:

@@ -89,6 +89,7 @@ def page(
         decline_reasons=_decline_reasons(),
         declined_for=DECLINE_REASONS[prompt.decline_reason] if prompt.decline_reason else None,
         order=order,
+        may_want=order is not None and visit.site.parts.after_all.may_want(order.intent),
         told=receipt_rows(visit, prompt.id),
         if_unanswered=if_unanswered(visit, prompt),
         bridge=overview.bridge(),

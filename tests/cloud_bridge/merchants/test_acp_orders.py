@@ -123,10 +123,12 @@ def test_the_last_day_that_is_promised_is_the_day() -> None:
     assert _told(estimated_delivery={"latest": "soon"}).expected_on is None
 
 
-def test_a_place_to_look_is_the_merchants_own() -> None:
-    """A carrier's address is not believed; the order's page on the merchant's own origin stands in for it."""
+def test_a_place_to_look_is_the_parcels_page_or_the_orders() -> None:
+    """Where neither may be shown to a person there is none."""
     page, parcel = f"{ORIGIN}/orders/1", _parcel("shipped", tracking_url="https://carrier.example/1")
-    assert _told(fulfillments=[parcel], permalink_url=page).tracking_url == page
-    assert _told(fulfillments=[parcel], permalink_url="http://shop.example/1").tracking_url is None
+    bare = _parcel("shipped", tracking_url="http://carrier.example/1")
+    assert _told(fulfillments=[parcel], permalink_url=page).tracking_url == "https://carrier.example/1"
+    assert _told(fulfillments=[bare], permalink_url=page).tracking_url == page
+    assert _told(fulfillments=[bare], permalink_url="http://shop.example/1").tracking_url is None
     own = _parcel("shipped", tracking_url=f"{ORIGIN}/track/1")
     assert _told(fulfillments=[own], permalink_url=page).tracking_url == f"{ORIGIN}/track/1"

@@ -490,14 +490,14 @@ def test_the_day_promised_is_the_latest_of_the_expectations(fulfillable_on: list
     [
         (f"{SHOP}/orders/1", None, f"{SHOP}/orders/1"),
         (f"{SHOP}/orders/1", f"{SHOP}/track/1", f"{SHOP}/track/1"),
-        (f"{SHOP}/orders/1", "https://carrier.example/1", f"{SHOP}/orders/1"),
-        ("https://evil.example/orders/1", None, None),
+        (f"{SHOP}/orders/1", "https://carrier.example/1", "https://carrier.example/1"),
+        (f"{SHOP}/orders/1", "http://carrier.example/1", f"{SHOP}/orders/1"),
         ("http://shop.example/orders/1", None, None),
         ("javascript:alert(1)", None, None),
     ],
 )
-def test_a_person_is_sent_to_the_merchants_own_page_only(permalink: str, tracking: str | None, url: str | None) -> None:
-    """Wherever else an order points, nobody is sent there."""
+def test_the_parcels_own_page_is_a_better_place_to_look(permalink: str, tracking: str | None, url: str | None) -> None:
+    """Where it is one that a person may be shown; else the order's."""
     events = [{"type": "shipped", "tracking_url": tracking}]
     order = {"id": "o-1", "line_items": TWO_OUT, "fulfillment": {"events": events}, "permalink_url": permalink}
     assert read(order).tracking_url == url

@@ -17,7 +17,7 @@ from edge_agent.core.inventory.devices import Inventory
 from edge_agent.core.leave.policy import Ruling, rule
 from edge_agent.core.messages import DeviceId, IntentId, ItemId, PromptId, Quarantined, QuarantineReason
 from edge_agent.core.overview import BridgeStatus, CancelResult, DeviceOverview, ItemOverview
-from edge_agent.core.prompt import LIVE, DeclineReason, Endorsement, PromptEvent, PromptRecord, step
+from edge_agent.core.prompt import LIVE, DeclineReason, Endorsement, PromptEvent, PromptRecord, PromptState, step
 from edge_agent.core.recall import Match, Notice, Recall, What, filed
 from edge_agent.errors import HubError, NotAllowedError, PinNeededError, RefusedError, StaleTermsError
 from edge_agent.leave_ports import AccountStore
@@ -254,6 +254,27 @@ class RecordsInMemory:
         """Of an order that is there."""
         order = self.home.intent(intent)
         return None if order is None else json.dumps({"order": order.id}).encode()
+
+
+@dataclass
+class AfterAllInMemory:
+    """Fulfils `AfterAll`: what ended with nothing bought may be wanted; the question is the old one, opened anew."""
+
+    home: HomeInMemory
+    calls: list[tuple[object, ...]] = field(default_factory=list)
+    refusal: HubError | None = None
+
+    def may_want(self, order: IntentRecord) -> bool:
+        """By the state alone."""
+        return order.state in intents.ENDED_UNBOUGHT
+
+    def want(self, intent: IntentId, *, by: str) -> PromptRecord:
+        """Another question with the same terms."""
+        self.calls.append(("want", intent, by))
+        if self.refusal is not None:
+            raise self.refusal
+        asked = self.home.all_prompts[self.home.all_intents[intent].prompt]
+        return self.home.add(replace(asked, id=PromptId("p-anew"), state=PromptState.OPEN, answered_by=None))
 
 
 @dataclass

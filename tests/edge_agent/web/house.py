@@ -39,7 +39,7 @@ from tests.edge_agent.web.fake_keeping import KeepingInMemory
 from tests.edge_agent.web.fake_products import ProductsInMemory
 from tests.edge_agent.web.fake_settings import ForgettingRecorded, HoldingsInMemory, ReportInMemory, SettingsInMemory
 from tests.edge_agent.web.fake_tokens import TokensRecorded, sample_token
-from tests.edge_agent.web.fakes import AnswersInMemory, HomeInMemory, RecallsInMemory, RecordsInMemory
+from tests.edge_agent.web.fakes import AfterAllInMemory, AnswersInMemory, HomeInMemory, RecallsInMemory, RecordsInMemory
 from tests.edge_agent.web.sample_home import sample_home
 from tests.edge_agent.web.sample_household import sample_mandates, sample_sent
 
@@ -84,6 +84,7 @@ class House:
     decisions: DecisionsInMemory
     stock: StockRecorded
     recalls: RecallsInMemory
+    after_all: AfterAllInMemory
     keeping: KeepingInMemory
     products: ProductsInMemory
     settings: SettingsInMemory
@@ -109,6 +110,7 @@ class House:
             self.decisions,
             self.stock,
             self.recalls,
+            self.after_all,
         )
         return [
             call
@@ -180,6 +182,7 @@ def _furnished(connection: Connection, clock: Clock, *, web: WebConfig, language
         inventory=lambda: home.inventory,
         decisions=(decisions := DecisionsInMemory()),
         stock=(stock := StockRecorded()),
+        after_all=(after_all := AfterAllInMemory(home)),
         records=RecordsInMemory(home),
         recalls=(recalls := RecallsInMemory()),
         keeping=(keeping := KeepingInMemory(home)),
@@ -207,6 +210,7 @@ def _furnished(connection: Connection, clock: Clock, *, web: WebConfig, language
         decisions=decisions,
         stock=stock,
         recalls=recalls,
+        after_all=after_all,
         keeping=keeping,
         products=products,
         settings=settings,

@@ -24,6 +24,7 @@ WHEN = {
     "settle": {S.UNKNOWN, S.PARKED},
     "arrived": {S.PLACED, S.SHIPPED, S.PARTLY_DELIVERED, S.NEVER_ARRIVED},
     "never-came": {S.PLACED, S.SHIPPED, S.PARTLY_DELIVERED},
+    "want": {S.REJECTED, S.CANCELLED, S.EXPIRED},
 }
 
 
@@ -49,7 +50,8 @@ async def test_each_state_offers_what_can_be_said(
     page = (await owner.get(path)).text
     offered = set(re.findall(rf'action="{ORDER}/([a-z-]+)"', page))
     wanted = {act for act, states in WHEN.items() if state in states}
-    assert offered == (set() if path == "/orders" and state is S.NEVER_ARRIVED else wanted)
+    is_over = state is S.NEVER_ARRIVED or state in WHEN["want"]
+    assert offered == (set() if path == "/orders" and is_over else wanted)
 
 
 @pytest.mark.parametrize("role", [Role.GUEST, Role.CHILD])
@@ -249,6 +251,53 @@ async def test_after_three_days_nothing_is_left_to_be_said(
     clock.advance(hours=72)
     assert "see-to" not in (await owner.get(PAGE)).text
     assert (await owner.post(f"{ORDER}/see-to", data={"csrf": csrf, "word": "mended"})).status_code == 409
+
+
+@pytest.mark.parametrize(
+    ("changes", "forms"),
+    [
+        ({"state": S.CANCELLED, "withdrawn_for": "bought_elsewhere"}, 1),
+        ({**REFUSED, "changed_at": NOW}, 0),
+        ({**REFUSED, "changed_at": NOW, "problem_word": "let_be"}, 0),
+        ({**REFUSED, "changed_at": NOW, "problem_word": "mended"}, 1),
+        ({"state": S.DELIVERED}, 0),
+    ],
+)
+async def test_what_came_to_nothing_can_be_ordered_anyway(
+    owner: httpx.AsyncClient, house: House, changes: dict[str, object], forms: int
+) -> None:
+    """Where nothing else can be said of it; and in the list of all orders there is no form for it."""
+    stand(house, **changes)  # type: ignore[arg-type]
+    assert (await owner.get(PAGE)).text.count(f'action="{ORDER}/want"') == forms
+    assert "/want" not in (await owner.get("/orders")).text
+
+
+async def test_to_order_anyway_leads_to_a_new_question(owner: httpx.AsyncClient, house: House) -> None:
+    """Its terms are read and answered as any others; a refusal is told, and nothing is asked."""
+    stand(house, S.CANCELLED, withdrawn_for="bought_elsewhere")
+    answer = await say(owner, "want")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/prompts/p-anew")
+    assert house.calls == [("want", "i-p-fluid", "the-owner")]
+    house.after_all.refusal = RefusedError("There is no price of now at which it can be had.")
+    refused = await say(owner, "want")
+    assert refused.status_code == 409
+    assert "There is no price of now" in refused.text
+
+
+async def test_the_items_page_leads_to_an_order_that_somebody_may_want(owner: httpx.AsyncClient, house: House) -> None:
+    """While nothing newer stands; a cancellation of the household's own is no news."""
+    item = f"/items/{house.home.all_intents['i-p-fluid'].item}"
+    for changes, words in (
+        ({"state": S.CANCELLED, "withdrawn_for": "bought_elsewhere"}, "taken back by this hub"),
+        ({**REFUSED, "changed_at": NOW, "withdrawn_for": "bought_elsewhere"}, "somebody has to see to it"),
+    ):
+        stand(house, **changes)  # type: ignore[arg-type]
+        page = (await owner.get(item)).text
+        assert "data-ended" in page
+        assert words in page
+        assert f'href="{PAGE}"' in page
+    stand(house, S.CANCELLED, detail="cancelled_by_household", withdrawn_for=None)
+    assert "data-ended" not in (await owner.get(item)).text
 
 
 async def test_the_record_is_a_file_for_those_who_run_the_home(owner: httpx.AsyncClient, house: House) -> None:

@@ -65,15 +65,36 @@ async def test_another_product_that_came_has_to_be_counted(owner: httpx.AsyncCli
     ("url", "host"),
     [
         ("https://shop.example/orders/1", "shop.example"),
+        ("https://track.carrier.example:443/p/9", "track.carrier.example"),
+        ("https://xn--pst-ula.example/p/9", "xn--pst-ula.example"),
+        ("https://CARRIER.example/p/9", "carrier.example"),
         ("http://shop.example/orders/1", None),
         ("https://shop.example@evil.example/", None),
+        ("https://shop.example\\@evil.example/", None),
+        ("https://carrier.example:8443/p/9", None),
+        ("https://carrier.example:port/p/9", None),
+        ("https://carrier.example:0/p/9", None),
+        ("https://carrier.ex%61mple/p/9", None),
+        ("https://192.168.1.1/reboot", None),
+        ("https://[::1]/", None),
+        ("https://router/", None),
         (None, None),
     ],
 )
 def test_a_person_is_sent_to_a_safe_address_only(url: str | None, host: str | None) -> None:
-    """The rules are those of a page that an order is finished at."""
+    """Any host that is named in full, by https; what the order service let through is looked at once more."""
     shipped = sample_intent(sample_prompt(), state=S.SHIPPED, at=NOW, facts=OrderFacts(tracking_url=url))
     assert tracking(shipped) == (None if host is None else (url, host))
+
+
+async def test_a_link_to_look_says_where_it_leads_and_whose_word_it_is(owner: httpx.AsyncClient, house: House) -> None:
+    """Before it is opened, which only a person's own click does, and without telling where they come from."""
+    stand(house, S.SHIPPED, OrderFacts(tracking_url="https://xn--pst-ula.example/p/9?id=1&x=2"))
+    page = (await owner.get(PAGE)).text
+    line = page.split("data-tracking")[0].rsplit("<p", 1)[1] + page.split("data-tracking")[1].split("</p>")[0]
+    assert 'href="https://xn--pst-ula.example/p/9?id=1&amp;x=2" rel="noopener noreferrer"' in line
+    assert "<bdi>xn--pst-ula.example</bdi>" in line
+    assert "told by <bdi>grocer</bdi>" in line
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,7 @@ EXPECTED = {
     ("POST", "/orders/{intent}/arrived"): "member",
     ("POST", "/orders/{intent}/never-came"): "member",
     ("POST", "/orders/{intent}/see-to"): "member",
+    ("POST", "/orders/{intent}/want"): "member",
     ("GET", "/mandates"): "member",
     ("GET", "/mandates/{mandate}"): "member",
     ("POST", "/mandates/{mandate}/confirm"): "member",
@@ -199,7 +200,12 @@ def address(path: str, *, intent: str = "i-p-fluid", mandate: str = "m-milk") ->
 def ready_for(house: House, path: str) -> str:
     """A path whose order or mandate stands where the act is possible."""
     act = path.rsplit("/", 1)[-1]
-    stands = {"cancel": IntentState.HELD, "settle": IntentState.PARKED, "see-to": IntentState.REJECTED}
+    stands = {
+        "cancel": IntentState.HELD,
+        "settle": IntentState.PARKED,
+        "see-to": IntentState.REJECTED,
+        "want": IntentState.REJECTED,
+    }
     state, known = stands.get(act, IntentState.SHIPPED), house.home.all_intents["i-p-fluid"]
     house.home.all_intents["i-p-fluid"] = replace(known, state=state, detail="payment_failed", changed_at=NOW)
     view = house.mandates.kept["m-waits"]

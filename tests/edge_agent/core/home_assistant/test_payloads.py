@@ -185,9 +185,16 @@ def test_the_hub_says_what_stops_it() -> None:
     trouble = SafetyProblem(SafetyCode.CLOCK_UNTRUSTED, "The clock is wrong.")
     away = DeviceOverview(DeviceId("fridge"), None, None, online=False, seen_at=None)
     told = json.loads(
-        hub_state(problems=[trouble], bridge=BridgeStatus(reachable=False), devices=[away], open_questions=2)
+        hub_state(
+            problems=[trouble],
+            bridge=BridgeStatus(reachable=False),
+            devices=[away],
+            open_questions=2,
+            orders_to_see_to=3,
+        )
     )
     assert (told["problem"], told["bridge"], told["open_questions"], told["devices_away"]) == ("ON", "OFF", 2, 1)
+    assert told["orders_to_see_to"] == 3
     assert told["details"]["codes"] == ["clock_untrusted"]
 
 

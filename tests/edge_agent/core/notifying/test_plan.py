@@ -353,3 +353,57 @@ class Telling(RuleBasedStateMachine):
 
 
 TestTelling = Telling.TestCase
+
+
+def some_news(ident: str = "i1/lost", *, at: datetime = START, lasts: timedelta = 3 * DAY) -> Question:
+    """News of an order."""
+    return Question(PromptId(ident), at, at + lasts, is_news=True)
+
+
+def heard_over(told: Told, minutes: range) -> list[tuple[int, str, tuple[str, ...]]]:
+    """What is said when the plan is carried out every so often, and every channel takes it."""
+    heard = []
+    for minute in minutes:
+        now = START + minute * MINUTE
+        heard += [(minute, channel, prompts) for _, channel, prompts in said(told, now)]
+        told = after(told, now)
+    return heard
+
+
+def test_news_is_told_once() -> None:
+    """Over the first channel of each, a later tier later; nobody's second channel hears what the first one took."""
+    told = Told((reader("ann"), reader("ben", tier=1)), (some_news(),))
+    news = ("i1/lost",)
+    assert heard_over(told, range(0, 3 * 24 * 60, 5)) == [(5, "ann-0", news), (125, "ben-0", news)]
+
+
+def test_news_goes_over_the_next_channel_where_one_is_given_up() -> None:
+    """A wrong address hides nothing."""
+    lost = Receipt(PromptId("i1/lost"), "ann", ChannelId("ann-0"), ReceiptState.GIVEN_UP, 4, START + 3 * MINUTE)
+    told = Told((reader("ann"),), (some_news(),), (lost,))
+    assert said(told, START + 4 * MINUTE) == [("ann", "ann-1", ("i1/lost",))]
+
+
+def test_news_and_questions_are_messages_of_their_own() -> None:
+    """The questions first; the news after the gap. Both count for the cap, and both wait for the morning."""
+    told = Told((reader("ann", channels=1),), (some_news(), question(lasts=3 * DAY)))
+    assert heard_over(told, range(0, 600, 5)) == [(5, "ann-0", ("q",)), (15, "ann-0", ("i1/lost",))]
+    full = tuple(Sent("ann", ChannelId("ann-0"), START - n * HOUR) for n in range(RULES.daily_max))
+    assert said(replace(told, sent=full), START + HOUR) == []
+    asleep = Told((reader("ann", channels=1, quiet=QUIET),), (some_news(at=START + 13 * HOUR),))
+    assert said(asleep, START + 14 * HOUR) == []
+    assert said(asleep, START + 21 * HOUR) == [("ann", "ann-0", ("i1/lost",))]
+
+
+def test_news_is_not_taken_back_and_not_told_twice() -> None:
+    """What was told stays told, also where it is so since another moment; when it is over, the screen stays."""
+    told = after(Told((reader("ann"),), (some_news(),)), START + 5 * MINUTE)
+    moved = replace(told, questions=(some_news(at=START + HOUR),))
+    assert said(moved, START + 2 * HOUR) == []
+    ended = replace(told, questions=(replace(some_news(), is_live=False, is_answered=True),))
+    made = plan(ended, rules=RULES, now=START + 2 * HOUR)
+    assert [receipt.state for receipt in made.ends] == [ReceiptState.CLEARED]
+    assert made.clearings == ()
+    late = plan(told, rules=RULES, now=START + 4 * DAY)
+    assert [receipt.state for receipt in late.ends] == [ReceiptState.LAPSED]
+    assert late.clearings == ()

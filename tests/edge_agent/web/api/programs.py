@@ -47,7 +47,12 @@ def program(house: House, token: str | None) -> httpx.AsyncClient:
 def ready(house: House, path: str) -> str:
     """A path with something real in it, whose order or mandate stands where the act is possible."""
     act = path.rsplit("/", 1)[-1]
-    stands = {"cancel": IntentState.HELD, "settle": IntentState.PARKED, "see-to": IntentState.REJECTED}
+    stands = {
+        "cancel": IntentState.HELD,
+        "settle": IntentState.PARKED,
+        "see-to": IntentState.REJECTED,
+        "want": IntentState.REJECTED,
+    }
     state, known = stands.get(act, IntentState.SHIPPED), house.home.all_intents["i-p-fluid"]
     house.home.all_intents["i-p-fluid"] = replace(
         known, state=state, detail="payment_failed", changed_at=house.home.clock.now()
