@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, StringConstraints, model_validator
 
 from cloud_bridge.sections import SafeUrl, Section, Text, is_loopback
-from cloud_bridge.wire import Currency, Id, Sku
+from cloud_bridge.wire import Currency, DeliveryKind, Id, Sku
 
 _WEBHOOK_SECRET_BYTES = range(24, 65)  # as Standard Webhooks has it
 # Source: ISO 4217. The minor unit of these is the whole, or the thousandth.
@@ -156,7 +156,8 @@ class VendureConfig(ShopSection):
     `payment_method` is the shop's code of a way to pay that needs no person; what its handler wants to be told stands
     in `payment_metadata`, and a token that pays goes there under the name `payment_token_name`. `channel` is the token
     of a shop's channel other than the default one. `order_page` is where a person sees an order; its code is put
-    behind.
+    behind. The shop does not say of what kind its ways of delivery are: `delivery_kinds` does, by their codes, and
+    where goods are fetched it must, or they are bought as if they came to the door.
     """
 
     kind: Literal["vendure"]
@@ -168,6 +169,7 @@ class VendureConfig(ShopSection):
     shop_path: Annotated[str, StringConstraints(pattern=r"^(/[A-Za-z0-9_-]{1,50}){1,5}$")] = "/shop-api"
     channel: Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,200}$")] | None = None
     order_page: SafeUrl | None = None
+    delivery_kinds: dict[Text, DeliveryKind] = Field(default={}, max_length=50)
 
     @model_validator(mode="after")
     def _in_hundredths(self) -> VendureConfig:

@@ -53,6 +53,7 @@ class Merchant(Protocol):
     async def quote(self, wanted: Wanted, *, key: str, session_id: str | None = None) -> Quote:
         """Price a session with today's prices: the given one, or one opened under `key` (the same key, the same one).
 
+        It comes by `wanted.delivery`, where that is set: a merchant that does not offer it refuses (`terms_changed`).
         Raises: MerchantAwayError; MerchantRefusedError with a code of `core.order.Detail`.
         """
 

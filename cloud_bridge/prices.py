@@ -111,6 +111,7 @@ def _available(sku: str, quote: Quote, *, charges: bool) -> PriceLine:
         currency=quote.currency,
         available=True,
         list_price_minor=quote.list_price_minor,
+        delivery_options=quote.delivered() if charges else (),
     )
 
 

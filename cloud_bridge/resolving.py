@@ -14,7 +14,7 @@ from cloud_bridge.core import recovery
 from cloud_bridge.core.keys import open_key
 from cloud_bridge.core.order import Attempt, Change, Detail, OrderRecord, advance, note, way_to
 from cloud_bridge.core.outcome import Lookup, NeedsBuyer, Open, Placed
-from cloud_bridge.core.quote import Wanted, broken_term, is_within
+from cloud_bridge.core.quote import broken_term, is_within, wanted_by
 from cloud_bridge.core.recovery import Doubt, Recovery
 from cloud_bridge.errors import (
     BugError,
@@ -127,11 +127,11 @@ class Resolver:
         order, terms = doubt.order, doubt.order.terms
         key = open_key(order.body_sha256, order.session_n)
         try:
-            wanted = Wanted(terms.sku, terms.quantity, terms.delivery_ref)
-            quote = await merchant.quote(wanted, key=key, session_id=order.session_id)
+            quote = await merchant.quote(wanted_by(terms), key=key, session_id=order.session_id)
         except MerchantRefusedError as exc:
             log.info("not_sent_again intent=%s code=%s", order.intent_id, exc.code)
-            await self._sender.apply(self._given_up(order, doubt.attempts))
+            changed = Detail.TERMS_CHANGED if exc.code == Detail.TERMS_CHANGED else None
+            await self._sender.apply(self._given_up(order, doubt.attempts, changed=changed))
             return
         reason = broken_term(quote, terms)
         # What is sent again is what was sent, or nothing: a new price makes new mandates, and so another body.

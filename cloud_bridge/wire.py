@@ -28,7 +28,8 @@ from pydantic import (
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,64}$")]
 Sku = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,64}$")]
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
-Minor = Annotated[int, Field(ge=0, le=1_000_000_000_000)]
+MINOR_MAX = 1_000_000_000_000
+Minor = Annotated[int, Field(ge=0, le=MINOR_MAX)]
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Nonce = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 # One spelling for one signature: the last character before the padding carries two bits, so only four letters fit.
@@ -39,6 +40,14 @@ OrderNumber = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]+$", m
 # What a person may open: letters that no browser reads in two ways.
 WebAddress = Annotated[str, StringConstraints(pattern=r"^https?://[!-~]+$", max_length=2048)]
 Packs = Annotated[int, Field(ge=0, le=9_999)]
+
+# How goods come: to the door within the hour, on the day or in some days; or a person fetches them at a point for it
+# (a locker, a counter), or in a shop of the merchant.
+DeliveryKind = Literal["instant", "same_day", "standard", "pick_up_point", "nearest_store"]
+# Whatever a merchant calls a way of delivery, as far as it can be signed and shown.
+OptionId = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,128}$")]
+OptionText = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]+$", max_length=120)]
+DELIVERY_OPTIONS_MAX = 12
 
 PATH_INTENTS = "/v1/intents"
 PATH_CANCEL = "/v1/intents/{intent_id}/cancel"
@@ -55,6 +64,33 @@ class WireModel(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
 
 
+class DeliveryChoice(WireModel):
+    """One way of delivery: the merchant's own name for it, and of what kind it is, left out where it does not say."""
+
+    id: OptionId
+    kind: Annotated[DeliveryKind | None, Field(exclude_if=lambda told: told is None)] = None
+
+
+class DeliveryOption(DeliveryChoice):
+    """A way of delivery that a merchant offers for one pack at one address; what it does not say is left out.
+
+    `price_minor` is what comes on top of the goods where they come this way, in minor units of the line's currency, as
+    far as it can be told before it is chosen. They come from `earliest_on` to `latest_on`, by the merchant's calendar,
+    if it was ordered when the price was told. `place` is where a person fetches them.
+    """
+
+    price_minor: Minor
+    title: Annotated[OptionText | None, Field(exclude_if=lambda told: told is None)] = None
+    earliest_on: Annotated[date | None, Field(exclude_if=lambda told: told is None)] = None
+    latest_on: Annotated[date | None, Field(exclude_if=lambda told: told is None)] = None
+    place: Annotated[OptionText | None, Field(exclude_if=lambda told: told is None)] = None
+
+    @property
+    def choice(self) -> DeliveryChoice:
+        """What names it in signed terms."""
+        return DeliveryChoice(id=self.id, kind=self.kind)
+
+
 class Terms(WireModel):
     """What the household agreed to, exactly. Money in minor units of `currency`.
 
@@ -67,6 +103,9 @@ class Terms(WireModel):
     receipt that the hub keeps of that leave (item, pack, who, which mandate), salted, so that it says nothing here.
     `handover` counts the intents of this hub, without a gap: a number that comes a second time under other terms
     shows a restored or a copied hub.
+
+    `delivery_option` is the way of delivery that was agreed to, and the order comes that way or not at all. It is left
+    out of what is signed where the merchant was left to choose: terms from before it was known are signed as they were.
     """
 
     version: Literal[2] = 2
@@ -90,6 +129,7 @@ class Terms(WireModel):
     leave: Literal["approval", "draw"]
     consent_hash: Digest
     handover: Annotated[int, Field(ge=1, le=2**53 - 1)]  # RFC 8785 signs no larger number
+    delivery_option: Annotated[DeliveryChoice | None, Field(exclude_if=lambda agreed: agreed is None)] = None
 
 
 class Intent(WireModel):
@@ -265,7 +305,9 @@ class PriceLine(WireModel):
 
     The prices are None where the merchant charges nothing: what the product costs elsewhere nobody knows here.
     `list_price_minor` is what the merchant itself calls the usual price of that pack, where it tells one; left out
-    where it does not, so that a hub which does not know the field yet can read the line.
+    where it does not, so that a hub which does not know the field yet can read the line. So are `delivery_options`, the
+    ways that the product can come; `delivery_minor` is the price of the one that the merchant is left to choose, which
+    is the cheapest to the door.
     """
 
     sku: Sku
@@ -275,6 +317,9 @@ class PriceLine(WireModel):
     currency: Currency
     available: bool
     list_price_minor: Annotated[Minor | None, Field(exclude_if=lambda told: told is None)] = None
+    delivery_options: Annotated[
+        tuple[DeliveryOption, ...], Field(max_length=DELIVERY_OPTIONS_MAX, exclude_if=lambda told: not told)
+    ] = ()
 
 
 class PriceList(WireModel):

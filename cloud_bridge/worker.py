@@ -23,7 +23,7 @@ from cloud_bridge.core.capability import Capability, MerchantClass
 from cloud_bridge.core.keys import open_key
 from cloud_bridge.core.order import CLOSING, Detail, OrderRecord, advance, keep, note
 from cloud_bridge.core.outcome import Lookup, Placed, Standing
-from cloud_bridge.core.quote import Quote, Wanted, broken_term
+from cloud_bridge.core.quote import Quote, broken_term, wanted_by
 from cloud_bridge.errors import (
     BugError,
     HouseholdFrozenError,
@@ -208,7 +208,7 @@ class Worker:
             await self._wait(order, detail=Detail.HOUSEHOLD_FROZEN)
 
     async def _price(self, order: OrderRecord, merchant: Merchant) -> Quote | None:
-        wanted = Wanted(order.terms.sku, order.terms.quantity, order.terms.delivery_ref)
+        wanted = wanted_by(order.terms)
         key = open_key(order.body_sha256, order.session_n)
         try:
             quote = await merchant.quote(wanted, key=key, session_id=order.session_id)

@@ -17,7 +17,7 @@ from nacl.signing import VerifyKey
 from cloud_bridge.errors import NotAuthenticError, TermsRefusedError
 from cloud_bridge.wire import Intent, Settlement, Terms, Verdict
 
-# Terms are one flat object of whole numbers and ASCII text, by their model. For such a one the standard library's
+# Terms are objects of whole numbers and ASCII text, by their model. For such a one the standard library's
 # encoder, which is in C, writes what RFC 8785 wants, once the names are sorted; a test compares the two.
 _TERMS = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, check_circular=False)
 

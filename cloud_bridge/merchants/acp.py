@@ -22,11 +22,12 @@ from cloud_bridge.merchant_config import AcpConfig
 from cloud_bridge.merchants import acp_answers
 from cloud_bridge.merchants.acp_answers import BUSY, CLOSED, FOR_A_BUYER, accepted
 from cloud_bridge.merchants.acp_channel import AcpChannel
-from cloud_bridge.merchants.acp_documents import Checkout, cheapest, is_settled, quote_of
+from cloud_bridge.merchants.acp_documents import Checkout, is_settled, quote_of, way_for
 from cloud_bridge.merchants.acp_orders import followed, hint_of
 from cloud_bridge.merchants.acp_requests import QUANTITY_MAX, completion, opening, update
 from cloud_bridge.merchants.capabilities import capability_of
 from cloud_bridge.merchants.checkouts import OK, away, complaint
+from cloud_bridge.merchants.deliveries import gone
 from cloud_bridge.merchants.documents import parse
 from cloud_bridge.merchants.payment_tokens import PaymentTokens
 from cloud_bridge.wire import Intent
@@ -164,22 +165,24 @@ class AcpMerchant:
         return checkout
 
     async def _price(self, checkout: Checkout, wanted: Wanted) -> Checkout:
-        """The session again at today's prices, delivered to our address in the cheapest way on offer."""
+        """The session again at today's prices, delivered to our address in the way that is wanted, or the cheapest."""
         destination = self._config.destinations[wanted.delivery_ref]
         for _ in range(_UPDATES_MAX):
             self._check(checkout)
-            way = None if is_settled(checkout, destination) else cheapest(checkout)
+            is_chosen = is_settled(checkout, destination, wanted.delivery)
+            way = None if is_chosen else way_for(checkout, wanted.delivery)
             body = update(checkout, wanted, config=self._config, way=way)
             updated = accepted(await self._channel.post(_session(checkout.id), body=body))
             if updated.id != checkout.id:
                 raise MerchantUnclearError(f"updated session {checkout.id}, told about another")
             checkout = updated
-            if checkout.status in _PRICED and is_settled(checkout, destination):
+            if checkout.status in _PRICED and is_settled(checkout, destination, wanted.delivery):
                 self._check(checkout)
                 return checkout
-        raise MerchantRefusedError(
-            complaint(checkout.messages) or Detail.ADDRESS_UNDELIVERABLE, "the session does not become ready"
-        )
+        reason = complaint(checkout.messages)
+        if wanted.delivery is not None and reason is None:
+            raise gone(wanted.delivery)
+        raise MerchantRefusedError(reason or Detail.ADDRESS_UNDELIVERABLE, "the session does not become ready")
 
     def _check(self, checkout: Checkout) -> None:
         """Refuse where nothing more can come of the session, or our way to pay is not among those that it lists."""

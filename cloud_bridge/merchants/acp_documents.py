@@ -6,6 +6,7 @@ parts must make the total, or nothing is paid. Source: ACP 2026-04-17, schema of
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 from pydantic import Field, StringConstraints
@@ -16,7 +17,9 @@ from cloud_bridge.errors import MerchantRefusedError
 from cloud_bridge.merchant_config import DestinationConfig
 from cloud_bridge.merchants.acp_orders import Order
 from cloud_bridge.merchants.checkouts import Message, Parts, Sum, Total, amount_of, price_of, quoted, sum_of
+from cloud_bridge.merchants.deliveries import choice, gone, offered, option
 from cloud_bridge.merchants.documents import Amount, Count, Document, Key, LongUrl
+from cloud_bridge.wire import DeliveryChoice, DeliveryKind, DeliveryOption
 
 # The specification recommends lower case, and shops answer in either.
 CurrencyCode = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{3}$")]
@@ -34,6 +37,8 @@ _WITHOUT_SUBTOTAL = Parts(
     added=_WITH_BASE.added - {"subtotal"} | {"items_base_amount"}, taken_away=_WITHOUT_BASE.taken_away
 )
 _TO_THE_DOOR = frozenset({"shipping", "local_delivery"})
+_WAYS = _TO_THE_DOOR | {"pickup"}
+_AT_A_SHOP = ("in_store", "curbside")
 
 
 class Item(Document):
@@ -64,17 +69,49 @@ class Line(Document):
         return base[0] if len(base) == 1 else None
 
 
+class Place(Document):
+    """Where goods are fetched."""
+
+    name: object = None
+
+
+class Window(Document):
+    """Between which moments goods come."""
+
+    start: object = None
+    end: object = None
+
+
 class Option(Document):
     """A way of delivery."""
 
     type: Key
     id: Key
     totals: list[Total] = Field(max_length=20)
+    title: object = None
+    earliest_delivery_time: object = None
+    latest_delivery_time: object = None
+    delivery_window: Window | None = None
+    location: Place | None = None
+    pickup_type: object = None
+    ready_by: object = None
 
     @property
     def price_minor(self) -> int:
         """What it costs."""
         return price_of(self.totals)
+
+    @property
+    def kind(self) -> DeliveryKind | None:
+        """Of what kind it is, as far as its type says; how soon a local delivery comes, it does not."""
+        if self.type == "pickup":
+            return "nearest_store" if self.pickup_type in _AT_A_SHOP else "pick_up_point"
+        return "standard" if self.type == "shipping" else None
+
+    @property
+    def choice(self) -> DeliveryChoice | None:
+        """What it is agreed to by; None where its id cannot be."""
+        return choice(self.id, self.kind)
 
 
 class Selected(Document):
@@ -171,15 +208,42 @@ def total_of(checkout: Checkout) -> int:
     return sum_of(checkout.totals, _WITH_BASE)
 
 
-def cheapest(checkout: Checkout) -> Option | None:
-    """The cheapest way to the door; None where the session offers none (yet)."""
-    offered = [option for option in checkout.fulfillment_options if option.type in _TO_THE_DOOR]
-    return min(offered, key=lambda option: (option.price_minor, option.id), default=None)
+def way_for(checkout: Checkout, wanted: DeliveryChoice | None) -> Option | None:
+    """The way that is wanted, or the cheapest one to the door; None where the session offers none (yet).
+
+    Raises: MerchantRefusedError when it offers other ways than the wanted one.
+    """
+    options = checkout.fulfillment_options
+    if wanted is None:
+        to_the_door = [each for each in options if each.type in _TO_THE_DOOR]
+        return min(to_the_door, key=lambda each: (each.price_minor, each.id), default=None)
+    agreed = [each for each in options if each.choice == wanted]
+    if options and len(agreed) != 1:
+        raise gone(wanted)
+    return agreed[0] if agreed else None
+
+
+def deliveries(checkout: Checkout) -> tuple[DeliveryOption, ...]:
+    """The ways on offer that goods can come."""
+    return offered(_offered(way) for way in checkout.fulfillment_options if way.type in _WAYS)
+
+
+def _offered(way: Option) -> DeliveryOption | None:
+    window = way.delivery_window or Window(start=way.earliest_delivery_time, end=way.latest_delivery_time)
+    return option(
+        way.id,
+        kind=way.kind,
+        price_minor=way.price_minor,
+        title=way.title,
+        earliest=window.start,
+        latest=way.ready_by if way.type == "pickup" else window.end,
+        place=way.location.name if way.type == "pickup" and way.location is not None else None,
+    )
 
 
 def chosen(checkout: Checkout) -> Option | None:
     """The way that all goods travel: the one that is selected, or the only one where nothing is to be selected."""
-    options = {option.id: option for option in checkout.fulfillment_options if option.type in _TO_THE_DOOR}
+    options = {each.id: each for each in checkout.fulfillment_options if each.type in _WAYS}
     selected = checkout.selected_fulfillment_options
     if selected:
         return options.get(selected[0].option_id) if len(selected) == 1 else None
@@ -187,11 +251,16 @@ def chosen(checkout: Checkout) -> Option | None:
     return only if only is not None and only.price_minor == amount_of(checkout.totals, "fulfillment") else None
 
 
-def is_settled(checkout: Checkout, destination: DestinationConfig) -> bool:
-    """Whether all goods go to this destination by the cheapest way, and its price is in the totals."""
-    way, least = chosen(checkout), cheapest(checkout)
+def is_settled(checkout: Checkout, destination: DestinationConfig, wanted: DeliveryChoice | None = None) -> bool:
+    """Whether all goods go to this destination by the way that is wanted, or the cheapest, at a price in the totals.
+
+    Raises: MerchantRefusedError when it offers other ways than the wanted one.
+    """
+    way, least = chosen(checkout), way_for(checkout, wanted)
     told = checkout.fulfillment_details.address if checkout.fulfillment_details else None
     if way is None or least is None or told is None or not told.is_at(destination):
+        return False
+    if way.id != least.id and (wanted is not None or way.type not in _TO_THE_DOOR):
         return False
     priced = any(total.type == "fulfillment" for total in checkout.totals)
     return way.price_minor <= least.price_minor and (priced or way.price_minor == 0)
@@ -216,4 +285,9 @@ def quote_of(checkout: Checkout, wanted: Wanted) -> Quote:
     off_minor = amount_of(checkout.totals, _ON_GOODS, *_TAKEN_AWAY)
     price = Sum(goods_minor, off_minor, total_minor, checkout.currency_code)
     title = next((name for line in lines for name in (line.name, line.item.name) if name), "")
-    return quoted(wanted, price, session_id=checkout.id, title=title)
+    way = chosen(checkout)
+    return replace(
+        quoted(wanted, price, session_id=checkout.id, title=title),
+        delivery=None if way is None else way.choice,
+        deliveries=deliveries(checkout),
+    )

@@ -31,8 +31,9 @@ from cloud_bridge.core.outcome import (
 from cloud_bridge.core.quote import Quote, Wanted
 from cloud_bridge.errors import MerchantAwayError, MerchantRefusedError, MerchantUnclearError
 from cloud_bridge.merchants import capabilities
+from cloud_bridge.merchants.deliveries import gone
 from cloud_bridge.merchants.simulated_modes import LOST_ANSWERS, MEETS, Mode, Plan, nothing_wrong
-from cloud_bridge.wire import Intent
+from cloud_bridge.wire import DeliveryChoice, DeliveryOption, Intent
 
 _PENDING_FOR = timedelta(minutes=10)
 _STRANGER = "0" * 36  # no reference of ours
@@ -61,6 +62,7 @@ class Sold:
     reference: str
     at: datetime
     pending_until: datetime
+    delivery: DeliveryChoice | None = None
 
     def placed(self) -> Placed:
         """What an honest merchant says of it."""
@@ -77,6 +79,7 @@ class _Session:
     surcharge_minor: int = 0
     total_minor: int = 0
     closed: bool = False
+    delivery: DeliveryOption | None = None
 
 
 @dataclass(slots=True)
@@ -85,11 +88,14 @@ class SimulatedMerchant:
 
     Of an order it tells what `told` has of it, else no more than its `progress`.
 
+    Goods come by the one of `deliveries` that is wanted, or the first; without any, all come for `delivery_minor`.
+
     With `reprices`, an open session costs what the shelf costs at that moment; otherwise what it was last quoted at.
     """
 
     shelves: dict[str, Shelf]
     delivery_minor: int = 500
+    deliveries: tuple[DeliveryOption, ...] = ()
     currency: str = "USD"
     addresses: frozenset[str] = frozenset({"home"})
     pays: bool = True
@@ -118,11 +124,12 @@ class SimulatedMerchant:
         if mode is Mode.REFUSED:
             raise MerchantRefusedError(Detail.MERCHANT_REFUSED, "not today")
         shelf = self._shelf(wanted)
+        delivery = self._way(wanted)
         session = self._session(wanted, key=key, session_id=session_id)
         if self._is_spent(session):
             raise MerchantRefusedError(Detail.SESSION_CLOSED, "the session has ended", session_id=session.id)
-        session = self._changed(session, mode)
-        total_minor = shelf.price_minor * session.quantity + self.delivery_minor + session.surcharge_minor
+        session = self._changed(replace(session, delivery=delivery), mode)
+        total_minor = self._cost_now_minor(session)
         session = self._sessions[session.id] = replace(session, total_minor=total_minor)
         if mode in LOST_ANSWERS:
             raise MerchantAwayError("the answer got lost")
@@ -135,6 +142,8 @@ class SimulatedMerchant:
             delivery_minor=total_minor - shelf.price_minor * session.quantity,
             total_minor=total_minor,
             currency=session.currency,
+            delivery=None if session.delivery is None else session.delivery.choice,
+            deliveries=self.deliveries,
         )
 
     def order_digest(self, session_id: str, *, leave: Intent | None = None) -> str:  # noqa: ARG002  it asks for none
@@ -228,7 +237,7 @@ class SimulatedMerchant:
             case Mode.PRICE_UP_CENT:
                 return replace(session, surcharge_minor=session.surcharge_minor + 1)
             case Mode.PRICE_UP_300:
-                dearer = 3 * (self.shelves[session.sku].price_minor * session.quantity + self.delivery_minor)
+                dearer = 3 * (self._cost_now_minor(session) - session.surcharge_minor)
                 return replace(session, surcharge_minor=session.surcharge_minor + dearer)
             case Mode.CURRENCY_SWAP:
                 return replace(session, currency="EUR" if self.currency == "USD" else "USD")
@@ -273,9 +282,20 @@ class SimulatedMerchant:
         return Open(self._cost_minor(session), session.currency)
 
     def _cost_minor(self, session: _Session) -> int:
-        if not self.reprices:
-            return session.total_minor
-        return self.shelves[session.sku].price_minor * session.quantity + self.delivery_minor + session.surcharge_minor
+        return self._cost_now_minor(session) if self.reprices else session.total_minor
+
+    def _cost_now_minor(self, session: _Session) -> int:
+        delivery_minor = self.delivery_minor if session.delivery is None else session.delivery.price_minor
+        goods_minor = self.shelves[session.sku].price_minor * session.quantity
+        return goods_minor + delivery_minor + session.surcharge_minor
+
+    def _way(self, wanted: Wanted) -> DeliveryOption | None:
+        if wanted.delivery is None:
+            return next(iter(self.deliveries), None)
+        for each in self.deliveries:
+            if each.choice == wanted.delivery:
+                return each
+        raise gone(wanted.delivery)
 
     def _is_sold(self, session_id: str) -> bool:
         return any(sold.session_id == session_id for sold in self.ledger)
@@ -323,6 +343,7 @@ class SimulatedMerchant:
             reference=key,
             at=self.now(),
             pending_until=self.now() + pending_for,
+            delivery=None if session.delivery is None else session.delivery.choice,
         )
         self.ledger.append(sold)
         return sold

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from urllib.parse import quote as quoted
 from uuid import NAMESPACE_URL, uuid5
@@ -29,6 +30,7 @@ from cloud_bridge.merchants import ucp_answers
 from cloud_bridge.merchants.ap2 import Agent, Authorized, authorized
 from cloud_bridge.merchants.capabilities import capability_of
 from cloud_bridge.merchants.checkouts import OK, away, complaint
+from cloud_bridge.merchants.deliveries import gone
 from cloud_bridge.merchants.documents import parse
 from cloud_bridge.merchants.http import Answer
 from cloud_bridge.merchants.payment_tokens import PaymentTokens
@@ -36,7 +38,7 @@ from cloud_bridge.merchants.signatures import Checker, UnknownKeyError
 from cloud_bridge.merchants.ucp_answers import accepted
 from cloud_bridge.merchants.ucp_channel import Channel
 from cloud_bridge.merchants.ucp_completion import Completions
-from cloud_bridge.merchants.ucp_delivery import is_selected
+from cloud_bridge.merchants.ucp_delivery import chosen, deliveries, is_selected
 from cloud_bridge.merchants.ucp_documents import Checkout, quote_of
 from cloud_bridge.merchants.ucp_orders import Order, followed, hint_of
 from cloud_bridge.merchants.ucp_profile import Handlers, MerchantProfile
@@ -107,7 +109,7 @@ class UcpMerchant:
         except MerchantUnclearError as exc:
             raise MerchantAwayError(str(exc)) from exc
         self._completions.priced(checkout.id, session)
-        return quote_of(checkout, wanted)
+        return replace(quote_of(checkout, wanted), delivery=chosen(checkout), deliveries=deliveries(checkout))
 
     def order_digest(self, session_id: str, *, leave: Intent | None = None) -> str:
         """SHA-256 over what `place` sends; to be asked after a quote or a look-up."""
@@ -208,11 +210,12 @@ class UcpMerchant:
                 raise MerchantUnclearError(f"updated session {checkout.id}, told about another")
             checkout = updated
             self._check_handler(checkout.handlers)
-            if checkout.status in _PRICED and is_selected(checkout, address):
+            if checkout.status in _PRICED and is_selected(checkout, address, wanted.delivery):
                 return checkout, answer
-        raise MerchantRefusedError(
-            complaint(checkout.messages) or Detail.ADDRESS_UNDELIVERABLE, "the session does not become ready"
-        )
+        reason = complaint(checkout.messages)
+        if wanted.delivery is not None and reason is None:
+            raise gone(wanted.delivery)
+        raise MerchantRefusedError(reason or Detail.ADDRESS_UNDELIVERABLE, "the session does not become ready")
 
     def _check_handler(self, offered: Handlers) -> None:
         """Refuse where the merchant lists its ways to pay, and ours is not among them (PAY-010)."""

@@ -55,12 +55,13 @@ class Line(Document):
 
 
 class Destination(Document):
-    """An address, under the merchant's id for it."""
+    """An address, or a place with a name where goods are fetched, under the merchant's id for it."""
 
     id: Key
     street_address: str | None = None
     postal_code: str | None = None
     address_country: str | None = None
+    name: object = None
 
 
 class Option(Document):
@@ -68,6 +69,9 @@ class Option(Document):
 
     id: Key
     totals: list[Total] = Field(max_length=20)
+    title: object = None
+    earliest_fulfillment_time: object = None
+    latest_fulfillment_time: object = None
 
     @property
     def price_minor(self) -> int:
@@ -84,9 +88,10 @@ class Group(Document):
 
 
 class Method(Document):
-    """Shipping, to one destination."""
+    """Shipping to one destination, or fetching at one; one that does not say which ships."""
 
     id: Key
+    type: object = None
     line_item_ids: list[Key] = Field(max_length=100)
     destinations: list[Destination] | None = Field(default=None, max_length=100)
     selected_destination_id: str | None = None

@@ -29,19 +29,20 @@ def opening(dialect: Dialect, wanted: Wanted, *, config: UcpConfig) -> bytes:
 
 
 def update(dialect: Dialect, checkout: Checkout, wanted: Wanted, *, config: UcpConfig) -> bytes:
-    """The body that replaces a session by itself, with the cheapest way of delivery chosen.
+    """The body that replaces a session by itself, with the way of delivery chosen that is wanted, or the cheapest.
 
     Where the address is a member of the session, members that are left out stay, and goods that are named are added.
-    Raises: MerchantRefusedError when the session does not hold our address.
+    Raises: MerchantRefusedError when the session does not hold our address, or the way that is wanted.
     """
     address = config.destinations[wanted.delivery_ref]
+    fulfillment = selection(checkout, address, wanted.delivery)
     if config.address_in == "shipping_address":
         kept = {"buyer": _common(dialect, config, country=address.address_country)["buyer"]}
-        chosen = {"shipping_address": address.model_dump(), "fulfillment": selection(checkout, address)}
+        chosen = {"shipping_address": address.model_dump(), "fulfillment": fulfillment}
         return packed({**kept, **chosen})
     body = {
         "line_items": [_line(line, dialect) for line in checkout.line_items],
-        "fulfillment": selection(checkout, address),
+        "fulfillment": fulfillment,
         **_common(dialect, config, country=address.address_country),
     }
     return packed({**body, "id": checkout.id} if dialect.full_bodies else body)

@@ -13,7 +13,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from urllib.parse import quote as quoted
 
@@ -27,13 +27,14 @@ from cloud_bridge.errors import MerchantAwayError, MerchantRefusedError, Merchan
 from cloud_bridge.merchant_config import DestinationConfig, VendureConfig
 from cloud_bridge.merchants import vendure_queries as queries
 from cloud_bridge.merchants.capabilities import capability_of
+from cloud_bridge.merchants.deliveries import TO_BE_FETCHED, choice, gone, offered, option
 from cloud_bridge.merchants.recent import Recent
 from cloud_bridge.merchants.vendure_account import Account
 from cloud_bridge.merchants.vendure_api import FORBIDDEN, Refusal, Reply, ShopApi
 from cloud_bridge.merchants.vendure_baskets import Basket, Baskets
 from cloud_bridge.merchants.vendure_documents import Code, Customer, Hits, Order, Way, quote_of, total_of
 from cloud_bridge.merchants.vendure_orders import followed
-from cloud_bridge.wire import Intent
+from cloud_bridge.wire import DeliveryChoice, DeliveryKind, DeliveryOption, Intent
 
 log = logging.getLogger(__name__)
 
@@ -76,6 +77,7 @@ class _Priced:
     wanted: Wanted
     total_minor: int
     currency: str
+    way: str | None
 
 
 class VendureMerchant:
@@ -118,15 +120,17 @@ class VendureMerchant:
         known = session_id or self._opened.get(key)
         try:
             if known is None:
-                known, order = await self._open(wanted, key=key)
+                known, (order, ways) = await self._open(wanted, key=key)
             else:
                 async with self._account.turn:
-                    order = await self._reopen(known, wanted)
+                    order, ways = await self._reopen(known, wanted)
         except MerchantUnclearError as exc:
             raise MerchantAwayError(str(exc)) from exc
         priced = quote_of(order, wanted, session_id=known, address=self._address(wanted))
-        self._priced.put(known, _Priced(wanted, priced.total_minor, priced.currency))
-        return priced
+        self._priced.put(known, _Priced(wanted, priced.total_minor, priced.currency, order.way))
+        chosen = next((way for way in ways if way.id == order.way), None)
+        delivery = None if chosen is None else choice(chosen.id, self._kind(chosen))
+        return replace(priced, delivery=delivery, deliveries=offered(map(self._offered, ways)))
 
     def order_digest(self, session_id: str, *, leave: Intent | None = None) -> str:  # noqa: ARG002  nobody is shown it
         """SHA-256 over the basket's code and what pays for it."""
@@ -197,7 +201,7 @@ class VendureMerchant:
 
     # a basket, until it has a price
 
-    async def _open(self, wanted: Wanted, *, key: str) -> tuple[str, Order]:
+    async def _open(self, wanted: Wanted, *, key: str) -> tuple[str, tuple[Order, list[Way]]]:
         """A new basket, kept under the key before anything can go wrong with it."""
         active = (await self._account.ask(queries.BASKET)).value("activeOrder", _CODE)
         if active is not None and active.total_quantity:
@@ -210,9 +214,9 @@ class VendureMerchant:
         order = _filled(await self._add(ask, wanted, variant=variant))
         session_id = self._baskets.session_id(order.code, found.token)
         self._opened.put(key, session_id)
-        return session_id, await self._with_delivery(ask, Basket(order.code, found.token))
+        return session_id, await self._with_delivery(ask, Basket(order.code, found.token), wanted)
 
-    async def _reopen(self, session_id: str, wanted: Wanted) -> Order:
+    async def _reopen(self, session_id: str, wanted: Wanted) -> tuple[Order, list[Way]]:
         basket = self._baskets.open(session_id)
         found = await self._find(basket)
         if isinstance(found, Standing) or not found.is_open:
@@ -230,21 +234,43 @@ class VendureMerchant:
             _same((await ask(queries.EMPTY)).result("emptied"), basket)
             reply = await self._add(ask, wanted, variant=variant)
         _same(_filled(reply), basket)
-        return await self._with_delivery(ask, basket)
+        return await self._with_delivery(ask, basket, wanted)
 
     async def _add(self, ask: Callable[..., Awaitable[Reply]], wanted: Wanted, *, variant: str) -> Reply:
         return await ask(queries.ADD, variant=variant, quantity=wanted.quantity, address=self._postal(wanted))
 
-    async def _with_delivery(self, ask: Callable[..., Awaitable[Reply]], basket: Basket) -> Order:
-        """The basket with the cheapest way of delivery."""
+    async def _with_delivery(
+        self, ask: Callable[..., Awaitable[Reply]], basket: Basket, wanted: Wanted
+    ) -> tuple[Order, list[Way]]:
+        """The basket with the way of delivery that is wanted, or the cheapest to the door, and all ways on offer."""
         ways = (await ask(queries.WAYS)).value("eligibleShippingMethods", _WAYS)
         if not ways:
             raise MerchantRefusedError(Detail.ADDRESS_UNDELIVERABLE, "the shop has no way of delivery to there")
-        cheapest = min(ways, key=lambda way: (way.price_with_tax, way.id))
-        result = (await ask(queries.SHIP_BY, way=[cheapest.id])).result("priced")
+        way = self._way(ways, wanted.delivery)
+        result = (await ask(queries.SHIP_BY, way=[way.id])).result("priced")
         if isinstance(result, Refusal):
             raise MerchantRefusedError(Detail.ADDRESS_UNDELIVERABLE, result.name)
-        return _same(result, basket)
+        order = _same(result, basket)
+        if wanted.delivery is not None and order.way != way.id:
+            raise gone(wanted.delivery)
+        return order, ways
+
+    def _way(self, ways: list[Way], wanted: DeliveryChoice | None) -> Way:
+        if wanted is not None:
+            agreed = [way for way in ways if choice(way.id, self._kind(way)) == wanted]
+            if len(agreed) != 1:
+                raise gone(wanted)
+            return agreed[0]
+        to_the_door = [way for way in ways if self._kind(way) not in TO_BE_FETCHED]
+        if not to_the_door:
+            raise MerchantRefusedError(Detail.ADDRESS_UNDELIVERABLE, "the shop's ways of delivery all end elsewhere")
+        return min(to_the_door, key=lambda way: (way.price_with_tax, way.id))
+
+    def _kind(self, way: Way) -> DeliveryKind | None:
+        return self._config.delivery_kinds.get(way.code) if isinstance(way.code, str) else None
+
+    def _offered(self, way: Way) -> DeliveryOption | None:
+        return option(way.id, kind=self._kind(way), price_minor=way.price_with_tax, title=way.name)
 
     # paying
 
@@ -275,10 +301,10 @@ class VendureMerchant:
         return await self._pay(found, basket, key=key)
 
     def _costs(self, order: Order, priced: _Priced) -> bool:
-        """Whether the basket is what was priced, for that price."""
+        """Whether the basket is what was priced, for that price, and comes that way."""
         cost = (order.total_with_tax, order.currency_code)
         goods = order.is_for(priced.wanted, self._address(priced.wanted))
-        return goods and cost == (priced.total_minor, priced.currency)
+        return goods and order.way == priced.way and cost == (priced.total_minor, priced.currency)
 
     async def _adopt(self, found: _Found, basket: Basket, *, key: str, wanted: Wanted) -> _Found:
         """The basket in the account, with our reference on its bill."""

@@ -96,6 +96,18 @@ class Fulfilment(ShopDocument):
     state: Key
 
 
+class NamedWay(ShopDocument):
+    """Which way of delivery it is."""
+
+    id: Key
+
+
+class ShippingLine(ShopDocument):
+    """How goods of an order come."""
+
+    shipping_method: NamedWay
+
+
 class Order(ShopDocument):
     """A basket, or what became of it. `order_placed_at` tells one from the other."""
 
@@ -111,8 +123,14 @@ class Order(ShopDocument):
     surcharges: list[Surcharge] = Field(max_length=100)
     shipping_address: Address | None = None
     billing_address: Billing | None = None
+    shipping_lines: list[ShippingLine] = Field(default=[], max_length=100)
     payments: list[Payment] | None = Field(default=None, max_length=100)
     fulfillments: list[Fulfilment] | None = Field(default=None, max_length=1_000)
+
+    @property
+    def way(self) -> str | None:
+        """The shop's id of the one way by which all of it comes."""
+        return self.shipping_lines[0].shipping_method.id if len(self.shipping_lines) == 1 else None
 
     @property
     def mark(self) -> str | None:
@@ -159,10 +177,12 @@ class Hits(ShopDocument):
 
 
 class Way(ShopDocument):
-    """A way of delivery."""
+    """A way of delivery, by whatever code and name the shop has for it."""
 
     id: Key
     price_with_tax: Amount
+    code: object = None
+    name: object = None
 
 
 class Marked(ShopDocument):

@@ -18,6 +18,7 @@ fragment Whole on Order {
   surcharges { priceWithTax }
   shippingAddress { streetLine1 postalCode countryCode }
   billingAddress { company }
+  shippingLines { shippingMethod { id } }
   payments { state amount refunds { state total } }
   fulfillments { id state }
 }
@@ -49,7 +50,7 @@ TOUCH = (
 
 EMPTY = f"mutation Empty {{ emptied: removeAllOrderLines {_RESULT} }}" + _ORDER
 
-WAYS = "query Ways { eligibleShippingMethods { id priceWithTax } }"
+WAYS = "query Ways { eligibleShippingMethods { id code name priceWithTax } }"
 
 SHIP_BY = (
     f"mutation ShipBy($way: [ID!]!) {{ priced: setOrderShippingMethod(shippingMethodId: $way) {_RESULT} }}" + _ORDER

@@ -14,7 +14,7 @@ from cloud_bridge.merchants.capabilities import SIMULATED
 from cloud_bridge.merchants.simulated import Shelf, SimulatedMerchant
 from cloud_bridge.merchants.simulated_modes import Mode
 from cloud_bridge.ports import CrashPoint
-from cloud_bridge.wire import OrderState
+from cloud_bridge.wire import DeliveryOption, OrderState
 from tests.cloud_bridge.rig import HOUSEHOLD, MILK, START, HandClock, Killed, Rig, accept, restore
 
 S = OrderState
@@ -106,6 +106,26 @@ async def test_class_b_is_priced_again_before_it_is_sent_again(
     order = await _found(rig, intent.terms.intent_id)
     assert (order.state, order.detail, merchant.ledger) == (S.REJECTED, detail, [])
     assert merchant.open_sessions() == set()
+
+
+@pytest.mark.parametrize("still_offered", [True, False])
+async def test_class_b_is_sent_again_by_the_way_that_was_signed_or_not_at_all(
+    stage: Callable[..., tuple[Rig, SimulatedMerchant]], *, still_offered: bool
+) -> None:
+    """What was proved not to be there is priced again by that way, and the household told where it is gone."""
+    rig, merchant = stage(MerchantClass.B)
+    std, fast = (DeliveryOption(id=name, price_minor=price) for name, price in (("std", 500), ("fast", 520)))
+    merchant.deliveries = (std, fast)
+    _first(merchant, "place", Mode.REDIRECT)
+    signed = {"total_max_minor": 900, "delivery_option": fast.choice}
+    intent = await accept(rig, rig.signer.intent(hold_s=0, **signed))
+    await rig.placing.run_once()
+    merchant.deliveries = (std, fast) if still_offered else (std,)
+    await rig.place()
+    order = await _found(rig, intent.terms.intent_id)
+    ends = (S.PLACED, None) if still_offered else (S.REJECTED, Detail.TERMS_CHANGED)
+    assert (order.state, order.detail) == ends
+    assert [sold.delivery for sold in merchant.ledger] == [fast.choice] * still_offered
 
 
 async def test_class_b_is_asked_before_the_first_attempt_too(

@@ -12,7 +12,7 @@ from cloud_bridge.errors import MerchantAwayError, MerchantRefusedError
 from cloud_bridge.merchants.simulated import Shelf, SimulatedMerchant
 from cloud_bridge.merchants.simulated_modes import Mode
 from cloud_bridge.prices import PriceDesk
-from cloud_bridge.wire import PriceList, PriceQuery
+from cloud_bridge.wire import DeliveryOption, PriceList, PriceQuery
 from tests.cloud_bridge.rig import MERCHANT, HandClock
 
 SKUS = ("a", "b", "c")
@@ -59,6 +59,21 @@ async def test_a_list_price_is_told_where_the_merchant_tells_one() -> None:
     assert [line.list_price_minor for line in told.lines] == [None, 150, None]
     assert told.model_dump_json().count("list_price_minor") == 1
     assert PriceList.model_validate_json(told.model_dump_json()) == told
+
+
+async def test_each_way_of_delivery_is_told_at_what_is_paid_on_top_of_the_goods() -> None:
+    """Where 40 of tax come on top of the way that is priced, as much is taken to come on top of the others."""
+    merchant = _merchant()
+    merchant.deliveries = (
+        DeliveryOption(id="std", kind="standard", price_minor=500),
+        DeliveryOption(id="fast", price_minor=1500, title="By bike"),
+    )
+    merchant.values["b"] = {"delivery_minor": 540, "total_minor": 640}
+    merchant.values["c"] = {"delivery": None}
+    a, b, c = (await _list(merchant)).lines
+    assert a.delivery_options == merchant.deliveries
+    assert [each.price_minor for each in b.delivery_options] == [540, 1540]
+    assert c.delivery_options == ()
 
 
 async def test_a_product_that_is_refused_is_not_available() -> None:

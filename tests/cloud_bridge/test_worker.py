@@ -14,7 +14,7 @@ from cloud_bridge.intake import Intake
 from cloud_bridge.merchants.simulated import Shelf, SimulatedMerchant
 from cloud_bridge.merchants.simulated_modes import Mode
 from cloud_bridge.ports import CrashPoint
-from cloud_bridge.wire import Intent, OrderState
+from cloud_bridge.wire import DeliveryOption, Intent, OrderState
 from tests.cloud_bridge.rig import HOUSEHOLD, MILK, START, Rig, accept
 
 S = OrderState
@@ -68,6 +68,41 @@ async def test_delivery_that_got_dearer_counts_against_the_ceiling(rig: Rig, sim
     await rig.place()
     assert (await rig.events())[-1].detail == Detail.TERMS_CHANGED
     assert simulated.ledger == []
+
+
+_STD = DeliveryOption(id="std", kind="standard", price_minor=500)
+_FAST = DeliveryOption(id="fast", kind="same_day", price_minor=520)
+
+
+async def test_an_order_comes_by_the_way_that_was_signed(rig: Rig, simulated: SimulatedMerchant) -> None:
+    """Not by the one that the merchant would choose."""
+    simulated.deliveries = (_STD, _FAST)
+    await accept(rig, rig.signer.intent(delivery_option=_FAST.choice))
+    await rig.place()
+    assert [(sold.delivery, sold.total_minor) for sold in simulated.ledger] == [(_FAST.choice, 878)]
+
+
+@pytest.mark.parametrize(
+    "today",
+    [
+        (),
+        (_STD,),
+        (_STD, _FAST.model_copy(update={"kind": "pick_up_point"})),
+        (_STD, _FAST.model_copy(update={"kind": None})),
+        (_STD, _FAST.model_copy(update={"price_minor": 543})),
+    ],
+)
+async def test_a_way_that_is_gone_or_too_dear_buys_nothing(
+    rig: Rig, simulated: SimulatedMerchant, today: tuple[DeliveryOption, ...]
+) -> None:
+    """The household is asked again; a cheaper way that it did not agree to is never taken in its place."""
+    simulated.deliveries = (_STD, _FAST)
+    await accept(rig, rig.signer.intent(total_max_minor=900, delivery_option=_FAST.choice))
+    simulated.deliveries = today
+    await rig.place()
+    last = (await rig.events())[-1]
+    assert (last.state, last.detail, simulated.ledger) == (S.REJECTED, Detail.TERMS_CHANGED, [])
+    assert simulated.open_sessions() == set()
 
 
 async def test_another_currency_is_other_terms(rig: Rig, simulated: SimulatedMerchant) -> None:

@@ -17,7 +17,7 @@ from cloud_bridge.merchant_config import AcpConfig, UcpConfig
 from cloud_bridge.merchants.http import MerchantHttp
 from cloud_bridge.merchants.simulated import Shelf, SimulatedMerchant
 from cloud_bridge.ports import Merchant
-from cloud_bridge.wire import Intent
+from cloud_bridge.wire import DeliveryKind, DeliveryOption, Intent
 from tests.cloud_bridge import vendure_shop
 from tests.cloud_bridge.acp_shop import ORIGIN as ACP_ORIGIN
 from tests.cloud_bridge.acp_shop import acp_config, acp_connector, acp_shop_and_connector
@@ -41,7 +41,7 @@ class Ways:
     `unknown_item` and `too_few` are its reasons for a product that it does not have, and not that often: None where it
     answers HTTP 500. `sold_out` is what it answers to an order of what is gone since. `reprices`: a session that is
     priced again has today's price. `declines`: some token does not pay. `names_orders`: a session that is read again
-    shows its order. `tells_progress`: it says how far an order has come.
+    shows its order. `tells_progress`: it says how far an order has come. `offers_ways`: goods can come in two ways.
     """
 
     unknown_item: Detail | None = Detail.ITEM_UNAVAILABLE
@@ -51,6 +51,7 @@ class Ways:
     declines: bool = True
     names_orders: bool = True
     tells_progress: bool = True
+    offers_ways: bool = True
 
 
 @dataclass
@@ -59,6 +60,8 @@ class Stage:
 
     `sells` False: it is a list that the household shops from. It has no prices, no stock, no address and no parcels, so
     it refuses nothing for want of one, and an entry is there until it is bought.
+
+    Goods come for `delivery_minor`, or by a dearer way for `fast_minor`; both are of this `kind`.
     """
 
     merchant: Merchant
@@ -71,8 +74,10 @@ class Stage:
     leave: Intent | None = None
     unit_price_minor: int = 179
     delivery_minor: int = 500
+    fast_minor: int = 1500
     currency: str = "USD"
     title: str = "Whole milk 1 L"
+    kind: DeliveryKind | None = "standard"
     sells: bool = True
     ways: Ways = Ways()
 
@@ -182,6 +187,7 @@ _MEDUSA: dict[str, Any] = {
     "declines": False,
     "names_orders": False,
     "tells_progress": False,
+    "offers_ways": False,
 }
 
 
@@ -198,10 +204,16 @@ def _medusa(medusa: MedusaShop, merchant: Merchant, ways: Ways) -> Stage:
     )
 
 
+_DELIVERIES = (
+    DeliveryOption(id="std", kind="standard", price_minor=500),
+    DeliveryOption(id="fast", kind="standard", price_minor=1500),
+)
+
+
 @asynccontextmanager
 async def _simulated(_request: pytest.FixtureRequest) -> AsyncIterator[Stage]:
     """Our model of a hostile merchant."""
-    merchant = SimulatedMerchant({MILK: Shelf("Whole milk 1 L", 179, 50)})
+    merchant = SimulatedMerchant({MILK: Shelf("Whole milk 1 L", 179, 50)}, deliveries=_DELIVERIES)
     broke = SimulatedMerchant({MILK: Shelf("Whole milk 1 L", 179, 50)}, pays=False)
     yield Stage(
         merchant=merchant,
@@ -249,6 +261,7 @@ async def _vendure(request: pytest.FixtureRequest) -> AsyncIterator[Stage]:
             count=lambda: len(shop.orders()),
             ship=shop.ship,
             deliver=shop.deliver,
+            kind=None,
         )
 
 

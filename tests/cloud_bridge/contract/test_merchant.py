@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
@@ -72,6 +73,45 @@ async def test_a_quote_that_cannot_be_is_refused_with_its_reason(stage: Stage, w
     with pytest.raises(MerchantFailingError if reason is None else MerchantRefusedError) as refused:
         await stage.merchant.quote(wanted, key=_key())
     assert getattr(refused.value, "code", None) == reason
+
+
+async def test_the_ways_of_delivery_are_told_with_the_one_that_is_priced(stage: Stage) -> None:
+    """The merchant is left to choose the cheapest; its kind is as far as the merchant tells it."""
+    quote = await stage.merchant.quote(WANTED, key=_key())
+    assert quote.delivery in {None, *(each.choice for each in quote.deliveries)}
+    if not stage.sells:
+        assert quote.deliveries == ()
+    elif stage.ways.offers_ways:
+        told = [(each.price_minor, each.kind) for each in quote.delivered()]
+        assert told == [(stage.delivery_minor, stage.kind), (stage.fast_minor, stage.kind)]
+        assert quote.delivery == quote.deliveries[0].choice
+
+
+async def test_an_order_comes_by_the_way_that_was_agreed_to(stage: Stage) -> None:
+    """A session that was priced by the cheapest one, too, and it is placed as it was priced."""
+    if not (stage.sells and stage.ways.offers_ways):
+        pytest.skip("there is one way at the most")
+    first = await stage.merchant.quote(WANTED, key=_key())
+    fast = replace(WANTED, delivery=first.deliveries[-1].choice)
+    quote = await stage.merchant.quote(fast, key=_key(), session_id=first.session_id)
+    assert (quote.session_id, quote.delivery) == (first.session_id, fast.delivery)
+    assert quote.delivery_minor == stage.fast_minor
+    placed = await stage.place(quote.session_id, key=_key())
+    assert isinstance(placed, Placed)
+    assert placed.total_minor == quote.total_minor == WANTED.quantity * stage.unit_price_minor + stage.fast_minor
+
+
+@pytest.mark.parametrize("change", [{"id": "no-such-way"}, {"kind": "pick_up_point"}])
+async def test_a_way_that_is_not_offered_is_refused_and_no_other_taken(stage: Stage, change: dict[str, str]) -> None:
+    """Neither one that is gone, nor one that has become of another kind under the same name."""
+    if not (stage.sells and stage.ways.offers_ways):
+        pytest.skip("there is one way at the most")
+    first = await stage.merchant.quote(WANTED, key=_key())
+    other = first.deliveries[-1].choice.model_copy(update=change)
+    for session_id in (None, first.session_id):
+        with pytest.raises(MerchantRefusedError) as refused:
+            await stage.merchant.quote(replace(WANTED, delivery=other), key=_key(), session_id=session_id)
+        assert refused.value.code == Detail.TERMS_CHANGED
 
 
 async def test_placing_twice_with_one_key_makes_one_order(stage: Stage) -> None:

@@ -14,13 +14,18 @@ from hypothesis import strategies as st
 
 from cloud_bridge.core.leave import canonical, check_leave
 from cloud_bridge.errors import NotAuthenticError
-from cloud_bridge.wire import Terms
+from cloud_bridge.wire import DeliveryChoice, Terms
 from tests.cloud_bridge.core.ed25519_forgeries import FORGERIES, ORDER, Forgery
 from tests.cloud_bridge.rig import Signer
 
 _IDS = st.from_regex(r"\A[a-z0-9_-]{1,64}\Z")
 _MINOR = st.integers(0, 1_000_000_000_000)
 _HEX = st.from_regex(r"\A[0-9a-f]{64}\Z")
+_WAYS = st.builds(
+    DeliveryChoice,
+    id=st.from_regex(r"\A[!-~]{1,128}\Z"),
+    kind=st.sampled_from((None, "instant", "same_day", "standard", "pick_up_point", "nearest_store")),
+)
 _TERMS = st.builds(
     Terms,
     version=st.just(2),
@@ -44,6 +49,7 @@ _TERMS = st.builds(
     leave=st.sampled_from(("approval", "draw")),
     consent_hash=_HEX,
     handover=st.integers(1, 2**53 - 1),
+    delivery_option=st.none() | _WAYS,
 )
 
 

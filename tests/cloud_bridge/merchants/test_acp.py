@@ -15,6 +15,7 @@ from cloud_bridge.core.outcome import Followed, Hint, NeedsBuyer, Open, Placed, 
 from cloud_bridge.core.quote import Wanted
 from cloud_bridge.errors import MerchantAwayError, MerchantRefusedError, MerchantUnclearError
 from cloud_bridge.merchants.http import MerchantHttp
+from cloud_bridge.wire import DeliveryChoice
 from tests.cloud_bridge.acp_schema import faults
 from tests.cloud_bridge.acp_shop import API_KEY, ORIGIN, acp_config, acp_connector, acp_shop_and_connector
 from tests.cloud_bridge.rig import MILK
@@ -111,6 +112,40 @@ async def test_a_dearer_way_that_the_shop_chose_is_not_left_as_it_is() -> None:
         shop.sessions[quote.session_id]["selected_fulfillment_options"] = dear
         again = await merchant.quote(WANTED, key=_key(), session_id=quote.session_id)
     assert again.total_minor == 858
+
+
+@pytest.mark.parametrize(
+    ("told", "kind", "latest"),
+    [
+        ({"type": "shipping", "latest_delivery_time": "2026-03-06T20:00:00Z"}, "standard", "2026-03-06"),
+        ({"type": "local_delivery", "delivery_window": {"start": "x", "end": "2026-03-04"}}, None, "2026-03-04"),
+        ({"type": "pickup", "location": {"name": "Uptown"}, "pickup_type": "in_store"}, "nearest_store", None),
+        ({"type": "pickup", "location": {"name": "Uptown"}, "pickup_type": "curbside"}, "nearest_store", None),
+        ({"type": "pickup", "location": {"name": "Uptown"}, "pickup_type": "locker"}, "pick_up_point", None),
+        ({"type": "pickup", "location": {"name": "Uptown"}, "ready_by": "2026-03-05"}, "pick_up_point", "2026-03-05"),
+    ],
+)
+async def test_a_kind_is_told_by_type_and_never_by_title(told: Document, kind: str | None, latest: str | None) -> None:
+    """A way that a person must fetch is one by its type; the cheapest of those is never chosen unasked."""
+    added = {"id": "more", "title": "Instant same day", "totals": [_total("total", 1)], **told}
+    async with acp_shop_and_connector() as (shop, merchant):
+        if told["type"] != "pickup":
+            added["totals"] = [_total("total", 2_000)]
+        shop.after = lambda shown: shown.setdefault("fulfillment_options", []).append(added)
+        quote = await merchant.quote(WANTED, key=_key())
+    (more,) = [each for each in quote.deliveries if each.id == "more"]
+    assert (more.kind, more.title) == (kind, "Instant same day")
+    assert (more.latest_on and more.latest_on.isoformat()) == latest
+    assert more.place == ("Uptown" if told["type"] == "pickup" else None)
+    assert quote.delivery == DeliveryChoice(id="std", kind="standard")
+
+
+async def test_a_way_to_something_digital_is_none_for_goods() -> None:
+    """Nothing can be fetched or brought by it."""
+    added = {"type": "digital", "id": "mail", "totals": [_total("total", 0)]}
+    async with acp_shop_and_connector() as (shop, merchant):
+        shop.after = lambda shown: shown.setdefault("fulfillment_options", []).append(added)
+        assert [each.id for each in (await merchant.quote(WANTED, key=_key())).deliveries] == ["std", "fast"]
 
 
 async def test_another_session_than_the_one_that_was_updated_is_not_gone_on_with() -> None:

@@ -30,6 +30,7 @@ from cloud_bridge.merchants.http import Answer, MerchantHttp
 from cloud_bridge.merchants.ucp import UcpMerchant
 from cloud_bridge.merchants.ucp_orders import Order, followed
 from cloud_bridge.merchants.ucp_profile import read_profile
+from cloud_bridge.wire import DeliveryChoice
 from tests.cloud_bridge.rig import MILK
 from tests.cloud_bridge.sample_merchant import connector, merchant_config
 
@@ -225,6 +226,124 @@ async def test_the_cheapest_way_of_delivery_is_chosen_at_our_address() -> None:
     (selected,) = updated["fulfillment"]["methods"]
     assert (method, selected["groups"]) == ("PUT", [{"id": "g-1", "selected_option_id": "std"}])
     assert "destinations" not in selected
+
+
+STORE = {
+    "id": "m-2",
+    "type": "pickup",
+    "line_item_ids": [],
+    "destinations": [{"id": "store-7", "name": "Uptown Store"}],
+    "selected_destination_id": "store-7",
+    "groups": [
+        {
+            "id": "g-2",
+            "options": [
+                {
+                    "id": "curb",
+                    "title": "Curbside pick-up",
+                    "earliest_fulfillment_time": "2026-03-04T23:30:00-06:00",
+                    "latest_fulfillment_time": "2026-03-05T08:00:00-06:00",
+                    "totals": [{"type": "total", "amount": 0}],
+                }
+            ],
+        }
+    ],
+}
+CURB = DeliveryChoice(id="store-7/curb", kind="pick_up_point")
+
+
+def _with_store(*, fetched: bool) -> dict[str, Any]:
+    """A session whose goods are shipped, or fetched at the store."""
+    (door,) = copy.deepcopy(CHECKOUT)["fulfillment"]["methods"]
+    store = copy.deepcopy(STORE)
+    chosen, other = (store, door) if fetched else (door, store)
+    chosen["groups"][0]["selected_option_id"] = "curb" if fetched else "std"
+    other["groups"][0]["selected_option_id"] = None
+    session = changed("fulfillment", "methods", to=[{**door, "type": "shipping"}, store])
+    amounts = {"subtotal": 358, "fulfillment": 0 if fetched else 500, "total": 358 if fetched else 858}
+    return {**session, "totals": [{"type": kind, "amount": amount} for kind, amount in amounts.items()]}
+
+
+async def test_ways_are_told_by_method_with_the_days_promised_and_where_goods_are_fetched() -> None:
+    """A kind comes from the method's type alone; a pick-up is named by its place, too, and never chosen unasked."""
+    quote = await quoted(_with_store(fetched=False))
+    curb, std, fast = quote.deliveries
+    assert quote.delivery == std.choice == DeliveryChoice(id="std", kind="standard")
+    assert (curb.choice, curb.place, curb.title, curb.price_minor) == (CURB, "Uptown Store", "Curbside pick-up", 0)
+    assert (curb.earliest_on, curb.latest_on) == (date(2026, 3, 4), date(2026, 3, 5))
+    assert (fast.title, fast.earliest_on, fast.place) == (None, None, None)
+
+
+async def test_goods_are_fetched_where_that_was_agreed_to() -> None:
+    """The update names the store's method alone, with all goods; nothing is shipped beside it."""
+    updates = 0
+
+    def reply(method: str, _path: str) -> Answer:
+        nonlocal updates
+        updates += method == "PUT"
+        return answer(_with_store(fetched=updates > 0))
+
+    shop, script = merchant(reply)
+    quote = await shop.quote(Wanted(MILK, 2, "home", CURB), key="k")
+    ((selected,),) = [body["fulfillment"]["methods"] for method, _, body in script.asked if method == "PUT"]
+    assert (quote.delivery, quote.total_minor, quote.delivery_minor) == (CURB, 358, 0)
+    assert selected == {
+        "id": "m-2",
+        "type": "pickup",
+        "line_item_ids": ["l-1"],
+        "selected_destination_id": "store-7",
+        "groups": [{"id": "g-2", "selected_option_id": "curb"}],
+    }
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [CURB, DeliveryChoice(id="std", kind="standard"), DeliveryChoice(id="gone"), DeliveryChoice(id="fast")],
+)
+async def test_a_session_that_stays_with_another_way_is_refused(wanted: DeliveryChoice) -> None:
+    """Whatever the merchant selects by itself: here it keeps shipping by `std`, of a kind that it does not tell."""
+    shop, _ = merchant(lambda *_: answer(CHECKOUT))
+    with pytest.raises(MerchantRefusedError) as refused:
+        await shop.quote(Wanted(MILK, 2, "home", wanted), key="k")
+    assert refused.value.code == Detail.TERMS_CHANGED
+
+
+@pytest.mark.parametrize(
+    ("path", "to"),
+    [
+        (("groups", 0, "options", 0, "title"), 7),
+        (("groups", 0, "options", 0, "title"), "\x00"),
+        (("groups", 0, "options", 0, "earliest_fulfillment_time"), "tomorrow"),
+        (("groups", 0, "options", 0, "earliest_fulfillment_time"), "2027-01-01"),
+        (("destinations", 0, "name"), ["Uptown"]),
+    ],
+)
+async def test_what_cannot_be_read_of_a_way_is_not_said(path: tuple[str | int, ...], to: object) -> None:
+    """Words and days are for people: nothing is agreed to by them."""
+    session = _with_store(fetched=False)
+    at: Any = session["fulfillment"]["methods"][1]
+    for step in path[:-1]:
+        at = at[step]
+    at[path[-1]] = to
+    curb = (await quoted(session)).deliveries[0]
+    assert curb.choice == CURB
+    assert None in {curb.title, curb.earliest_on, curb.place}
+
+
+@pytest.mark.parametrize("option_id", ["a b", "\u00fc", "x" * 200, "std"])
+async def test_a_way_that_cannot_be_named_is_not_offered(option_id: str) -> None:
+    """Nobody could sign for it, or say which of two is meant."""
+    odd = changed("fulfillment", "methods", 0, "groups", 0, "options", 0, "id", to=option_id)
+    quote = await quoted(odd)
+    assert [each.id for each in quote.deliveries] == ([] if option_id == "std" else ["std"])
+
+
+async def test_goods_that_travel_apart_have_no_way_to_choose() -> None:
+    """They come as the merchant splits them, each part the cheapest way, as before."""
+    (method,) = copy.deepcopy(CHECKOUT)["fulfillment"]["methods"]
+    second = {**copy.deepcopy(method["groups"][0]), "id": "g-2"}
+    quote = await quoted(changed("fulfillment", "methods", to=[{**method, "groups": [*method["groups"], second]}]))
+    assert (quote.delivery, quote.deliveries) == (None, ())
 
 
 async def test_an_address_may_be_a_member_of_the_session() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from uuid import uuid4
 
 import httpx
@@ -18,7 +19,7 @@ from cloud_bridge.merchants.vendure_baskets import Baskets
 from cloud_bridge.signing_key import new_key
 from tests.cloud_bridge.rig import MILK
 from tests.cloud_bridge.sample_merchant import AGENT_KEY
-from tests.cloud_bridge.vendure_shop import PASSWORD, VendureShop, connect, connector, shop_config
+from tests.cloud_bridge.vendure_shop import PASSWORD, VendureShop, Wire, connect, connector, over, shop_config
 
 pytestmark = pytest.mark.merchant
 TWO = Wanted(MILK, 2, "home")
@@ -43,6 +44,16 @@ def _lines(shop: VendureShop, code: str) -> list[tuple[str, int]]:
         code,
     )
     return [(str(sku), int(quantity)) for sku, quantity in found]
+
+
+def _shipping(shop: VendureShop, code: str) -> list[str]:
+    """The ways by which an order comes, as the shop's database has it."""
+    found = shop.rows(
+        """SELECT m.code FROM shipping_line l JOIN shipping_method m ON m.id = l.shippingMethodId
+        JOIN "order" o ON o.id = l.orderId WHERE o.code = ?""",
+        code,
+    )
+    return [str(each) for (each,) in found]
 
 
 class Person:
@@ -109,6 +120,55 @@ async def test_a_declined_payment_stays_beside_the_one_that_goes_through(vendure
         assert isinstance(placed, Placed)
         states = [payment["state"] for payment in vendure.order(placed.merchant_order_id)["payments"]]
         assert (sorted(states), placed.total_minor) == (["Authorized", "Declined"], 858)
+
+
+# ways of delivery
+
+
+async def test_an_order_is_shipped_as_agreed_and_the_shop_says_so(vendure: VendureShop) -> None:
+    """By the shop's own record; its ways have names, and no kinds."""
+    async with connect(vendure) as merchant:
+        told = await merchant.quote(TWO, key=_key())
+        assert [(each.title, each.kind) for each in told.deliveries] == [
+            ("Standard Shipping", None),
+            ("Express Shipping", None),
+        ]
+        placed = await _order(merchant, replace(TWO, delivery=told.deliveries[1].choice))
+    assert (_shipping(vendure, placed.merchant_order_id), placed.total_minor) == (["express-shipping"], 358 + 1500)
+
+
+async def test_the_operator_may_say_which_ways_end_elsewhere(vendure: VendureShop) -> None:
+    """Then the cheapest to the door is chosen, and the other one where it was agreed to."""
+    kinds = {"standard-shipping": "nearest_store"}
+    async with connect(vendure, delivery_kinds=kinds) as merchant:
+        quote = await merchant.quote(TWO, key=_key())
+        store, _ = quote.deliveries
+        fetched = await merchant.quote(replace(TWO, delivery=store.choice), key=_key())
+    assert (store.kind, quote.delivery_minor, fetched.delivery_minor) == ("nearest_store", 1500, 500)
+    async with connect(vendure, delivery_kinds={**kinds, "express-shipping": "pick_up_point"}) as merchant:
+        with pytest.raises(MerchantRefusedError) as refused:
+            await merchant.quote(TWO, key=_key())
+    assert refused.value.code == Detail.ADDRESS_UNDELIVERABLE
+
+
+async def test_a_basket_whose_way_was_changed_since_is_not_paid_for(vendure: VendureShop) -> None:
+    """Even where it costs the same: what was priced is what is bought."""
+    swapping = False
+
+    def change(operation: str, answer: httpx.Response) -> httpx.Response:
+        if not (swapping and operation == "Move"):
+            return answer
+        document = answer.json()
+        for line in document["data"]["moved"]["shippingLines"]:
+            line["shippingMethod"]["id"] = "99"
+        return httpx.Response(200, headers={"content-type": "application/json"}, json=document)
+
+    before = vendure.orders()
+    async with connect(vendure, http=over(vendure, Wire(change))) as merchant:
+        quote = await merchant.quote(TWO, key=_key())
+        swapping = True
+        assert await merchant.place(quote.session_id, key=_key()) == Rejected(Detail.TERMS_CHANGED)
+    assert vendure.orders() == before
 
 
 # the account
