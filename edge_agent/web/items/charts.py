@@ -155,7 +155,7 @@ def use_chart(daily_use: Sequence[tuple[date, float]], *, unit: str, name: DayNa
             bottom=bottom,
             across=tuple(
                 Tick(_LEFT + (at + 0.5) * pitch, name(shown[at][0]), anchor_of(_LEFT + (at + 0.5) * pitch))
-                for at in spread(len(shown))
+                for at in _spread(len(shown))
             ),
             up=tuple(Tick(y(n * step), amount(n * step, unit)) for n in range(round(top / step) + 1)),
         ),
@@ -313,7 +313,7 @@ def extent(tick: Tick) -> tuple[float, float]:
     return begin, begin + _WORD
 
 
-def spread(number: int) -> list[int]:
+def _spread(number: int) -> list[int]:
     """The first, the middle and the last of so many."""
     return sorted({0, number // 2, number - 1} if number > 6 else {0, number - 1})
 

@@ -9,7 +9,7 @@ from math import ceil
 
 from edge_agent.core.choosing.dealing import Dealing, came_on, days_late
 from edge_agent.core.said import Said, say_many
-from edge_agent.web.items.charts import DayName, Frame, Tick, anchor_of, spread, step_of
+from edge_agent.web.items.charts import DayName, Frame, Tick, anchor_of, step_of
 from edge_agent.web.moments import Moments
 
 SHOWN_MAX = 10
@@ -88,7 +88,7 @@ def arrival_chart(rows: Sequence[ArrivalRow], *, name: DayName) -> ArrivalChart 
         frame=Frame(
             height=_BOTTOM + 28,
             bottom=_BOTTOM,
-            across=tuple(Tick(x(at), name(rows[at].ordered_on), anchor_of(x(at))) for at in _marked(len(rows))),
+            across=tuple(Tick(x(at), name(rows[at].ordered_on), anchor_of(x(at))) for at in sorted({0, len(rows) - 1})),
             up=tuple(Tick(y(days), _days(days)) for days in range(0, top + 1, step)),
         ),
         bars=tuple(
@@ -112,10 +112,6 @@ def _row(dealing: Dealing, moments: Moments) -> ArrivalRow | None:
     came = came_on(dealing.order, zone=moments.zone)
     until = came or dealing.due_on + timedelta(days=late)
     return ArrivalRow(moments.day_of(dealing.order.created_at), dealing.due_on, came, until, late)
-
-
-def _marked(number: int) -> list[int]:
-    return [0] if number == 1 else spread(number)
 
 
 def _days(number: int) -> Said:
