@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _ROLES = ("owner", "member", "guest", "child")
 _DECLINE_REASONS = ("have_spare", "too_dear", "not_now", "wrong_product", "going_away")
-_ASKING = ("prompts", "approve", "decline", "items", "why", "record", "recall")
+_ASKING = ("prompts", "approve", "decline", "items", "why", "merchants", "record", "recall")
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
 # What our libraries load where it happens to be installed, and the hub never uses: httpx's command line (with rich and
 # pygments), paho's look-up of brokers by DNS. Together up to 12 MB and a fifth of a second of start-up.
@@ -315,6 +315,8 @@ def _ask(config: HubConfig, arguments: argparse.Namespace) -> int:
                 words = asking.items(client, as_json=arguments.json)
             case "why":
                 words = asking.why(client, arguments.item, as_json=arguments.json)
+            case "merchants":
+                words = asking.merchants(client, as_json=arguments.json)
             case "record":
                 words = asking.record(client, arguments.order, out=arguments.out)
             case "recall":
@@ -517,10 +519,11 @@ def _add_asking(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     items = commands.add_parser("items", help="every item: what is left, and how long it lasts")
     why = commands.add_parser("why", help="why the hub does with an item what it does")
     why.add_argument("item", help="its id, as `restock-hub items` shows it")
+    merchants = commands.add_parser("merchants", help="every merchant: in time, complete, at the price agreed to")
     record = commands.add_parser("record", help="all that is kept of an order, signed, for a stranger to check")
     record.add_argument("order", help="its id, as the API and its page tell it")
     record.add_argument("--out", type=Path, required=True, metavar="FILE", help="where it goes; no file is overwritten")
-    asking = [prompts, approve, decline, items, why, record, *_add_recall(commands)]
+    asking = [prompts, approve, decline, items, why, merchants, record, *_add_recall(commands)]
     for command in asking:
         command.add_argument("--json", action="store_true", help="one JSON object on standard output")
         command.add_argument(

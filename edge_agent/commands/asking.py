@@ -1,4 +1,4 @@
-"""What `restock-hub prompts`, `approve`, `decline`, `items`, `why` and `record` do: ask the running hub, and say it.
+"""What `restock-hub prompts`, `approve`, `decline`, `items`, `why`, `merchants` and `record` do: ask the running hub.
 
 An approval names the terms that were seen: by showing them and waiting for a yes, or by their hash from a script.
 """
@@ -66,6 +66,16 @@ def why(client: ApiClient, item: str, *, as_json: bool) -> str:
     """Why the hub does with an item what it does."""
     told = client.get(f"/api/v1/items/{_segment(item)}/why")
     return _json(told) if as_json else "\n".join(map(_readable, _why(told)))
+
+
+def merchants(client: ApiClient, *, as_json: bool) -> str:
+    """Every merchant, and how it keeps its word."""
+    told = client.get("/api/v1/merchants")
+    if as_json:
+        return _json(told)
+    rows = [_merchant_row(one) for one in told["merchants"]]
+    columns = ("MERCHANT", "CLASS", "ORDERS", "IN TIME", "COMPLETE", "PRICE HELD", "DAYS LATE", "TAKES")
+    return table(columns, rows) if rows else "No merchants."
 
 
 def approve(
@@ -163,6 +173,25 @@ def _recall_row(recall: Json) -> tuple[str, ...]:
     here = ", ".join(f"{one['item']} ({one['certainty'].replace('_', ' ')})" for one in recall["matches"])
     batch = recall["batch"] or "all"
     return recall["id"][:8], recall["gtin"], batch, here or "nothing known", _readable(recall["text"])[:60]
+
+
+def _merchant_row(merchant: Json) -> tuple[str, ...]:
+    late = merchant["late"]
+    return (
+        merchant["merchant"],
+        "list" if merchant["is_list"] else merchant["merchant_class"] or "not known",
+        str(merchant["orders"]),
+        *(_of(merchant[name]) for name in ("on_time", "whole", "price_held")),
+        f"{late['median_d']:g}, at most {late['worst_d']}" if late["orders"] else "",
+        f"{merchant['lead_d']:.0f} days" if merchant["lead_orders"] else "not known",
+    )
+
+
+def _of(share: Json) -> str:
+    if not share["known"]:
+        return "not known"
+    counts = f"{share['kept']} of {share['known']}"
+    return counts if share["share"] is None else f"{counts} ({100 * share['low']:.0f} to {100 * share['high']:.0f} %)"
 
 
 def _row(prompt: Json) -> tuple[str, ...]:

@@ -26,6 +26,11 @@ class Moments:
             raise ConfigurationError(f"home.timezone = {timezone!r}: not an IANA time zone such as 'UTC'") from exc
         self._now = now
 
+    @property
+    def zone(self) -> ZoneInfo:
+        """Where days begin."""
+        return self._zone
+
     def now(self) -> datetime:
         """The hub's time, aware UTC."""
         return self._now()

@@ -26,6 +26,14 @@ MODES = {
     ),
 }
 
+# What becomes of an order whose answer got lost, by the merchant's class; "": the order service has not told it yet.
+MERCHANT_CLASSES = {
+    "A": say("If an answer gets lost, the order is sent again, and the merchant makes it once."),
+    "B": say("If an answer gets lost, the order is looked up at the merchant before anything is sent again."),
+    "C": say("If an answer gets lost, nobody but you can tell whether it was ordered; no mandate orders here."),
+    "": say("The order service has not told anything of this merchant yet."),
+}
+
 # (one, several, what they may do)
 ROLES: dict[Role, tuple[str, str, str]] = {
     Role.OWNER: (

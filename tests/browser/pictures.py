@@ -29,6 +29,7 @@ from tests.browser.looking import ENGLISH, LANGUAGES, LOOKS, Language, Look, chr
 from tests.browser.setup_pictures import fill_in, photograph_setup
 from tests.edge_agent.clock import ManualClock
 from tests.edge_agent.web.house import PASSWORD, House, opened
+from tests.edge_agent.web.merchant_history import give_history
 
 ROOT = Path(__file__).parents[2]
 _SHOWN = re.compile(r"screenshots/([a-z0-9-]+\.png)")
@@ -40,6 +41,7 @@ PAGES = {
     "item": "/items/milk",
     "item-unknown": "/items/coffee",
     "orders": "/orders",
+    "merchants": "/merchants",
     "mandates": "/mandates",
     "mandate": "/mandates/m-milk",
     "mandate-waits": "/mandates/m-waits",
@@ -93,6 +95,7 @@ def photograph(house: House, browser: Browser, folder: Path) -> list[Path]:
             page.get_by_text("Do not buy").click()
             written.append(shoot(page, folder / f"prompt-away-{look.name}.png"))
             house.home.bridge_status = BridgeStatus(reachable=True)
+            written.append(_merchants(house, page, address, folder / f"merchants-scored-{look.name}.png"))
             written += _special(house, page, address, folder, look)
             context.close()
     return written
@@ -172,6 +175,17 @@ def _household(house: House, page: Page, address: str, folder: Path, look: Look)
     written.append(shoot(page, folder / f"item-no-mandate-{look.name}.png"))
     house.settings.stands = stood
     return written
+
+
+def _merchants(house: House, page: Page, address: str, picture: Path) -> Path:
+    """Merchants after a year of orders."""
+    orders, prompts, classes = house.home.all_intents, house.home.all_prompts, house.merchants.classes
+    house.home.all_intents, house.home.all_prompts = dict(orders), dict(prompts)
+    house.merchants.classes = dict(classes)
+    give_history(house)
+    shot = _visit(page, address, "/merchants", picture)
+    house.home.all_intents, house.home.all_prompts, house.merchants.classes = orders, prompts, classes
+    return shot
 
 
 def _shadowed(house: House, page: Page, address: str, picture: Path) -> Path:

@@ -16,6 +16,7 @@ from tests.browser.axe import BY_ALL_RULES, violations
 from tests.browser.looking import LOOKS, Look
 from tests.browser.pictures import PAGES, sign_in
 from tests.edge_agent.web.house import House
+from tests.edge_agent.web.merchant_history import give_history
 from tests.edge_agent.web.samples import sample_offer, sample_prompt
 
 pytestmark = pytest.mark.browser
@@ -185,6 +186,23 @@ def test_no_page_is_wider_than_the_window(browser: Browser, address: str, look: 
     context.close()
     assert found == []
     assert [each for each in complaints if each[0] != f"{address}/nothing"] == []
+
+
+@pytest.mark.parametrize("look", LOOKS, ids=lambda look: look.name)
+def test_merchants_with_a_history_fit_the_window(browser: Browser, house: House, address: str, look: Look) -> None:
+    """Tables, charts and their numbers: nothing scrolls sideways, and axe-core finds nothing."""
+    give_history(house)
+    context = browser.new_context(viewport={"width": look.width, "height": look.height}, color_scheme=look.scheme)
+    page = context.new_page()
+    sign_in(page, address)
+    page.goto(f"{address}/merchants")
+    for summary in page.locator("details > summary").all():
+        summary.click()
+    wide = page.evaluate("document.documentElement.scrollWidth")
+    doubled = page.evaluate(_DOUBLED_IDS)
+    found = violations(page, "/merchants", look=look)
+    context.close()
+    assert (wide <= look.width, doubled, found) == (True, [], [])
 
 
 _GRAVE = {"error", "warning"}

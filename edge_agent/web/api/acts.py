@@ -100,6 +100,7 @@ ACTS: tuple[Act, ...] = (
     _do("/orders/{order}/never-came", changing.never_came, "The goods did not come", answers.OrderTold),
     _do("/orders/{order}/see-to", changing.see_to, "It is mended, or let be", answers.OrderTold, body=bodies.SeeTo),
     _do("/orders/{order}/want", changing.want, "Ask anew about what came to nothing", answers.PromptTold),
+    _read("/merchants", reads.merchants, "Every merchant, and how it keeps its word", answers.Merchants),
     _read("/mandates", reads.mandates, "Standing leave to buy", answers.Mandates, _MEMBER),
     _read("/mandates/{mandate}", reads.mandate, "One mandate", answers.MandateTold, _MEMBER),
     _do(

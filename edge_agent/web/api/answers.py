@@ -170,6 +170,77 @@ class Orders(Told):
     orders: tuple[OrderTold, ...]
 
 
+class ShareTold(Told):
+    """So many orders of so many whose outcome is known.
+
+    `share` is from 0 to 1, and lies between `low` and `high` 19 times in 20; null where too few orders tell.
+    """
+
+    kept: int
+    known: int
+    share: float | None
+    low: float | None
+    high: float | None
+
+
+class LateTold(Told):
+    """Days after the one agreed to: of the orders that were late, and of those that are by now (`overdue`)."""
+
+    orders: int
+    overdue: int
+    median_d: float | None
+    worst_d: int | None
+
+
+class ChargesTold(Told):
+    """Orders by what was charged beside what was agreed to; `refused`: not ordered, because the offer had changed."""
+
+    lower: int
+    equal: int
+    higher: int
+    above_limit: int
+    refused: int
+
+
+class MerchantTold(Told):
+    """One merchant, by the newest orders of this home with it: null is not known, and never zero.
+
+    `merchant_class` is A, B or C; `is_list`: nothing is paid there. `products` are the titles ordered most, and how
+    often. `on_time`, `whole` and `price_held` are its word and how it was kept; `lead_d` is how many days an order is
+    taken to need. Where the best offer is chosen, `kept_expected` of its orders are taken to come as agreed, and its
+    prices count `charged` times.
+    """
+
+    merchant: str
+    merchant_class: str | None
+    is_list: bool
+    currencies: tuple[str, ...]
+    products: dict[str, int]
+    orders: int
+    under_way: int
+    on_time: ShareTold
+    late: LateTold
+    whole: ShareTold
+    price_held: ShareTold
+    charges: ChargesTold
+    substituted: int
+    sold_out: int
+    cancelled: int
+    never_arrived: int
+    returned: int
+    refunded: int
+    lead_d: float
+    lead_orders: int
+    kept_expected: float
+    charged: float
+
+
+class Merchants(Told):
+    """Every merchant that something was ordered from, newest first, and then those that an item names."""
+
+    merchants: tuple[MerchantTold, ...]
+
+
 class PromptTold(Told):
     """One question. An approval must carry `terms_hash`, which stands for exactly these terms."""
 

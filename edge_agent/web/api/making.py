@@ -7,6 +7,8 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Literal
 
+from edge_agent.core.choosing.dealing import Charge
+from edge_agent.core.choosing.scorecard import Share
 from edge_agent.core.deciding.problem import problem_of
 from edge_agent.core.intent import IntentRecord
 from edge_agent.core.leave.terms import Offer
@@ -15,19 +17,24 @@ from edge_agent.core.overview import ItemOverview, MandateView
 from edge_agent.core.prompt import PromptRecord, PromptState
 from edge_agent.core.recall import Match, Recall
 from edge_agent.web.api.answers import (
+    ChargesTold,
     ItemTold,
     Lasts,
+    LateTold,
     LeaveTold,
     MandateTold,
+    MerchantTold,
     OrderTold,
     PromptTold,
     RecallMatch,
     RecallTold,
     Sentence,
+    ShareTold,
     Span,
     TermsTold,
 )
 from edge_agent.web.leave import leave_for
+from edge_agent.web.merchants.views import MerchantView
 from edge_agent.web.outlook import outlook
 from edge_agent.web.parts import WebParts
 from edge_agent.web.timeline import handoff, tracking
@@ -151,6 +158,42 @@ def order_told(order: IntentRecord, *, wanted_back: frozenset[str], now: datetim
         withdrawn_for=order.withdrawn_for,
         cancel_wanted=order.id in wanted_back,
     )
+
+
+def merchant_told(view: MerchantView) -> MerchantTold:
+    """One merchant with its scorecard."""
+    card = view.card
+    return MerchantTold(
+        merchant=view.merchant,
+        merchant_class=view.merchant_class,
+        is_list=view.is_list,
+        currencies=view.currencies,
+        products=dict(view.products),
+        orders=card.orders,
+        under_way=card.under_way,
+        on_time=_share(card.on_time),
+        late=LateTold(
+            orders=len(card.days_late), overdue=card.overdue, median_d=card.late_median_d, worst_d=card.late_worst_d
+        ),
+        whole=_share(card.whole),
+        price_held=_share(card.price_held),
+        charges=ChargesTold(**{str(kind): card.charges.get(kind, 0) for kind in Charge}),
+        substituted=card.substituted,
+        sold_out=card.sold_out,
+        cancelled=card.cancelled,
+        never_arrived=card.never_arrived,
+        returned=card.returned,
+        refunded=card.refunded,
+        lead_d=round(view.lead.mean_d, 2),
+        lead_orders=view.lead.orders,
+        kept_expected=round(card.kept.expected, 4),
+        charged=float(card.charged),
+    )
+
+
+def _share(share: Share) -> ShareTold:
+    low, high = share.interval or (None, None)
+    return ShareTold(kept=share.kept, known=share.known, share=share.value, low=low, high=high)
 
 
 def mandate_told(view: MandateView) -> MandateTold:

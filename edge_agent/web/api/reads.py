@@ -15,6 +15,7 @@ from edge_agent.web.api.answers import (
     Items,
     Mandates,
     Me,
+    Merchants,
     Orders,
     Prompts,
     Recalls,
@@ -29,6 +30,7 @@ from edge_agent.web.api.making import (
     decision_word,
     item_told,
     mandate_told,
+    merchant_told,
     order_told,
     prompt_told,
     recall_told,
@@ -36,6 +38,7 @@ from edge_agent.web.api.making import (
 )
 from edge_agent.web.api.problems import Refusal, unknown
 from edge_agent.web.api.streams import EventStream
+from edge_agent.web.merchants.views import merchant_views
 
 ORDERS_MAX = 200
 SENT_MAX = 200
@@ -139,6 +142,12 @@ async def order_record(call: Call) -> Response:
     if record is None:
         raise unknown("order")
     return Response(record, media_type="application/json")
+
+
+async def merchants(call: Call) -> Response:
+    """Every merchant, and how it keeps its word."""
+    views = merchant_views(call.site.parts, call.site.moments)
+    return told(Merchants(merchants=tuple(merchant_told(view) for view in views)))
 
 
 async def mandates(call: Call) -> Response:

@@ -123,7 +123,7 @@ def stock_chart(
     today = day(estimate.as_of)
     past = _past(estimate, left, room=room, today=today, days_max=min(_PAST_MAX, max(3, days)))
     high = max([left.high, *(level for _, level in past)])
-    stage = _Stage(begin=past[0][0] if past else 0.0, days=days, step=_step(high), high=high)
+    stage = _Stage(begin=past[0][0] if past else 0.0, days=days, step=step_of(high), high=high)
     now = stage.point(0, left.value)
     first, last = (min(max(0.0, end - lead_d), days) for end in (outlook.early_d, outlook.late_d))
     return StockChart(
@@ -142,7 +142,7 @@ def use_chart(daily_use: Sequence[tuple[date, float]], *, unit: str, name: DayNa
     if not shown:
         return None
     bottom = 92
-    step = _step(max(use for _, use in shown) or 1.0)
+    step = step_of(max(use for _, use in shown) or 1.0)
     top = step * max(1, ceil(max(use for _, use in shown) / step))
     pitch = (_RIGHT - _LEFT) / len(shown)
 
@@ -154,7 +154,7 @@ def use_chart(daily_use: Sequence[tuple[date, float]], *, unit: str, name: DayNa
             height=120,
             bottom=bottom,
             across=tuple(
-                Tick(_LEFT + (at + 0.5) * pitch, name(shown[at][0]), _anchor(_LEFT + (at + 0.5) * pitch))
+                Tick(_LEFT + (at + 0.5) * pitch, name(shown[at][0]), anchor_of(_LEFT + (at + 0.5) * pitch))
                 for at in _spread(len(shown))
             ),
             up=tuple(Tick(y(n * step), amount(n * step, unit)) for n in range(round(top / step) + 1)),
@@ -198,7 +198,7 @@ def price_chart(
         frame=Frame(
             height=110,
             bottom=bottom,
-            across=tuple(Tick(x(at), name(at), _anchor(x(at))) for at in ends),
+            across=tuple(Tick(x(at), name(at), anchor_of(x(at))) for at in ends),
             up=tuple(Tick(y(minor), said_sum(minor, currency)) for minor in _marked(asked, y=y)),
         ),
         line=" ".join(points),
@@ -282,7 +282,7 @@ def _past(
     return found[::-1]
 
 
-def _step(high: float) -> float:
+def step_of(high: float) -> float:
     """The distance of an axis' marks, in numbers that people like."""
     rough = max(high, 1e-6) / _TICKS
     size = 10.0 ** floor(log10(rough))
@@ -296,7 +296,7 @@ def _days_across(
     every = max(1, ceil((days - begin) / _WORDS_MAX))
     kept: list[Tick] = []
     for at in (*range(0, days + 1, every), *range(-every, floor(begin) if begin else 0, -every)):
-        tick = Tick(x(at), name(at), _anchor(x(at)))
+        tick = Tick(x(at), name(at), anchor_of(x(at)))
         if x(at) >= _LEFT and all(_stands_apart(tick, other) for other in kept):
             kept.append(tick)
     return tuple(sorted(kept, key=lambda tick: tick.at))
@@ -318,7 +318,8 @@ def _spread(number: int) -> list[int]:
     return sorted({0, number // 2, number - 1} if number > 6 else {0, number - 1})
 
 
-def _anchor(at: float) -> str:
+def anchor_of(at: float) -> str:
+    """Where a word at this x stands to it, so that it stays within the picture."""
     return "start" if at < _LEFT + _EDGE else "end" if at > _RIGHT - _EDGE else "middle"
 
 

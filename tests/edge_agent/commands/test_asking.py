@@ -24,6 +24,7 @@ from edge_agent.errors import ConfigurationError, RefusedError, RetryLaterError
 from tests.edge_agent.clock import ManualClock
 from tests.edge_agent.web.api.programs import give_token
 from tests.edge_agent.web.house import House, opened
+from tests.edge_agent.web.merchant_history import give_history
 
 TOKEN = "rstk_" + "a" * 43
 
@@ -61,6 +62,20 @@ async def test_lists_are_tables_or_json(tmp_path: Path) -> None:
     assert {one["id"] for one in told["prompts"]} >= {"p-milk"}
     assert any(line.startswith("milk ") for line in items.splitlines())
     assert "Because:" in why
+
+
+async def test_merchants_are_a_table_with_counts(tmp_path: Path) -> None:
+    """What is not known is said so, and below a handful there is no interval."""
+    with opened(tmp_path, ManualClock()) as house:
+        house.home.all_intents.clear()
+        give_history(house)
+        words = await run(house, lambda client: asking.merchants(client, as_json=False))
+        told = json.loads(await run(house, lambda client: asking.merchants(client, as_json=True)))
+    rows = {line.split()[0]: line for line in words.splitlines()}
+    assert "8 of 10 (49 to 94 %)" in rows["grocer"]
+    assert "1 of 4 " in rows["chemist"]
+    assert "not known" in rows["corner"]
+    assert len(told["merchants"]) == 3
 
 
 async def test_what_is_not_known_is_said_with_what_would_make_it_known(tmp_path: Path) -> None:

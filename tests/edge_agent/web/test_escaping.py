@@ -23,6 +23,7 @@ PAGES = (
     "/prompts/p-milk",
     "/prompts/p-fluid",
     "/orders",
+    "/merchants",
     "/mandates",
     "/mandates/m-milk",
     "/mandates/m-waits",

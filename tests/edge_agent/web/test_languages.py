@@ -105,7 +105,7 @@ _NAMES_OF_HOME = {
     "fridge-scale",  # of whose readings the data page tells
 }
 _READ = (
-    "/", "/items/milk", "/items/coffee", "/prompts/p-milk", "/prompts/p-fluid", "/orders", "/mandates",
+    "/", "/items/milk", "/items/coffee", "/prompts/p-milk", "/prompts/p-fluid", "/orders", "/mandates", "/merchants",
     "/mandates/m-milk", "/mandates/m-waits", "/new-mandate", "/new-mandate/milk", "/devices", "/devices/washer",
     "/devices/washer/softener.remaining", "/devices/fridge/milk.amount", "/household", "/data", "/report", "/account",
     "/people", "/tokens", "/sent", "/sent/3", "/nothing", "/new-item", "/scan", "/channels", "/recalls",

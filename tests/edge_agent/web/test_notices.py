@@ -18,6 +18,7 @@ PAGES = (
     "/items/milk",
     "/prompts/p-milk",
     "/orders",
+    "/merchants",
     "/mandates",
     "/mandates/m-milk",
     "/new-mandate/milk",

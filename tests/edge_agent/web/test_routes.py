@@ -49,6 +49,7 @@ EXPECTED = {
     ("POST", "/prompts/{prompt}/snooze"): "member",
     ("POST", "/prompts/{prompt}/decline"): "member",
     ("GET", "/orders"): "signed_in",
+    ("GET", "/merchants"): "signed_in",
     ("GET", "/orders/{intent}/record.json"): "member",
     ("POST", "/orders/{intent}/cancel"): "member",
     ("POST", "/orders/{intent}/settle"): "member",

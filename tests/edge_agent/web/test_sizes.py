@@ -33,7 +33,7 @@ async def test_a_page_is_small(house: House, path: str) -> None:
 
 
 @pytest.mark.parametrize("language", ["en", "zh-CN"])
-@pytest.mark.parametrize("path", ["/", "/devices", "/orders", "/new-mandate", "/mandates"])
+@pytest.mark.parametrize("path", ["/", "/devices", "/orders", "/merchants", "/new-mandate", "/mandates"])
 async def test_a_page_of_a_large_home_is_small(house: House, path: str, language: str) -> None:
     """Also with two hundred items, and where every letter takes three bytes."""
     milk = house.home.known["milk"]

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.core.choosing.dealing import Charge, Dealing
+from edge_agent.core.choosing.dealing import Charge, Dealing, dealing
 from edge_agent.core.choosing.scorecard import SCORED_FROM, Scorecard, Share, scorecard
 from edge_agent.core.deciding.lead_time import ORDERS_MAX
 from edge_agent.core.deciding.situation import LEAD_SURELY
@@ -33,6 +33,7 @@ from tests.edge_agent.core.choosing.histories import (
     swapped,
     taken_back,
 )
+from tests.edge_agent.samples import intent, prompt
 
 
 def card(*dealings: Dealing) -> Scorecard:
@@ -42,7 +43,7 @@ def card(*dealings: Dealing) -> Scorecard:
 
 
 @pytest.mark.parametrize(
-    ("dealing", "on_time", "whole", "kept"),
+    ("one", "on_time", "whole", "kept"),
     [
         (came(days=2), (1, 1), (1, 1), (1, 1)),
         (came(days=3), (0, 1), (1, 1), (1, 1)),
@@ -66,15 +67,15 @@ def card(*dealings: Dealing) -> Scorecard:
     ],
 )
 def test_each_order_says_what_is_known_of_it(
-    dealing: Dealing, on_time: tuple[int, int], whole: tuple[int, int], kept: tuple[int, int]
+    one: Dealing, on_time: tuple[int, int], whole: tuple[int, int], kept: tuple[int, int]
 ) -> None:
     """So many of so many: what is not known yet, or is nobody's fault there, is in neither number."""
-    found = card(dealing)
+    found = card(one)
     assert (found.on_time, found.whole, found.kept) == (Share(*on_time), Share(*whole), Share(*kept))
 
 
 @pytest.mark.parametrize(
-    ("dealing", "held"),
+    ("one", "held"),
     [
         (came(charged=500), Charge.EQUAL),
         (came(charged=499), Charge.LOWER),
@@ -85,9 +86,9 @@ def test_each_order_says_what_is_known_of_it(
         (called_off(), None),
     ],
 )
-def test_the_price_is_held_or_not(dealing: Dealing, held: Charge | None) -> None:
+def test_the_price_is_held_or_not(one: Dealing, held: Charge | None) -> None:
     """Beside what was agreed to, and the ceiling of the leave; a charge that nobody told is none."""
-    found = card(dealing)
+    found = card(one)
     assert found.charges == ({} if held is None else {held: 1})
     assert found.price_held == Share(int(held in {Charge.EQUAL, Charge.LOWER}), int(held is not None))
 
@@ -105,6 +106,16 @@ def test_the_day_that_counts_is_the_one_agreed_to_whatever_is_promised_since() -
     assert card(replace(late, order=promised)).on_time == Share(0, 1)
 
 
+def test_a_question_that_stood_moves_the_day_by_as_many() -> None:
+    """A delivery takes as long as was offered, from the day it was ordered; what goes on a list has no day."""
+    asked = prompt()
+    order = replace(intent(), created_at=asked.created_at + timedelta(days=2, hours=5))
+    assert dealing(order, asked).due_on == asked.offer.deliver_by + timedelta(days=2)
+    listed = replace(asked, offer=replace(asked.offer, on_list=True, total_max_minor=0))
+    assert dealing(order, listed).due_on is None
+    assert dealing(order, None).due_on is None
+
+
 def test_it_came_when_somebody_said_so_first() -> None:
     """A pack that a sensor sees a week later was brought when the merchant said; what a sensor saw first, then."""
     brought = came(days=2)
@@ -119,9 +130,9 @@ def test_days_begin_at_home() -> None:
     """What comes at ten in the evening in Los Angeles is in time there, although it is the next day in UTC."""
     evening = came(days=2)
     at = evening.order.created_at.replace(hour=5) + timedelta(days=3)
-    dealing = replace(evening, order=replace(evening.order, changed_at=at))
+    brought = replace(evening, order=replace(evening.order, changed_at=at))
     for zone, kept in ((ZoneInfo("America/Los_Angeles"), 1), (ZoneInfo("UTC"), 0)):
-        assert scorecard([dealing], merchant="grocer", now=NOW, zone=zone).on_time == Share(kept, 1)
+        assert scorecard([brought], merchant="grocer", now=NOW, zone=zone).on_time == Share(kept, 1)
 
 
 def test_days_late_are_of_the_late_ones_and_go_on_for_what_is_not_here() -> None:

@@ -26,6 +26,7 @@ API: dict[tuple[str, str], tuple[str, str]] = {
     ("POST", "/api/v1/orders/{order}/never-came"): ("member", "answer"),
     ("POST", "/api/v1/orders/{order}/see-to"): ("member", "answer"),
     ("POST", "/api/v1/orders/{order}/want"): ("member", "answer"),
+    ("GET", "/api/v1/merchants"): ("signed_in", "read"),
     ("GET", "/api/v1/mandates"): ("member", "read"),
     ("GET", "/api/v1/mandates/{mandate}"): ("member", "read"),
     ("POST", "/api/v1/mandates/{mandate}/confirm"): ("member", "answer"),

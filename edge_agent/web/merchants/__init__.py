@@ -1,0 +1,1 @@
+"""What the household sees of its merchants: who they are, what was ordered, and how they keep their word."""
