@@ -51,7 +51,8 @@ _ORDERS_MAX = 200  # newest ones
 _SIDE_BY_SIDE_MAX = 2  # each is a process of some 60 MB for a moment
 _REMEMBERED = timedelta(hours=49)  # the longest day on a wall, and the one before
 _TAG = "restock-questions"  # one place on a screen: a later message takes it over
-_NEWS_TAG = "restock-news"
+_NEWS_TAG = "restock-news-{}"  # a place of its own for each message: told once, none may take over another
+_NEWS_TAG_CHARS = 12  # of 32 for the whole (RFC 8030, section 5.4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +172,8 @@ class Notifying:
             self._notices.keep(begin(message, known=told.receipts, now=now), sent=sent, link=link)
             zone, names = self._manner.rules.zone, self._names(open_now, fresh)
             said = telling(told_of, zone=zone, names=names) if told_of else asking(asked, zone=zone, names=names)
-            words = self._words(said, person=message.person, link=address, tag=_NEWS_TAG if told_of else _TAG)
+            tag = _NEWS_TAG.format(link.id[-_NEWS_TAG_CHARS:]) if told_of else _TAG
+            words = self._words(said, person=message.person, link=address, tag=tag)
             outcome = await self._channels.carry(row, words)
             self._settle(message, row, outcome, sent=sent)
 

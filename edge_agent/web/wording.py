@@ -170,7 +170,7 @@ HELD_KINDS: dict[str, tuple[str, str]] = {
         say("Ways to reach you"),
         say("Whose, and of which kind. Their addresses may hold a key and are not in the export."),
     ),
-    "notice_receipt": (say("Receipts of messages"), say("Whether a message about a question arrived.")),
+    "notice_receipt": (say("Receipts of messages"), say("Whether a message about a question or an order arrived.")),
     "notice_sent": (say("Messages about questions"), say("To whom, by which way, and when; not what they said.")),
     "notice_link": (say("Links in messages"), say("For which questions, and until when. No link itself is kept.")),
 }

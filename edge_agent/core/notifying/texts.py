@@ -21,17 +21,7 @@ IF_UNANSWERED: Mapping[IfUnanswered, str] = {
 }
 _EITHER = say("Without an answer nothing is bought.")
 
-TOLD: Mapping[About, str] = {
-    About.REFUSED: say(
-        "An order was refused. Its page says what to mend; until {day}, {time} it is not tried again by itself."
-    ),
-    About.REFUSED_ENDS: say(
-        "A refused order waits to be mended until {day}, {time}. After that you are asked about it as ever."
-    ),
-    About.UNFINISHED: say("An order waits at the merchant until somebody finishes it there, until {day}, {time}."),
-    About.UNFINISHED_ENDS: say(
-        "An order still waits at the merchant. If nobody finishes it there until {day}, {time}, nothing is bought."
-    ),
+_TOLD: Mapping[About, Said] = {
     About.IN_DOUBT: say(
         "Nobody can tell whether an order was made. Look at the merchant, then say on the order's page what you found."
     ),
@@ -120,7 +110,36 @@ def recalled(names: Sequence[str] | None) -> Wording:
 
 def _told(news: News, *, zone: ZoneInfo) -> Said:
     until = news.until.astimezone(zone)
-    return say(TOLD[news.about], day=Day(until.date()), time=f"{until:%H:%M}")
+    day, time = Day(until.date()), f"{until:%H:%M}"
+    match news.about:
+        case About.REFUSED:
+            return say(
+                "An order was refused. Its page says what to mend; until {day}, {time} it is not tried again by "
+                "itself.",
+                day=day,
+                time=time,
+            )
+        case About.REFUSED_ENDS:
+            return say(
+                "A refused order waits to be mended until {day}, {time}. After that you are asked about it as ever.",
+                day=day,
+                time=time,
+            )
+        case About.UNFINISHED:
+            return say(
+                "An order waits at the merchant until somebody finishes it there, until {day}, {time}.",
+                day=day,
+                time=time,
+            )
+        case About.UNFINISHED_ENDS:
+            return say(
+                "An order still waits at the merchant. If nobody finishes it there until {day}, {time}, nothing is "
+                "bought.",
+                day=day,
+                time=time,
+            )
+        case _:
+            return _TOLD[news.about]
 
 
 def _about(names: Sequence[str]) -> str:

@@ -18,6 +18,7 @@ from edge_agent.core.deciding.after_all import WANTED
 from edge_agent.core.deciding.problem import Word
 from edge_agent.core.intent import IntentRecord, IntentState
 from edge_agent.core.messages import IntentId
+from edge_agent.core.order_facts import OrderFacts
 from edge_agent.core.prompt import DeclineReason, PromptState
 from edge_agent.errors import RefusedError
 from edge_agent.pipeline.after_all import AfterAll
@@ -134,6 +135,19 @@ def test_what_may_have_been_bought_is_never_wanted_again(home: Home, state: Inte
     with pytest.raises(RefusedError):
         home.after_all.want(order.id, by="anna")
     assert home.kitchen.orders.prompts(live=True, limit=5) == []
+
+
+def test_what_came_in_part_did_not_come_to_nothing(home: Home) -> None:
+    """The rest was cancelled, and some of it was bought."""
+    home.kitchen.see(900, 890, 880)
+    home.kitchen.approve()
+    home.kitchen.told(S.SHIPPED)
+    rest = intents.step(
+        order_of(home.kitchen), S.CANCELLED, at=home.kitchen.clock.now(), facts=OrderFacts(delivered_quantity=1)
+    )
+    assert rest is not None
+    home.kitchen.orders.change_intents([rest], cursor=None)
+    assert not home.after_all.may_want(order_of(home.kitchen))
 
 
 def test_what_cannot_be_had_now_is_not_asked_about(home: Home) -> None:

@@ -155,6 +155,17 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 # --- out ---
 
 
+def test_the_hub_says_how_many_orders_need_somebody(desk: Desk) -> None:
+    """One that nobody can tell about does; what was taken back does not."""
+    there = at(desk)
+    order = desk.leave.answering.approve(P1, terms_hash=HASH, by="anna", pin_checked=False)
+    assert order is not None
+    for state, number in (("parked", 1), ("cancelled", 0)):
+        desk.connection.db.execute("UPDATE intent SET state = ?, withdrawn_for = 'bought_elsewhere'", (state,))
+        there.side.refresh()
+        assert json.loads(there.voice.standing[NAMES.hub_state])["orders_to_see_to"] == number
+
+
 def test_only_what_changed_is_said_again(desk: Desk) -> None:
     """All of it at first; nothing when nothing happened; the item's state and announcement when its question ends."""
     there = at(desk)

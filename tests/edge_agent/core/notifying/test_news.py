@@ -15,16 +15,25 @@ from edge_agent.core.catalogue import Household
 from edge_agent.core.deciding.problem import MENDED_WITHIN
 from edge_agent.core.intent import IntentRecord, IntentState
 from edge_agent.core.messages import IntentId, PromptId
-from edge_agent.core.notifying.news import ENDS_WITHIN, NEEDS_A_PERSON, TOLD_WITHIN, About, as_question, news, over
+from edge_agent.core.notifying.news import (
+    ENDS_WITHIN,
+    NEEDS_A_PERSON,
+    TOLD_WITHIN,
+    About,
+    News,
+    as_question,
+    news,
+    over,
+)
 from edge_agent.core.notifying.plan import ChannelId, Receipt, ReceiptState
-from edge_agent.core.notifying.texts import TOLD, telling
+from edge_agent.core.notifying.texts import telling
 from edge_agent.core.order_facts import OrderFacts
 from tests.edge_agent.samples import MILK, NOW, intent
 
 S, A = IntentState, About
 HOME = Household(items=(MILK,))
 OTHER = OrderFacts(delivered_quantity=4, substitute_sku="oat")
-MINUTE = timedelta(minutes=1)
+MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 
 
 def order(state: IntentState, **changes: object) -> IntentRecord:
@@ -124,21 +133,26 @@ def test_what_was_told_and_is_over_ends() -> None:
 
 def test_every_news_has_its_words() -> None:
     """No goods, no merchant and no price in any of them; the time until which it can be mended in those that end."""
-    assert set(TOLD) == set(About)
-    assert {about for about in About if "{day}" in TOLD[about]} == {
+    zone = ZoneInfo("Europe/Berlin")
+    said = {
+        about: telling([News(about, IntentId("i1"), PromptId("p1"), order(S.PLACED).item, NOW, NOW + DAY)], zone=zone)
+        for about in About
+    }
+    assert len({each.body() for each in said.values()}) == len(About)
+    assert {about for about, each in said.items() if "until Tue 3 Mar, 09:00" in each.body()} == {
         A.REFUSED, A.REFUSED_ENDS, A.UNFINISHED, A.UNFINISHED_ENDS,
     }  # fmt: skip
-    zone = ZoneInfo("Europe/Berlin")
+    assert {about for about, each in said.items() if each.title == "An order needs you"} == NEEDS_A_PERSON
     both = news(
         [order(S.REJECTED, detail="out_of_stock"), order(S.NEVER_ARRIVED, id=IntentId("i2"))],
         household=HOME,
         now=NOW,
     )
-    said = telling(both, zone=zone)
-    assert said.title == "2 orders need you"
-    assert "until Thu 5 Mar, 09:00" in said.body()
-    assert "counts as lost" in said.body()
-    assert "Milk" not in said.body()
+    one = telling(both, zone=zone)
+    assert one.title == "2 orders need you"
+    assert "until Thu 5 Mar, 09:00" in one.body()
+    assert "counts as lost" in one.body()
+    assert "Milk" not in one.body()
     assert telling(both, zone=zone, names={each.topic: "Milk" for each in both}).body().startswith("About: Milk.")
     assert telling(both[1:], zone=zone).title == "News of an order"
 
