@@ -18,12 +18,14 @@ from cloud_bridge.ports import CrashHook, Merchant, no_crash
 from cloud_bridge.store.database import Database
 from cloud_bridge.store.orders import SqlOrderStore
 from tests.cloud_bridge import medusa as medusa_shop
+from tests.cloud_bridge.hass_list import RealList, real_lists
 from tests.cloud_bridge.medusa import MedusaShop
 from tests.cloud_bridge.postgres import PostgresProcess, installed
 from tests.cloud_bridge.radicale import RadicaleProcess, TaskList, new_list, started
 from tests.cloud_bridge.rig import MERCHANT, MILK, HandClock, Rig, Signer
 from tests.cloud_bridge.sample_merchant import SampleMerchant, free_port
 from tests.cloud_bridge.vendure_shop import INSTALLED, VendureShop, missing
+from tests.edge_agent.hass import PROGRAM
 
 
 @pytest.fixture
@@ -147,6 +149,15 @@ def radicale(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RadicaleProce
 def tasks(radicale: RadicaleProcess) -> TaskList:
     """An empty list on it."""
     return new_list(radicale)
+
+
+@pytest.fixture(scope="session")
+def hass_lists() -> Iterator[dict[str, RealList]]:
+    """Two lists of a real Home Assistant, one for the session."""
+    if not PROGRAM:
+        pytest.skip("needs RESTOCK_HASS, the program `hass` of Home Assistant 2024.11 or later")
+    with real_lists() as lists:
+        yield lists
 
 
 @pytest.fixture(scope="session")
