@@ -19,6 +19,8 @@ from cloud_bridge.api.webhooks import PATH_PROFILE, PATH_WEBHOOK
 from cloud_bridge.merchant_config import (
     AcpConfig,
     CalDavConfig,
+    GrocyConfig,
+    HaTodoConfig,
     MerchantConfig,
     SecretKind,
     UcpConfig,
@@ -27,7 +29,10 @@ from cloud_bridge.merchant_config import (
 from cloud_bridge.merchants.acp import AcpMerchant
 from cloud_bridge.merchants.acp_channel import AcpChannel
 from cloud_bridge.merchants.caldav import CalDavMerchant
+from cloud_bridge.merchants.grocy import Grocy
+from cloud_bridge.merchants.ha_todo import HaTodo
 from cloud_bridge.merchants.http import MerchantHttp
+from cloud_bridge.merchants.marked_list import MarkedListMerchant
 from cloud_bridge.merchants.payment_tokens import StandingToken
 from cloud_bridge.merchants.profile_source import ProfileSource
 from cloud_bridge.merchants.signatures import RequestSigner
@@ -100,6 +105,10 @@ async def connect(stack: AsyncExitStack, config: MerchantConfig, *, secrets: Mer
             return Counterpart(vendure(config, http=http, secrets=secrets, key=own.key), verifier=None)
         case AcpConfig():
             return _acp(config, http=http, secrets=secrets)
+        case HaTodoConfig():
+            return _ha_todo(config, http=http, secrets=secrets)
+        case GrocyConfig():
+            return _grocy(config, http=http, secrets=secrets)
         case unforeseen:
             assert_never(unforeseen)
 
@@ -151,6 +160,16 @@ def _acp(config: AcpConfig, *, http: MerchantHttp, secrets: MerchantSecrets) -> 
     secret = secrets.get(SecretKind.WEBHOOK_SECRET)
     verifier = None if secret is None else TimedSecret(secret, now=_real_now)
     return Counterpart(AcpMerchant(config, channel=channel, tokens=tokens), verifier)
+
+
+def _ha_todo(config: HaTodoConfig, *, http: MerchantHttp, secrets: MerchantSecrets) -> Counterpart:
+    entries = HaTodo(config, http=http, token=secrets[SecretKind.API_KEY])
+    return Counterpart(MarkedListMerchant(config, entries=entries), verifier=None)
+
+
+def _grocy(config: GrocyConfig, *, http: MerchantHttp, secrets: MerchantSecrets) -> Counterpart:
+    entries = Grocy(config, http=http, key=secrets[SecretKind.API_KEY])
+    return Counterpart(MarkedListMerchant(config, entries=entries), verifier=None)
 
 
 def new_key() -> str:

@@ -127,17 +127,21 @@ _UserName = Annotated[str, StringConstraints(pattern=r"^[^:\x00-\x1f\x7f]{1,200}
 _ArticleText = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{1,200}$")]
 
 
-class CalDavConfig(MerchantSection):
-    """A to-do list of the household on a CalDAV server: orders become entries there, and nothing is paid.
+class ListSection(MerchantSection):
+    """A list that the household shops from: orders become entries there, and nothing is paid.
 
-    `url` is the address of the list itself, a collection that takes VTODO. `currency` is the household's own: amounts
-    at a list are zero, and zero has a currency, too. `articles` says what stands on the list for a sku, which stands
-    there itself where it has no text.
+    `currency` is the household's own: amounts at a list are zero, and zero has a currency, too. `articles` says what
+    stands on the list for a sku, which stands there itself where it has no text.
     """
+
+    articles: Annotated[dict[Sku, _ArticleText], Field(default_factory=dict, max_length=2_000)]
+
+
+class CalDavConfig(ListSection):
+    """A to-do list on a CalDAV server. `url` is the address of the list itself, a collection that takes VTODO."""
 
     kind: Literal["caldav"]
     user: _UserName
-    articles: Annotated[dict[Sku, _ArticleText], Field(default_factory=dict, max_length=2_000)]
 
     def secrets(self) -> frozenset[SecretKind]:
         """The user's password."""
@@ -148,6 +152,34 @@ class CalDavConfig(MerchantSection):
         if not secret.get_secret_value().isprintable():
             return "a password without control characters is wanted"
         return super().secret_fault(kind, secret)
+
+
+class KeyedListSection(ListSection):
+    """A list whose server knows us by a key that goes into a header as it is."""
+
+    requests_per_step: ClassVar[int] = 12
+
+    def secrets(self) -> frozenset[SecretKind]:
+        """The key that we are known by."""
+        return frozenset({SecretKind.API_KEY})
+
+    def secret_fault(self, kind: SecretKind, secret: SecretStr) -> str | None:
+        """As a bearer token."""
+        return super().secret_fault(kind, secret) or _bearer_fault(secret)
+
+
+class HaTodoConfig(KeyedListSection):
+    """A to-do list of Home Assistant, which is at `url`; `entity` is the list. The key is a long-lived access token."""
+
+    kind: Literal["ha_todo"]
+    entity: Annotated[str, StringConstraints(pattern=r"^todo\.[a-z0-9_]{1,200}$")]
+
+
+class GrocyConfig(KeyedListSection):
+    """A shopping list of Grocy, which is at `url`; `shopping_list` is the list's number there."""
+
+    kind: Literal["grocy"]
+    shopping_list: Annotated[int, Field(ge=1, le=1_000_000)] = 1
 
 
 class VendureConfig(ShopSection):
@@ -205,14 +237,22 @@ class AcpConfig(ShopSection):
 
     def secret_fault(self, kind: SecretKind, secret: SecretStr) -> str | None:
         """A key goes into a header as it is; a webhook's secret must not be one that can be guessed."""
-        if kind is SecretKind.API_KEY and not _BEARER.fullmatch(secret.get_secret_value()):
-            return "a bearer token is wanted: letters, digits and -._~+/ with = at the end"
+        if kind is SecretKind.API_KEY and (fault := _bearer_fault(secret)) is not None:
+            return fault
         if kind is SecretKind.WEBHOOK_SECRET and len(secret.get_secret_value()) < _HMAC_SECRET_MIN:
             return f"{_HMAC_SECRET_MIN} characters or more are wanted"
         return super().secret_fault(kind, secret)
 
 
-MerchantConfig = Annotated[UcpConfig | AcpConfig | CalDavConfig | VendureConfig, Field(discriminator="kind")]
+MerchantConfig = Annotated[
+    UcpConfig | AcpConfig | CalDavConfig | VendureConfig | HaTodoConfig | GrocyConfig, Field(discriminator="kind")
+]
+
+
+def _bearer_fault(secret: SecretStr) -> str | None:
+    if _BEARER.fullmatch(secret.get_secret_value()):
+        return None
+    return "a bearer token is wanted: letters, digits and -._~+/ with = at the end"
 
 
 def _is_standard(secret: SecretStr) -> bool:

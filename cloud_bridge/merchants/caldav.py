@@ -42,7 +42,7 @@ from cloud_bridge.merchants.caldav_documents import Collection
 from cloud_bridge.merchants.caldav_entry import Entry, Mark
 from cloud_bridge.merchants.capabilities import capability_of
 from cloud_bridge.merchants.http import Answer, MerchantHttp
-from cloud_bridge.merchants.list_session import ListSession, is_uid, session_of, uid_of
+from cloud_bridge.merchants.list_session import ListSession, free_quote, is_uid, session_of, wanted_session
 from cloud_bridge.wire import Intent
 
 log = logging.getLogger(__name__)
@@ -88,10 +88,7 @@ class CalDavMerchant:
 
         Raises: MerchantAwayError; MerchantRefusedError for a session whose entry is there, or was.
         """
-        fresh = ListSession(uid_of(key), wanted.sku, wanted.quantity)
-        session = fresh if session_id is None else session_of(session_id)
-        if session is None or (session.sku, session.quantity) != (wanted.sku, wanted.quantity):
-            raise MerchantRefusedError(Detail.SESSION_CLOSED, "this list has no such session")
+        session = wanted_session(wanted, key=key, session_id=session_id)
         try:
             is_spent = await self._read(session.uid) is not None or await self._was_removed(session) is True
             if session_id is None and not is_spent:
@@ -100,16 +97,7 @@ class CalDavMerchant:
             raise MerchantAwayError(str(exc)) from exc
         if is_spent:
             raise MerchantRefusedError(Detail.SESSION_CLOSED, "the entry is there, or was", session_id=session.name)
-        return Quote(
-            session_id=session.name,
-            sku=session.sku,
-            title=self._title(session),
-            quantity=session.quantity,
-            unit_price_minor=0,
-            delivery_minor=0,
-            total_minor=0,
-            currency=self.currency,
-        )
+        return free_quote(session, title=self._title(session), currency=self.currency)
 
     def order_digest(self, session_id: str, *, leave: Intent | None = None) -> str:  # noqa: ARG002  it is not shown
         """SHA-256 over the entry, but for the key that it is put there under, and the time."""

@@ -3,7 +3,9 @@
 Source: UCP and ACP keep an idempotency key for 24 h at the least, and a session can be read back at once. A CalDAV
 server refuses what is there already for as long as it is there, and its sync report tells for days what was removed
 meanwhile (RFC 6578; Radicale: 30 of them); nothing was promised of how long, so a key's life is taken for a day.
-Vendure knows no key: a basket is paid for once, and carries our reference (docs/merchants/vendure.md).
+Vendure knows no key: a basket is paid for once, and carries our reference (docs/merchants/vendure.md). Lists of Home
+Assistant and of Grocy know no key either, and forget what was removed; an entry bears our mark for as long as it stands
+there (docs/merchants/home-assistant-list.md, docs/merchants/grocy.md), and some are kept by a server further away.
 """
 
 from __future__ import annotations
@@ -30,7 +32,19 @@ CALDAV = Capability(
     silence_max=None,
 )
 
-CAPABILITIES = MappingProxyType({"ucp": UCP, "acp": ACP, "vendure": VENDURE, "caldav": CALDAV, "simulated": SIMULATED})
+MARKED_LIST = replace(CALDAV, merchant_class=MerchantClass.C, shows_orders=True)
+
+CAPABILITIES = MappingProxyType(
+    {
+        "ucp": UCP,
+        "acp": ACP,
+        "vendure": VENDURE,
+        "caldav": CALDAV,
+        "ha_todo": MARKED_LIST,
+        "grocy": MARKED_LIST,
+        "simulated": SIMULATED,
+    }
+)
 
 
 def capability_of(config: MerchantConfig) -> Capability:

@@ -10,6 +10,10 @@ import re
 from dataclasses import dataclass
 from uuid import NAMESPACE_URL, uuid5
 
+from cloud_bridge.core.order import Detail
+from cloud_bridge.core.quote import Quote, Wanted
+from cloud_bridge.errors import MerchantRefusedError
+
 _UID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _NAME = re.compile(
     rf"(?P<uid>{_UID}) (?P<quantity>[1-9][0-9]?) (?P<sku>[A-Za-z0-9._:-]{{1,64}})"
@@ -53,3 +57,29 @@ def session_of(name: str) -> ListSession | None:
     if found is None:
         return None
     return ListSession(found["uid"], found["sku"], int(found["quantity"]), found["mark"])
+
+
+def wanted_session(wanted: Wanted, *, key: str, session_id: str | None) -> ListSession:
+    """The session for what is wanted: the given one, or the one under this key.
+
+    Raises: MerchantRefusedError for one that is not for that.
+    """
+    fresh = ListSession(uid_of(key), wanted.sku, wanted.quantity)
+    session = fresh if session_id is None else session_of(session_id)
+    if session is None or (session.sku, session.quantity) != (wanted.sku, wanted.quantity):
+        raise MerchantRefusedError(Detail.SESSION_CLOSED, "this list has no such session")
+    return session
+
+
+def free_quote(session: ListSession, *, title: str, currency: str) -> Quote:
+    """The price at a list, which is no price."""
+    return Quote(
+        session_id=session.name,
+        sku=session.sku,
+        title=title,
+        quantity=session.quantity,
+        unit_price_minor=0,
+        delivery_minor=0,
+        total_minor=0,
+        currency=currency,
+    )

@@ -19,12 +19,14 @@ from cloud_bridge.store.orders import SqlOrderStore
 from tests.cloud_bridge import medusa as medusa_shop
 from tests.cloud_bridge import radicale as radicale_server
 from tests.cloud_bridge import sample_merchant, vendure_shop
+from tests.cloud_bridge.hass_list import RealList, real_lists
 from tests.cloud_bridge.medusa import MedusaShop
 from tests.cloud_bridge.postgres import PostgresProcess, installed
 from tests.cloud_bridge.radicale import RadicaleProcess, TaskList, new_list
 from tests.cloud_bridge.rig import MERCHANT, MILK, HandClock, Rig, Signer
 from tests.cloud_bridge.sample_merchant import SampleMerchant
 from tests.cloud_bridge.vendure_shop import VendureShop
+from tests.edge_agent.hass import PROGRAM
 
 
 @pytest.fixture
@@ -149,6 +151,15 @@ def radicale(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RadicaleProce
 def tasks(radicale: RadicaleProcess) -> TaskList:
     """An empty list on it."""
     return new_list(radicale)
+
+
+@pytest.fixture(scope="session")
+def hass_lists() -> Iterator[dict[str, RealList]]:
+    """Two lists of a real Home Assistant, one for the session."""
+    if not PROGRAM:
+        pytest.skip("needs RESTOCK_HASS, the program `hass` of Home Assistant 2024.11 or later")
+    with real_lists() as lists:
+        yield lists
 
 
 @pytest.fixture(scope="session")

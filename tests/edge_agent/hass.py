@@ -111,18 +111,31 @@ class Hass:
         await self.stop()
         await self._client.aclose()
 
-    async def move_in(self, *, broker_port: int) -> None:
-        """Make its owner and give it the broker, as a person does on the first evening."""
+    @property
+    def address(self) -> str:
+        """Where it answers."""
+        return self._address
+
+    @property
+    def token(self) -> str:
+        """What its owner is known by, for half an hour."""
+        return self._client.headers["Authorization"].removeprefix("Bearer ")
+
+    async def move_in(self, *, broker_port: int | None = None) -> None:
+        """Make its owner and give it the broker if there is one, as a person does on the first evening."""
         person = {"name": "Ann", "username": "ann", "password": "only-for-a-trial", "language": "en"}
         client = {"client_id": f"{self._address}/"}
         code = (await self._post("/api/onboarding/users", json={**client, **person}))["auth_code"]
         form = {**client, "grant_type": "authorization_code", "code": code}
         token = (await self._post("/auth/token", data=form))["access_token"]
         self._client.headers["Authorization"] = f"Bearer {token}"
-        flow = await self._post("/api/config/config_entries/flow", json={"handler": "mqtt"})
-        done = await self._post(
-            f"/api/config/config_entries/flow/{flow['flow_id']}", json={"broker": "127.0.0.1", "port": broker_port}
-        )
+        if broker_port is not None:
+            await self.add("mqtt", broker="127.0.0.1", port=broker_port)
+
+    async def add(self, integration: str, **answers: object) -> None:
+        """Add an integration, as a person does with its form."""
+        flow = await self._post("/api/config/config_entries/flow", json={"handler": integration})
+        done = await self._post(f"/api/config/config_entries/flow/{flow['flow_id']}", json=answers)
         assert done["type"] == "create_entry", done
 
     async def automate(self, blueprint: Path, **inputs: object) -> None:

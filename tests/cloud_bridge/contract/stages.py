@@ -22,6 +22,10 @@ from tests.cloud_bridge import vendure_shop
 from tests.cloud_bridge.acp_shop import ORIGIN as ACP_ORIGIN
 from tests.cloud_bridge.acp_shop import acp_config, acp_connector, acp_shop_and_connector
 from tests.cloud_bridge.acp_shop import ship as ship_by_acp
+from tests.cloud_bridge.grocy_list import FakeGrocy
+from tests.cloud_bridge.hass_list import NO_DESCRIPTIONS, FakeHass, RealList
+from tests.cloud_bridge.kept_list import KeptList
+from tests.cloud_bridge.kept_list import connect as connect_kept
 from tests.cloud_bridge.medusa import ANSWERS_WITHIN_S as MEDUSA_WITHIN_S
 from tests.cloud_bridge.medusa import API_KEY as MEDUSA_KEY
 from tests.cloud_bridge.medusa import MedusaShop
@@ -42,6 +46,7 @@ class Ways:
     answers HTTP 500. `sold_out` is what it answers to an order of what is gone since. `reprices`: a session that is
     priced again has today's price. `declines`: some token does not pay. `names_orders`: a session that is read again
     shows its order. `tells_progress`: it says how far an order has come. `offers_ways`: goods can come in two ways.
+    `closes`: a session can be kept from becoming an order.
     """
 
     unknown_item: Detail | None = Detail.ITEM_UNAVAILABLE
@@ -52,6 +57,7 @@ class Ways:
     names_orders: bool = True
     tells_progress: bool = True
     offers_ways: bool = True
+    closes: bool = True
 
 
 @dataclass
@@ -265,6 +271,31 @@ async def _vendure(request: pytest.FixtureRequest) -> AsyncIterator[Stage]:
         )
 
 
+@asynccontextmanager
+async def _marked(kept: KeptList) -> AsyncIterator[Stage]:
+    """A list that forgets what was removed, and cannot be told that an entry must not come."""
+    async with connect_kept(kept) as merchant:
+        yield Stage(
+            merchant=merchant,
+            broke=merchant,
+            set_price=lambda _sku, _price: None,
+            set_stock=lambda _sku, _stock: None,
+            count=lambda: len(kept.entries()),
+            ship=lambda _order_id: None,
+            deliver=kept.tick,
+            unit_price_minor=0,
+            delivery_minor=0,
+            sells=False,
+            ways=Ways(closes=False),
+        )
+
+
+def _real(entity: str, request: pytest.FixtureRequest) -> AbstractAsyncContextManager[Stage]:
+    """A list of a real Home Assistant."""
+    lists: dict[str, RealList] = request.getfixturevalue("hass_lists")
+    return _marked(lists[entity])
+
+
 STAGES: dict[str, Callable[[pytest.FixtureRequest], AbstractAsyncContextManager[Stage]]] = {
     "simulated": _simulated,
     "sample": _sample,
@@ -275,6 +306,12 @@ STAGES: dict[str, Callable[[pytest.FixtureRequest], AbstractAsyncContextManager[
     "2026-04-08 ap2": partial(_versioned, "2026-04-08", ap2=True),
     "2026-08-25 ap2": partial(_versioned, "2026-08-25", ap2=True),
     "caldav": _caldav,
+    "ha_todo": lambda _request: _marked(FakeHass()),
+    "ha_todo without descriptions": lambda _request: _marked(FakeHass(features=NO_DESCRIPTIONS)),
+    "ha_todo for real": partial(_real, "todo.kitchen"),
+    "ha_todo for real without descriptions": partial(_real, "todo.shopping_list"),
+    "grocy": lambda _request: _marked(FakeGrocy()),
+    "grocy in texts": lambda _request: _marked(FakeGrocy(as_text=True)),
     "acp 2026-04-17": partial(_acp, "2026-04-17"),
     "acp 2026-01-30": partial(_acp, "2026-01-30"),
     "medusa acp": _medusa_acp,

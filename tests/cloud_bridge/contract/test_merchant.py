@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 
+from cloud_bridge.core.capability import MerchantClass
 from cloud_bridge.core.order import Detail
 from cloud_bridge.core.outcome import Open, Placed, Progress, Rejected, Standing
 from cloud_bridge.core.quote import Wanted
@@ -18,6 +19,8 @@ from tests.cloud_bridge.rig import MILK
 _MARKED = {
     "sample": [pytest.mark.merchant],
     "caldav": [pytest.mark.merchant],
+    "ha_todo for real": [pytest.mark.merchant, pytest.mark.timeout(300)],
+    "ha_todo for real without descriptions": [pytest.mark.merchant, pytest.mark.timeout(300)],
     "medusa acp": [pytest.mark.medusa, pytest.mark.timeout(900)],
     "medusa ucp": [pytest.mark.medusa, pytest.mark.timeout(900)],
 }
@@ -165,12 +168,16 @@ async def test_stock_that_ran_out_since_the_quote_is_rejected(stage: Stage) -> N
 
 
 async def test_a_session_goes_from_open_to_closed_by_a_cancel(stage: Stage) -> None:
-    """After a cancel no order can come of the session; cancelling again changes nothing."""
+    """After a cancel no order can come of the session; cancelling again changes nothing. Some lists close none."""
     before = stage.count()
     quote = await stage.merchant.quote(WANTED, key=_key())
     assert await stage.merchant.get(quote.session_id) == Open(quote.total_minor, quote.currency)
     await stage.merchant.cancel(quote.session_id)
     await stage.merchant.cancel(quote.session_id)
+    if not stage.ways.closes:
+        assert stage.merchant.capability.merchant_class is MerchantClass.C  # so nothing is ever sent a second time
+        assert (await stage.merchant.get(quote.session_id), stage.count()) == (Open(0, quote.currency), before)
+        return
     assert await stage.merchant.get(quote.session_id) is Standing.CLOSED
     assert not isinstance(await stage.place(quote.session_id, key=_key()), Placed)
     assert stage.count() == before
