@@ -76,7 +76,7 @@ class PriceDesk:
         return tuple(line for line in lines if line is not None)
 
     async def _price(self, merchant: Merchant, sku: str, *, delivery_ref: str) -> PriceLine | None:
-        """Its line; None where the merchant's answer cannot be told.
+        """Its line; None where the merchant's answer cannot be told, or is in a currency that was not asked for.
 
         Raises: MerchantAwayError when there is none.
         """
@@ -87,6 +87,9 @@ class PriceDesk:
             return _unavailable(sku, currency=merchant.currency, charges=merchant.capability.charges)
         if merchant.capability.keeps_sessions:
             await _close(merchant, quote.session_id)
+        if quote.currency != merchant.currency:
+            log.warning("price_in_another_currency sku=%s told=%s asked=%s", sku, quote.currency, merchant.currency)
+            return None
         try:
             return _available(sku, quote, charges=merchant.capability.charges)
         except ValidationError as exc:

@@ -6,6 +6,7 @@ parts must make the total, or nothing is paid. Source: ACP 2026-04-17, schema of
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Annotated
 
 from pydantic import Field, StringConstraints
@@ -15,7 +16,18 @@ from cloud_bridge.core.quote import Quote, Wanted
 from cloud_bridge.errors import MerchantRefusedError
 from cloud_bridge.merchant_config import DestinationConfig
 from cloud_bridge.merchants.acp_orders import Order
-from cloud_bridge.merchants.checkouts import Message, Parts, Sum, Total, amount_of, price_of, quoted, sum_of
+from cloud_bridge.merchants.checkouts import (
+    Goods,
+    Message,
+    Parts,
+    Sum,
+    Total,
+    amount_of,
+    goods,
+    price_of,
+    quoted,
+    sum_of,
+)
 from cloud_bridge.merchants.documents import Amount, Count, Document, Key, LongUrl
 
 # The specification recommends lower case, and shops answer in either.
@@ -34,6 +46,9 @@ _WITHOUT_SUBTOTAL = Parts(
     added=_WITH_BASE.added - {"subtotal"} | {"items_base_amount"}, taken_away=_WITHOUT_BASE.taken_away
 )
 _TO_THE_DOOR = frozenset({"shipping", "local_delivery"})
+
+
+Addresses = Collection[DestinationConfig]
 
 
 class Item(Document):
@@ -169,6 +184,17 @@ def total_of(checkout: Checkout) -> int:
     if goods_minor != amount_of(checkout.totals, "subtotal"):
         raise MerchantRefusedError(Detail.MERCHANT_REFUSED, "the goods and what goes off them do not make the subtotal")
     return sum_of(checkout.totals, _WITH_BASE)
+
+
+def goods_of(checkout: Checkout) -> Goods:
+    """What a session is for."""
+    return goods((line.item.id, line.quantity) for line in checkout.line_items)
+
+
+def is_elsewhere(checkout: Checkout, addresses: Addresses) -> bool:
+    """Whether the goods go to an address that is none of these; a session that names none does not say so."""
+    told = checkout.fulfillment_details.address if checkout.fulfillment_details else None
+    return told is not None and not any(told.is_at(address) for address in addresses)
 
 
 def cheapest(checkout: Checkout) -> Option | None:

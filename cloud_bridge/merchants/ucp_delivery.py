@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from cloud_bridge.core.order import Detail
 from cloud_bridge.errors import MerchantRefusedError
 from cloud_bridge.merchant_config import DestinationConfig
 from cloud_bridge.merchants.ucp_documents import Checkout, Destination, Group, Method
+
+Addresses = Collection[DestinationConfig]
 
 
 def selection(checkout: Checkout, address: DestinationConfig) -> dict[str, Any]:
@@ -29,6 +32,17 @@ def is_selected(checkout: Checkout, address: DestinationConfig) -> bool:
         and all(method.selected_destination_id == _held_id(method, address) for method in methods)
         and any(total.type == "fulfillment" for total in checkout.totals)
     )
+
+
+def is_elsewhere(checkout: Checkout, addresses: Addresses) -> bool:
+    """Whether some goods go to an address that is none of these; a session that names none does not say so."""
+    chosen = [
+        each
+        for method in _methods(checkout)
+        for each in method.destinations or ()
+        if each.id == method.selected_destination_id
+    ]
+    return any(not any(_is_at(each, address) for address in addresses) for each in chosen)
 
 
 def _methods(checkout: Checkout) -> list[Method]:

@@ -273,6 +273,10 @@ async def test_a_discount_goes_off_the_goods(off: int, delivery_minor: int, unit
 
 
 DONE = {**CHECKOUT, "status": "completed", "order": {"id": "o-1"}}
+EGGS = "eggs"
+BOUGHT = {"status": "completed", "order": {"id": "o-1"}}
+_METHOD = ("fulfillment", "methods", 0, "destinations", 0)
+ELSEWHERE = changed(*_METHOD, "street_address", to="9 Other St") | BOUGHT
 HANDOFF = {**CHECKOUT, "status": "requires_escalation", "continue_url": f"{SHOP}/finish/1"}
 
 
@@ -293,7 +297,11 @@ def made_of(amount: float) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(
     ("reply", "outcome"),
     [
-        (answer(DONE), Placed("o-1", 858, "USD")),
+        (answer(DONE), Placed("o-1", 858, "USD", sku=MILK, quantity=2)),
+        (answer(changed("line_items", 0, "item", "id", to="eggs") | BOUGHT), Placed("o-1", 858, "USD", None, EGGS, 2)),
+        (answer(changed("line_items", 0, "quantity", to=3) | BOUGHT), Placed("o-1", 858, "USD", None, MILK, 3)),
+        (answer(changed("line_items", to=[]) | BOUGHT), Placed("o-1", 858, "USD")),
+        (answer(ELSEWHERE), Unknown(Detail.NO_ANSWER)),
         (answer(HANDOFF), NeedsBuyer(f"{SHOP}/finish/1")),
         (answer({"id": "s-1", "status": "requires_escalation", "continue_url": f"{SHOP}/f"}), NeedsBuyer(f"{SHOP}/f")),
         (answer(failure("out_of_stock")), Rejected(Detail.OUT_OF_STOCK)),
@@ -357,6 +365,7 @@ async def test_a_look_up_tells_where_a_session_stands(reply: Answer, found: Open
     ("reply", "error"),
     [
         (answer({**DONE, "id": "s-2"}), MerchantUnclearError),
+        (answer(ELSEWHERE), MerchantUnclearError),
         (answer({**DONE, "totals": []}), MerchantUnclearError),
         (answer({**DONE, "order": {"id": "o-\x00"}}), MerchantUnclearError),
         (answer({**DONE, "currency": "usd"}), MerchantUnclearError),
