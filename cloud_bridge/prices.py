@@ -15,13 +15,12 @@ from pydantic import ValidationError
 from cloud_bridge.core.quote import Quote, Wanted
 from cloud_bridge.errors import MerchantAwayError, MerchantRefusedError, TermsRefusedError
 from cloud_bridge.ports import Clock, Merchant, Merchants
-from cloud_bridge.wire import PriceLine, PriceList, PriceQuery
+from cloud_bridge.wire import TITLE_CHARS_MAX, PriceLine, PriceList, PriceQuery
 
 log = logging.getLogger(__name__)
 
 _PARALLEL = 3
 _AWAY_IN_A_ROW_MAX = 6  # after that it is the merchant, and not one of its products
-_TITLE_CHARS_MAX = 200
 
 
 class PriceDesk:
@@ -108,7 +107,7 @@ async def _close(merchant: Merchant, session_id: str) -> None:
 def _available(sku: str, quote: Quote, *, charges: bool) -> PriceLine:
     return PriceLine(
         sku=sku,
-        title=quote.title[:_TITLE_CHARS_MAX],
+        title=quote.title[:TITLE_CHARS_MAX],
         unit_price_minor=quote.unit_price_minor if charges else None,
         delivery_minor=quote.delivery_minor if charges else None,
         currency=quote.currency,

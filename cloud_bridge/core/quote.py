@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from cloud_bridge.core.order import Detail
 from cloud_bridge.core.outcome import Open, Placed
-from cloud_bridge.wire import Terms
+from cloud_bridge.wire import Terms, figures
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +41,13 @@ class Quote:
 def broken_term(quote: Quote, terms: Terms) -> Detail | None:
     """Why this quote may not be paid under these terms, or None.
 
-    A dearer unit or delivery is fine under the ceiling, which holds the household's tolerance; nothing else may differ.
+    A dearer unit or delivery is fine under the ceiling, which holds the household's tolerance; nothing else may differ,
+    and the title must have the numbers that it had: another number is another pack. A title without one says nothing.
     """
+    told = figures(quote.title)
+    is_another_pack = None not in {told, terms.title_figures} and told != terms.title_figures
     same = (quote.sku, quote.quantity, quote.currency) == (terms.sku, terms.quantity, terms.currency)
-    if not same or quote.total_minor > terms.total_max_minor:
+    if not same or is_another_pack or quote.total_minor > terms.total_max_minor:
         return Detail.TERMS_CHANGED
     return None
 

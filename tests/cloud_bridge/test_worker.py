@@ -271,6 +271,15 @@ async def test_a_session_that_got_dearer_after_a_lost_attempt_is_closed_and_not_
     assert (last.state, last.detail, simulated.ledger) == (S.REJECTED, Detail.TERMS_CHANGED, [])
 
 
+async def test_a_pack_that_was_halved_since_is_not_bought(rig: Rig, simulated: SimulatedMerchant) -> None:
+    """The same article at the same price, with another number in its title: the household is asked again."""
+    await accept(rig, rig.signer.intent(title_figures="1"))
+    simulated.shelves[MILK] = Shelf("Whole milk 500 mL", 179, 50)
+    await rig.place()
+    last = (await rig.events())[-1]
+    assert (last.state, last.detail, simulated.ledger) == (S.REJECTED, Detail.TERMS_CHANGED, [])
+
+
 @dataclass(slots=True)
 class Charging(SimulatedMerchant):
     """Charges something else than it quoted."""

@@ -21,7 +21,7 @@ from cloud_bridge.errors import MerchantAwayError, MerchantError, MerchantRefuse
 from cloud_bridge.merchants.http import BODY_BYTES_MAX, MerchantHttp
 from cloud_bridge.ports import Merchant
 from cloud_bridge.prices import PriceDesk
-from cloud_bridge.wire import PriceList, PriceQuery, Terms
+from cloud_bridge.wire import PriceList, PriceQuery, Terms, figures
 from tests.cloud_bridge import vendure_shop
 from tests.cloud_bridge.acp_shop import ORIGIN as ACP_ORIGIN
 from tests.cloud_bridge.acp_shop import AcpShop, acp_config, acp_connector
@@ -237,6 +237,7 @@ def _terms(begun: Begun) -> Terms:
             delivery_minor=begun.quote.delivery_minor,
             total_minor=begun.quote.total_minor,
             total_max_minor=begun.quote.total_minor,
+            title_figures=figures(begun.quote.title),
         )
         .terms
     )
@@ -249,7 +250,7 @@ def _is_shown(placed: Placed, terms: Terms) -> bool:
 
 def _is_true(told: Quote, honest: Quote) -> bool:
     """Whether a quote says what the merchant means; its session is another one where it was opened anew."""
-    facts = [(each.sku, each.quantity, each.total_minor, each.currency) for each in (told, honest)]
+    facts = [(each.sku, each.quantity, each.total_minor, each.currency, each.title) for each in (told, honest)]
     return facts[0] == facts[1]
 
 

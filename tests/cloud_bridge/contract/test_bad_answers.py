@@ -55,6 +55,7 @@ FAULTS: dict[str, Fault] = {
     "less than nothing": numbers("amount", lambda amount: -amount),
     "a huge amount": swapped(r'(?<="amount": )\d+|(?<="totalWithTax":)\d+|(?<="amount":)\d+', "9" * 400),
     "a fraction": swapped(r"(?<=: )\d+\b|(?<=:)\d+\b(?=[,}])", "1.5"),
+    "half the pack": swapped("Whole milk 1 L", "Whole milk 500 mL"),
     "half of it": swapped(r'("quantity"\s*:\s*)2|(X-RESTOCK-QUANTITY:)2', r"\g<1>\g<2>1"),
 }
 _EVERYWHERE = frozenset({"quote", "prices"})
