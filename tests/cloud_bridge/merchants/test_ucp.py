@@ -196,6 +196,21 @@ async def test_an_id_of_the_merchants_stays_one_part_of_a_path() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("told", "is_ours"),
+    [({}, True), ({"checkout_id": "s-1"}, True), ({"checkout_id": "s-2"}, False), ({"id": "o-2"}, False)],
+)
+async def test_an_order_is_of_the_session_that_it_came_of(told: dict[str, str], is_ours: bool) -> None:
+    """One that says that it is of another session is somebody else's, whatever its number."""
+    shop, _ = merchant(lambda *_: answer({"id": "o-1", "line_items": [], **told}))
+    asked = shop.events("o-1", session_id="s-1")
+    if is_ours:
+        assert (await asked).progress is Progress.PREPARING
+    else:
+        with pytest.raises(MerchantUnclearError):
+            await asked
+
+
 async def test_another_session_than_the_one_asked_for_is_not_gone_on_with() -> None:
     """An answer to a read or an update that is about another session may be another household's."""
     shop, _ = merchant(lambda *_: answer({**CHECKOUT, "id": "s-2"}))
