@@ -15,13 +15,12 @@ from pydantic import ValidationError
 from cloud_bridge.core.quote import Quote, Wanted
 from cloud_bridge.errors import MerchantAwayError, MerchantRefusedError, TermsRefusedError
 from cloud_bridge.ports import Clock, Merchant, Merchants
-from cloud_bridge.wire import PriceLine, PriceList, PriceQuery
+from cloud_bridge.wire import TITLE_CHARS_MAX, PriceLine, PriceList, PriceQuery
 
 log = logging.getLogger(__name__)
 
 _PARALLEL = 3
 _AWAY_IN_A_ROW_MAX = 6  # after that it is the merchant, and not one of its products
-_TITLE_CHARS_MAX = 200
 
 
 class PriceDesk:
@@ -76,7 +75,7 @@ class PriceDesk:
         return tuple(line for line in lines if line is not None)
 
     async def _price(self, merchant: Merchant, sku: str, *, delivery_ref: str) -> PriceLine | None:
-        """Its line; None where the merchant's answer cannot be told.
+        """Its line; None where the merchant's answer cannot be told, or is in a currency that was not asked for.
 
         Raises: MerchantAwayError when there is none.
         """
@@ -87,6 +86,9 @@ class PriceDesk:
             return _unavailable(sku, currency=merchant.currency, charges=merchant.capability.charges)
         if merchant.capability.keeps_sessions:
             await _close(merchant, quote.session_id)
+        if quote.currency != merchant.currency:
+            log.warning("price_in_another_currency sku=%s told=%s asked=%s", sku, quote.currency, merchant.currency)
+            return None
         try:
             return _available(sku, quote, charges=merchant.capability.charges)
         except ValidationError as exc:
@@ -105,7 +107,7 @@ async def _close(merchant: Merchant, session_id: str) -> None:
 def _available(sku: str, quote: Quote, *, charges: bool) -> PriceLine:
     return PriceLine(
         sku=sku,
-        title=quote.title[:_TITLE_CHARS_MAX],
+        title=quote.title[:TITLE_CHARS_MAX],
         unit_price_minor=quote.unit_price_minor if charges else None,
         delivery_minor=quote.delivery_minor if charges else None,
         currency=quote.currency,

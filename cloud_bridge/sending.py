@@ -17,9 +17,20 @@ from cloud_bridge.config import WorkerConfig
 from cloud_bridge.core import backoff, leave
 from cloud_bridge.core.capability import Capability
 from cloud_bridge.core.keys import order_key
-from cloud_bridge.core.order import Attempt, AttemptOutcome, Change, OrderRecord, advance, dispatch, note, way_to
+from cloud_bridge.core.order import (
+    Attempt,
+    AttemptOutcome,
+    Change,
+    Detail,
+    OrderRecord,
+    advance,
+    dispatch,
+    note,
+    way_to,
+)
 from cloud_bridge.core.outcome import Lookup, NeedsBuyer, Outcome, Placed, Rejected, Unknown
 from cloud_bridge.core.quote import charge_detail
+from cloud_bridge.core.recovery import tells_of_another
 from cloud_bridge.errors import (
     MerchantError,
     MerchantOrderTakenError,
@@ -84,6 +95,8 @@ class Sender:
         self._crash(CrashPoint.ATTEMPT_SAVED)
         self._check_lease(order)
         outcome = await merchant.place(request.session_id, key=attempt.key, leave=signed(order))
+        if isinstance(outcome, Placed) and tells_of_another(outcome, order):
+            outcome = Unknown(Detail.ANOTHER_ORDER_SHOWN)
         self._crash(CrashPoint.ANSWERED)
         # A refused replay says nothing about the request before it, which may still be on its way.
         proves_nothing = isinstance(outcome, Rejected) and attempt.n > 1 and not request.proven

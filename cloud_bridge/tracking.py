@@ -21,7 +21,7 @@ from cloud_bridge.core.keys import order_key
 from cloud_bridge.core.order import AFTERWARDS, Change, Detail, OrderRecord, advance, is_followed, note, tell
 from cloud_bridge.core.outcome import NeedsBuyer, Open, Placed, Standing
 from cloud_bridge.core.quote import charge_detail
-from cloud_bridge.core.recovery import MISSES_MAX, tells_of_another
+from cloud_bridge.core.recovery import MISSES_MAX, names_another
 from cloud_bridge.errors import (
     BugError,
     MerchantAwayError,
@@ -118,7 +118,8 @@ class Tracker:
             raise BugError(f"order {order.intent_id} needs a buyer and has no session")
         now = self._clock.now()
         found = await merchant.get(order.session_id, reference=order_key(order.body_sha256))
-        if isinstance(found, Placed) and not tells_of_another(found, order):
+        # Whoever finished it there may have bought more or less of it: that is still what became of this order.
+        if isinstance(found, Placed) and not names_another(found, order):
             return advance(
                 order,
                 OrderState.PLACED,

@@ -10,7 +10,9 @@ JSON (RFC 8785) of its `terms`: that one is the household's leave, and the bridg
 
 from __future__ import annotations
 
+import re
 from datetime import date
+from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -40,6 +42,10 @@ OrderNumber = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]+$", m
 # What a person may open: letters that no browser reads in two ways.
 WebAddress = Annotated[str, StringConstraints(pattern=r"^https?://[!-~]+$", max_length=2048)]
 Packs = Annotated[int, Field(ge=0, le=9_999)]
+TITLE_CHARS_MAX = 200
+Figures = Annotated[str, StringConstraints(pattern=r"^[0-9.]{1,12}( [0-9.]{1,12}){0,9}$")]
+_FIGURE = re.compile(r"[0-9]{1,9}(?:[.,][0-9]{1,2}(?![0-9]))?", re.ASCII)
+_FIGURES_MAX = 10
 
 # How goods come: to the door within the hour, on the day or in some days; or a person fetches them at a point for it
 # (a locker, a counter), or in a shop of the merchant.
@@ -56,6 +62,16 @@ PATH_HEAD = "/v1/head"
 PATH_EVENTS = "/v1/events"
 PATH_PRICES = "/v1/prices"
 BODY_BYTES_MAX = 16_384
+
+
+def figures(title: str) -> str | None:
+    """The numbers that a merchant's title has, smallest first: `4 330` of "4 x 330 mL". None where it has none.
+
+    It is how a smaller pack under the same article shows, whatever words and units the title is in: no other field of
+    any protocol that is spoken here tells what a pack holds.
+    """
+    found = [Decimal(each.replace(",", ".")) for each in _FIGURE.findall(title[:TITLE_CHARS_MAX])]
+    return " ".join(f"{number.normalize():f}" for number in sorted(found)[:_FIGURES_MAX]) or None
 
 
 class WireModel(BaseModel):
@@ -106,6 +122,9 @@ class Terms(WireModel):
 
     `delivery_option` is the way of delivery that was agreed to, and the order comes that way or not at all. It is left
     out of what is signed where the merchant was left to choose: terms from before it was known are signed as they were.
+    `title_figures` are the `figures` of the title that the merchant's price list had for the product when it was agreed
+    to: where its title has others by now, it is another pack, and the household is asked again. Left out where the
+    title had none, so that terms from before they were told are signed as they were.
     """
 
     version: Literal[2] = 2
@@ -130,6 +149,7 @@ class Terms(WireModel):
     consent_hash: Digest
     handover: Annotated[int, Field(ge=1, le=2**53 - 1)]  # RFC 8785 signs no larger number
     delivery_option: Annotated[DeliveryChoice | None, Field(exclude_if=lambda agreed: agreed is None)] = None
+    title_figures: Annotated[Figures | None, Field(exclude_if=lambda told: told is None)] = None
 
 
 class Intent(WireModel):
@@ -311,7 +331,7 @@ class PriceLine(WireModel):
     """
 
     sku: Sku
-    title: Annotated[str, StringConstraints(max_length=200)]
+    title: Annotated[str, StringConstraints(max_length=TITLE_CHARS_MAX)]
     unit_price_minor: Minor | None
     delivery_minor: Minor | None
     currency: Currency

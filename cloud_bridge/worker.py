@@ -216,6 +216,7 @@ class Worker:
             if exc.code == Detail.SESSION_CLOSED:
                 await self._go_on_from_ended_session(order, merchant, session_id=exc.session_id or order.session_id)
             else:
+                log.info("merchant_refused intent=%s reason=%s", order.intent_id, exc)
                 await self._reject(order, reason=exc.code)
             return None
         except MerchantFailingError:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from cloud_bridge.core.order import Detail
 from cloud_bridge.core.outcome import Open, Placed
-from cloud_bridge.wire import MINOR_MAX, DeliveryChoice, DeliveryOption, Terms
+from cloud_bridge.wire import MINOR_MAX, DeliveryChoice, DeliveryOption, Terms, figures
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +67,14 @@ def broken_term(quote: Quote, terms: Terms) -> Detail | None:
     """Why this quote may not be paid under these terms, or None.
 
     A dearer unit or delivery is fine under the ceiling, which holds the household's tolerance; nothing else may differ.
-    Where a way of delivery was agreed to, that is the one by which it is priced.
+    Where a way of delivery was agreed to, that is the one by which it is priced. The title must have the numbers that
+    it had: another number is another pack. A title without one says nothing.
     """
+    told = figures(quote.title)
+    is_another_pack = None not in {told, terms.title_figures} and told != terms.title_figures
     same = (quote.sku, quote.quantity, quote.currency) == (terms.sku, terms.quantity, terms.currency)
     other_way = terms.delivery_option is not None and quote.delivery != terms.delivery_option
-    if not same or other_way or quote.total_minor > terms.total_max_minor:
+    if not same or other_way or is_another_pack or quote.total_minor > terms.total_max_minor:
         return Detail.TERMS_CHANGED
     return None
 

@@ -92,8 +92,12 @@ def is_ours(found: Placed, order: OrderRecord, attempts: Sequence[Attempt]) -> b
 
 def tells_of_another(found: Placed, order: OrderRecord) -> bool:
     """Whether what the merchant says of an order, beside its price, is not said of ours."""
-    reference, terms = order_key(order.body_sha256), order.terms
-    told = ((found.reference, reference), (found.sku, terms.sku), (found.quantity, terms.quantity))
+    return names_another(found, order) or found.quantity not in {None, order.terms.quantity}
+
+
+def names_another(found: Placed, order: OrderRecord) -> bool:
+    """Whether the merchant names another reference or another product than ours."""
+    told = ((found.reference, order_key(order.body_sha256)), (found.sku, order.terms.sku))
     return any(said not in {None, wanted} for said, wanted in told)
 
 

@@ -47,6 +47,7 @@ class AcpMerchant:
         self._config = config
         self._capability = capability_of(config)
         self._channel = channel
+        self._addresses = config.destinations.values()
         self._tokens = tokens
 
     @property
@@ -94,7 +95,7 @@ class AcpMerchant:
         except MerchantUnclearError as exc:
             log.info("complete_unclear session=%s reason=%s", session_id, exc)
             return Unknown(Detail.NO_ANSWER)
-        outcome = acp_answers.outcome(answer, session_id, origin=self._channel.origin)
+        outcome = acp_answers.outcome(answer, session_id, origin=self._channel.origin, addresses=self._addresses)
         if isinstance(outcome, Unknown):
             log.info("complete_unclear session=%s status=%d", session_id, answer.status)
         return outcome
@@ -111,7 +112,7 @@ class AcpMerchant:
             return Standing.MISSING
         if answer.status not in OK:
             raise away(answer, f"session {session_id}")
-        return acp_answers.standing(answer, session_id, origin=self._channel.origin)
+        return acp_answers.standing(answer, session_id, origin=self._channel.origin, addresses=self._addresses)
 
     async def cancel(self, session_id: str) -> None:
         """Close the session, if it still can be.

@@ -6,6 +6,7 @@ parts must make the total, or nothing is paid. Source: ACP 2026-04-17, schema of
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Annotated
 
@@ -16,7 +17,18 @@ from cloud_bridge.core.quote import Quote, Wanted
 from cloud_bridge.errors import MerchantRefusedError
 from cloud_bridge.merchant_config import DestinationConfig
 from cloud_bridge.merchants.acp_orders import Order
-from cloud_bridge.merchants.checkouts import Message, Parts, Sum, Total, amount_of, price_of, quoted, sum_of
+from cloud_bridge.merchants.checkouts import (
+    Goods,
+    Message,
+    Parts,
+    Sum,
+    Total,
+    amount_of,
+    goods,
+    price_of,
+    quoted,
+    sum_of,
+)
 from cloud_bridge.merchants.deliveries import choice, gone, offered, option
 from cloud_bridge.merchants.documents import Amount, Count, Document, Key, LongUrl
 from cloud_bridge.wire import DeliveryChoice, DeliveryKind, DeliveryOption
@@ -39,6 +51,9 @@ _WITHOUT_SUBTOTAL = Parts(
 _TO_THE_DOOR = frozenset({"shipping", "local_delivery"})
 _WAYS = _TO_THE_DOOR | {"pickup"}
 _AT_A_SHOP = ("in_store", "curbside")
+
+
+Addresses = Collection[DestinationConfig]
 
 
 class Item(Document):
@@ -239,6 +254,17 @@ def _offered(way: Option) -> DeliveryOption | None:
         latest=way.ready_by if way.type == "pickup" else window.end,
         place=way.location.name if way.type == "pickup" and way.location is not None else None,
     )
+
+
+def goods_of(checkout: Checkout) -> Goods:
+    """What a session is for."""
+    return goods((line.item.id, line.quantity) for line in checkout.line_items)
+
+
+def is_elsewhere(checkout: Checkout, addresses: Addresses) -> bool:
+    """Whether the goods go to an address that is none of these; a session that names none does not say so."""
+    told = checkout.fulfillment_details.address if checkout.fulfillment_details else None
+    return told is not None and not any(told.is_at(address) for address in addresses)
 
 
 def chosen(checkout: Checkout) -> Option | None:

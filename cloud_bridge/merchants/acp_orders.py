@@ -10,10 +10,10 @@ from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Annotated
 
-from pydantic import Field, StringConstraints, ValidationError
+from pydantic import Field, StringConstraints
 
 from cloud_bridge.core.outcome import Followed, Hint, Progress
-from cloud_bridge.merchants.documents import Amount, Count, Document, Key, LongUrl
+from cloud_bridge.merchants.documents import Amount, Count, Document, Key, LongUrl, read
 from cloud_bridge.merchants.handoff import place_to_look
 
 _ON_THE_WAY = frozenset({"shipped", "in_transit", "out_for_delivery"})
@@ -120,8 +120,8 @@ class _Webhook(Document):
 def hint_of(body: bytes) -> Hint:
     """What a webhook claims to be about; nothing where it cannot be read."""
     try:
-        named = _Webhook.model_validate_json(body).data
-    except ValidationError:
+        named = read(_Webhook, body).data
+    except ValueError:
         return Hint(None, None)
     return Hint(session_id=named.checkout_session_id, merchant_order_id=named.id)
 

@@ -22,6 +22,7 @@ from sd_jwt.issuer import SDJWTIssuer
 
 from cloud_bridge.core.leave import body_sha256
 from cloud_bridge.errors import NotAuthenticError
+from cloud_bridge.merchants.documents import without_twins
 from cloud_bridge.merchants.signatures import Checker
 from cloud_bridge.signing_key import SigningKey
 from cloud_bridge.wire import Intent
@@ -76,7 +77,7 @@ def authorized(body: bytes, *, checker: Checker) -> Authorized:
     Raises: UnknownKeyError; NotAuthenticError when the signature is missing or wrong.
     """
     try:
-        document = json.loads(body, object_pairs_hook=_without_twins)
+        document = json.loads(body, object_pairs_hook=without_twins)
         token = document["ap2"]["merchant_authorization"]
         payload = rfc8785.dumps({name: value for name, value in document.items() if name != "ap2"})
         header, _, signature = token.split(".")
@@ -129,13 +130,6 @@ def _credential(claims: dict[str, Any], *, nonce: str, agent: Agent) -> str:
     holder = SDJWTHolder(issued.sd_jwt_issuance)
     holder.create_presentation(None, nonce=nonce, aud=agent.merchant_origin, holder_key=key)
     return str(holder.sd_jwt_presentation)
-
-
-def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a name stands twice")
-    return found
 
 
 def _unpadded(raw: bytes) -> str:

@@ -7,7 +7,7 @@ and said no to it. What a request to order came to is one thing clearly, or unkn
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from cloud_bridge.core.order import Detail
@@ -94,6 +94,23 @@ def price_of(totals: Sequence[Total]) -> int:
     """What a way of delivery costs: its total, or the sum of its parts where it has none. Minor units."""
     given = [total.amount for total in totals if total.type == "total"]
     return given[0] if given else sum(total.amount for total in totals)
+
+
+@dataclass(frozen=True, slots=True)
+class Goods:
+    """What a session is for, as `outcome.Placed` tells it: None where it names nothing, no sku where it is several."""
+
+    sku: str | None
+    quantity: int | None
+
+
+def goods(lines: Iterable[tuple[str, int]]) -> Goods:
+    """What lines of a sku and a number each come to."""
+    told = list(lines)
+    skus = {sku for sku, _ in told}
+    if len(skus) > 1:
+        return Goods("", None)
+    return Goods(next(iter(skus), None), sum(quantity for _, quantity in told) if told else None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,7 @@ class UcpMerchant:
         self._capability = capability_of(config)
         self._channel = channel
         self._origin = channel.http.origin
+        self._addresses = config.destinations.values()
         self._mandated = config.ap2 == "required"
         self._profile: MerchantProfile | None = None
 
@@ -128,7 +129,7 @@ class UcpMerchant:
         except MerchantUnclearError as exc:
             log.info("complete_unclear session=%s reason=%s", session_id, exc)
             return Unknown(Detail.NO_ANSWER)
-        outcome = ucp_answers.outcome(answer, session_id, origin=self._origin)
+        outcome = ucp_answers.outcome(answer, session_id, origin=self._origin, addresses=self._addresses)
         if isinstance(outcome, Unknown):
             log.info("complete_unclear session=%s status=%d", session_id, answer.status)
         return outcome
@@ -146,7 +147,7 @@ class UcpMerchant:
             return Standing.MISSING
         if answer.status not in OK:
             raise away(answer, f"session {session_id}")
-        found = ucp_answers.standing(answer, session_id, origin=self._origin)
+        found = ucp_answers.standing(answer, session_id, origin=self._origin, addresses=self._addresses)
         if self._mandated and isinstance(found, Open):
             self._completions.seen(session_id, await self._believed(answer))
         return found
@@ -164,8 +165,8 @@ class UcpMerchant:
         if answer.status >= 500 or answer.status == 429:
             raise away(answer, f"session {session_id}")
 
-    async def events(self, merchant_order_id: str, *, session_id: str | None = None) -> Followed:  # noqa: ARG002
-        """The order as it stands now.
+    async def events(self, merchant_order_id: str, *, session_id: str | None = None) -> Followed:
+        """The order as it stands now, which is of this session where it says of which.
 
         Raises: MerchantAwayError; MerchantUnclearError.
         """
@@ -173,7 +174,7 @@ class UcpMerchant:
         if answer.status not in OK:
             raise away(answer, f"order {merchant_order_id}")
         order = parse(Order, answer)
-        if order.id != merchant_order_id:
+        if order.id != merchant_order_id or (session_id and order.checkout_id not in {None, session_id}):
             raise MerchantUnclearError(f"asked for order {merchant_order_id}, told about another")
         return followed(order, origin=self._origin)
 

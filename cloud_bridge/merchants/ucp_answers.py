@@ -5,8 +5,6 @@ The rule of the file: an answer that is not clearly one thing is unclear, and an
 
 from __future__ import annotations
 
-from pydantic import ValidationError
-
 from cloud_bridge.core.order import Detail
 from cloud_bridge.core.outcome import Lookup, NeedsBuyer, Open, Outcome, Placed, Rejected, Standing, Unknown
 from cloud_bridge.errors import MerchantRefusedError, MerchantUnclearError
@@ -21,10 +19,11 @@ from cloud_bridge.merchants.checkouts import (
     refused,
     wants_buyer,
 )
-from cloud_bridge.merchants.documents import code_of, parse
+from cloud_bridge.merchants.documents import code_of, parse, read
 from cloud_bridge.merchants.handoff import checked_handoff
 from cloud_bridge.merchants.http import Answer
-from cloud_bridge.merchants.ucp_documents import Checkout, Failure, Session, total_of
+from cloud_bridge.merchants.ucp_delivery import Addresses, is_elsewhere
+from cloud_bridge.merchants.ucp_documents import Checkout, Failure, Session, goods_of, total_of
 
 
 def accepted(answer: Answer) -> Checkout:
@@ -43,31 +42,31 @@ def accepted(answer: Answer) -> Checkout:
     if answer.status in REFUSALS | CONFLICTS | {404}:
         unknown_item = code.lower() == "invalid_request"  # the sample's answer to a product that it does not have
         detail = Detail.ITEM_UNAVAILABLE if unknown_item else detail_of(code)
-        raise MerchantRefusedError(detail, f"status {answer.status} {code[:64]}")
+        raise MerchantRefusedError(detail, f"status {answer.status} {code[:64]!r}")
     raise away(answer, "the session")
 
 
-def outcome(answer: Answer, session_id: str, *, origin: str) -> Outcome:
+def outcome(answer: Answer, session_id: str, *, origin: str, addresses: Addresses) -> Outcome:
     """What became of a request to complete a session."""
     if answer.status in OK:
         try:
-            return _completed(answer, session_id, origin=origin)
+            return _completed(answer, session_id, origin=origin, addresses=addresses)
         except MerchantUnclearError:
             return Unknown(Detail.NO_ANSWER)
     return refused(answer.status, detail_of(_code(answer)))
 
 
-def standing(answer: Answer, session_id: str, *, origin: str) -> Lookup:
-    """Where the session in an answer stands.
+def standing(answer: Answer, session_id: str, *, origin: str, addresses: Addresses) -> Lookup:
+    """Where the session in an answer stands. `addresses` are all that goods of ours can go to.
 
-    Raises: MerchantUnclearError when it is another session, or not told clearly.
+    Raises: MerchantUnclearError when it is another session, somebody else's order, or not told clearly.
     """
     session = parse(Session, answer)
     if session.id != session_id:
         raise MerchantUnclearError(f"asked for session {session_id}, told about another")
     match session.status:
         case "completed":
-            return _placed(parse(Checkout, answer))
+            return _placed(parse(Checkout, answer), addresses)
         case "requires_escalation":
             return NeedsBuyer(checked_handoff(session.continue_url, origin=origin))
         case "complete_in_progress":
@@ -78,11 +77,12 @@ def standing(answer: Answer, session_id: str, *, origin: str) -> Lookup:
             return _open(parse(Checkout, answer))
 
 
-def _completed(answer: Answer, session_id: str, *, origin: str) -> Outcome:
+def _completed(answer: Answer, session_id: str, *, origin: str, addresses: Addresses) -> Outcome:
     failure = _failure(answer)
     if failure is not None:
         return _failed(failure, origin=origin)
-    return completed(standing(answer, session_id, origin=origin), complaint(parse(Session, answer).messages))
+    found = standing(answer, session_id, origin=origin, addresses=addresses)
+    return completed(found, complaint(parse(Session, answer).messages))
 
 
 def _failed(failure: Failure, *, origin: str) -> Outcome:
@@ -94,8 +94,8 @@ def _failed(failure: Failure, *, origin: str) -> Outcome:
 
 def _failure(answer: Answer) -> Failure | None:
     try:
-        failure = Failure.model_validate_json(answer.body)
-    except ValidationError:
+        failure = read(Failure, answer.body)
+    except ValueError:
         return None
     return failure if failure.is_one else None
 
@@ -121,10 +121,14 @@ def _open(checkout: Checkout) -> Open:
         return Open(None, checkout.currency)
 
 
-def _placed(checkout: Checkout) -> Placed | Standing:
+def _placed(checkout: Checkout, addresses: Addresses) -> Placed | Standing:
+    if is_elsewhere(checkout, addresses):
+        raise MerchantUnclearError(f"session {checkout.id} is completed, and goes to an address that is not ours")
     if checkout.order is None:
         return Standing.ORDERED
+    told = goods_of(checkout)
     try:
-        return Placed(checkout.order.id, total_of(checkout), checkout.currency)
+        total_minor = total_of(checkout)
+        return Placed(checkout.order.id, total_minor, checkout.currency, sku=told.sku, quantity=told.quantity)
     except MerchantRefusedError as exc:
         raise MerchantUnclearError(f"session {checkout.id} is completed, and {exc.detail}") from exc

@@ -6,6 +6,7 @@ by the place and its option there, since either alone may stand for several.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from cloud_bridge.core.order import Detail
@@ -19,6 +20,8 @@ from cloud_bridge.wire import DeliveryChoice, DeliveryKind, DeliveryOption
 # Source: UCP fulfillment extension, `fulfillment_method.type`. A place to fetch goods at may be a shop or a locker.
 _KINDS: dict[object, DeliveryKind] = {"shipping": "standard", "pickup": "pick_up_point"}
 _PICK_UP = "pickup"
+
+Addresses = Collection[DestinationConfig]
 
 
 def selection(checkout: Checkout, address: DestinationConfig, wanted: DeliveryChoice | None = None) -> dict[str, Any]:
@@ -85,6 +88,17 @@ def _option(method: Method, way: Way) -> DeliveryOption | None:
         latest=way.latest_fulfillment_time,
         place=place.name if place is not None and _is_fetched(method) else None,
     )
+
+
+def is_elsewhere(checkout: Checkout, addresses: Addresses) -> bool:
+    """Whether some goods go to an address that is none of these; a session that names none does not say so."""
+    chosen = [
+        each
+        for method in _methods(checkout)
+        for each in method.destinations or ()
+        if each.id == method.selected_destination_id
+    ]
+    return any(not any(_is_at(each, address) for address in addresses) for each in chosen)
 
 
 def _methods(checkout: Checkout) -> list[Method]:

@@ -13,7 +13,18 @@ from pydantic import Field
 from cloud_bridge.core.order import Detail
 from cloud_bridge.core.quote import Quote, Wanted
 from cloud_bridge.errors import MerchantRefusedError
-from cloud_bridge.merchants.checkouts import Message, Parts, Sum, Total, amount_of, price_of, quoted, sum_of
+from cloud_bridge.merchants.checkouts import (
+    Goods,
+    Message,
+    Parts,
+    Sum,
+    Total,
+    amount_of,
+    goods,
+    price_of,
+    quoted,
+    sum_of,
+)
 from cloud_bridge.merchants.documents import Amount, Count, Document, Key, LongUrl
 from cloud_bridge.merchants.ucp_profile import HandlerRegistry, Handlers, offered_handlers
 from cloud_bridge.wire import Currency
@@ -167,6 +178,11 @@ def total_of(checkout: Checkout) -> int:
     Raises: MerchantRefusedError when they do not, or a part is of a kind that we do not know.
     """
     return sum_of(checkout.totals, _PARTS)
+
+
+def goods_of(checkout: Checkout) -> Goods:
+    """What a session is for."""
+    return goods((line.item.id, line.quantity) for line in checkout.line_items)
 
 
 def quote_of(checkout: Checkout, wanted: Wanted) -> Quote:

@@ -12,11 +12,11 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import Annotated
 
-from pydantic import Field, StringConstraints, ValidationError
+from pydantic import Field, StringConstraints
 
 from cloud_bridge.core.outcome import Followed, Hint, Progress
 from cloud_bridge.merchants.checkouts import Total
-from cloud_bridge.merchants.documents import Amount, Count, Document, Key
+from cloud_bridge.merchants.documents import Amount, Count, Document, Key, read
 from cloud_bridge.merchants.handoff import place_to_look
 from cloud_bridge.merchants.ucp_documents import Confirmation
 
@@ -113,6 +113,7 @@ class Order(Document):
     """An order, as it stands now."""
 
     id: Key
+    checkout_id: Key | None = None
     line_items: list[OrderLine] = Field(max_length=100)
     fulfillment: OrderFulfillment | None = None
     adjustments: list[Adjustment] | None = Field(default=None, max_length=1_000)
@@ -130,8 +131,8 @@ class Webhook(Document):
 def hint_of(body: bytes) -> Hint:
     """What a webhook claims to be about; nothing where it cannot be read."""
     try:
-        event = Webhook.model_validate_json(body)
-    except ValidationError:
+        event = read(Webhook, body)
+    except ValueError:
         return Hint(None, None)
     return Hint(session_id=event.checkout_id, merchant_order_id=event.order.id if event.order else event.id)
 

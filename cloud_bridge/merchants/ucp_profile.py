@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from cloud_bridge.errors import MerchantAwayError
+from cloud_bridge.merchants.documents import read
 from cloud_bridge.merchants.published_keys import PublicKeys, read_keys
 from cloud_bridge.merchants.ucp_versions import (
     AP2,
@@ -115,8 +116,8 @@ def read_profile(body: bytes, *, origin: str) -> MerchantProfile:
     Raises: MerchantAwayError when it cannot be read, speaks another version or points elsewhere.
     """
     try:
-        profile = _Profile.model_validate_json(body)
-    except ValidationError as exc:
+        profile = read(_Profile, body)
+    except ValueError as exc:
         raise MerchantAwayError("the merchant's profile cannot be read") from exc
     dialect = DIALECTS.get(profile.ucp.version)
     if dialect is None:

@@ -28,6 +28,7 @@ from cloud_bridge.merchant_config import DestinationConfig, VendureConfig
 from cloud_bridge.merchants import vendure_queries as queries
 from cloud_bridge.merchants.capabilities import capability_of
 from cloud_bridge.merchants.deliveries import TO_BE_FETCHED, choice, gone, offered, option
+from cloud_bridge.merchants.documents import AMOUNT_MAX
 from cloud_bridge.merchants.recent import Recent
 from cloud_bridge.merchants.vendure_account import Account
 from cloud_bridge.merchants.vendure_api import FORBIDDEN, Refusal, Reply, ShopApi
@@ -468,11 +469,17 @@ def _variant(reply: Reply, wanted: Wanted) -> str:
 
 
 def _placed(order: Order) -> Placed:
-    """What the shop says of an order; one that bears no reference is not ours."""
+    """What the shop says of an order; one that bears no reference is not ours.
+
+    Raises: MerchantUnclearError for a charge that is none.
+    """
     only = order.lines[0] if len(order.lines) == 1 else None
+    charged_minor = order.paid_minor or order.total_with_tax
+    if not 0 <= charged_minor <= AMOUNT_MAX:
+        raise MerchantUnclearError(f"order {order.code} is charged {charged_minor}, which cannot be")
     return Placed(
         order.code,
-        order.paid_minor or order.total_with_tax,
+        charged_minor,
         order.currency_code,
         reference=order.mark or "",
         sku=only.product_variant.sku if only else "",

@@ -15,8 +15,8 @@ from typing import Any, TypeVar
 from pydantic import Field, SecretStr, TypeAdapter, ValidationError
 
 from cloud_bridge.errors import MerchantAwayError, MerchantUnclearError
-from cloud_bridge.merchants.documents import Document
-from cloud_bridge.merchants.http import MerchantHttp
+from cloud_bridge.merchants.documents import Document, read
+from cloud_bridge.merchants.http import Answer, MerchantHttp
 from cloud_bridge.merchants.vendure_documents import Order
 
 FORBIDDEN = "FORBIDDEN"
@@ -123,17 +123,18 @@ class ShopApi:
         headers = {} if token is None else {"Authorization": f"Bearer {token.get_secret_value()}"}
         if self.channel is not None:
             headers["vendure-token"] = self.channel
-        body = json.dumps({"query": document, "variables": variables}).encode()
-        answer = await self.http.ask("POST", self.path, headers=headers, body=body)
+        asked = json.dumps({"query": document, "variables": variables}).encode()
+        answer = await self.http.ask("POST", self.path, headers=headers, body=asked)
         if answer.status in _NOTHING_DONE:
-            raise MerchantAwayError(f"the shop: status {answer.status}", retry_after_s=answer.retry_after_s)
+            message = f"the shop: status {answer.status} {_code_of(answer)!r}"
+            raise MerchantAwayError(message, retry_after_s=answer.retry_after_s)
         if answer.status != 200:
             raise MerchantUnclearError(f"the shop: status {answer.status}")
         try:
-            read = _Body.model_validate_json(answer.body)
-        except ValidationError as exc:
+            body = read(_Body, answer.body)
+        except ValueError as exc:
             raise MerchantUnclearError("the shop's answer is no answer of GraphQL") from exc
-        return Reply(read.data or {}, _faults(read), _token(answer.headers.get("vendure-auth-token")))
+        return Reply(body.data or {}, _faults(body), _token(answer.headers.get("vendure-auth-token")))
 
 
 def _faults(body: _Body) -> dict[str, str]:
@@ -142,6 +143,14 @@ def _faults(body: _Body) -> dict[str, str]:
         str(fault.path[0]) if fault.path else "": fault.extensions.code if fault.extensions else ""
         for fault in body.errors
     }
+
+
+def _code_of(answer: Answer) -> str:
+    """The code of the first error in an answer that is none: words of the shop's could repeat our password."""
+    try:
+        return next(iter(_faults(read(_Body, answer.body)).values()), "")[:64]
+    except ValueError:
+        return ""
 
 
 def _token(text: str | None) -> SecretStr | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from uuid import uuid4
 
@@ -106,8 +106,8 @@ def intake(store: SqlOrderStore, clock: HandClock, signer: Signer, simulated: Si
 def make_rig(store: SqlOrderStore, clock: HandClock, signer: Signer) -> Callable[..., Rig]:
     """Wire worker and tracker to a merchant; a second call stands for a restart."""
 
-    def make(merchant: Merchant, crash: CrashHook = no_crash) -> Rig:
-        return Rig(store, clock, signer, merchant, crash)
+    def make(merchant: Merchant, crash: CrashHook = no_crash, others: Mapping[str, Merchant] | None = None) -> Rig:
+        return Rig(store, clock, signer, merchant, crash, others or {})
 
     return make
 

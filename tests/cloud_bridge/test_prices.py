@@ -90,9 +90,11 @@ async def test_a_product_whose_price_could_not_be_had_is_not_spoken_of() -> None
     assert await _available(merchant) == {"a": True, "c": True}
 
 
-@pytest.mark.parametrize("values", [{"delivery_minor": -20}, {"unit_price_minor": 10**12 + 1}, {"currency": "usd"}])
+@pytest.mark.parametrize(
+    "values", [{"delivery_minor": -20}, {"unit_price_minor": 10**12 + 1}, {"currency": "usd"}, {"currency": "EUR"}]
+)
 async def test_a_price_that_cannot_be_told_is_left_out(values: dict[str, object]) -> None:
-    """It is never a fault of who asked, and says nothing of the stock."""
+    """It is never a fault of who asked, and says nothing of the stock; so is one in a currency nobody asked for."""
     merchant = _merchant()
     merchant.values["b"] = values
     assert await _available(merchant) == {"a": True, "c": True}

@@ -206,12 +206,13 @@ async def test_what_a_merchant_asks_for_is_waited_when_an_order_is_followed(make
 
 
 async def test_a_finished_session_that_tells_of_another_order_is_not_believed(make_rig: Callable[..., Rig]) -> None:
-    """The buyer finished something, and it was not ours."""
+    """The buyer finished something, and it was not ours; more of ours is still ours."""
     merchant = Forgetful({MILK: Shelf("Whole milk 1 L", 179, 50)}, forgot=False)
     rig = make_rig(merchant)
     intent_id = (await accept(rig, rig.signer.intent(hold_s=0))).terms.intent_id
     await rig.place()
-    for found, state in ((Placed("x-1", 858, "USD", sku="eggs"), S.NEEDS_BUYER), (Placed("x-2", 858, "USD"), S.PLACED)):
+    finished = (Placed("x-1", 858, "USD", sku="eggs"), Placed("x-2", 1037, "USD", sku=MILK, quantity=3))
+    for found, state in zip(finished, (S.NEEDS_BUYER, S.PLACED), strict=True):
         await Rig(rig.store, rig.clock, rig.signer, Showing(merchant.shelves, found=found)).follow()
         assert (await _found(rig, intent_id)).state is state
 

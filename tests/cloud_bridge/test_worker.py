@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -305,6 +306,15 @@ async def test_a_session_that_got_dearer_after_a_lost_attempt_is_closed_and_not_
     assert (last.state, last.detail, simulated.ledger) == (S.REJECTED, Detail.TERMS_CHANGED, [])
 
 
+async def test_a_pack_that_was_halved_since_is_not_bought(rig: Rig, simulated: SimulatedMerchant) -> None:
+    """The same article at the same price, with another number in its title: the household is asked again."""
+    await accept(rig, rig.signer.intent(title_figures="1"))
+    simulated.shelves[MILK] = Shelf("Whole milk 500 mL", 179, 50)
+    await rig.place()
+    last = (await rig.events())[-1]
+    assert (last.state, last.detail, simulated.ledger) == (S.REJECTED, Detail.TERMS_CHANGED, [])
+
+
 @dataclass(slots=True)
 class Charging(SimulatedMerchant):
     """Charges something else than it quoted."""
@@ -337,6 +347,22 @@ async def test_a_charge_above_the_limit_is_told_and_stops_no_news(
     await rig.place()
     last = (await rig.events())[-1]
     assert (last.state, (last.total_minor, last.currency, last.detail)) == (S.PLACED, told)
+
+
+@pytest.mark.parametrize(
+    "told", [{"sku": "eggs"}, {"quantity": 3}, {"reference": "somebody-elses"}], ids=["product", "number", "reference"]
+)
+async def test_an_answer_that_tells_of_another_order_is_no_order_of_ours(
+    make_rig: Callable[..., Rig], told: dict[str, Any]
+) -> None:
+    """It is in doubt, with its reason, until a look-up or a person says what became of ours."""
+    merchant = Charging({MILK: Shelf("Whole milk 1 L", 179, 50)}, charged=Placed("x-1", 858, "USD", **told))
+    rig = make_rig(merchant)
+    await accept(rig, rig.signer.intent())
+    await rig.place()
+    events = await rig.events()
+    assert [event.state for event in events] == [S.HELD, S.SENDING, S.UNKNOWN, S.PLACED]
+    assert (events[2].detail, events[3].merchant_order_id) == (Detail.ANOTHER_ORDER_SHOWN, "order-1")
 
 
 @dataclass(slots=True)

@@ -15,7 +15,7 @@ from typing import Literal
 
 import rfc8785
 
-from cloud_bridge.wire import Terms, Verdict
+from cloud_bridge.wire import Terms, Verdict, figures
 from edge_agent.core.catalogue import Item, Preferences, Product
 from edge_agent.core.messages import IntentId, Price, Propose
 from edge_agent.errors import BugError
@@ -46,7 +46,8 @@ class Offer:
     Units: amounts in minor units of `currency`; `pack_amount` in `unit` (UCUM). `instead_of` is the title of the bound
     product where this one stands in for it. `title`, `pack_amount`, `unit` and `instead_of` stay at home: the consent
     receipt binds them. `on_list`: it goes on a list that the household shops from, so nothing is ordered or paid and
-    every amount is 0; None: a merchant sells it.
+    every amount is 0; None: a merchant sells it. `title_figures` are the numbers in the merchant's own title
+    (`wire.figures`), by which the bridge notices another pack under the same article; None: it had none.
     """
 
     merchant: str
@@ -66,6 +67,7 @@ class Offer:
     hold_s: int
     instead_of: str | None = None
     on_list: Literal[True] | None = None
+    title_figures: str | None = None
 
     @property
     def is_listed(self) -> bool:
@@ -116,6 +118,7 @@ def offer_for(item: Item, price: Price, decision: Propose, *, preferences: Prefe
         hold_s=preferences.hold_s,
         instead_of=None if product == item.product else item.product.title,
         on_list=None if price.charges else True,
+        title_figures=None if price.pack is None else figures(price.pack.title),
     )
 
 
@@ -156,6 +159,7 @@ def seal(
         leave=leave,
         consent_hash=consent_hash,
         handover=handover,
+        title_figures=offer.title_figures,
     )
 
 

@@ -7,11 +7,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cloud_bridge.core.backoff import delay
 from cloud_bridge.core.capability import Capability, MerchantClass
 from cloud_bridge.core.keys import order_key
-from cloud_bridge.core.order import Attempt, AttemptOutcome
+from cloud_bridge.core.order import Attempt, AttemptOutcome, Detail
 from cloud_bridge.core.outcome import Lookup, NeedsBuyer, Open, Placed, Standing
 from cloud_bridge.core.quote import Quote, broken_term
 from cloud_bridge.core.recovery import (
@@ -25,7 +27,7 @@ from cloud_bridge.core.recovery import (
     should_park,
 )
 from cloud_bridge.merchants.capabilities import UCP
-from cloud_bridge.wire import OrderState
+from cloud_bridge.wire import OrderState, figures
 from tests.cloud_bridge.core.test_order import order
 from tests.cloud_bridge.rig import MILK, START, Signer
 
@@ -221,6 +223,35 @@ def test_a_quote_is_compared_with_what_was_signed(changes: dict[str, object], br
     }
     quote = Quote(**values)
     assert (broken_term(quote, Signer().intent(total_max_minor=900).terms) is not None) == broken
+
+
+@pytest.mark.parametrize(
+    ("agreed", "title", "broken"),
+    [
+        ("1", "Whole milk 1 L", False),
+        ("1", "WHOLE MILK, 1,0 l (new look)", False),
+        ("1", "Whole milk", False),
+        (None, "Whole milk 500 mL", False),
+        ("1", "Whole milk 500 mL", True),
+        ("1", "Whole milk 0.5 L", True),
+        ("4 330", "Cola, 330 mL x 4", False),
+        ("6 330", "Cola 4 x 330 mL", True),
+        ("30", "30 coffee pads", False),
+        ("30", "20 coffee pads", True),
+    ],
+)
+def test_a_title_with_other_numbers_is_another_pack(agreed: str | None, title: str, broken: bool) -> None:
+    """Whatever words and units it is in; a title without a number, or terms without any, say nothing."""
+    quote = Quote("s", MILK, title, 2, unit_price_minor=179, delivery_minor=500, total_minor=858, currency="USD")
+    terms = Signer().intent(title_figures=agreed).terms
+    assert (broken_term(quote, terms) is Detail.TERMS_CHANGED) == broken
+
+
+@given(st.text(max_size=300))
+def test_the_numbers_of_any_title_can_be_told(title: str) -> None:
+    """Whatever a merchant writes fits into the terms, and says the same however often it is read."""
+    told = figures(title)
+    assert Signer().intent(title_figures=told).terms.title_figures == told == figures(title)
 
 
 def test_waits_grow_and_stay_inside_their_bounds() -> None:

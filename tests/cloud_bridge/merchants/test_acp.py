@@ -269,7 +269,7 @@ async def test_a_warning_of_a_new_price_is_no_more_than_the_new_price() -> None:
         (429, {"code": "rate_limited"}, MerchantAwayError),
         (409, {"code": "idempotency_in_flight"}, MerchantAwayError),
         (422, {"code": "idempotency_conflict"}, MerchantRefusedError),
-        (400, {"code": "unsupported_api_version", "supported_versions": ["2025-09-29"]}, MerchantRefusedError),
+        (400, {"code": "unsupported_api_version", "supported_versions": ["2025-09-29"]}, MerchantAwayError),
         (401, {"code": "unauthorized"}, MerchantRefusedError),
         (200, {"id": "cs"}, MerchantAwayError),
         (302, {}, MerchantAwayError),
@@ -363,8 +363,36 @@ async def test_the_same_request_names_the_order_that_a_look_up_does_not() -> Non
         quote, key = await merchant.quote(WANTED, key=_key()), _key()
         placed = await merchant.place(quote.session_id, key=key)
         assert await merchant.get(quote.session_id) is Standing.ORDERED
-        assert await merchant.place(quote.session_id, key=key) == placed == Placed("ord_0", 858, "USD")
+        assert await merchant.place(quote.session_id, key=key) == placed
+        assert placed == Placed("ord_0", 858, "USD", sku=MILK, quantity=2)
         assert await merchant.events("ord_0", session_id=quote.session_id) == Followed(Progress.PREPARING)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"fulfillment_details": {"address": {"line_one": "9 Other St", "postal_code": "62709"}}}, None),
+        ({"line_items": [{"id": "l", "item": {"id": "eggs"}, "quantity": 2}]}, ("eggs", 2)),
+        ({"line_items": [{"id": "l", "item": {"id": MILK}, "quantity": 3}]}, (MILK, 3)),
+        ({"line_items": [{"id": each, "item": {"id": each}, "quantity": 1} for each in (MILK, "eggs")]}, ("", None)),
+        ({"line_items": []}, (None, None)),
+        ({"fulfillment_details": None}, (MILK, 2)),
+    ],
+)
+async def test_an_order_tells_what_it_is_for_and_is_not_ours_elsewhere(change: Document, told: object) -> None:
+    """Goods that go to an address of somebody else's are somebody else's order, whatever session it is told under."""
+    async with acp_shop_and_connector() as (shop, merchant):
+        quote = await merchant.quote(WANTED, key=_key())
+        shop.after = lambda document: document.update(change)
+        outcome = await merchant.place(quote.session_id, key=_key())
+        if told is None:
+            assert outcome == Unknown(Detail.NO_ANSWER)
+            with pytest.raises(MerchantUnclearError):
+                await merchant.get(quote.session_id)
+        else:
+            assert outcome == await merchant.get(quote.session_id)
+            assert isinstance(outcome, Placed)
+            assert (outcome.sku, outcome.quantity) == told
 
 
 async def test_an_order_is_asked_for_by_its_session_and_is_the_one_that_was_asked_for() -> None:

@@ -197,6 +197,21 @@ async def test_an_id_of_the_merchants_stays_one_part_of_a_path() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("told", "is_ours"),
+    [({}, True), ({"checkout_id": "s-1"}, True), ({"checkout_id": "s-2"}, False), ({"id": "o-2"}, False)],
+)
+async def test_an_order_is_of_the_session_that_it_came_of(told: dict[str, str], is_ours: bool) -> None:
+    """One that says that it is of another session is somebody else's, whatever its number."""
+    shop, _ = merchant(lambda *_: answer({"id": "o-1", "line_items": [], **told}))
+    asked = shop.events("o-1", session_id="s-1")
+    if is_ours:
+        assert (await asked).progress is Progress.PREPARING
+    else:
+        with pytest.raises(MerchantUnclearError):
+            await asked
+
+
 async def test_another_session_than_the_one_asked_for_is_not_gone_on_with() -> None:
     """An answer to a read or an update that is about another session may be another household's."""
     shop, _ = merchant(lambda *_: answer({**CHECKOUT, "id": "s-2"}))
@@ -392,6 +407,10 @@ async def test_a_discount_goes_off_the_goods(off: int, delivery_minor: int, unit
 
 
 DONE = {**CHECKOUT, "status": "completed", "order": {"id": "o-1"}}
+EGGS = "eggs"
+BOUGHT = {"status": "completed", "order": {"id": "o-1"}}
+_METHOD = ("fulfillment", "methods", 0, "destinations", 0)
+ELSEWHERE = changed(*_METHOD, "street_address", to="9 Other St") | BOUGHT
 HANDOFF = {**CHECKOUT, "status": "requires_escalation", "continue_url": f"{SHOP}/finish/1"}
 
 
@@ -412,7 +431,11 @@ def made_of(amount: float) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(
     ("reply", "outcome"),
     [
-        (answer(DONE), Placed("o-1", 858, "USD")),
+        (answer(DONE), Placed("o-1", 858, "USD", sku=MILK, quantity=2)),
+        (answer(changed("line_items", 0, "item", "id", to="eggs") | BOUGHT), Placed("o-1", 858, "USD", None, EGGS, 2)),
+        (answer(changed("line_items", 0, "quantity", to=3) | BOUGHT), Placed("o-1", 858, "USD", None, MILK, 3)),
+        (answer(changed("line_items", to=[]) | BOUGHT), Placed("o-1", 858, "USD")),
+        (answer(ELSEWHERE), Unknown(Detail.NO_ANSWER)),
         (answer(HANDOFF), NeedsBuyer(f"{SHOP}/finish/1")),
         (answer({"id": "s-1", "status": "requires_escalation", "continue_url": f"{SHOP}/f"}), NeedsBuyer(f"{SHOP}/f")),
         (answer(failure("out_of_stock")), Rejected(Detail.OUT_OF_STOCK)),
@@ -476,6 +499,7 @@ async def test_a_look_up_tells_where_a_session_stands(reply: Answer, found: Open
     ("reply", "error"),
     [
         (answer({**DONE, "id": "s-2"}), MerchantUnclearError),
+        (answer(ELSEWHERE), MerchantUnclearError),
         (answer({**DONE, "totals": []}), MerchantUnclearError),
         (answer({**DONE, "order": {"id": "o-\x00"}}), MerchantUnclearError),
         (answer({**DONE, "currency": "usd"}), MerchantUnclearError),

@@ -49,6 +49,7 @@ MAY_LEAVE: dict[type[BaseModel], dict[str, str]] = {
         "leave": "a person or a mandate: the bridge refuses a mandate's draw where no look-up is possible",
         "consent_hash": "salted hash of the receipt that stays at home",
         "handover": "counts orders, so that a copied hub is found",
+        "title_figures": "numbers of the merchant's own title, which the bridge told: a smaller pack is another offer",
     },
     Settlement: {"verdict": "what a person found out", "signature": "that it is this household's word"},
     Verdict: {

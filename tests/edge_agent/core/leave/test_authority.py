@@ -47,7 +47,7 @@ def body(of: Terms, signature: bytes) -> bytes:
 
 def row(key: Ed25519PrivateKey = KEY) -> AuthorityRow:
     """A leave with everything that belongs to it."""
-    signed = terms(receipt=receipt())
+    signed = terms(receipt=receipt()).model_copy(update={"title_figures": "1"})
     signature = key.sign(canonical(signed))
     return AuthorityRow(
         intent=IntentId("i1"),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from edge_agent.core.catalogue import Preferences
 from edge_agent.core.leave.terms import canonical, offer_for, seal, terms_hash
-from edge_agent.core.messages import IntentId
+from edge_agent.core.messages import IntentId, Pack
 from tests.edge_agent.samples import MILK, NOW, offer, price, propose
 
 SEALED = {
@@ -54,7 +54,16 @@ def test_the_signed_bytes_are_canonical_and_whole() -> None:
     fields = json.loads(signed)
     assert list(fields) == sorted(fields)
     assert b" " not in signed.replace(b"T08:00:00Z", b"")
-    assert set(fields) == set(type(terms).model_fields)
+    assert set(fields) == set(type(terms).model_fields) - {"title_figures"}
+    told = canonical(seal(replace(offer(), title_figures="1"), **SEALED))
+    assert json.loads(told) == fields | {"title_figures": "1"}
+
+
+def test_an_offer_holds_the_numbers_of_the_merchants_title() -> None:
+    """By them the bridge sees another pack under the same article; a price from before titles were kept has none."""
+    packed = replace(price(), pack=Pack("Whole milk, 2 x 0,50 L", 1_000.0, "mL"))
+    made = [offer_for(MILK, each, propose(), preferences=Preferences(), now=NOW) for each in (packed, price())]
+    assert [each.title_figures for each in made] == ["0.5 2", None]
 
 
 @pytest.mark.parametrize(
@@ -74,6 +83,7 @@ def test_the_signed_bytes_are_canonical_and_whole() -> None:
         {"delivery_ref": "work"},
         {"expires_at": NOW + timedelta(days=9)},
         {"hold_s": 0},
+        {"title_figures": "0.5"},
     ],
 )
 def test_any_changed_field_is_another_offer(change: dict[str, object]) -> None:
