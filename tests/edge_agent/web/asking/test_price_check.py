@@ -31,7 +31,7 @@ async def test_both_pages_say_what_is_usual_and_draw_it(owner: httpx.AsyncClient
             'data-price="price_dearer">6 % dearer than usual: what is usual is $4.05, by the prices of 9 days.' in text
         )
         assert '<rect class="usual"' in text
-        assert "Last 10 prices: $3.99 to $4.29 Usual prices are shaded." in " ".join(text.split())
+        assert "Last 10 prices: $3.99 to $4.29 · usual prices are shaded" in " ".join(text.split())
     question = (await owner.get(PAGES[0])).text
     assert question.index("Is it a fair price?") < question.index("Order and pay")
 
