@@ -20,7 +20,15 @@ from tests.cloud_bridge.rig import START, Signer, new_order
 S = OrderState
 _MARKED = {kind: [pytest.mark.merchant] for kind in ("ucp", "caldav", "vendure")}
 # Orders of the short tier, as many as two to eight seconds have; the seed is one that meets much with so few.
-_SHORT = {"ucp": (6, 1), "acp": (12, 1), "vendure": (4, 1), "caldav": (8, 1), "simulated": (24, 1)}
+_SHORT = {
+    "ucp": (6, 1),
+    "acp": (12, 1),
+    "vendure": (4, 1),
+    "caldav": (8, 1),
+    "ha_todo": (12, 1),
+    "grocy": (12, 1),
+    "simulated": (24, 1),
+}
 
 
 def test_every_kind_of_merchant_has_a_shop() -> None:

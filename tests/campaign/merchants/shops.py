@@ -21,6 +21,9 @@ from cloud_bridge.merchants.simulated import Shelf, SimulatedMerchant
 from cloud_bridge.ports import Merchant
 from tests.campaign.merchants.wire import GOODS, MODES, ON_THE_WAY, Fault, Wire, over
 from tests.cloud_bridge import acp_shop, radicale, sample_merchant, vendure_shop
+from tests.cloud_bridge.grocy_list import FakeGrocy
+from tests.cloud_bridge.hass_list import FakeHass
+from tests.cloud_bridge.kept_list import KeptList
 from tests.cloud_bridge.rig import MILK, HandClock
 
 PRICE_MINOR, DELIVERY_MINOR, PACKS = 179, 500, 500
@@ -286,6 +289,52 @@ class CalDavShop:
         raise NotImplementedError
 
 
+@dataclass
+class KeptShop:
+    """A list that forgets what was removed, as a fake in this process; each handful of orders has a new one."""
+
+    new: Callable[[], KeptList]
+    faults = ON_THE_WAY
+    sells = False
+    tells = False
+    merchant_class = MerchantClass.C
+
+    def begin(self, _clock: HandClock) -> None:
+        """An empty list."""
+        self._list = self.new()
+
+    @asynccontextmanager
+    async def connect(self, wire: Wire) -> AsyncIterator[Merchant]:
+        """Over the wire."""
+        async with over(wire, self._list.url, real=self._list.transport()) as http:
+            yield self._list.connector(http)
+
+    def sales(self) -> list[Sale]:
+        """What a person sees on it: `2 x Whole milk 1 L`."""
+        return [Sale(entry, int(kept.text.split()[0]), 0) for entry, kept in self._list.entries().items()]
+
+    def set_price(self, price_minor: int) -> None:
+        """A list has no prices."""
+
+    def set_stock(self, packs: int) -> None:
+        """A list has no shelf."""
+
+    def restart(self) -> None:
+        """Never asked for."""
+        raise NotImplementedError
+
+    def ship(self, order_id: str) -> None:
+        """Nobody sends anything."""
+
+    def deliver(self, order_id: str) -> None:
+        """It was bought."""
+        self._list.tick(order_id)
+
+    def webhook(self, order_id: str) -> bytes:
+        """Never asked for."""
+        raise NotImplementedError
+
+
 class SimulatedShop:
     """Our model merchant, as each class in turn."""
 
@@ -359,6 +408,8 @@ SHOPS: Mapping[str, Kind] = MappingProxyType(
         "acp": Kind(AcpShop, lambda _: nullcontext(acp_shop.AcpShop("2026-04-17"))),
         "vendure": Kind(VendureShop, vendure_shop.running, vendure_shop.missing, "vendure_process"),
         "caldav": Kind(CalDavShop, radicale.running, radicale.missing, "radicale"),
+        "ha_todo": Kind(lambda _: KeptShop(FakeHass)),
+        "grocy": Kind(lambda _: KeptShop(FakeGrocy)),
         "simulated": Kind(SimulatedShop),
     }
 )
