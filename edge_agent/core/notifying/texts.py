@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from edge_agent.core.messages import PromptId
-from edge_agent.core.notifying.news import NEEDS_A_PERSON, About, News
+from edge_agent.core.notifying.news import About, News, need_a_person
 from edge_agent.core.notifying.plan import IfUnanswered, Question
 from edge_agent.core.said import Day, Names, Said, say, say_many
 
@@ -76,9 +76,9 @@ def telling(news: Sequence[News], *, zone: ZoneInfo, names: Mapping[PromptId, st
     sentences: list[str] = [_told(each, zone=zone) for each in first.values()]
     if names is not None:
         sentences.insert(0, _about(list(dict.fromkeys(names[each.topic] for each in news))))
-    orders = len({each.order for each in news})
-    if any(each.about in NEEDS_A_PERSON for each in news):
-        return Wording(say_many("An order needs you", "{number} orders need you", orders), tuple(sentences))
+    waiting, orders = len(need_a_person(news)), len({each.order for each in news})
+    if waiting:
+        return Wording(say_many("An order needs you", "{number} orders need you", waiting), tuple(sentences))
     return Wording(say_many("News of an order", "News of {number} orders", orders), tuple(sentences))
 
 

@@ -51,8 +51,8 @@ async def use(visit: Visit) -> Response:
     except RefusedError:
         return _over(visit)
     if visit.session is not None:
-        only = view.prompts[0] if len(view.prompts) == 1 else None
-        return RedirectResponse("/" if only is None else f"/prompts/{only}", status_code=303)
+        known = [prompt for prompt in view.prompts if visit.site.parts.overview.prompt(prompt) is not None]
+        return RedirectResponse(f"/prompts/{known[0]}" if len(known) == 1 else "/", status_code=303)
     response = RedirectResponse(look.PATH, status_code=303)
     look.keep(response, view, visit=visit)
     return response

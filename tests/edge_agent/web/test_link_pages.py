@@ -40,6 +40,12 @@ async def test_who_is_signed_in_comes_to_the_question(owner: httpx.AsyncClient, 
     assert [call for call in house.calls if call[0] != "link"] == []
 
 
+async def test_a_link_to_what_has_no_page_leads_home(owner: httpx.AsyncClient, house: House) -> None:
+    """Such as an order that was taken over from the order service: nobody here was asked about it."""
+    del house.home.all_prompts["p-milk"]
+    assert (await follow(owner)).headers["location"] == "/"
+
+
 async def test_who_is_not_may_look_and_no_more(anyone: httpx.AsyncClient, house: House, clock: ManualClock) -> None:
     """The terms without any form; the other pages stay closed; after ten minutes it is over."""
     answer = await follow(anyone)

@@ -149,7 +149,7 @@ def test_every_news_has_its_words() -> None:
         now=NOW,
     )
     one = telling(both, zone=zone)
-    assert one.title == "2 orders need you"
+    assert one.title == "An order needs you", "the other one only tells"
     assert "until Thu 5 Mar, 09:00" in one.body()
     assert "counts as lost" in one.body()
     assert "Milk" not in one.body()
