@@ -29,6 +29,7 @@ from cloud_bridge.core.order import FOLLOWING, PLACING
 from cloud_bridge.counterparts import Counterpart, Own, Profiles, ap2_by_merchant, connect, new_key
 from cloud_bridge.errors import ConfigurationError
 from cloud_bridge.intake import Intake
+from cloud_bridge.merchants.lookups import LookupThreads
 from cloud_bridge.ports import Clock, CrashHook, HouseholdKeys, no_crash
 from cloud_bridge.prices import PriceDesk
 from cloud_bridge.rounds import Beat, Rounds, next_look
@@ -75,6 +76,7 @@ async def run(config: BridgeConfig, secrets: Secrets, *, stop: asyncio.Event) ->
 @asynccontextmanager
 async def wire(config: BridgeConfig, secrets: Secrets, *, public_url: str) -> AsyncIterator[Bridge]:
     """Open the store and the merchants' connections, and put the parts together."""
+    asyncio.get_running_loop().set_default_executor(LookupThreads())
     clock = MappedClock(config.clock)
     keys = {household.id: household.public_key_bytes for household in config.households}
     key = load_or_create(config.signing_key_file)

@@ -22,7 +22,7 @@ from cloud_bridge.errors import MerchantAwayError, MerchantUnclearError
 BODY_BYTES_MAX = 262_144
 RETRY_AFTER_MIN_S = 1.0
 RETRY_AFTER_MAX_S = 3_600.0
-_CONNECTIONS_MAX = 16
+_LIMITS = httpx.Limits(max_connections=16)  # the transport's: a client that is given one has no say in it
 _HEADERS = {"Accept-Encoding": "identity"}  # a digest is of the bytes on the wire, and a small body cannot grow
 _DIGITS = re.compile(r"[0-9]{1,20}\Z", re.ASCII)
 
@@ -53,8 +53,7 @@ class MerchantHttp:
             follow_redirects=False,
             trust_env=False,
             headers=_HEADERS,
-            limits=httpx.Limits(max_connections=_CONNECTIONS_MAX),
-            transport=transport or httpx.AsyncHTTPTransport(retries=0),
+            transport=transport or httpx.AsyncHTTPTransport(retries=0, limits=_LIMITS),
         )
 
     async def __aenter__(self) -> Self:

@@ -37,7 +37,7 @@ class Handful:
 
     `sold` is what is new in the ledger; `delivered` are the orders there whose goods arrived; `taken_back` are intents
     of which the household was told that they are cancelled. `moved_while_sending`: the merchant raised its price after
-    it was asked for the last time, which docs/promises.md says is not prevented: then it must be told.
+    it was asked for the last time, which docs/promises.md says is not prevented: then what it charged must be told.
     """
 
     terms: Sequence[Terms]

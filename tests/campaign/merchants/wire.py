@@ -90,7 +90,7 @@ class Wire:
 
     `deaths` says at which passing of a crash point the bridge dies. `outage`: with the next attempt the merchant goes
     out of reach, and stays there. `nap_at` is the number of the request before which a bridge naps. `met` counts.
-    `moved_while_sending`: a price rose after it was asked for the last time, in the request that buys.
+    `moved_while_sending`: a price rose while an order may have been between its last price and the request that buys.
     """
 
     hands: Hands
@@ -106,6 +106,7 @@ class Wire:
     requests: int = 0
     is_out: bool = False
     moved_while_sending: bool = False
+    _steps: set[asyncio.Task[object] | None] = field(default_factory=set)
 
     def calm(self) -> None:
         """Nothing waits any more, and the merchant is within reach."""
@@ -121,7 +122,10 @@ class Wire:
         Raises: Killed.
         """
         match point:
-            case CrashPoint.CLAIMED | CrashPoint.ANSWERED:
+            case CrashPoint.CLAIMED:
+                _SENDING.set(False)
+                self._steps.add(asyncio.current_task())
+            case CrashPoint.ANSWERED:
                 _SENDING.set(False)
             case CrashPoint.ATTEMPT_SAVED:
                 _SENDING.set(True)
@@ -137,6 +141,7 @@ class Wire:
         """How our model merchant treats its next request."""
         fault = self._next()
         if fault in GOODS:
+            self._note(fault)
             self._act(fault)
             return None
         return None if fault is None else MODES[fault]
@@ -159,6 +164,7 @@ class Wire:
             case Fault.BUSY:
                 return httpx.Response(429, headers=_RETRY_AFTER, stream=httpx.ByteStream(b"{}"))
             case Fault.SOLD_OUT | Fault.DEARER | Fault.A_LITTLE_DEARER:
+                self._note(fault)
                 await asyncio.to_thread(self._act, fault)
         answer = await send()  # type: ignore[misc]
         return await self._hurt(fault, answer, request)
@@ -195,8 +201,11 @@ class Wire:
             self.met[fault] += 1
         return fault
 
+    def _note(self, fault: Fault) -> None:
+        others = [task for task in self._steps - {asyncio.current_task()} if task is not None and not task.done()]
+        self.moved_while_sending |= fault is Fault.DEARER and (_SENDING.get() or bool(others))
+
     def _act(self, fault: Fault) -> None:
-        self.moved_while_sending |= fault is Fault.DEARER and _SENDING.get()
         match fault:
             case Fault.SOLD_OUT:
                 self.hands.set_stock(0)
