@@ -81,6 +81,8 @@ class Merchant(Protocol):
     async def events(self, merchant_order_id: str, *, session_id: str | None = None) -> Followed:
         """The order as it stands now; `session_id` is the session that it came of, where a merchant is asked by that.
 
+        One of class B or C is told without it, too: after a restore an order may have been found by our reference.
+
         Raises: MerchantAwayError; MerchantUnclearError.
         """
 

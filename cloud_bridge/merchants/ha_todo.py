@@ -27,7 +27,7 @@ _TICKED = {"completed": True, "needs_action": False}
 class _Item(Document):
     """Source: `TodoItem`. A field without a value is left out."""
 
-    summary: str
+    summary: str | None = None
     uid: str | None = None
     status: str | None = None
     description: str | None = None
@@ -73,7 +73,7 @@ class HaTodo:
             raise MerchantUnclearError(f"asked for {self._entity}, told about another list")
         await self._features()
         return tuple(
-            ListEntry(each.uid, f"{each.summary}\n{each.description or ''}", _TICKED.get(each.status or ""))
+            ListEntry(each.uid, f"{each.summary or ''}\n{each.description or ''}", _TICKED.get(each.status or ""))
             for each in told.items
         )
 

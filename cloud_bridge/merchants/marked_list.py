@@ -2,7 +2,8 @@
 
 There is no key, so the list is read before anything is put there, and read again afterwards: what stands there was
 placed, whatever an answer said. An entry that is not there may have been bought and cleared away, so that proves
-nothing, ever (class C): nothing is put there a second time.
+nothing, ever (class C): nothing is put there a second time. An order is named by the mark's uid and the list's own id:
+a person who rewrites an entry may take one of the two away.
 """
 
 from __future__ import annotations
@@ -32,12 +33,12 @@ from cloud_bridge.merchant_config import GrocyConfig, HaTodoConfig
 from cloud_bridge.merchants.capabilities import capability_of
 from cloud_bridge.merchants.http import Answer
 from cloud_bridge.merchants.list_marks import ListMark, marks_in
-from cloud_bridge.merchants.list_session import ListSession, free_quote, session_of, wanted_session
+from cloud_bridge.merchants.list_session import ListSession, free_quote, is_uid, session_of, wanted_session
 from cloud_bridge.wire import Intent
 
 log = logging.getLogger(__name__)
 
-_ID_CHARS_MAX = 255
+_ID_CHARS_MAX = 200
 # Nothing was added: the input was refused, no leave, no such thing.
 _REFUSED = frozenset({400, 401, 403, 404, 405, 413, 415})
 
@@ -175,21 +176,22 @@ class MarkedListMerchant:
 
         Raises: MerchantAwayError; MerchantUnclearError.
         """
-        session = session_of(session_id or "")
-        if session is None:
+        uid, _, entry_id = merchant_order_id.partition("/")
+        if not is_uid(uid):
             raise MerchantAwayError(f"{merchant_order_id[:64]!r} is no entry of this list")
         entries = [
-            entry
-            for entry in await self._entries.read()
-            if entry.id == merchant_order_id or session.uid in _names(entry.text)
+            entry for entry in await self._entries.read() if entry.id == (entry_id or uid) or uid in _uids(entry.text)
         ]
         if not entries:
             return Followed(Progress.CANCELLED, by_household=True)
         if any(entry.ticked is None for entry in entries):
-            raise MerchantUnclearError(f"{session.uid} is neither open nor done")
+            raise MerchantUnclearError(f"{uid} is neither open nor done")
+        session = session_of(session_id or "")
+        sessions = [session] if session else [mark.session for each in entries for mark in marks_in(each.text)]
+        quantity = sessions[0].quantity if sessions else None
         if all(entry.ticked for entry in entries):
-            return Followed(Progress.DELIVERED, ordered=session.quantity, delivered=session.quantity)
-        return Followed(Progress.PREPARING, ordered=session.quantity)
+            return Followed(Progress.DELIVERED, ordered=quantity, delivered=quantity)
+        return Followed(Progress.PREPARING, ordered=quantity)
 
     def hint(self, body: bytes) -> Hint:  # noqa: ARG002  a list sends none
         """Nothing."""
@@ -208,10 +210,9 @@ class MarkedListMerchant:
         return self._placed(*found[0]) if found else None
 
     def _placed(self, entry: ListEntry, mark: ListMark) -> Placed:
-        fits = entry.id is not None and entry.id.isprintable() and 0 < len(entry.id) <= _ID_CHARS_MAX
-        order_id = entry.id if fits and entry.id is not None else mark.session.uid
+        uid = mark.session.uid
         return Placed(
-            order_id,
+            f"{uid}/{entry.id}" if _is_short(entry.id) else uid,
             0,
             self.currency,
             reference=mark.reference,
@@ -223,5 +224,9 @@ class MarkedListMerchant:
         return self._config.articles.get(session.sku, session.sku)
 
 
-def _names(text: str) -> set[str]:
+def _uids(text: str) -> set[str]:
     return {mark.session.uid for mark in marks_in(text)}
+
+
+def _is_short(entry_id: str | None) -> bool:
+    return entry_id is not None and entry_id.isprintable() and 0 < len(entry_id) <= _ID_CHARS_MAX

@@ -61,6 +61,11 @@ def served_by(answer: Callable[[httpx.Request], httpx.Response]) -> httpx.AsyncB
     return httpx.MockTransport(streamed)
 
 
+def order_entry(merchant_order_id: str | None) -> str | None:
+    """The list's own id of the entry that an order names."""
+    return None if merchant_order_id is None else merchant_order_id.split("/", 1)[1]
+
+
 def clear(kept: KeptList) -> None:
     """Tick everything off and clear it away, as an app does with one button."""
     for entry_id in kept.entries():

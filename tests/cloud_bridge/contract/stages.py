@@ -24,7 +24,7 @@ from tests.cloud_bridge.acp_shop import acp_config, acp_connector, acp_shop_and_
 from tests.cloud_bridge.acp_shop import ship as ship_by_acp
 from tests.cloud_bridge.grocy_list import FakeGrocy
 from tests.cloud_bridge.hass_list import NO_DESCRIPTIONS, FakeHass, RealList
-from tests.cloud_bridge.kept_list import KeptList
+from tests.cloud_bridge.kept_list import KeptList, order_entry
 from tests.cloud_bridge.kept_list import connect as connect_kept
 from tests.cloud_bridge.medusa import ANSWERS_WITHIN_S as MEDUSA_WITHIN_S
 from tests.cloud_bridge.medusa import API_KEY as MEDUSA_KEY
@@ -282,7 +282,7 @@ async def _marked(kept: KeptList) -> AsyncIterator[Stage]:
             set_stock=lambda _sku, _stock: None,
             count=lambda: len(kept.entries()),
             ship=lambda _order_id: None,
-            deliver=kept.tick,
+            deliver=lambda order_id: kept.tick(order_entry(order_id) or ""),
             unit_price_minor=0,
             delivery_minor=0,
             sells=False,

@@ -210,6 +210,16 @@ async def test_an_order_is_followed_from_shipped_to_delivered(stage: Stage) -> N
     assert seen == (told if stage.ways.tells_progress else [Progress.PREPARING] * 3)
 
 
+async def test_an_order_is_followed_although_its_session_was_forgotten(stage: Stage) -> None:
+    """A store that was restored from a backup knows it by what a look-up by our reference showed: class B and C."""
+    if stage.merchant.capability.merchant_class is MerchantClass.A:
+        pytest.skip("it is found by its session, so that is known")
+    quote = await stage.merchant.quote(WANTED, key=_key())
+    placed = await stage.place(quote.session_id, key=_key())
+    assert isinstance(placed, Placed)
+    assert (await stage.merchant.events(placed.merchant_order_id)).progress is Progress.PREPARING
+
+
 async def test_an_order_that_never_was_is_no_progress(stage: Stage) -> None:
     """Nothing is made up about an unknown order."""
     with pytest.raises(MerchantAwayError):

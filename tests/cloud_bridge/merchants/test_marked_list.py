@@ -34,7 +34,7 @@ from cloud_bridge.prices import PriceDesk
 from cloud_bridge.wire import PriceQuery
 from tests.cloud_bridge.grocy_list import FakeGrocy, grocy_config
 from tests.cloud_bridge.hass_list import NO_DESCRIPTIONS, TOKEN, FakeHass, todo_config
-from tests.cloud_bridge.kept_list import Kept, KeptList, connect, served_by
+from tests.cloud_bridge.kept_list import Kept, KeptList, connect, order_entry, served_by
 from tests.cloud_bridge.rig import MERCHANT, MILK, HandClock
 from tests.cloud_bridge.sample_merchant import AGENT_KEY
 
@@ -57,6 +57,10 @@ async def _put(merchant: MarkedListMerchant) -> Placed:
     placed = await merchant.place(SESSION.name, key=KEY)
     assert isinstance(placed, Placed)
     return placed
+
+
+def _entry(placed: Placed) -> str:
+    return order_entry(placed.merchant_order_id) or ""
 
 
 def _all(kept: KeptList) -> list[Kept]:
@@ -140,7 +144,7 @@ async def test_what_was_ticked_off_is_bought(kept: Fake) -> None:
         assert await merchant.events(placed.merchant_order_id, session_id=SESSION.name) == Followed(
             Progress.PREPARING, ordered=2
         )
-        kept.tick(placed.merchant_order_id)
+        kept.tick(_entry(placed))
         assert await merchant.events(placed.merchant_order_id, session_id=SESSION.name) == Followed(
             Progress.DELIVERED, ordered=2, delivered=2
         )
@@ -149,13 +153,35 @@ async def test_what_was_ticked_off_is_bought(kept: Fake) -> None:
 async def test_an_entry_that_somebody_rewrote_is_still_known_by_its_id(kept: Fake) -> None:
     """The mark is gone, the entry is not; no number in its text is a count."""
     async with connect(kept) as merchant:
-        order_id = (await _put(merchant)).merchant_order_id
+        placed = await _put(merchant)
         if isinstance(kept, FakeHass):
-            kept.items[order_id] = {"summary": "12 x oat milk", "status": "needs_action"}
+            kept.items[_entry(placed)] = {"summary": "12 x oat milk", "status": "needs_action"}
         else:
-            kept.rows[int(order_id)]["note"] = "12 x oat milk"
+            kept.rows[int(_entry(placed))]["note"] = "12 x oat milk"
+        order_id = placed.merchant_order_id
         assert await merchant.events(order_id, session_id=SESSION.name) == Followed(Progress.PREPARING, ordered=2)
+        assert await merchant.events(order_id) == Followed(Progress.PREPARING)
         assert await merchant.get(SESSION.name) == Open(0, "USD")  # by its mark it cannot be found any more
+
+
+async def test_an_order_that_is_none_of_this_lists_is_not_followed(kept: Fake) -> None:
+    """Nobody has taken off what never was there."""
+    async with connect(kept) as merchant:
+        for order_id in ("", "1", "no-such-order", "/1", f"{SESSION.uid}x/1"):
+            with pytest.raises(MerchantAwayError):
+                await merchant.events(order_id, session_id=SESSION.name)
+
+
+async def test_an_entry_without_an_id_of_its_own_is_known_by_its_mark() -> None:
+    """Home Assistant's lists may have such."""
+    kept = FakeHass()
+    async with connect(kept) as merchant:
+        kept.change = lambda told: json.loads(json.dumps(told).replace('"uid":', '"nothing":'))
+        placed = await _put(merchant)
+        assert placed.merchant_order_id == SESSION.uid
+        assert await merchant.events(SESSION.uid) == Followed(Progress.PREPARING, ordered=2)
+        kept.items.clear()
+        assert await merchant.events(SESSION.uid) == Followed(Progress.CANCELLED, by_household=True)
 
 
 async def test_a_copied_entry_is_bought_once_every_copy_is_ticked(kept: Fake) -> None:
@@ -164,7 +190,7 @@ async def test_a_copied_entry_is_bought_once_every_copy_is_ticked(kept: Fake) ->
         first = await _put(merchant)
         kept.write(_all(kept)[0].text)
         assert await merchant.place(SESSION.name, key=KEY) == first
-        kept.tick(first.merchant_order_id)
+        kept.tick(_entry(first))
         for entry_id, progress in zip(list(kept.entries()), (Progress.PREPARING, Progress.DELIVERED), strict=True):
             assert (await merchant.events(first.merchant_order_id, session_id=SESSION.name)).progress is progress
             kept.tick(list(kept.entries())[-1])
@@ -220,12 +246,25 @@ async def test_a_list_that_looks_empty_because_it_is_not_loaded_yet_is_not_belie
             await merchant.events(placed.merchant_order_id, session_id=SESSION.name)
 
 
+@pytest.mark.parametrize(("make", "own"), [(FakeHass, "todo.kitchen"), (FakeGrocy, '"id": 1, "name"')])
+async def test_an_answer_about_another_list_is_not_believed(make: Callable[[], Fake], own: str) -> None:
+    """Whatever stands on that one, nothing was taken off ours."""
+    kept = make()
+    async with connect(kept) as merchant:
+        placed = await _put(merchant)
+        kept.remove(_entry(placed))
+        other = own.replace("kitchen", "other").replace("1", "7")
+        kept.change = lambda told: json.loads(json.dumps(told).replace(own, other))
+        with pytest.raises(MerchantUnclearError):
+            await merchant.events(placed.merchant_order_id, session_id=SESSION.name)
+
+
 async def test_an_entry_that_was_moved_to_another_list_of_grocy_is_still_there() -> None:
     """Whoever shops at another place has moved it."""
     kept = FakeGrocy()
     async with connect(kept) as merchant:
         placed = await _put(merchant)
-        kept.rows[int(placed.merchant_order_id)]["shopping_list_id"] = 2
+        kept.rows[int(_entry(placed))]["shopping_list_id"] = 2
         assert (await merchant.events(placed.merchant_order_id, session_id=SESSION.name)).progress is Progress.PREPARING
 
 
@@ -301,7 +340,7 @@ async def test_a_list_that_cannot_be_read_gives_no_session_and_takes_no_entry(
         with pytest.raises(MerchantError):
             await merchant.get(SESSION.name, reference=KEY)
         with pytest.raises(MerchantError):
-            await merchant.events("1", session_id=SESSION.name)
+            await merchant.events(f"{SESSION.uid}/1", session_id=SESSION.name)
         assert isinstance(await merchant.place(SESSION.name, key=KEY), Unknown)
     assert (kept.entries(), asked) == ({}, {httpx.URL(kept.url).host})
 
@@ -332,19 +371,23 @@ def _renamed(old: str, new: str) -> Callable[[Any], Any]:
 @pytest.mark.parametrize(
     ("make", "old"),
     [
-        *((FakeHass, name) for name in ("summary", "items", "service_response", "state", "entity_id", "status")),
+        *((FakeHass, name) for name in ("summary", "description", "uid", "status")),
+        *((FakeHass, name) for name in ("items", "service_response", "state", "entity_id")),
         *((FakeGrocy, name) for name in ("id", "note", "done")),
     ],
 )
 async def test_a_renamed_field_is_nothing_that_the_household_did(make: Callable[[], Fake], old: str) -> None:
-    """An entry that cannot be read is neither bought nor taken off."""
+    """What cannot be read is neither bought nor taken off: it is known in another way, or nothing is told."""
     kept = make()
     async with connect(kept) as merchant:
         placed = await _put(merchant)
+        kept.tick(_entry(placed))
         kept.change = _renamed(old, "renamed")
-        with pytest.raises(MerchantError):
-            await merchant.events(placed.merchant_order_id, session_id=SESSION.name)
-    assert len(_all(kept)) == 1
+        try:
+            told = await merchant.events(placed.merchant_order_id, session_id=SESSION.name)
+        except MerchantError:
+            return
+    assert (told.progress, old) == (Progress.DELIVERED, old if old in {"summary", "description", "uid"} else None)
 
 
 async def test_a_newer_version_that_says_more_is_understood(kept: Fake) -> None:
@@ -368,7 +411,7 @@ async def test_a_newer_version_that_says_more_is_understood(kept: Fake) -> None:
         stranger = list(kept.entries())[-1]
         _set_status(kept, stranger)
         assert (await merchant.events(placed.merchant_order_id, session_id=SESSION.name)).progress is Progress.PREPARING
-        _set_status(kept, placed.merchant_order_id)
+        _set_status(kept, _entry(placed))
         with pytest.raises(MerchantUnclearError):
             await merchant.events(placed.merchant_order_id, session_id=SESSION.name)
 
