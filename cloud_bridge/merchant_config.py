@@ -193,7 +193,7 @@ class VendureConfig(ShopSection):
     """
 
     kind: Literal["vendure"]
-    requests_per_step: ClassVar[int] = 16
+    requests_per_step: ClassVar[int] = 20
     account: Text
     payment_method: Text
     payment_metadata: dict[Text, str | bool | int] = Field(default={}, max_length=20)

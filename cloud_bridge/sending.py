@@ -28,7 +28,7 @@ from cloud_bridge.core.order import (
     note,
     way_to,
 )
-from cloud_bridge.core.outcome import Lookup, NeedsBuyer, Outcome, Placed, Rejected, Unknown
+from cloud_bridge.core.outcome import Lookup, NeedsBuyer, Outcome, Placed, Rejected, Standing, Unknown
 from cloud_bridge.core.quote import charge_detail
 from cloud_bridge.core.recovery import tells_of_another
 from cloud_bridge.errors import (
@@ -95,9 +95,8 @@ class Sender:
         self._crash(CrashPoint.ATTEMPT_SAVED)
         self._check_lease(order)
         outcome = await merchant.place(request.session_id, key=attempt.key, leave=signed(order))
-        if isinstance(outcome, Placed) and tells_of_another(outcome, order):
-            outcome = Unknown(Detail.ANOTHER_ORDER_SHOWN)
         self._crash(CrashPoint.ANSWERED)
+        outcome = await self._believed(outcome, order, merchant, session_id=request.session_id)
         # A refused replay says nothing about the request before it, which may still be on its way.
         proves_nothing = isinstance(outcome, Rejected) and attempt.n > 1 and not request.proven
         try:
@@ -170,6 +169,27 @@ class Sender:
         except NotAuthenticError:
             return False
         return True
+
+    async def _believed(self, outcome: Outcome, order: OrderRecord, merchant: Merchant, *, session_id: str) -> Outcome:
+        """An order that tells of another one is none of ours, and a refusal of what is there all the same is none."""
+        match outcome:
+            case Placed() if tells_of_another(outcome, order):
+                return Unknown(Detail.ANOTHER_ORDER_SHOWN)
+            case Rejected() if await self._is_there(order, merchant, session_id=session_id):
+                log.warning("refused_and_there intent=%s reason=%s", order.intent_id, outcome.reason)
+                return Unknown(Detail.NO_ANSWER)
+            case _:
+                return outcome
+
+    async def _is_there(self, order: OrderRecord, merchant: Merchant, *, session_id: str) -> bool:
+        """Whether a look-up shows an order, or one that is being made; False where nobody can be asked."""
+        if merchant.capability.merchant_class is MerchantClass.C:
+            return False
+        try:
+            found = await self.look_up(merchant, order, session_id=session_id)
+        except MerchantError:
+            return False
+        return isinstance(found, Placed) or found in {Standing.BUSY, Standing.ORDERED}
 
     def _check_lease(self, order: OrderRecord) -> None:
         """A process that slept since it recorded the attempt must not send it: somebody else may have gone on."""

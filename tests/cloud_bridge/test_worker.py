@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from cloud_bridge.core.order import PLACING, Detail
-from cloud_bridge.core.outcome import Lookup, Outcome, Placed, Standing
+from cloud_bridge.core.outcome import Lookup, Outcome, Placed, Rejected, Standing
 from cloud_bridge.intake import Intake
 from cloud_bridge.merchants.simulated import Shelf, SimulatedMerchant
 from cloud_bridge.merchants.simulated_modes import Mode
@@ -363,6 +363,26 @@ async def test_an_answer_that_tells_of_another_order_is_no_order_of_ours(
     events = await rig.events()
     assert [event.state for event in events] == [S.HELD, S.SENDING, S.UNKNOWN, S.PLACED]
     assert (events[2].detail, events[3].merchant_order_id) == (Detail.ANOTHER_ORDER_SHOWN, "order-1")
+
+
+@dataclass(slots=True)
+class Denying(SimulatedMerchant):
+    """Sells, and says that it is sold out."""
+
+    async def place(self, session_id: str, *, key: str, leave: Intent | None = None) -> Outcome:
+        """The order, and a refusal of it."""
+        await SimulatedMerchant.place(self, session_id, key=key)
+        return Rejected(Detail.OUT_OF_STOCK)
+
+
+async def test_a_refusal_of_what_was_sold_all_the_same_is_not_believed(make_rig: Callable[..., Rig]) -> None:
+    """A household that is told "sold out" would buy it a second time elsewhere."""
+    merchant = Denying({MILK: Shelf("Whole milk 1 L", 179, 50)})
+    rig = make_rig(merchant)
+    await accept(rig, rig.signer.intent())
+    await rig.place()
+    assert await rig.states() == [S.HELD, S.SENDING, S.UNKNOWN, S.PLACED]
+    assert len(merchant.ledger) == 1
 
 
 @dataclass(slots=True)

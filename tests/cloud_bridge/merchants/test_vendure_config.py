@@ -53,7 +53,7 @@ def test_what_cannot_be_meant_is_refused(change: dict[str, object], says: str) -
 
 def test_a_step_has_room_for_all_its_requests() -> None:
     """It asks more often than others do, so it needs a longer lease."""
-    with pytest.raises(ValidationError, match="16 times as long: 320 or more"):
+    with pytest.raises(ValidationError, match="20 times as long: 400 or more"):
         BridgeConfig(merchants=(shop_config(URL, deadline_s=20.0),))
 
 
