@@ -183,7 +183,7 @@ class Sender:
 
     async def _is_there(self, order: OrderRecord, merchant: Merchant, *, session_id: str) -> bool:
         """Whether a look-up shows an order, or one that is being made; False where nobody can be asked."""
-        if merchant.capability.merchant_class is MerchantClass.C:
+        if not merchant.capability.can_be_asked:
             return False
         try:
             found = await self.look_up(merchant, order, session_id=session_id)

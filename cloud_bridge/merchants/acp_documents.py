@@ -309,7 +309,8 @@ def quote_of(checkout: Checkout, wanted: Wanted) -> Quote:
     if sum(minor or 0 for minor in each) != goods_minor or None in each:
         raise MerchantRefusedError(Detail.MERCHANT_REFUSED, "the goods do not make the subtotal")
     off_minor = amount_of(checkout.totals, _ON_GOODS, *_TAKEN_AWAY)
-    price = Sum(goods_minor, off_minor, total_minor, checkout.currency_code)
+    off_goods_minor = amount_of(checkout.totals, _ON_GOODS)
+    price = Sum(goods_minor, off_minor, total_minor, checkout.currency_code, off_goods_minor)
     title = next((name for line in lines for name in (line.name, line.item.name) if name), "")
     way = chosen(checkout)
     return replace(

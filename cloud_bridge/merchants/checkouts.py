@@ -115,12 +115,21 @@ def goods(lines: Iterable[tuple[str, int]]) -> Goods:
 
 @dataclass(frozen=True, slots=True)
 class Sum:
-    """What a session comes to, in minor units: goods before discounts, what goes off, and the total of it all."""
+    """What a session comes to, in minor units: goods before discounts, what goes off, and the total of it all.
+
+    `off_goods_minor` is what of that goes off these goods themselves, and not off the whole.
+    """
 
     goods_minor: int
     off_minor: int
     total_minor: int
     currency: str
+    off_goods_minor: int = 0
+
+    def list_price_minor(self, quantity: int) -> int | None:
+        """What a pack costs otherwise, where something goes off the goods; None where it is not whole."""
+        each_minor, rest = divmod(self.goods_minor, quantity)
+        return each_minor if self.off_goods_minor > 0 and rest == 0 else None
 
 
 def quoted(wanted: Wanted, price: Sum, *, session_id: str, title: str) -> Quote:
@@ -136,6 +145,7 @@ def quoted(wanted: Wanted, price: Sum, *, session_id: str, title: str) -> Quote:
         delivery_minor=price.total_minor - unit_price_minor * wanted.quantity,
         total_minor=price.total_minor,
         currency=price.currency,
+        list_price_minor=price.list_price_minor(wanted.quantity),
     )
 
 

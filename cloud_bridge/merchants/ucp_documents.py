@@ -29,8 +29,9 @@ from cloud_bridge.merchants.documents import Amount, Count, Document, Key, LongU
 from cloud_bridge.merchants.ucp_profile import HandlerRegistry, Handlers, offered_handlers
 from cloud_bridge.wire import Currency
 
+_ON_GOODS = "items_discount"
 _PARTS = Parts(
-    added=frozenset({"subtotal", "fulfillment", "tax", "fee"}), taken_away=frozenset({"discount", "items_discount"})
+    added=frozenset({"subtotal", "fulfillment", "tax", "fee"}), taken_away=frozenset({"discount", _ON_GOODS})
 )
 _EACH = "C62"  # UN/ECE recommendation 20: one piece
 
@@ -204,5 +205,6 @@ def quote_of(checkout: Checkout, wanted: Wanted) -> Quote:
     if not any(total.type == "fulfillment" for total in checkout.totals):
         raise MerchantRefusedError(Detail.ADDRESS_UNDELIVERABLE, "the session has no price of delivery")
     off_minor = amount_of(checkout.totals, *_PARTS.taken_away)
-    price = Sum(goods_minor, off_minor, total_minor, checkout.currency)
+    off_goods_minor = amount_of(checkout.totals, _ON_GOODS)
+    price = Sum(goods_minor, off_minor, total_minor, checkout.currency, off_goods_minor)
     return quoted(wanted, price, session_id=checkout.id, title=line.item.title)

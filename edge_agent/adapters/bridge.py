@@ -20,6 +20,7 @@ from cloud_bridge.wire import (
     PATH_PRICES,
     PATH_SETTLE,
     CancelReceipt,
+    DeliveryOption,
     EventPage,
     Head,
     OrderEvent,
@@ -39,7 +40,7 @@ from edge_agent.adapters.store.outbox import OutboxRow
 from edge_agent.core import intent as intents
 from edge_agent.core.catalogue import Item
 from edge_agent.core.intent import IntentChange, IntentState
-from edge_agent.core.messages import IntentId, ItemId, Pack, Price
+from edge_agent.core.messages import Delivery, IntentId, ItemId, Pack, Price
 from edge_agent.core.overview import BridgeStatus
 from edge_agent.core.said import say
 from edge_agent.errors import BridgeUnreachableError, HubForkedError, RefusedError
@@ -249,7 +250,20 @@ def _price(item: Item, line: PriceLine, *, now: datetime) -> Price:
         available=line.available,
         fetched_at=now,
         list_price_minor=line.list_price_minor,
+        deliveries=tuple(_delivery(option) for option in line.delivery_options),
         pack=Pack(line.title, item.product.pack_amount, item.unit, item.product.gtin14),
+    )
+
+
+def _delivery(option: DeliveryOption) -> Delivery:
+    return Delivery(
+        id=option.id,
+        price_minor=option.price_minor,
+        kind=option.kind,
+        title=option.title,
+        earliest_on=option.earliest_on,
+        latest_on=option.latest_on,
+        place=option.place,
     )
 
 

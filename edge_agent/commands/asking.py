@@ -226,6 +226,9 @@ def _terms(asked: Json) -> Iterator[str]:
     else:
         yield f"Each {_money(asked, 'unit_price_minor')}, delivery {_money(asked, 'delivery_minor')}"
         yield f"Total {_money(asked, 'total_minor')}, never more than {_money(asked, 'total_max_minor')}"
+        way = [terms[name] for name in ("delivery_title", "delivery_kind", "delivery_place") if terms[name]]
+        if way:
+            yield f"Comes by: {', '.join(way)}"
         yield f"Delivered by {terms['deliver_by']}; the offer ends {_minute(terms['expires_at'])}"
     yield f"It can be cancelled for {terms['hold_s']} s after that."
     if asked["leave"] and asked["leave"]["needs_second"]:

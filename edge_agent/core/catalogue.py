@@ -283,6 +283,42 @@ class FreeDelivery(Document):
     from_minor: Annotated[int, Field(ge=1, le=MONEY_MAX)]
 
 
+# As `cloud_bridge.wire` has them. Some ask something of the household: to be there at once, or to go and fetch it.
+DeliveryKind = Literal["instant", "same_day", "standard", "pick_up_point", "nearest_store"]
+OnRequest = Literal["instant", "pick_up_point", "nearest_store"]
+ON_REQUEST: frozenset[DeliveryKind | None] = frozenset(("instant", "pick_up_point", "nearest_store"))
+ACCEPTS_MAX = 3
+CO2E_MAX = 6
+
+
+class DeliveryCarbon(Document):
+    """What a delivery of one kind emits, in grams of CO2 equivalent, as `source` says; without a kind, any of them."""
+
+    kind: DeliveryKind | None = None
+    grams: Annotated[int, Field(ge=0, le=DELIVERY_CO2E_MAX_G)]
+    source: Annotated[str, StringConstraints(min_length=1, max_length=SOURCE_CHARS_MAX)]
+
+
+class MerchantSaid(Document):
+    """What the household says of one merchant, which the merchant itself does not tell. Minor units of its currency.
+
+    `free_from_minor` is the total of goods from which it delivers for nothing, and below `minimum_minor` it takes no
+    order. Goods come by a kind of delivery that asks something of the household only where `accepts` names it.
+    """
+
+    merchant: Id
+    free_from_minor: Annotated[int, Field(ge=1, le=MONEY_MAX)] | None = None
+    minimum_minor: Annotated[int, Field(ge=1, le=MONEY_MAX)] | None = None
+    accepts: Annotated[tuple[OnRequest, ...], Field(max_length=ACCEPTS_MAX)] = ()
+    co2e: Annotated[tuple[DeliveryCarbon, ...], Field(max_length=CO2E_MAX)] = ()
+
+    @model_validator(mode="after")
+    def _one_figure_a_kind(self) -> Self:
+        if len({each.kind for each in self.co2e}) < len(self.co2e):
+            raise ValueError("co2e names a kind of delivery twice: give one figure for each, with its source")
+        return self
+
+
 class Preferences(Document):
     """How the household wants to be asked and served.
 
@@ -297,7 +333,8 @@ class Preferences(Document):
     `product_advice` allows a word about a product that fits better, `personal_advice` one from personal devices.
     Nothing that has one of `avoid_allergens`, or whose allergens are not known, is bought instead of a bound product.
     `delivery_co2e_g` is what one delivery emits, in grams of CO2 equivalent, as `delivery_co2e_source` says; the report
-    reckons with it, and there is no default because it depends on carrier, vehicle and distance.
+    reckons with it, and there is no default because it depends on carrier, vehicle and distance. `merchants` is what is
+    known of each merchant beside its prices; a sum in `free_delivery` counts where none is said of its merchant there.
     """
 
     currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")] = "USD"
@@ -324,6 +361,24 @@ class Preferences(Document):
     avoid_allergens: Annotated[tuple[Allergen, ...], Field(max_length=ALLERGENS_MAX)] = ()
     delivery_co2e_g: Annotated[int, Field(ge=1, le=DELIVERY_CO2E_MAX_G)] | None = None
     delivery_co2e_source: Annotated[str, StringConstraints(min_length=1, max_length=SOURCE_CHARS_MAX)] | None = None
+    merchants: Annotated[tuple[MerchantSaid, ...], Field(max_length=MERCHANTS_MAX)] = ()
+
+    @field_validator("merchants")
+    @classmethod
+    def _each_merchant_once(cls, merchants: tuple[MerchantSaid, ...]) -> tuple[MerchantSaid, ...]:
+        doubled = [name for name, times in Counter(each.merchant for each in merchants).items() if times > 1]
+        if doubled:
+            raise ValueError(f"merchants names {doubled[0]!r} twice: put what is known of it into one")
+        return merchants
+
+    def said_of(self, merchant: str) -> MerchantSaid:
+        """What the household says of a merchant."""
+        return next((each for each in self.merchants if each.merchant == merchant), MerchantSaid(merchant=merchant))
+
+    def free_from_minor(self, merchant: str) -> int | None:
+        """From which total of goods a merchant delivers for nothing; None: not known."""
+        older = next((one.from_minor for one in self.free_delivery if one.merchant == merchant), None)
+        return self.said_of(merchant).free_from_minor or older
 
 
 class Household(Document):

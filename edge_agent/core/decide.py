@@ -232,9 +232,18 @@ def _cannot(case: Situation, need: Need, known: tuple[Reason, ...]) -> Decision 
     if not need.is_worthwhile and case.now < need.order_by - _ANSWERED_WITHIN:
         text = say("Better bought by {day}, when there is room for more.", day=sentences.day(need.order_by, case))
         return Hold(_id(case), (*known, Reason("little_room", text)))
-    if not case.product.can_be_ordered or case.price is None or not case.price.available:
+    if not can_be_had(case):
         return Alert(_id(case), (*known, _no_offer(case)))
     return None
+
+
+def can_be_had(case: Situation) -> bool:
+    """Whether somebody sells it at a price that is known, and it can come in a way that the household accepts."""
+    price = case.price
+    if not case.product.can_be_ordered or price is None:
+        return False
+    comes_no_way = bool(price.deliveries) and price.delivery is None
+    return price.available and not comes_no_way
 
 
 def _no_offer(case: Situation) -> Reason:
@@ -245,6 +254,13 @@ def _no_offer(case: Situation) -> Reason:
     if case.price is None:
         text = say("Time to buy {item}, but there is no price from {merchant} yet.", item=name, merchant=merchant)
         return Reason("no_price", text)
+    if case.price.available:
+        text = say(
+            "Time to buy {item}, but it can come from {merchant} only in a way that you do not accept.",
+            item=name,
+            merchant=merchant,
+        )
+        return Reason("no_delivery", text)
     text = say("Time to buy {item}, but {merchant} does not have it now.", item=name, merchant=merchant)
     return Reason("unavailable", text)
 
@@ -267,6 +283,7 @@ def _propose(case: Situation, need: Need, known: tuple[Reason, ...], *, reason: 
         ),
         product=case.substitute,
         must_ask=bool(against),
+        delivery=None if case.price is None else case.price.delivery,
     )
 
 

@@ -5,12 +5,12 @@ No behaviour here beyond what a record can say of itself. Times are aware UTC; a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
 from typing import NamedTuple, NewType
 
-from edge_agent.core.catalogue import Product
+from edge_agent.core.catalogue import DeliveryKind, Product
 from edge_agent.errors import BugError
 
 DeviceId = NewType("DeviceId", str)
@@ -276,6 +276,23 @@ class Pack:
 
 
 @dataclass(frozen=True, slots=True)
+class Delivery:
+    """A way that goods can come, by the merchant's own name for it; what the merchant does not say is None.
+
+    `price_minor` is what comes on top of the goods, in the price's currency. They come from `earliest_on` to
+    `latest_on`, if they were ordered when the price was told. `place` is where a person fetches them.
+    """
+
+    id: str
+    price_minor: int
+    kind: DeliveryKind | None = None
+    title: str | None = None
+    earliest_on: date | None = None
+    latest_on: date | None = None
+    place: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Price:
     """One line of the daily price list. Minor units + ISO 4217; `delivery_minor` is for an order of one pack.
 
@@ -283,7 +300,8 @@ class Price:
     costs elsewhere nobody knows. `available` False: the merchant has it not in stock, or does not know it; the price
     may then be stale.
     `list_price_minor` is what the merchant calls its usual price, None where it says nothing. `pack` is None for prices
-    that were kept before packs were.
+    that were kept before packs were. `deliveries` are the ways that the merchant offers; `delivery` is the one by which
+    `delivery_minor` is told here, None: the merchant is left to choose.
     """
 
     item: ItemId
@@ -296,6 +314,12 @@ class Price:
     fetched_at: datetime
     list_price_minor: int | None = None
     pack: Pack | None = None
+    deliveries: tuple[Delivery, ...] = ()
+    delivery: Delivery | None = None
+
+    def by(self, way: Delivery) -> Price:
+        """The same where the goods come this way."""
+        return replace(self, delivery_minor=way.price_minor, delivery=way)
 
     @property
     def charges(self) -> bool:
@@ -338,7 +362,7 @@ class Propose:
     """Ask the household to buy `packs` of a product, to arrive before `order_by` plus the lead time.
 
     `product` is the substitute that is proposed; None: the bound product. `must_ask`: a person answers, even where the
-    item may be ordered without asking; the reasons say why.
+    item may be ordered without asking; the reasons say why. It comes by `delivery`; None: as the merchant chooses.
     """
 
     item: ItemId
@@ -348,6 +372,7 @@ class Propose:
     reasons: tuple[Reason, ...]
     product: Product | None = None
     must_ask: bool = False
+    delivery: Delivery | None = None
 
 
 @dataclass(frozen=True, slots=True)

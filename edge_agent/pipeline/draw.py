@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from edge_agent.core import prompt as prompts
 from edge_agent.core.catalogue import Item, Preferences
+from edge_agent.core.choosing.delivering import is_accepted
 from edge_agent.core.deciding import substitute
 from edge_agent.core.intent import IntentRecord
 from edge_agent.core.leave.draw import DrawRequest, Grant, Refusal, choose
@@ -67,6 +68,10 @@ class Drawing:
         except AuthorityTamperedError as exc:
             return _tampered(exc.args[0])
         refused = Reason("mandate_missing", say("No mandate pays for {item}, so you are asked.", item=item.name))
+        if not _is_accepted(asked, preferences=preferences):
+            text = say("{item} would come in a way that you have not accepted, so you are asked.", item=item.name)
+            return Reason("mandate_delivery", text)
+        instead = [question for question in instead if _is_accepted(question, preferences=preferences)]
         hold_s = max(preferences.hold_s, preferences.mandate_hold_s)
         held = [_held(question, hold_s=hold_s) for question in (asked, *instead)]
         for mandate in mandates:
@@ -128,6 +133,12 @@ class Drawing:
             return self._hand_over.give(change, item=item, by=by, draw=request)
         except RefusedError as exc:
             return Reason("mandate_refused", say("The mandate could not pay: {why}.", why=exc.args[0]))
+
+
+def _is_accepted(question: PromptRecord, *, preferences: Preferences) -> bool:
+    """Whether the household lets goods come the way that is offered: by the list of now, whenever it was offered."""
+    offer = question.offer
+    return is_accepted(offer.delivery_kind, merchant=offer.merchant, preferences=preferences)
 
 
 def _held(question: PromptRecord, *, hold_s: int) -> PromptRecord:

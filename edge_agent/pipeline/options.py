@@ -11,8 +11,9 @@ from datetime import datetime, timedelta
 
 from edge_agent.core.catalogue import Item, Product
 from edge_agent.core.choosing.accepting import pinned, refused
+from edge_agent.core.choosing.delivering import co2e_g, lead_by, ways
 from edge_agent.core.choosing.ranking import Bid, Way, choose
-from edge_agent.core.decide import Weighed, weigh
+from edge_agent.core.decide import Weighed, can_be_had, weigh
 from edge_agent.core.deciding import season, substitute
 from edge_agent.core.deciding.back_off import Quiet, quiet
 from edge_agent.core.deciding.position import Position, in_transit_amount, inventory_position, on_order_amount
@@ -81,18 +82,22 @@ class Options:
 
         In the item's order, or the best offer first where the item is bought by that (`Item.choice`).
         """
-        bound, why = self._weigh(need, None), self._missing(need)
+        bound, *more = self._by_each_way(need, None)
+        why = self._missing(need)
         if why is None and not isinstance(bound.decision, Propose):
             return bound, ()
+        more = [one for one in more if isinstance(one.decision, Propose)]
         barred = {product: refused(product, preferences=need.home.preferences) for product in need.item.substitutes}
         others = [
             replace(found, decision=_worded(need.item, product, found.decision, why=why))
             for product, bar in barred.items()
-            if bar is None and isinstance((found := self._weigh(need, product)).decision, Propose)
+            if bar is None
+            for found in self._by_each_way(need, product)
+            if isinstance(found.decision, Propose)
         ]
-        options = others if why is not None and others else [bound, *others]
+        options = others if why is not None and others else [bound, *more, *others]
         if need.item.choice == "best_offer":
-            options = self._ranked(need, options)
+            options = _one_way_each(self._ranked(need, options))
         first, *rest = options
         told = tuple(bar for bar in barred.values() if bar is not None)
         first = replace(first, decision=replace(first.decision, reasons=(*first.decision.reasons, *told)))
@@ -101,15 +106,15 @@ class Options:
     def on_sale(self, need: Need) -> list[Situation]:
         """What can be had at a price of now, whatever is needed: the bound product first, then what is accepted."""
         accepted = (one for one in need.item.substitutes if refused(one, preferences=need.home.preferences) is None)
-        cases = [self._case(need, product) for product in (None, *accepted)]
-        return [
-            each for each in cases if each.product.can_be_ordered and each.price is not None and each.price.available
-        ]
+        cases = [each for product in (None, *accepted) for each in self._cases(need, product)[:1]]
+        return [each for each in cases if can_be_had(each)]
 
     def questions(self, need: Need, decisions: Sequence[Decision]) -> list[PromptRecord]:
         """What the proposals among the decisions would ask, none of them stored yet: all are about one need."""
         priced = [
-            (decision, self._price(need, decision.product)) for decision in decisions if isinstance(decision, Propose)
+            (decision, _by_the_way_of(decision, self._price(need, decision.product)))
+            for decision in decisions
+            if isinstance(decision, Propose)
         ]
         return [self._question(need, decision, price) for decision, price in priced if price is not None]
 
@@ -132,13 +137,23 @@ class Options:
             first = replace(first, decision=replace(first.decision, reasons=(*first.decision.reasons, choice.reason)))
         return [first, *rest]
 
-    def _weigh(self, need: Need, product: Product | None) -> Weighed:
-        """The decision on a substitute; None: on the bound product."""
-        return weigh(self._case(need, product))
+    def _by_each_way(self, need: Need, product: Product | None) -> list[Weighed]:
+        """The decisions on a product by each way that it can come; one at the least, which may be that it cannot."""
+        return [weigh(case) for case in self._cases(need, product)]
 
-    def _case(self, need: Need, product: Product | None) -> Situation:
-        """All that a decision on it rests on."""
-        price, home = self._price(need, product), need.home
+    def _cases(self, need: Need, product: Product | None) -> list[Situation]:
+        """All that the decisions on a substitute rest on, by each way that it can come; None: on the bound product."""
+        price = self._price(need, product)
+        if price is None:
+            return [self._case(need, product, None)]
+        is_compared = need.item.choice == "best_offer"
+        each_way = ways(price, preferences=need.home.preferences, is_compared=is_compared)
+        return [self._case(need, product, one) for one in each_way or (price,)]
+
+    def _case(self, need: Need, product: Product | None, price: Price | None) -> Situation:
+        """`price` is by the way that it would come."""
+        home = need.home
+        learned = home.lead_time((product or need.item.product).merchant)
         preferences = home.preferences
         return Situation(
             item=need.item,
@@ -148,7 +163,7 @@ class Options:
             price=price,
             preferences=preferences,
             now=home.now,
-            lead_time=home.lead_time((product or need.item.product).merchant),
+            lead_time=learned if price is None else lead_by(price.delivery, price, learned=learned),
             presence=replace(home.presence, away_pace=away_pace(need.item, need.stock, presence=home.presence)),
             quiet=self._quiet(need, price=price, is_substitute=product is not None),
             budget_left_minor=home.budget_left_minor,
@@ -170,10 +185,11 @@ class Options:
         """Why the bound product cannot be had, where something else may be bought instead."""
         if not need.item.substitutes:
             return None
-        oldest = need.now - self._price_age_max
-        return substitute.missing(
-            need.item, self._newest_price(need, None), oldest=oldest, is_refused=self._is_refused(need)
-        )
+        oldest, newest = need.now - self._price_age_max, self._newest_price(need, None)
+        why = substitute.missing(need.item, newest, oldest=oldest, is_refused=self._is_refused(need))
+        if why is not None or newest is None or ways(newest, preferences=need.home.preferences, is_compared=True):
+            return why
+        return substitute.comes_no_way(need.item)
 
     def _is_refused(self, need: Need) -> bool:
         last = self._orders.last_intent(need.id)
@@ -242,9 +258,28 @@ def _with_newest(prompts: list[PromptRecord], newest: PromptRecord | None) -> li
     return [newest, *(one for one in prompts if one.id != newest.id)]
 
 
+def _by_the_way_of(decision: Propose, price: Price | None) -> Price | None:
+    """The price by the way that was decided on; None where it is no longer told."""
+    if price is None or decision.delivery is None:
+        return price
+    return price.by(decision.delivery) if decision.delivery in price.deliveries else None
+
+
+def _one_way_each(ranked: Sequence[Weighed]) -> list[Weighed]:
+    """Each product once, by the way that came first."""
+    firsts: dict[tuple[str, str], Weighed] = {}
+    for one in ranked:
+        firsts.setdefault((one.case.product.merchant, one.case.product.sku), one)
+    return list(firsts.values())
+
+
 def _bid(need: Need, weighed: Weighed, *, place: int) -> Bid | None:
-    """A proposal as it is compared with others: with the delivery of the price list, which is what its terms hold."""
+    """A proposal as it is compared with others: with the delivery of the price list, which is what its terms hold.
+
+    A delivery that is free from some sum, by the household's word, is compared as free.
+    """
     decision, price, product = weighed.decision, weighed.case.price, weighed.case.product
+    preferences = need.home.preferences
     if not isinstance(decision, Propose) or price is None or not price.charges:
         return None
     card = need.home.scorecard(product.merchant)
@@ -253,10 +288,18 @@ def _bid(need: Need, weighed: Weighed, *, place: int) -> Bid | None:
         packs=decision.packs,
         unit_price_minor=price.pack_minor,
         currency=price.currency,
-        way=Way(price.delivery_minor or 0, need.home.lead_time(product.merchant)),
+        way=Way(
+            price.delivery_minor or 0,
+            weighed.case.lead_time,
+            option=None if price.delivery is None else price.delivery.id,
+            free_from_minor=preferences.free_from_minor(product.merchant),
+            title=None if price.delivery is None else price.delivery.title,
+        ),
         place=place,
+        minimum_minor=preferences.said_of(product.merchant).minimum_minor or 0,
         share_whole=card.kept.expected,
         charged=card.charged,
+        co2e_g=co2e_g(price, preferences=preferences),
     )
 
 

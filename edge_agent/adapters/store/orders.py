@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import TypeVar, cast
 
 import apsw
+from pydantic import TypeAdapter
 
 from edge_agent.adapters.store import chain, ledger, spending
 from edge_agent.adapters.store.authorities import (
@@ -51,7 +52,7 @@ from edge_agent.core.leave.authority import AuthorityRow
 from edge_agent.core.leave.draw import DrawRequest, over_budget
 from edge_agent.core.leave.mandate import MandateState
 from edge_agent.core.leave.terms import Terms, canonical
-from edge_agent.core.messages import IntentId, ItemId, Pack, Price, PromptId
+from edge_agent.core.messages import Delivery, IntentId, ItemId, Pack, Price, PromptId
 from edge_agent.core.prompt import Endorsement, PromptChange, PromptRecord, PromptState
 from edge_agent.core.said import say
 from edge_agent.errors import BudgetError, BugError, RefusedError, StaleTermsError
@@ -60,12 +61,15 @@ from edge_agent.ports import CrashHook, CrashPoint, no_crash
 __all__ = ["Leave", "Orders", "OutboxRow"]
 
 _T = TypeVar("_T")
-_PriceRow = tuple[str, str, str, int, int, str, int, int, int | None, str | None, float | None, str | None, str | None]
+_PriceRow = tuple[
+    str, str, str, int, int, str, int, int, int | None, str | None, float | None, str | None, str | None, str | None
+]
+_DELIVERIES: TypeAdapter[tuple[Delivery, ...]] = TypeAdapter(tuple[Delivery, ...])
 
 _STATUS_SOURCE = "bridge"
 _SELECT_PRICES = (
     "SELECT item, merchant, sku, unit_price_minor, delivery_minor, currency, available, fetched_ms, list_price_minor, "
-    "pack_title, pack_amount, pack_unit, pack_gtin14 FROM price "
+    "pack_title, pack_amount, pack_unit, pack_gtin14, deliveries FROM price "
 )
 
 
@@ -317,11 +321,11 @@ class Orders:
         with self._connection.transaction() as db:
             db.executemany(
                 "INSERT INTO price (item, merchant, sku, unit_price_minor, delivery_minor, currency, available, "
-                "fetched_ms, list_price_minor, pack_title, pack_amount, pack_unit, pack_gtin14) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "fetched_ms, list_price_minor, pack_title, pack_amount, pack_unit, pack_gtin14, deliveries) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [
                     (p.item, p.merchant, p.sku, p.unit_price_minor, p.delivery_minor, p.currency, p.available,
-                     to_ms(p.fetched_at), p.list_price_minor, *_pack_columns(p.pack))
+                     to_ms(p.fetched_at), p.list_price_minor, *_pack_columns(p.pack), _ways_column(p.deliveries))
                     for p in prices
                 ],
             )  # fmt: skip
@@ -349,14 +353,19 @@ def _prices(db: apsw.Connection, where: str, bindings: tuple[str | int, ...]) ->
         Price(
             ItemId(item), merchant, sku, price, delivery, currency, bool(available), from_ms(fetched_ms), listed,
             None if title is None or amount is None or unit is None else Pack(title, amount, unit, gtin14),
+            () if ways is None else _DELIVERIES.validate_json(ways),
         )
-        for item, merchant, sku, price, delivery, currency, available, fetched_ms, listed, title, amount, unit, gtin14
-        in cast("Iterator[_PriceRow]", rows)
+        for item, merchant, sku, price, delivery, currency, available, fetched_ms, listed, title, amount, unit, gtin14,
+            ways in cast("Iterator[_PriceRow]", rows)
     ]  # fmt: skip
 
 
 def _pack_columns(pack: Pack | None) -> tuple[str | float | None, ...]:
     return (None,) * 4 if pack is None else (pack.title, pack.amount, pack.unit, pack.gtin14)
+
+
+def _ways_column(deliveries: tuple[Delivery, ...]) -> str | None:
+    return _DELIVERIES.dump_json(deliveries, exclude_none=True).decode() if deliveries else None
 
 
 def _refuse_second_order(db: apsw.Connection, item: ItemId) -> None:

@@ -151,4 +151,7 @@ def _offer(text: str) -> Offer:
     fields = json.loads(text)
     fields["deliver_by"] = date.fromisoformat(fields["deliver_by"])
     fields["expires_at"] = datetime.fromisoformat(fields["expires_at"])
+    for name in ("delivery_earliest", "delivery_latest"):
+        if fields.get(name) is not None:
+            fields[name] = date.fromisoformat(fields[name])
     return Offer(**fields)

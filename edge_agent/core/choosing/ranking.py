@@ -35,13 +35,14 @@ _HUNDRED = 100
 class Way:
     """How an order comes: its price in minor units, how long it takes, and from which sum of goods it is free.
 
-    `option` is what the merchant calls it, None for the one that it chooses by itself.
+    `option` is the merchant's id of it, None for the one that it chooses by itself, and `title` its words for it.
     """
 
     price_minor: int
     lead: LeadTime
     option: str | None = None
     free_from_minor: int | None = None
+    title: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +173,7 @@ def _why(best: Bid, beside: Bid, *, needed: Fraction, by_d: float) -> Said:
     return say(
         "{sum} at {merchant}, {days}; {other}.",
         sum=Sum(best.total_minor, best.currency),
-        merchant=best.product.merchant,
+        merchant=_name(best, beside),
         days=_surely(best, by_d=by_d),
         other=_beside(best, beside, needed=needed, by_d=by_d),
     )
@@ -180,7 +181,7 @@ def _why(best: Bid, beside: Bid, *, needed: Fraction, by_d: float) -> Said:
 
 def _beside(best: Bid, beside: Bid, *, needed: Fraction, by_d: float) -> Said:
     more = beside.cost(needed) - best.cost(needed)
-    merchant, days = beside.product.merchant, _days(beside)
+    merchant, days = _name(beside, best), _days(beside)
     if more == 0:
         return say("{other} costs the same, {days}, {why}", other=merchant, days=days, why=_tie(best, beside))
     if more > 0:
@@ -205,6 +206,13 @@ def _why_passed_over(best: Bid, beside: Bid, *, by_d: float) -> Said:
         return say("too late")
     percent = half_up(_HUNDRED * exact(beside.share_whole))
     return say("only about {percent} % of its orders come as agreed", percent=percent)
+
+
+def _name(bid: Bid, other: Bid) -> str:
+    """The merchant, and by which of its ways where the other one is another way of the same."""
+    merchant, way = bid.product.merchant, bid.way.title or bid.way.option
+    is_told_apart = merchant != other.product.merchant or bid.way.option == other.way.option or way is None
+    return merchant if is_told_apart else f"{merchant} ({way})"
 
 
 def _tie(best: Bid, beside: Bid) -> Said:

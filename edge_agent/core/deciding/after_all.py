@@ -53,6 +53,7 @@ def wanted(order: IntentRecord, case: Situation, *, by: str) -> Propose:
         ),
         product=case.substitute,
         must_ask=True,
+        delivery=None if case.price is None else case.price.delivery,
     )
 
 

@@ -11,7 +11,7 @@ Whoever is asked, each question stays one item, one offer and one order.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -161,19 +161,18 @@ def _candidate(one: Open) -> Candidate | None:
 
 
 def _terms(preferences: Preferences, *, merchant: str) -> Terms:
-    free: Mapping[str, int] = {one.merchant: one.from_minor for one in preferences.free_delivery}
     return Terms(
         thrift=HOLDING[preferences.stock].thrift,
         delivery=_DELIVERY_D,
         horizon_d=JOIN_AHEAD_D,
-        free_from_minor=free.get(merchant),
+        free_from_minor=preferences.free_from_minor(merchant),
         fill_up_d=FILL_UP_AHEAD_D,
     )
 
 
 def _joined_reason(choice: Joined, due: Sequence[str], *, preferences: Preferences, merchant: str) -> Reason:
     if choice.why == "fills_up":
-        free = next(one.from_minor for one in preferences.free_delivery if one.merchant == merchant)
+        free = preferences.free_from_minor(merchant) or 0
         text = say(
             "With it the order from {merchant} reaches {sum}, and is delivered for nothing.",
             merchant=merchant,

@@ -28,6 +28,7 @@ from edge_agent.core.messages import (
     Alert,
     Batch,
     Decision,
+    Delivery,
     Forecast,
     Hold,
     ItemId,
@@ -43,6 +44,7 @@ BUNDLE_BYTES_MAX = 262_144
 FORM = "restock.decision"
 _ITEM, _SENSOR, _MERCHANT, _SKU = "item", "sensor", "merchant", "article"
 _PACKS = "{pack}"
+_ANY_WAY = Delivery(id="way", price_minor=0)
 
 
 class Decided(BaseModel):
@@ -210,12 +212,22 @@ def _forecast(forecast: Forecast) -> Forecast:
 
 def _price(price: Price, *, is_bound: bool) -> Price:
     sku = _SKU if is_bound else f"{_SKU}-2"
-    return replace(price, item=ItemId(_ITEM), merchant=_MERCHANT, sku=sku, list_price_minor=None, pack=None)
+    return replace(
+        price,
+        item=ItemId(_ITEM),
+        merchant=_MERCHANT,
+        sku=sku,
+        list_price_minor=None,
+        pack=None,
+        deliveries=(_ANY_WAY,) if price.deliveries else (),
+        delivery=None if price.delivery is None else _ANY_WAY,
+    )
 
 
 def _preferences(preferences: Preferences) -> Preferences:
     free = tuple(FreeDelivery(merchant=_MERCHANT, from_minor=one.from_minor) for one in preferences.free_delivery)
-    return preferences.model_copy(update={"delivery_ref": "home", "free_delivery": free, "avoid_allergens": ()})
+    hidden = {"delivery_ref": "home", "free_delivery": free, "avoid_allergens": (), "merchants": ()}
+    return preferences.model_copy(update=hidden)
 
 
 def _presence(presence: Presence) -> Presence:

@@ -51,6 +51,16 @@ def missing(item: Item, price: Price | None, *, oldest: datetime, is_refused: bo
     return None
 
 
+def comes_no_way(item: Item) -> Reason:
+    """That the bound product would come in no way that the household accepts."""
+    text = say(
+        "{product} can come from {merchant} only in a way that you do not accept.",
+        product=item.product.title,
+        merchant=item.product.merchant,
+    )
+    return Reason("instead_no_delivery", text)
+
+
 def stands_in(item: Item, title: str) -> Reason:
     """What is bought instead, in words."""
     text = say(

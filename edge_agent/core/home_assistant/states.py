@@ -99,6 +99,9 @@ def shown_terms(prompt: PromptRecord) -> Mapping[str, object]:
         "hold_s": offer.hold_s,
         "instead_of": offer.instead_of,
         "on_list": offer.is_listed,
+        "delivery_kind": offer.delivery_kind,
+        "delivery_title": offer.delivery_title,
+        "delivery_place": offer.delivery_place,
         "reasons": [reason.text for reason in prompt.reasons],
     }
 

@@ -90,9 +90,10 @@ def _is_offer(offer: Offer, *, terms: Mapping[str, object]) -> bool:
     """Whether the terms are those of the offer; what stays at home (title, pack) is in the receipt."""
     if any(terms.get(name) != getattr(offer, name) for name in _OFFERED):
         return False
-    ends = terms.get("offer_expires_at")
+    ends, way = terms.get("offer_expires_at"), offer.delivery
     return (
-        terms.get("deliver_by") == offer.deliver_by.isoformat()
+        terms.get("delivery_option") == (None if way is None else way.model_dump(mode="json"))
+        and terms.get("deliver_by") == offer.deliver_by.isoformat()
         and isinstance(ends, str)
         and datetime.fromisoformat(ends) == offer.expires_at
     )

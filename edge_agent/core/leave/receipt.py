@@ -22,6 +22,7 @@ class ConsentReceipt:
     """One leave. `by` names everyone who agreed; for a draw, who made and who confirmed the mandate.
 
     `instead_of` is the title of the product that `title` stands in for; None where it is the household's own choice.
+    The way of delivery is as its merchant tells it, with the place where goods are fetched; left out where it has none.
 
     Units: `pack_amount` in `unit` (UCUM); `shown_total_minor` in minor units of `currency`.
     """
@@ -41,6 +42,13 @@ class ConsentReceipt:
     at: datetime
     salt: str
     instead_of: str | None = None
+    delivery_option: str | None = None
+    delivery_kind: str | None = None
+    delivery_title: str | None = None
+    delivery_place: str | None = None
+
+
+_WHERE_NAMED = ("delivery_option", "delivery_kind", "delivery_title", "delivery_place")
 
 
 def receipt_for(
@@ -71,13 +79,17 @@ def receipt_for(
         at=at,
         salt=salt,
         instead_of=offer.instead_of,
+        delivery_option=offer.delivery_option,
+        delivery_kind=offer.delivery_kind,
+        delivery_title=offer.delivery_title,
+        delivery_place=offer.delivery_place,
     )
 
 
 def canonical_receipt(receipt: ConsentReceipt) -> bytes:
     """RFC 8785 canonical JSON: the bytes that are kept, and whose hash is signed."""
     fields = asdict(receipt) | {"by": list(receipt.by), "at": receipt.at.astimezone(UTC).isoformat()}
-    return rfc8785.dumps(fields)
+    return rfc8785.dumps({name: told for name, told in fields.items() if told is not None or name not in _WHERE_NAMED})
 
 
 def consent_hash(receipt: bytes) -> str:

@@ -15,8 +15,8 @@ from typing import Literal
 
 import rfc8785
 
-from cloud_bridge.wire import Terms, Verdict, figures
-from edge_agent.core.catalogue import Item, Preferences, Product
+from cloud_bridge.wire import DeliveryChoice, Terms, Verdict, figures
+from edge_agent.core.catalogue import DeliveryKind, Item, Preferences, Product
 from edge_agent.core.messages import IntentId, Price, Propose
 from edge_agent.errors import BugError
 
@@ -48,6 +48,9 @@ class Offer:
     receipt binds them. `on_list`: it goes on a list that the household shops from, so nothing is ordered or paid and
     every amount is 0; None: a merchant sells it. `title_figures` are the numbers in the merchant's own title
     (`wire.figures`), by which the bridge notices another pack under the same article; None: it had none.
+
+    It comes by the merchant's `delivery_option`, or not at all; None: as the merchant chooses. `delivery_kind`, its
+    title, where it is fetched and between which days it comes are as the merchant told them, None where it did not.
     """
 
     merchant: str
@@ -68,6 +71,19 @@ class Offer:
     instead_of: str | None = None
     on_list: Literal[True] | None = None
     title_figures: str | None = None
+    delivery_option: str | None = None
+    delivery_kind: DeliveryKind | None = None
+    delivery_title: str | None = None
+    delivery_place: str | None = None
+    delivery_earliest: date | None = None
+    delivery_latest: date | None = None
+
+    @property
+    def delivery(self) -> DeliveryChoice | None:
+        """The way that it comes, as it stands in signed terms."""
+        if self.delivery_option is None:
+            return None
+        return DeliveryChoice(id=self.delivery_option, kind=self.delivery_kind)
 
     @property
     def is_listed(self) -> bool:
@@ -99,6 +115,7 @@ def offer_for(item: Item, price: Price, decision: Propose, *, preferences: Prefe
         raise BugError(f"an offer of {item.id}, whose product names no merchant")
     packs = max(1, min(decision.packs, item.room_for(product), PACKS_MAX))
     total_minor = price.order_minor(packs)
+    way = price.delivery
     tolerance = Fraction(str(preferences.price_tolerance))
     return Offer(
         merchant=product.merchant,
@@ -113,13 +130,27 @@ def offer_for(item: Item, price: Price, decision: Propose, *, preferences: Prefe
         total_max_minor=int(total_minor * (1 + tolerance)),
         currency=price.currency,
         delivery_ref=preferences.delivery_ref,
-        deliver_by=(now + timedelta(days=max(1, preferences.lead_time_d))).date(),
+        deliver_by=_deliver_by(price, preferences=preferences, now=now),
         expires_at=now + OFFER_TTL,
         hold_s=preferences.hold_s,
         instead_of=None if product == item.product else item.product.title,
         on_list=None if price.charges else True,
         title_figures=None if price.pack is None else figures(price.pack.title),
+        delivery_option=None if way is None else way.id,
+        delivery_kind=None if way is None else way.kind,
+        delivery_title=None if way is None else way.title,
+        delivery_place=None if way is None else way.place,
+        delivery_earliest=None if way is None else way.earliest_on,
+        delivery_latest=None if way is None else way.latest_on,
     )
+
+
+def _deliver_by(price: Price, *, preferences: Preferences, now: datetime) -> date:
+    """The last day promised for the way that it comes, or what the household expects; not before tomorrow."""
+    tomorrow = (now + timedelta(days=1)).date()
+    if price.delivery is not None and price.delivery.latest_on is not None:
+        return max(tomorrow, price.delivery.latest_on)
+    return max(tomorrow, (now + timedelta(days=preferences.lead_time_d)).date())
 
 
 def seal(
@@ -160,6 +191,7 @@ def seal(
         consent_hash=consent_hash,
         handover=handover,
         title_figures=offer.title_figures,
+        delivery_option=offer.delivery,
     )
 
 

@@ -100,6 +100,8 @@ class TermsTold(Told):
     """The binding terms of a prompt: what is agreed to. `deliver_by` is a day, `hold_s` how long it can be undone.
 
     `on_list`: it goes on a list that the household shops from. Nothing is ordered or paid, so every amount is 0.
+    It comes by `delivery_option`, or not at all; null where the merchant is left to choose. The title of that way, its
+    kind and the place where goods are fetched are null where the merchant does not say.
     """
 
     merchant: str
@@ -118,6 +120,10 @@ class TermsTold(Told):
     expires_at: datetime
     hold_s: int
     on_list: bool
+    delivery_option: str | None
+    delivery_kind: str | None
+    delivery_title: str | None
+    delivery_place: str | None
 
 
 class LeaveTold(Told):

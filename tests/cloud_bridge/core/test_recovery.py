@@ -15,7 +15,7 @@ from cloud_bridge.core.capability import Capability, MerchantClass
 from cloud_bridge.core.keys import order_key
 from cloud_bridge.core.order import Attempt, AttemptOutcome, Detail
 from cloud_bridge.core.outcome import Lookup, NeedsBuyer, Open, Placed, Standing
-from cloud_bridge.core.quote import Quote, broken_term
+from cloud_bridge.core.quote import Quote, broken_term, wanted_by
 from cloud_bridge.core.recovery import (
     ATTEMPTS_MAX,
     PARK_AFTER,
@@ -27,7 +27,7 @@ from cloud_bridge.core.recovery import (
     should_park,
 )
 from cloud_bridge.merchants.capabilities import UCP
-from cloud_bridge.wire import OrderState, figures
+from cloud_bridge.wire import DeliveryChoice, OrderState, figures
 from tests.cloud_bridge.core.test_order import order
 from tests.cloud_bridge.rig import MILK, START, Signer
 
@@ -252,6 +252,31 @@ def test_the_numbers_of_any_title_can_be_told(title: str) -> None:
     """Whatever a merchant writes fits into the terms, and says the same however often it is read."""
     told = figures(title)
     assert Signer().intent(title_figures=told).terms.title_figures == told == figures(title)
+
+
+_STD, _FAST = DeliveryChoice(id="std", kind="standard"), DeliveryChoice(id="fast")
+
+
+@pytest.mark.parametrize(
+    ("priced", "signed", "broken"),
+    [
+        (_STD, _STD, False),
+        (_STD, None, False),
+        (None, None, False),
+        (_FAST, _STD, True),
+        (None, _STD, True),
+        (DeliveryChoice(id="std"), _STD, True),
+        (DeliveryChoice(id="std", kind="pick_up_point"), _STD, True),
+    ],
+)
+def test_a_quote_by_another_way_of_delivery_is_not_what_was_signed(
+    priced: DeliveryChoice | None, signed: DeliveryChoice | None, *, broken: bool
+) -> None:
+    """Whatever a connector or its merchant made of what was wanted; without a signed way the merchant chooses."""
+    quote = Quote("s", MILK, "Milk", 2, 179, 500, 858, "USD", delivery=priced)
+    terms = Signer().intent(total_max_minor=900, delivery_option=signed).terms
+    assert wanted_by(terms).delivery == signed
+    assert (broken_term(quote, terms) is not None) == broken
 
 
 def test_waits_grow_and_stay_inside_their_bounds() -> None:

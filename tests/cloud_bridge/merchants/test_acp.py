@@ -192,6 +192,25 @@ async def test_only_totals_that_add_up_are_a_price(totals: list[tuple[str, int]]
 
 
 @pytest.mark.parametrize(
+    ("totals", "unit", "listed"),
+    [
+        ([("items_base_amount", 358), ("items_discount", 58), ("fulfillment", 500), ("total", 800)], 150, 179),
+        ([("subtotal", 358), ("items_discount", 58), ("fulfillment", 500), ("total", 800)], 150, 179),
+        ([("subtotal", 358), ("discount", 58), ("fulfillment", 500), ("total", 800)], 150, None),
+        ([("items_base_amount", 358), ("items_discount", 0), ("fulfillment", 500), ("total", 858)], 179, None),
+    ],
+)
+async def test_a_list_price_is_told_where_something_goes_off_the_goods(
+    totals: list[tuple[str, int]], unit: int, listed: int | None
+) -> None:
+    """What goes off the whole session is no word about what a pack costs otherwise."""
+    async with acp_shop_and_connector() as (shop, merchant):
+        shop.after = lambda shown: shown.update(totals=[_total(*each) for each in totals])
+        quote = await merchant.quote(WANTED, key=_key())
+    assert (quote.unit_price_minor, quote.list_price_minor) == (unit, listed)
+
+
+@pytest.mark.parametrize(
     ("change", "code"),
     [
         ({"status": "not_ready_for_payment", "messages": [{"type": "error", "code": "out_of_stock"}]}, "out_of_stock"),

@@ -406,6 +406,14 @@ async def test_a_discount_goes_off_the_goods(off: int, delivery_minor: int, unit
     assert quote.unit_price_minor * 2 + quote.delivery_minor == quote.total_minor
 
 
+@pytest.mark.parametrize(("kind", "listed"), [("items_discount", 179), ("discount", None), ("fee", None)])
+async def test_a_list_price_is_told_where_something_goes_off_the_goods(kind: str, listed: int | None) -> None:
+    """A code that goes off the whole session, or a fee, says nothing of what a pack costs otherwise."""
+    amounts = {"subtotal": 358, kind: 58, "fulfillment": 500, "total": 858 + (58 if kind == "fee" else -58)}
+    document = changed("totals", to=[{"type": name, "amount": amount} for name, amount in amounts.items()])
+    assert (await quoted(document)).list_price_minor == listed
+
+
 DONE = {**CHECKOUT, "status": "completed", "order": {"id": "o-1"}}
 EGGS = "eggs"
 BOUGHT = {"status": "completed", "order": {"id": "o-1"}}

@@ -12,6 +12,7 @@ import pytest
 
 from cloud_bridge.wire import (
     CancelReceipt,
+    DeliveryOption,
     OrderState,
     PriceLine,
     PriceList,
@@ -25,7 +26,7 @@ from cloud_bridge.wire import Intent as WireIntent
 from edge_agent.core import intent as intents
 from edge_agent.core.clock_trust import ClockDoubt
 from edge_agent.core.intent import IntentState
-from edge_agent.core.messages import ItemId, Pack
+from edge_agent.core.messages import Delivery, ItemId, Pack
 from edge_agent.errors import BridgeUnreachableError, HubForkedError, RefusedError, SendsStoppedError
 from tests.edge_agent.outgoing_home import Answering, OutgoingHome, outgoing_home, refused
 from tests.edge_agent.samples import MILK, NOW
@@ -299,6 +300,7 @@ async def test_a_price_list_tells_prices_class_and_time(home: OutgoingHome) -> N
         currency="USD",
         available=True,
         list_price_minor=149,
+        delivery_options=(DeliveryOption(id="std", kind="standard", price_minor=199, title="By post"),),
     )
     later = NOW + timedelta(hours=1)
     home.bridge.answer = told(PriceList(merchant="grocer", merchant_class="C", at=later, lines=(line,)))
@@ -307,6 +309,7 @@ async def test_a_price_list_tells_prices_class_and_time(home: OutgoingHome) -> N
     [price] = await home.client.fetch_prices([MILK, other], delivery_ref="home")
     assert (price.item, price.unit_price_minor, price.sku) == ("milk", 129, MILK.product.sku)
     assert (price.list_price_minor, price.pack) == (149, Pack("Milk", 1_035.0, "g"))
+    assert (price.deliveries, price.delivery) == ((Delivery("std", 199, "standard", "By post"),), None)
     assert home.merchants.merchant_class("grocer") == "C"
     assert home.store.clock.doubt() is ClockDoubt.DISAGREES
 

@@ -14,7 +14,7 @@ from edge_agent.adapters.store.connection import Connection
 from edge_agent.adapters.store.orders import Orders
 from edge_agent.core import intent as intents
 from edge_agent.core.intent import LIVE, IntentChange, IntentRecord, IntentState
-from edge_agent.core.messages import IntentId, ItemId, Pack, PromptId
+from edge_agent.core.messages import Delivery, IntentId, ItemId, Pack, PromptId
 from edge_agent.core.order_facts import OrderFacts
 from edge_agent.core.prompt import PromptChange, PromptEvent, PromptState, step
 from edge_agent.errors import (
@@ -412,6 +412,14 @@ def test_a_price_keeps_its_list_price_and_its_pack(orders: Orders) -> None:
     orders.save_prices([price(), told])
     assert orders.prices(ItemId("milk"), limit=9) == [told, price()]
     assert orders.newest_price(ItemId("milk"), merchant="grocer", sku="milk-whole-1l") == told
+
+
+def test_a_price_keeps_the_ways_of_delivery_that_were_told_with_it(orders: Orders) -> None:
+    """Each as it was told, and none where there were none."""
+    days = {"earliest_on": date(2026, 3, 3), "latest_on": date(2026, 3, 5)}
+    told = (Delivery("std", 500), Delivery("hub/1", 0, "pick_up_point", "Locker", place="Station", **days))
+    orders.save_prices([price(), replace(price(), deliveries=told)])
+    assert [one.deliveries for one in orders.prices(ItemId("milk"), limit=9)] == [told, ()]
 
 
 def test_a_product_s_history_is_its_own_whatever_item_it_was_asked_for(orders: Orders) -> None:

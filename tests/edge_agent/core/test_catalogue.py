@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from pydantic import ValidationError
 
-from edge_agent.core.catalogue import Item, Product
+from edge_agent.core.catalogue import FreeDelivery, Item, MerchantSaid, Preferences, Product
 from tests.edge_agent.samples import MILK
 
 
@@ -62,3 +64,31 @@ def test_an_item_that_names_no_merchant_is_only_watched() -> None:
     for half in ("merchant", "sku"):
         with pytest.raises(ValidationError, match="go together"):
             Product.model_validate({**MILK.product.model_dump(), half: ""})
+
+
+def test_what_is_said_of_a_merchant_goes_before_the_older_sum() -> None:
+    """`free_delivery` still counts where nothing else is said."""
+    older = (FreeDelivery(merchant="grocer", from_minor=3_000), FreeDelivery(merchant="baker", from_minor=900))
+    said = (MerchantSaid(merchant="grocer", free_from_minor=2_000),)
+    preferences = Preferences(free_delivery=older, merchants=said)
+    found = [preferences.free_from_minor(name) for name in ("grocer", "baker", "butcher")]
+    assert found == [2_000, 900, None]
+    assert preferences.said_of("butcher") == MerchantSaid(merchant="butcher")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"merchants": [{"merchant": "grocer"}, {"merchant": "grocer"}]},
+        {"merchants": [{"merchant": "grocer", "accepts": ["standard"]}]},
+        {"merchants": [{"merchant": "grocer", "accepts": ["drone"]}]},
+        {"merchants": [{"merchant": "grocer", "minimum_minor": 0}]},
+        {"merchants": [{"merchant": "grocer", "co2e": [{"grams": 100}]}]},
+        {"merchants": [{"merchant": "grocer", "co2e": [{"grams": 1, "source": "a"}, {"grams": 2, "source": "b"}]}]},
+        {"merchants": [{"merchant": "grocer", "co2e": [{"kind": "standard", "grams": -1, "source": "a"}]}]},
+    ],
+)
+def test_what_is_wrong_of_a_merchant_is_named(wrong: dict[str, object]) -> None:
+    """A merchant once, a figure with its source, and only kinds that ask for leave."""
+    with pytest.raises(ValidationError):
+        Preferences.model_validate_json(json.dumps(wrong))

@@ -19,6 +19,7 @@ from edge_agent.core.estimate import StockState, estimate, fold
 from edge_agent.core.messages import (
     Alert,
     Decision,
+    Delivery,
     Hold,
     ItemId,
     Presence,
@@ -117,6 +118,17 @@ def test_one_reading_is_no_evidence() -> None:
     found = decision(stock=stock_estimate(MILK, packs=0.0, trust=0.5))
     assert isinstance(found, Hold)
     assert codes(found) == ["stock", "little_evidence"]
+
+
+def test_what_comes_no_accepted_way_alerts_with_that_reason() -> None:
+    """The merchant has it, so nothing else is said of it; by an accepted way it is proposed, and comes that way."""
+    way = Delivery("hub/1", 100, "pick_up_point")
+    told = replace(price(MILK), deliveries=(way,))
+    alerted, proposed = decision(listed=told), decision(listed=told.by(way))
+    assert isinstance(alerted, Alert)
+    assert codes(alerted)[-1] == "no_delivery"
+    assert isinstance(proposed, Propose)
+    assert proposed.delivery == way
 
 
 @pytest.mark.parametrize(("available", "code"), [(False, "unavailable"), (None, "no_price")])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -9,10 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from cloud_bridge.wire import Intent
 from edge_agent.adapters.store.intents import insert_intent
 from edge_agent.adapters.store.prompts import insert_prompt
-from edge_agent.core.catalogue import Household, Preferences
+from edge_agent.core.catalogue import Household, MerchantSaid, Preferences
 from edge_agent.core.intent import IntentState
+from edge_agent.core.leave.authority import verify_authority
+from edge_agent.core.messages import Delivery
 from edge_agent.core.prompt import PromptState
 from tests.edge_agent.pipeline.test_review import MILK_ID, Kitchen
 from tests.edge_agent.pipeline.test_substitutes import LOW, bought, give_leave, opened, tell
@@ -137,3 +141,103 @@ def test_what_may_hold_an_allergen_is_not_bought_instead(kitchen: Kitchen) -> No
     kitchen.see(*LOW)
     assert kitchen.prompt().offer.sku == MILK.product.sku
     assert {"allergens", "allergens_unknown"} <= set(_codes(kitchen))
+
+
+STD = Delivery("std", 500, "standard", "By post")
+LOCKER = Delivery("hub/1", 50, "pick_up_point", "Locker", place="Central station")
+FAST = Delivery("fast", 900, "standard", "Courier")
+
+
+def _accepting(kitchen: Kitchen, **said: object) -> None:
+    """What the household says of the grocer."""
+    merchant = MerchantSaid(merchant="grocer", **said)  # type: ignore[arg-type]
+    kitchen.household.household = kitchen.household.household.model_copy(
+        update={"preferences": Preferences(merchants=(merchant,))}
+    )
+
+
+def test_ways_of_delivery_are_compared_and_the_chosen_one_is_signed(kitchen: Kitchen) -> None:
+    """The accepted locker costs less; the sentence tells one way from the other, and the receipt names the place."""
+    _accepting(kitchen, accepts=("pick_up_point",))
+    tell(kitchen, unit_price_minor=129, delivery_minor=500, deliveries=(STD, LOCKER, FAST))
+    kitchen.see(*LOW)
+    asked = kitchen.prompt()
+    assert (asked.offer.delivery_option, asked.offer.delivery_place) == ("hub/1", "Central station")
+    assert asked.offer.total_minor == asked.offer.quantity * 129 + 50
+    [why] = [reason for reason in asked.reasons if reason.code == "chosen_offer"]
+    assert "at grocer (Locker), about 2 days; at grocer (By post) as much costs $4.50 more" in str(why.text)
+    leave = kitchen.orders.authority(kitchen.approve().id)
+    assert leave is not None
+    assert verify_authority(leave, verify=kitchen.desk.key.verify) is None
+    assert json.loads(leave.terms)["delivery_option"] == {"id": "hub/1", "kind": "pick_up_point"}
+    receipt = json.loads(leave.receipt or b"")
+    assert (receipt["delivery_option"], receipt["delivery_place"]) == ("hub/1", "Central station")
+
+
+def test_a_dearer_way_is_taken_where_only_that_is_in_time(kitchen: Kitchen) -> None:
+    """By what is promised: too late is too late, however cheap."""
+    today = kitchen.clock.now().date()
+    late = replace(STD, latest_on=today + timedelta(days=20))
+    soon = replace(FAST, latest_on=today + timedelta(days=1))
+    tell(kitchen, unit_price_minor=129, delivery_minor=500, deliveries=(late, soon))
+    kitchen.see(*LOW)
+    offer = kitchen.prompt().offer
+    assert (offer.delivery_option, offer.delivery_latest) == ("fast", soon.latest_on)
+
+
+def test_what_is_not_accepted_is_not_even_compared(kitchen: Kitchen) -> None:
+    """However cheap."""
+    tell(kitchen, unit_price_minor=129, delivery_minor=500, deliveries=(STD, LOCKER))
+    kitchen.see(*LOW)
+    assert kitchen.prompt().offer.delivery_option == "std"
+
+
+def test_a_product_that_comes_no_accepted_way_is_told_and_not_asked_for(kitchen: Kitchen) -> None:
+    """Nobody is asked to agree to what the household's list rules out; what can come is bought instead."""
+    tell(kitchen, unit_price_minor=129, delivery_minor=50, deliveries=(LOCKER,))
+    kitchen.see(*LOW)
+    assert kitchen.orders.live_prompt(MILK_ID) is None
+    tell(kitchen, OAT, unit_price_minor=129, delivery_minor=100)
+    kitchen.see(*LOW)
+    assert kitchen.prompt().offer.sku == OAT.sku
+    assert "instead_no_delivery" in _codes(kitchen)
+
+
+def test_as_listed_comes_by_the_usual_way_and_signs_it(tmp_path: Path) -> None:
+    """The cheapest to the door, which is what the merchant would choose; nothing is fetched out of habit."""
+    with opened(tmp_path, milk()) as kitchen:
+        _accepting(kitchen, accepts=("pick_up_point",))
+        tell(kitchen, unit_price_minor=129, delivery_minor=500, deliveries=(FAST, LOCKER, STD))
+        kitchen.see(*LOW)
+        assert kitchen.prompt().offer.delivery_option == "std"
+
+
+def test_an_order_below_a_merchants_minimum_loses_to_one_that_it_takes(kitchen: Kitchen) -> None:
+    """As the household says of it; what it delivers for nothing is compared as free."""
+    _accepting(kitchen, minimum_minor=50_000)
+    tell(kitchen, unit_price_minor=1, delivery_minor=0)
+    tell(kitchen, OAT, unit_price_minor=129, delivery_minor=100)
+    kitchen.see(*LOW)
+    assert kitchen.prompt().offer.sku == OAT.sku
+
+
+def test_a_delivery_that_is_free_from_a_sum_is_compared_as_free(kitchen: Kitchen) -> None:
+    """The terms keep the price that was told: what is charged may be less, and never more."""
+    _accepting(kitchen, free_from_minor=100)
+    tell(kitchen, unit_price_minor=129, delivery_minor=500)
+    tell(kitchen, OAT, unit_price_minor=129, delivery_minor=400)
+    kitchen.see(*LOW)
+    offer = kitchen.prompt().offer
+    assert (offer.sku, offer.delivery_minor) == (MILK.product.sku, 500)
+
+
+def test_a_mandate_draws_by_an_accepted_way_only(kitchen: Kitchen) -> None:
+    """The way that it draws by is signed; a question about another one is left to a person."""
+    give_leave(kitchen)
+    _accepting(kitchen, accepts=("pick_up_point",))
+    tell(kitchen, unit_price_minor=129, delivery_minor=500, deliveries=(STD, LOCKER))
+    kitchen.see(*LOW)
+    [row] = kitchen.orders.outbox(limit=5)
+    terms = Intent.model_validate_json(row.body).terms
+    assert terms.delivery_option is not None
+    assert (terms.leave, terms.delivery_option.id) == ("draw", "hub/1")

@@ -13,7 +13,7 @@ import pytest
 from cloud_bridge.wire import Intent
 from edge_agent.adapters.store.handover import SqliteHandovers
 from edge_agent.core import intent as intents
-from edge_agent.core.catalogue import Household, Item, Preferences
+from edge_agent.core.catalogue import Household, Item, MerchantSaid, OnRequest, Preferences
 from edge_agent.core.handover import OVERTAKEN, TAKEN_OVER, TakenOver
 from edge_agent.core.intent import IntentRecord, IntentState, step
 from edge_agent.core.leave.authority import verify_authority
@@ -73,6 +73,24 @@ def test_what_a_mandate_puts_on_a_list_is_signed_leave_and_draws_nothing(desk: D
     [row] = desk.orders.outbox(limit=9)
     sent = Intent.model_validate_json(row.body).terms
     assert (sent.unit_price_minor, sent.delivery_minor, sent.total_minor, sent.total_max_minor) == (0, 0, 0, 0)
+
+
+@pytest.mark.parametrize("accepts", [(), ("pick_up_point",)])
+def test_a_draw_uses_no_way_of_delivery_that_the_household_has_not_accepted(
+    desk: Desk, accepts: tuple[OnRequest, ...]
+) -> None:
+    """By the list of now: an acceptance that was taken back since the offer was made holds no more."""
+    give_leave(desk)
+    asked = prompt()
+    offer = replace(asked.offer, delivery_option="hub/1", delivery_kind="pick_up_point")
+    asked = replace(asked, offer=offer, terms_hash=terms_hash(offer))
+    preferences = Preferences(merchants=(MerchantSaid(merchant="grocer", accepts=accepts),))
+    outcome = desk.leave.drawing.draw(asked, item=MILK, preferences=preferences)
+    if accepts:
+        assert isinstance(outcome, IntentRecord)
+    else:
+        assert refused(outcome) == "mandate_delivery"
+        assert desk.orders.outbox(limit=9) == []
 
 
 def refused(outcome: object) -> str:

@@ -352,3 +352,21 @@ async def test_an_unknown_prompt_is_missing(owner: httpx.AsyncClient) -> None:
     assert (await owner.get("/prompts/p-none")).status_code == 404
     form = await form_of(owner)
     assert (await owner.post("/prompts/p-none/approve", data=form)).status_code == 409
+
+
+async def test_the_page_says_by_which_way_it_comes(owner: httpx.AsyncClient, house: House) -> None:
+    """The merchant's words, what kind it is, where it is fetched and the days promised, all before the button."""
+    way = {"delivery_option": "hub/1", "delivery_kind": "pick_up_point", "delivery_title": "Locker <1>"}
+    days = {"delivery_earliest": NOW.date(), "delivery_latest": NOW.date() + timedelta(days=2)}
+    offer = sample_offer(**way, **days, delivery_place="Central station")  # type: ignore[arg-type]
+    house.home.add(sample_prompt("p-other", offer=offer))
+    page = (await owner.get("/prompts/p-other")).text
+    assert (term(page, "delivery_option"), term(page, "place")) == ("Locker &lt;1&gt;", "Central station")
+    for said in ("you fetch it at a pick-up point", "promised between", "Ready by"):
+        assert page.index(said) < page.index("Order and pay")
+    assert "Delivered by" not in page
+
+
+async def test_a_question_whose_merchant_chooses_says_nothing_of_ways(owner: httpx.AsyncClient) -> None:
+    """As before ways were told."""
+    assert "Comes by" not in (await owner.get(PAGE)).text

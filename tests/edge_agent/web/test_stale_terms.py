@@ -11,6 +11,7 @@ import pytest
 from edge_agent.core.leave.terms import Offer, terms_hash
 from edge_agent.core.prompt import PromptState
 from edge_agent.web.asking.seen_terms import carried, seen
+from tests.edge_agent.samples import NOW
 from tests.edge_agent.web.house import House, field
 from tests.edge_agent.web.samples import sample_offer, sample_prompt
 
@@ -78,3 +79,19 @@ def test_what_a_form_carries_comes_back_as_it_was(changes: dict[str, object]) ->
     offer = sample_offer(**changes)  # type: ignore[arg-type]
     assert seen(carried(offer), by_hash=terms_hash(offer)) == offer
     assert seen(carried(offer), by_hash="0" * 64) is None
+
+
+async def test_another_way_of_delivery_is_laid_beside_the_one_that_was_seen(
+    owner: httpx.AsyncClient, house: House
+) -> None:
+    """A form carries the way with its days and place, and a page of another way approves nothing."""
+    post = {"delivery_option": "std", "delivery_kind": "standard", "delivery_title": "By post"}
+    first = change(house, **post, delivery_latest=NOW.date())
+    assert seen(carried(first), by_hash=terms_hash(first)) == first
+    form = await form_of(owner)
+    locker = {"delivery_option": "hub/1", "delivery_kind": "pick_up_point", "delivery_title": "Locker"}
+    change(house, **locker, delivery_place="Central station")
+    answer = await owner.post(f"{PAGE}/approve", data=form)
+    assert answer.status_code == 409
+    assert sides(answer.text, "delivery_option") == ("By post", "Locker")
+    assert house.home.all_prompts["p-milk"].state is PromptState.OPEN

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_agent.core.catalogue import FreeDelivery, Preferences, QuietHours
+from edge_agent.core.catalogue import FreeDelivery, MerchantSaid, Preferences, QuietHours
 from edge_agent.core.decide import weigh
 from edge_agent.core.deciding.replay import BUNDLE_BYTES_MAX, bundle, decided, replay
-from edge_agent.core.messages import Batch, Pack, Reason
+from edge_agent.core.messages import Batch, Delivery, Pack, Reason
 from edge_agent.errors import RefusedError
 from tests.edge_agent.consumables import START
 from tests.edge_agent.core.situations import situation
@@ -60,11 +60,15 @@ def test_no_name_and_no_reading_is_in_it() -> None:
 
 def test_what_a_household_avoids_and_what_a_merchant_wrote_is_not_in_it() -> None:
     """Allergens tell of people's health; a title, a GTIN and a list price tell of the product."""
-    case = situation(packs=1.0, rate=0.8, preferences=Preferences(avoid_allergens=("peanuts",)))
+    merchants = (MerchantSaid(merchant="annas-shop", accepts=("pick_up_point",)),)
+    avoids = Preferences(avoid_allergens=("peanuts",), merchants=merchants)
+    case = situation(packs=1.0, rate=0.8, preferences=avoids)
     assert case.price is not None
     told = replace(case.price, list_price_minor=987_654, pack=Pack("Annas Milch", 1.0, "L", "04006381333931"))
+    way = Delivery("hub/1", 1, "pick_up_point", "Annas locker", place="Annas street")
+    told = replace(told, deliveries=(way,)).by(way)
     said = bundle(replace(case, price=told), program="0.9").decode()
-    assert not [word for word in ("peanuts", "Annas", "04006381333931", "987654") if word in said]
+    assert not [word for word in ("peanuts", "Annas", "annas", "hub/1", "04006381333931", "987654") if word in said]
 
 
 def test_what_differs_is_said() -> None:

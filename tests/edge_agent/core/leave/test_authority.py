@@ -87,7 +87,8 @@ def test_another_key_gives_no_leave() -> None:
 def test_every_signed_field_is_covered(name: str) -> None:
     """Any field of the kept terms, edited, breaks the signature."""
     fields = json.loads(row().terms)
-    fields[name] = fields[name] + 1 if isinstance(fields[name], int) else f"{fields[name]}x"
+    held = fields.get(name)
+    fields[name] = held + 1 if isinstance(held, int) else f"{held}x"
     edited = replace(row(), terms=json.dumps(fields, sort_keys=True, separators=(",", ":")).encode())
     assert verify_authority(edited, verify=verify) is not None
 
@@ -113,6 +114,7 @@ def test_every_signed_field_is_covered(name: str) -> None:
         ({"offer": replace(offer(), delivery_ref="work")}, "offered"),
         ({"offer": replace(offer(), deliver_by=NOW.date())}, "offered"),
         ({"offer": replace(offer(), expires_at=NOW)}, "offered"),
+        ({"offer": replace(offer(), delivery_option="std")}, "offered"),
         ({"signature": b"short"}, "signature"),
     ],
 )

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from edge_agent.core.catalogue import Preferences
 from edge_agent.core.leave.terms import canonical, offer_for, seal, terms_hash
-from edge_agent.core.messages import IntentId, Pack
+from edge_agent.core.messages import Delivery, IntentId, Pack
 from tests.edge_agent.samples import MILK, NOW, offer, price, propose
 
 SEALED = {
@@ -54,7 +54,10 @@ def test_the_signed_bytes_are_canonical_and_whole() -> None:
     fields = json.loads(signed)
     assert list(fields) == sorted(fields)
     assert b" " not in signed.replace(b"T08:00:00Z", b"")
-    assert set(fields) == set(type(terms).model_fields) - {"title_figures"}
+    assert set(fields) == set(type(terms).model_fields) - {
+        "title_figures",
+        "delivery_option",
+    }  # left out where nobody agreed to one
     told = canonical(seal(replace(offer(), title_figures="1"), **SEALED))
     assert json.loads(told) == fields | {"title_figures": "1"}
 
@@ -84,8 +87,34 @@ def test_an_offer_holds_the_numbers_of_the_merchants_title() -> None:
         {"expires_at": NOW + timedelta(days=9)},
         {"hold_s": 0},
         {"title_figures": "0.5"},
+        {"delivery_option": "std"},
+        {"delivery_kind": "standard"},
+        {"delivery_title": "By post"},
+        {"delivery_place": "Central station"},
+        {"delivery_earliest": NOW.date()},
+        {"delivery_latest": NOW.date()},
     ],
 )
 def test_any_changed_field_is_another_offer(change: dict[str, object]) -> None:
     """A page that shows any other term carries another hash, so its approval is stale."""
     assert terms_hash(replace(offer(), **change)) != terms_hash(offer())
+
+
+def test_a_question_from_before_ways_were_known_keeps_its_hash() -> None:
+    """It lies in a store with the old hash, and on an open page."""
+    assert terms_hash(offer()) == "1d9bf7b779d9d475ccd6611742447b8712414995501639f9670dc3d8ac7f8182"
+
+
+def test_the_way_that_is_offered_is_the_one_that_is_signed() -> None:
+    """With its price in the total; its title, place and days stay at home."""
+    way = Delivery("hub/1", 150, "pick_up_point", "Locker", NOW.date(), (NOW + timedelta(days=4)).date(), "Station")
+    made = offer_for(
+        MILK, replace(price(), deliveries=(way,)).by(way), propose(packs=4), preferences=Preferences(), now=NOW
+    )
+    assert (made.delivery_minor, made.total_minor) == (150, 4 * 129 + 150)
+    assert (made.delivery_title, made.delivery_place, made.deliver_by) == ("Locker", "Station", way.latest_on)
+    signed = json.loads(canonical(seal(made, **SEALED)))  # type: ignore[arg-type]
+    assert signed["delivery_option"] == {"id": "hub/1", "kind": "pick_up_point"}
+    assert "Locker" not in json.dumps(signed)
+    untold = offer_for(MILK, price().by(Delivery("std", 1)), propose(), preferences=Preferences(), now=NOW)
+    assert json.loads(canonical(seal(untold, **SEALED)))["delivery_option"] == {"id": "std"}  # type: ignore[arg-type]
