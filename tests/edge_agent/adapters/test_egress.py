@@ -13,7 +13,7 @@ import httpx
 import pytest
 from pydantic import BaseModel
 
-from cloud_bridge.wire import Intent, PriceQuery, Settlement, Terms, Verdict
+from cloud_bridge.wire import DeliveryChoice, Intent, PriceQuery, Settlement, Terms, Verdict
 from edge_agent.adapters.egress import PASSAGES, Egress, Notice, Purpose, Recipient
 from edge_agent.adapters.keys import load_or_create
 from edge_agent.adapters.store.egress_ledger import EgressLedger
@@ -49,6 +49,7 @@ MAY_LEAVE: dict[type[BaseModel], dict[str, str]] = {
         "leave": "a person or a mandate: the bridge refuses a mandate's draw where no look-up is possible",
         "consent_hash": "salted hash of the receipt that stays at home",
         "handover": "counts orders, so that a copied hub is found",
+        "delivery_option": "which of the merchant's ways it comes by, and no other",
         "title_figures": "numbers of the merchant's own title, which the bridge told: a smaller pack is another offer",
     },
     Settlement: {"verdict": "what a person found out", "signature": "that it is this household's word"},
@@ -60,6 +61,10 @@ MAY_LEAVE: dict[type[BaseModel], dict[str, str]] = {
         "merchant_order_id": "the merchant's own number, from the merchant",
         "said_at": "when it was said",
         "nonce": "random: a word is used once",
+    },
+    DeliveryChoice: {
+        "id": "the merchant's own name of the way",
+        "kind": "what the household agreed to: to the door, or to be fetched",
     },
     Notice: {
         "title": "how many questions wait",
