@@ -88,7 +88,7 @@ async def test_what_was_tampered_with_before_a_start_is_found_at_the_start(tmp_p
     async with outgoing_home(tmp_path) as home:
         home.approve()
     with_other_hash = apsw.Connection(str(tmp_path / "hub.sqlite3"))
-    with_other_hash.execute("UPDATE audit SET hash = 'f' || substr(hash, 2) WHERE seq = 1")
+    with_other_hash.execute("UPDATE audit SET hash = iif(hash LIKE 'f%', '0', 'f') || substr(hash, 2) WHERE seq = 1")
     with_other_hash.close()
     async with outgoing_home(tmp_path) as home:
         assert [each.code for each in home.guard.problems()] == [SafetyCode.CHAIN_BROKEN]
