@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 from uuid import uuid4
 
 import httpx
@@ -25,6 +26,7 @@ from tests.cloud_bridge.rig import MERCHANT, MILK
 from tests.edge_agent.hass import Hass, home_assistant
 
 TOKEN = "a.token-of_this.home"
+Made = TypeVar("Made")
 EVERYTHING, NO_DESCRIPTIONS = 127, 15
 _FIELDS: dict[str, tuple[set[str], set[str]]] = {  # wanted, and allowed beside
     "add_item": ({"entity_id", "item"}, {"description", "due_date", "due_datetime"}),
@@ -196,14 +198,23 @@ class RealList:
 @contextmanager
 def real_lists() -> Iterator[dict[str, RealList]]:
     """A Home Assistant of its own with two lists: one takes descriptions, its Shopping List does not."""
-    with asyncio.Runner() as runner:
-        stack = AsyncExitStack()
-        hass: Hass = runner.run(stack.enter_async_context(home_assistant()))
+    with ThreadPoolExecutor(1) as thread:  # a loop of its own: a test's may run already
+
+        def run(work: Coroutine[Any, Any, Made]) -> Made:
+            return thread.submit(runner.run, work).result()
+
+        runner, stack = asyncio.Runner(), AsyncExitStack()
         try:
-            runner.run(hass.move_in())
-            runner.run(hass.add("local_todo", todo_list_name="Kitchen"))
-            runner.run(hass.add("shopping_list"))
+            hass = run(stack.enter_async_context(home_assistant()))
+            run(_furnish(hass))
             lists = ("todo.kitchen", "todo.shopping_list")
             yield {each: RealList(hass.address, hass.token, each) for each in lists}
         finally:
-            runner.run(stack.aclose())
+            run(stack.aclose())
+            thread.submit(runner.close).result()
+
+
+async def _furnish(hass: Hass) -> None:
+    await hass.move_in()
+    await hass.add("local_todo", todo_list_name="Kitchen")
+    await hass.add("shopping_list")
