@@ -199,7 +199,8 @@ class OrderEvent(WireModel):
 
     The fields after it are what the merchant has told of the order so far, written only where it has: of the packs
     ordered `delivered_quantity` came and `returned_quantity` went back; `refunded_minor` was paid back, in the currency
-    of the charge; none of the three ever falls. `substitute_sku` was sent instead, `expected_on` is the day promised,
+    of the charge; none of the three ever falls. `ordered_quantity` is how many packs the order still is for, told once
+    some of them were cancelled. `substitute_sku` was sent instead, `expected_on` is the day promised,
     `tracking_url` where a person can look. The same state may come again with more of them, or with `partly_returned`
     or `partly_refunded`.
     """
@@ -213,6 +214,7 @@ class OrderEvent(WireModel):
     currency: Currency | None = None
     detail: str | None = None
     handoff_url: str | None = None
+    ordered_quantity: Packs | None = None
     delivered_quantity: Packs | None = None
     returned_quantity: Packs | None = None
     refunded_minor: Minor | None = None
@@ -227,7 +229,15 @@ class OrderEvent(WireModel):
 
 
 _WHERE_TOLD = frozenset(
-    {"delivered_quantity", "returned_quantity", "refunded_minor", "substitute_sku", "expected_on", "tracking_url"}
+    {
+        "ordered_quantity",
+        "delivered_quantity",
+        "returned_quantity",
+        "refunded_minor",
+        "substitute_sku",
+        "expected_on",
+        "tracking_url",
+    }
 )
 
 

@@ -30,6 +30,7 @@ from cloud_bridge.wire import Minor, OrderState, Packs, Sku, WebAddress
 _S = OrderState
 
 FACTS = (
+    "ordered_quantity",
     "delivered_quantity",
     "returned_quantity",
     "refunded_minor",
@@ -66,6 +67,7 @@ class News:
 class _Words:
     """What a picture says beside its counts."""
 
+    ordered: int | None = None
     substitute_sku: str | None = None
     expected_on: date | None = None
     tracking_url: str | None = None
@@ -87,10 +89,12 @@ def _merged(order: OrderRecord, told: Followed) -> Told:
     """The facts after this picture: counts as high as they ever were, the rest as an up-to-date picture has it."""
     delivered, returned = _checked(_PACKS, told.delivered), _checked(_PACKS, told.returned)
     refunded = _checked(_MINOR, told.refunded_minor)
-    believed = _Words() if _is_older(order, told) else _Words(told.substitute_sku, told.expected_on, told.tracking_url)
+    words = _Words(_fewer(order, told), told.substitute_sku, told.expected_on, told.tracking_url)
+    believed = _Words() if _is_older(order, told) else words
     settled = order.state in AFTERWARDS  # what was told once stands: a merchant that wavers is not followed for ever
     expected_on = None if settled else believed.expected_on
     return Told(
+        ordered_quantity=_newest(order.ordered_quantity, _checked(_PACKS, believed.ordered), settled=settled),
         delivered_quantity=_highest(order.delivered_quantity, delivered),
         returned_quantity=_highest(order.returned_quantity, returned),
         refunded_minor=_highest(order.refunded_minor, refunded),
@@ -98,6 +102,13 @@ def _merged(order: OrderRecord, told: Followed) -> Told:
         expected_on=_newest(order.expected_on, expected_on, settled=settled),
         tracking_url=_newest(order.tracking_url, _checked(_ADDRESS, believed.tracking_url), settled=settled),
     )
+
+
+def _fewer(order: OrderRecord, told: Followed) -> int | None:
+    """How many packs it still is for, once that was less than were ordered; as many as ever is nothing to tell."""
+    if told.ordered is None or (order.ordered_quantity is None and told.ordered >= order.terms.quantity):
+        return None
+    return min(told.ordered, order.terms.quantity)
 
 
 def _is_older(order: OrderRecord, told: Followed) -> bool:

@@ -128,6 +128,7 @@ class OrderRecord:
     currency: str | None = None
     detail: str | None = None
     handoff_url: str | None = None
+    ordered_quantity: int | None = None
     delivered_quantity: int | None = None
     returned_quantity: int | None = None
     refunded_minor: int | None = None
@@ -185,6 +186,7 @@ class Change:
 class Told(TypedDict, total=False):
     """What a merchant tells of an order, as `OrderRecord` has it."""
 
+    ordered_quantity: int | None
     delivered_quantity: int | None
     returned_quantity: int | None
     refunded_minor: int | None

@@ -72,5 +72,9 @@ def is_to_be_counted(order: IntentRecord, item: Item) -> bool:
 
 
 def coming_share(order: IntentRecord) -> float:
-    """The part of an order that is still on its way, from 0 to 1."""
-    return (order.quantity - came_packs(order)) / order.quantity if order.state in ON_ORDER else 0.0
+    """The part of an order that is still on its way, from 0 to 1: packs that the merchant cancelled never come."""
+    if order.state not in ON_ORDER:
+        return 0.0
+    told = order.facts.ordered_quantity
+    still = order.quantity if told is None else min(told, order.quantity)
+    return max(0, still - came_packs(order)) / order.quantity

@@ -14,10 +14,13 @@ from datetime import date
 class OrderFacts:
     """Packs of what was ordered that came, and that went back; money that was paid back, in the order's currency.
 
+    `ordered_quantity` is how many packs it still is for, told once the merchant cancelled some of them.
+
     `substitute_sku` was sent in the place of what was ordered; `expected_on` is the day that the merchant promises;
     `tracking_url` where a person can look.
     """
 
+    ordered_quantity: int | None = None
     delivered_quantity: int | None = None
     returned_quantity: int | None = None
     refunded_minor: int | None = None
@@ -32,6 +35,7 @@ NOTHING_TOLD = OrderFacts()
 def merged(known: OrderFacts, told: OrderFacts) -> OrderFacts:
     """What is known after this was told."""
     return OrderFacts(
+        ordered_quantity=known.ordered_quantity if told.ordered_quantity is None else told.ordered_quantity,
         delivered_quantity=_highest(known.delivered_quantity, told.delivered_quantity),
         returned_quantity=_highest(known.returned_quantity, told.returned_quantity),
         refunded_minor=_highest(known.refunded_minor, told.refunded_minor),

@@ -76,6 +76,7 @@ def _step(record: IntentRecord, event: OrderEvent) -> IntentChange | None:
         detail=event.detail,
         handoff_url=event.handoff_url,
         facts=OrderFacts(
+            ordered_quantity=event.ordered_quantity,
             delivered_quantity=event.delivered_quantity,
             returned_quantity=event.returned_quantity,
             refunded_minor=event.refunded_minor,

@@ -33,6 +33,9 @@ def _sentences(order: IntentRecord, item: Item | None) -> Iterator[Said]:
     facts = order.facts
     if facts.substitute_sku is not None:
         yield _sent_instead(order, item, sku=facts.substitute_sku)
+    if facts.ordered_quantity is not None and facts.ordered_quantity < order.quantity:
+        fewer = order.quantity - facts.ordered_quantity
+        yield say("Packs that the merchant cancelled: {fewer} of {ordered}.", fewer=fewer, ordered=order.quantity)
     if facts.delivered_quantity is not None and (facts.delivered_quantity or order.state in _OVER):
         yield say("Packs that came: {came} of {ordered}.", came=came_packs(order), ordered=order.quantity)
     if facts.returned_quantity:

@@ -35,6 +35,7 @@ BEFORE_DELIVERIES_WERE_COUNTED: dict[str, Any] = {
     "handoff_url": None,
 }
 TOLD: dict[str, Any] = {
+    "ordered_quantity": 2,
     "delivered_quantity": 1,
     "returned_quantity": 0,
     "refunded_minor": 100,

@@ -76,8 +76,9 @@ TABLES = (
     _Table(
         "intent",
         "id, prompt, item, state, merchant, quantity, amount, total_minor, currency, created_ms, changed_ms, "
-        "merchant_order_id, charged_minor, detail, arrived_ms, delivered_quantity, returned_quantity, refunded_minor, "
-        "substitute_sku, expected_on, delivered_ms, returned_ms, problem_word, withdrawn_for",
+        "merchant_order_id, charged_minor, detail, arrived_ms, ordered_quantity, delivered_quantity, "
+        "returned_quantity, refunded_minor, substitute_sku, expected_on, delivered_ms, returned_ms, problem_word, "
+        "withdrawn_for",
         "id",
         "created_ms",
     ),

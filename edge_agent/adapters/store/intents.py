@@ -19,8 +19,9 @@ LIVE_INTENT = "state IN (" + ", ".join(f"'{state}'" for state in sorted(LIVE)) +
 
 _COLUMNS = (
     "id, prompt, item, state, version, merchant, quantity, amount, total_minor, currency, created_ms, changed_ms, "
-    "merchant_order_id, charged_minor, detail, handoff_url, arrived_ms, delivered_quantity, returned_quantity, "
-    "refunded_minor, substitute_sku, expected_on, tracking_url, delivered_ms, returned_ms, problem_word, withdrawn_for"
+    "merchant_order_id, charged_minor, detail, handoff_url, arrived_ms, ordered_quantity, "
+    "delivered_quantity, returned_quantity, refunded_minor, substitute_sku, expected_on, tracking_url, delivered_ms, "
+    "returned_ms, problem_word, withdrawn_for"
 )
 _SELECT = f"SELECT {_COLUMNS} FROM intent "  # noqa: S608 - a constant of this module
 _INSERT = f"INSERT INTO intent ({_COLUMNS}) VALUES ({', '.join('?' * (_COLUMNS.count(',') + 1))})"  # noqa: S608
@@ -94,6 +95,7 @@ def _row(record: IntentRecord) -> tuple[str | int | float | None, ...]:
         record.detail,
         record.handoff_url,
         _optional_ms(record.arrived_at),
+        facts.ordered_quantity,
         facts.delivered_quantity,
         facts.returned_quantity,
         facts.refunded_minor,
@@ -113,10 +115,10 @@ def _record(row: tuple[object, ...]) -> IntentRecord:
         "tuple[str, str, str, str, int, str, int, float, int, str, int, int, str | None, int | None, str | None, "
         "str | None, int | None, Any]", row
     )  # fmt: skip
-    (delivered, returned, refunded_minor, substitute_sku, expected_on, tracking_url, delivered_ms, returned_ms,
-     problem_word, withdrawn_for) = cast(
-        "tuple[int | None, int | None, int | None, str | None, str | None, str | None, int | None, int | None, "
-        "str | None, str | None]", told
+    (ordered, delivered, returned, refunded_minor, substitute_sku, expected_on, tracking_url, delivered_ms,
+     returned_ms, problem_word, withdrawn_for) = cast(
+        "tuple[int | None, int | None, int | None, int | None, str | None, str | None, str | None, int | None, "
+        "int | None, str | None, str | None]", told
     )  # fmt: skip
     return IntentRecord(
         id=IntentId(ident),
@@ -137,6 +139,7 @@ def _record(row: tuple[object, ...]) -> IntentRecord:
         handoff_url=handoff_url,
         arrived_at=_optional_at(arrived_ms),
         facts=OrderFacts(
+            ordered_quantity=ordered,
             delivered_quantity=delivered,
             returned_quantity=returned,
             refunded_minor=refunded_minor,

@@ -158,6 +158,7 @@ class OrderTold(Told):
     merchant_order_id: str | None
     detail: str | None
     handoff_url: str | None
+    ordered_quantity: int | None
     delivered_quantity: int | None
     returned_quantity: int | None
     refunded_minor: int | None

@@ -147,6 +147,7 @@ def order_told(order: IntentRecord, *, wanted_back: frozenset[str], now: datetim
         merchant_order_id=order.merchant_order_id,
         detail=order.detail,
         handoff_url=_handoff_url(order),
+        ordered_quantity=order.facts.ordered_quantity,
         delivered_quantity=order.facts.delivered_quantity,
         returned_quantity=order.facts.returned_quantity,
         refunded_minor=order.facts.refunded_minor,

@@ -95,6 +95,7 @@ def test_what_is_known_is_no_news() -> None:
         Followed(P.PREPARING, tracking_url="https://shop.example/1"),
         Followed(P.PREPARING, substitute_sku="other"),
         Followed(P.PREPARING, delivered=1),
+        Followed(P.PREPARING, ordered=1),
     ],
 )
 def test_a_fact_alone_is_news_and_keeps_what_was_said(told: Followed) -> None:
@@ -102,6 +103,15 @@ def test_a_fact_alone_is_news_and_keeps_what_was_said(told: Followed) -> None:
     found = news(placed(detail=D.CHARGED_ABOVE_LIMIT), told)
     assert found is not None
     assert (found.way, found.detail) == ((), D.CHARGED_ABOVE_LIMIT)
+
+
+def test_packs_that_are_called_off_are_told_once_and_may_come_back() -> None:
+    """As many as were ordered is nothing to tell, until fewer were: what is called off may be put back."""
+    assert news(placed(), Followed(P.PREPARING, ordered=2)) is None
+    fewer = follow(placed(), Followed(P.PREPARING, ordered=1))
+    assert fewer.ordered_quantity == 1
+    assert news(fewer, Followed(P.PREPARING)) is None
+    assert follow(fewer, Followed(P.PREPARING, ordered=9)).ordered_quantity == 2
 
 
 def test_an_older_picture_takes_nothing_back() -> None:

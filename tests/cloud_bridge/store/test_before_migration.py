@@ -50,7 +50,7 @@ def test_an_older_file_is_copied_with_all_it_holds(tmp_path: Path) -> None:
     with Database(url):
         pass
     assert held(tmp_path / COPY) == ("0003", ["home-1"])
-    assert held(tmp_path / STORE) == ("0005", ["home-1"])
+    assert held(tmp_path / STORE) == ("0006", ["home-1"])
     assert stat.S_IMODE((tmp_path / COPY).stat().st_mode) == 0o600
     assert [path.name for path in tmp_path.glob("*.schema-*")] == [COPY]
 
@@ -84,4 +84,4 @@ def test_a_file_of_a_newer_program_ends_with_code_2(tmp_path: Path, capsys: pyte
     config = tmp_path / "bridge.toml"
     config.write_text(f'[store]\nurl = "{url}"\n', encoding="utf-8")
     assert main(["migrate", "--config", str(config)]) == 2
-    assert "at step 0099, this program knows 0005" in capsys.readouterr().err.splitlines()[-1]
+    assert "at step 0099, this program knows 0006" in capsys.readouterr().err.splitlines()[-1]

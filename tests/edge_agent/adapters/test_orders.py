@@ -368,7 +368,7 @@ def test_what_was_paid_back_is_free_again_and_no_more(
 def test_every_fact_of_an_order_is_kept(orders: Orders) -> None:
     """Also through a later step that tells none of them."""
     hand_over(orders)
-    told = OrderFacts(1, 1, 100, "milk-organic", date(2026, 3, 9), "https://shop.example/1")
+    told = OrderFacts(1, 1, 1, 100, "milk-organic", date(2026, 3, 9), "https://shop.example/1")
     change = intents.step(intent(), S.SHIPPED, at=NOW, facts=told)
     assert change is not None
     [record] = orders.change_intents([change], cursor=None)

@@ -46,7 +46,7 @@ async def test_what_a_merchant_told_is_kept_with_the_order(tmp_path: Path) -> No
         status = StatusRecorder(bridge=cast("Bridge", bridge), orders=desk.orders)
         bridge.tell(order.id, "placed", total_minor=1_016, currency="USD", expected_on="2026-03-09")
         bridge.tell(order.id, "shipped", tracking_url="https://shop.example/1", substitute_sku="other")
-        bridge.tell(order.id, "partly_delivered", delivered_quantity=1)
+        bridge.tell(order.id, "partly_delivered", delivered_quantity=1, ordered_quantity=3)
         bridge.tell(order.id, "shipped", delivered_quantity=0)
         bridge.tell(order.id, "delivered", delivered_quantity=4, returned_quantity=1)
         bridge.tell(order.id, "delivered", detail="partly_refunded", refunded_minor=200, returned_quantity=1)
@@ -54,6 +54,6 @@ async def test_what_a_merchant_told_is_kept_with_the_order(tmp_path: Path) -> No
         found = desk.orders.intent(order.id)
         assert found is not None
         assert (found.state, found.detail) == (IntentState.DELIVERED, "partly_refunded")
-        assert found.facts == OrderFacts(4, 1, 200, "other", date(2026, 3, 9), "https://shop.example/1")
+        assert found.facts == OrderFacts(3, 4, 1, 200, "other", date(2026, 3, 9), "https://shop.example/1")
         assert (found.delivered_at, found.returned_at) == (NOW + timedelta(days=5), NOW + timedelta(days=5))
         assert desk.connection.db.execute("SELECT state, amount_minor FROM ledger").fetchone() == ("spent", 816)

@@ -31,6 +31,7 @@ def stand(house: House, state: IntentState, facts: OrderFacts, **changes: object
     ("state", "facts", "said"),
     [
         (S.PARTLY_DELIVERED, OrderFacts(delivered_quantity=1), "Packs that came: 1 of 2."),
+        (S.SHIPPED, OrderFacts(ordered_quantity=1), "Packs that the merchant cancelled: 1 of 2."),
         (S.DELIVERED, OrderFacts(delivered_quantity=2, returned_quantity=1), "Packs that went back: 1 of 2."),
         (S.DELIVERED, OrderFacts(refunded_minor=1250), "Paid back by the merchant: $12.50."),
         (S.SHIPPED, OrderFacts(expected_on=date(2026, 3, 27)), "Expected Fri 27 Mar"),

@@ -90,3 +90,15 @@ def test_what_did_not_come_yet_is_still_on_its_way(state: IntentState, delivered
     assert on_order_amount([order], now=START, is_delivered_home=True) == coming
     whole = replace(order, state=IntentState.SHIPPED, facts=NOTHING_TOLD)
     assert on_order_amount([order], now=START) <= on_order_amount([whole], now=START), "never more than was ordered"
+
+
+@pytest.mark.parametrize(
+    ("ordered", "delivered", "coming"), [(None, None, 2070.0), (1, None, 1035.0), (1, 1, 0.0), (0, None, 0.0)]
+)
+def test_packs_that_the_merchant_called_off_are_not_on_their_way(
+    ordered: int | None, delivered: int | None, coming: float
+) -> None:
+    """They never come, so they hide no need; how many there are nobody says counts as all of them."""
+    facts = OrderFacts(ordered_quantity=ordered, delivered_quantity=delivered)
+    order = replace(ORDER, state=IntentState.SHIPPED, facts=facts)
+    assert on_order_amount([order], now=START, is_delivered_home=True) == coming
