@@ -102,6 +102,9 @@ class Decoder(Protocol):
     ) -> Decoded | Birth | PresenceChange | Quarantined:
         """One message that came `now`, or between `since` and `now`: understood or kept apart with the reason."""
 
+    def is_private(self, topic: str) -> bool:
+        """Whether a message on this topic may hold what is never kept."""
+
 
 class Devices(Protocol):
     """Words to devices."""
