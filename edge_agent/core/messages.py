@@ -327,6 +327,17 @@ class Price:
 
 
 @dataclass(frozen=True, slots=True)
+class PriceElsewhere:
+    """What a pack costs with delivery to one place. Minor units + ISO 4217; `delivery_minor` is for one pack."""
+
+    unit_price_minor: int
+    delivery_minor: int
+    currency: str
+    available: bool
+    fetched_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Reason:
     """Why a decision was taken: a code for programs and a sentence for the household."""
 

@@ -7,6 +7,7 @@ each counts. A value that a vehicle takes back is gone at once.
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -31,6 +32,12 @@ class Vehicles:
 
     def __init__(self) -> None:
         self._told: OrderedDict[DeviceId, dict[str, _Told]] = OrderedDict()
+        self._turns = 0
+
+    @property
+    def turns(self) -> int:
+        """Another number whenever a vehicle set off, stopped or was given another destination."""
+        return self._turns
 
     def note(self, told: Decoded) -> None:
         """One message that was understood."""
@@ -38,6 +45,7 @@ class Vehicles:
             return
         known = self._told.setdefault(told.device, {})
         self._told.move_to_end(told.device)
+        before = _course(known)
         for reading in told.in_passing:
             last = known.get(reading.signal)
             if last is not None and told.event_at < last.at:
@@ -46,6 +54,7 @@ class Vehicles:
                 known[reading.signal] = _Told(reading.value, told.event_at)
             else:
                 known.pop(reading.signal, None)
+        self._turns += _course(known) != before
         while len(self._told) > _VEHICLES_MAX:
             self._told.popitem(last=False)
 
@@ -86,3 +95,10 @@ class Vehicles:
     def _fresh(self, device: DeviceId, signal: str, *, now: datetime, within: timedelta) -> _Told | None:
         told = self._told.get(device, {}).get(signal)
         return told if told is not None and is_fresh(told.at, now=now, within=within) else None
+
+
+def _course(known: Mapping[str, _Told]) -> tuple[object, ...]:
+    """What changes where a vehicle sets off, stops or turns to another destination; no kilometre more or less."""
+    speed = known.get(SPEED)
+    others = (known[name].value if name in known else None for name in (MOTION, GEAR, LATITUDE, LONGITUDE))
+    return (None if speed is None else speed.value == 0, *others)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from fractions import Fraction
 from typing import Literal
@@ -17,7 +17,7 @@ import rfc8785
 
 from cloud_bridge.wire import Terms, Verdict
 from edge_agent.core.catalogue import Item, Preferences, Product
-from edge_agent.core.messages import IntentId, Price, Propose
+from edge_agent.core.messages import IntentId, Price, PriceElsewhere, Propose
 from edge_agent.errors import BugError
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "Offer",
     "Terms",
     "canonical",
+    "elsewhere",
     "newest_price",
     "offer_for",
     "price_of",
@@ -116,6 +117,20 @@ def offer_for(item: Item, price: Price, decision: Propose, *, preferences: Prefe
         hold_s=preferences.hold_s,
         instead_of=None if product == item.product else item.product.title,
         on_list=None if price.charges else True,
+    )
+
+
+def elsewhere(offer: Offer, price: PriceElsewhere, *, delivery_ref: str, deliver_by: date, tolerance: float) -> Offer:
+    """The same goods until the same moment, brought to another place by another day at what that costs."""
+    total_minor = offer.quantity * price.unit_price_minor + price.delivery_minor
+    return replace(
+        offer,
+        unit_price_minor=price.unit_price_minor,
+        delivery_minor=price.delivery_minor,
+        total_minor=total_minor,
+        total_max_minor=int(total_minor * (1 + Fraction(str(tolerance)))),
+        delivery_ref=delivery_ref,
+        deliver_by=deliver_by,
     )
 
 
