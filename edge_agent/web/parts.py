@@ -50,6 +50,7 @@ from edge_agent.web.item_parts import ItemKeeping, NoItemKeeping
 from edge_agent.web.notice_parts import ChannelDesk, Links, NoChannels, NoLinks
 from edge_agent.web.product_parts import NoProductHints, ProductHints
 from edge_agent.web.recall_parts import NoRecalls, Recalls
+from edge_agent.web.road_parts import NoRoad, Road
 
 
 class Overview(Protocol):
@@ -419,4 +420,5 @@ class WebParts:
     tokens: ApiTokens = NoApiTokens()  # noqa: RUF009  # it holds nothing
     records: Records = NoRecords()  # noqa: RUF009  # it holds nothing
     recalls: Recalls = NoRecalls()  # noqa: RUF009  # it holds nothing
+    road: Road = NoRoad()  # noqa: RUF009  # it holds nothing
     changes: Callable[[], int] = lambda: 0  # another number whenever something that the pages show may have changed
