@@ -144,6 +144,7 @@ def _wire_ingest(config: HubConfig, secret: Secrets, stack: AsyncExitStack) -> I
         paces=Paces(per_min=config.mqtt.device_messages_per_min, burst_max=config.mqtt.device_burst_max),
         remarks=kept.remarks,
         fresh=kept.fresh,
+        vehicles=kept.vehicles,
     )
     return IngestSide(kept, intake, devices, ingest, folder, retry_s=_STORE_RETRY_S)
 

@@ -31,6 +31,7 @@ from edge_agent.core.messages import (
     ItemId,
     PresenceChange,
     Price,
+    PriceElsewhere,
     PromptId,
     Quarantined,
     QuarantineReason,
@@ -69,7 +70,10 @@ class Bridge(Protocol):
         """Order events after a cursor, oldest first, and the cursor to ask with next."""
 
     async def fetch_prices(self, items: Sequence[Item], *, delivery_ref: str) -> list[Price]:
-        """Today's prices of items whose products are bound to one merchant."""
+        """Today's prices of items whose products are bound to one merchant.
+
+        Raises: RefusedError where there is no such merchant, or it does not deliver there.
+        """
 
     async def fetch_head(self, *, after: int) -> Head:
         """How far the bridge has come with this household, and the intents with a higher number than `after`."""
@@ -101,6 +105,9 @@ class Decoder(Protocol):
         self, message: RawMessage, *, now: datetime, since: datetime | None = None
     ) -> Decoded | Birth | PresenceChange | Quarantined:
         """One message that came `now`, or between `since` and `now`: understood or kept apart with the reason."""
+
+    def is_private(self, topic: str) -> bool:
+        """Whether a message on this topic may hold what is never kept."""
 
 
 class Devices(Protocol):
@@ -307,6 +314,16 @@ class OrderStore(Protocol):
 
     def newest_price(self, item: ItemId, *, merchant: str, sku: str) -> Price | None:
         """The newest price of one of an item's products."""
+
+
+class PricesElsewhere(Protocol):
+    """What products cost where they are brought elsewhere than home."""
+
+    def replace(self, prices: Sequence[Price], *, merchants: Sequence[str], delivery_ref: str) -> None:
+        """Keep these, and forget what those merchants said of this place before."""
+
+    def newest(self, merchant: str, sku: str, *, delivery_ref: str) -> PriceElsewhere | None:
+        """What it costs there; None: nobody has said, or the merchant does not deliver there."""
 
 
 class ShadowStore(Protocol):

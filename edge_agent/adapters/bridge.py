@@ -54,6 +54,7 @@ _REFUSED_STATUS = frozenset({400, 404, 409, 410, 422})
 _FINAL_CODES = frozenset({"terms_refused", "offer_expired", "mandate_refused"})
 _WITHDRAWN_CODE = "withdrawn"  # taken back before it came there: by this hub, or by what this hub was before a restore
 _FORKED_CODES = frozenset({"forked", "frozen"})
+_NOT_DELIVERED_CODE = "terms_refused"
 _BEHIND_CODE = "behind"  # it has orders of this hub that are not known here: they are asked for before the next try
 _NO_PROBLEM = "no_problem_document"
 _CONFLICT_STATUS = 409  # the bridge holds another body under this id: what became of that one, nobody here knows
@@ -118,12 +119,18 @@ class BridgeClient:
         return page.events, page.next_after
 
     async def fetch_prices(self, items: Sequence[Item], *, delivery_ref: str) -> list[Price]:
-        """Today's prices of items whose products are bound to one merchant, whether or not anything is low."""
+        """Today's prices of items whose products are bound to one merchant, whether or not anything is low.
+
+        Raises: RefusedError where there is no such merchant, or it does not deliver there.
+        """
         [merchant] = {item.product.merchant for item in items}
         query = PriceQuery(
             merchant=merchant, delivery_ref=delivery_ref, skus=tuple(sorted({item.product.sku for item in items}))
         )
-        told = _parse(PriceList, await self._send(Purpose.PRICES, PATH_PRICES, body=_body(query)))
+        answer = await self._send(Purpose.PRICES, PATH_PRICES, body=_body(query))
+        if answer.status_code in _REFUSED_STATUS and _problem_code(answer) == _NOT_DELIVERED_CODE:
+            raise RefusedError(say("{merchant} does not deliver to {address}", merchant=merchant, address=delivery_ref))
+        told = _parse(PriceList, answer)
         self._hear_time(told.at)
         now = self._clock.now()
         self._merchants.note(merchant, told.merchant_class, at=now)

@@ -21,7 +21,7 @@ from tinydb.storages import Storage
 
 from edge_agent.adapters.household_edit import write_edit
 from edge_agent.adapters.secret_file import flush
-from edge_agent.core.catalogue import Household, Item, Preferences
+from edge_agent.core.catalogue import Household, Item, NamedPlace, Preferences
 from edge_agent.core.household_edit import Edit
 from edge_agent.core.said import say
 from edge_agent.errors import ConfigurationError, RefusedError
@@ -33,6 +33,7 @@ _Model = TypeVar("_Model", bound=BaseModel)
 _FILE_BYTES_MAX = 1_048_576
 _ITEMS = "items"
 _PREFERENCES = "preferences"
+_PLACES = "places"
 
 
 class AtomicJsonStorage(Storage):
@@ -188,6 +189,11 @@ def _document(household: Household) -> dict[str, dict[str, Any]]:
     return {
         _ITEMS: _numbered([item.model_dump(mode="json") for item in household.items]),
         _PREFERENCES: _numbered([household.preferences.model_dump(mode="json")]),
+        **(
+            {_PLACES: _numbered([place.model_dump(mode="json") for place in household.places])}
+            if household.places
+            else {}
+        ),
     }
 
 
@@ -204,6 +210,7 @@ def _read(path: Path) -> Household:
         with TinyDB(str(path), storage=AtomicJsonStorage) as database:
             items = [(document.doc_id, dict(document)) for document in database.table(_ITEMS).all()]
             preferences = [(document.doc_id, dict(document)) for document in database.table(_PREFERENCES).all()]
+            places = [(document.doc_id, dict(document)) for document in database.table(_PLACES).all()]
     except (AttributeError, TypeError, ValueError, OSError, RecursionError) as exc:
         raise ConfigurationError(f"{path}: not as the hub wrote it ({exc})") from exc
     try:
@@ -212,6 +219,7 @@ def _read(path: Path) -> Household:
             preferences=_checked(path, _PREFERENCES, *preferences[0], model=Preferences)
             if preferences
             else Preferences(),
+            places=tuple(_checked(path, _PLACES, number, document, model=NamedPlace) for number, document in places),
         )
     except ValidationError as exc:
         raise ConfigurationError(f"{path}: {_first(exc)}") from exc
@@ -225,7 +233,7 @@ def _checked(path: Path, table: str, number: int, document: dict[str, Any], *, m
         field = exc.errors(include_url=False)[0]["loc"]
         line = line_of(path.read_text(encoding="utf-8"), (table, str(number), *(str(part) for part in field)))
         named = str(document.get("id", number))
-        raise ConfigurationError(f"{path}, line {line}: {table}.{named}.{_first(exc)}") from exc
+        raise ConfigurationError(f"{path}, line {line}: {table}.{named}.{_first(exc, table)}") from exc
 
 
 def line_of(text: str, keys: Sequence[str]) -> int:
@@ -239,10 +247,12 @@ def line_of(text: str, keys: Sequence[str]) -> int:
     return text.count("\n", 0, at) + 1
 
 
-def _first(error: ValidationError) -> str:
+def _first(error: ValidationError, table: str = "") -> str:
+    """Where and why, with the value that stands there; where a place lies is told to no page and no log."""
     first = error.errors(include_url=False)[0]
     field = ".".join(str(part) for part in first["loc"])
-    return f"{field} = {first['input']!r}: {first['msg']}"
+    shown = "" if _PLACES in {table, *first["loc"]} else f" = {first['input']!r}"
+    return f"{field}{shown}: {first['msg']}"
 
 
 def _numbered(documents: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:

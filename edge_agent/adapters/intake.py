@@ -12,8 +12,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Self
 from urllib.parse import urlsplit
@@ -40,6 +42,7 @@ _WAITING_BYTES_MAX = 16_777_216
 _RECONNECT_MIN_S = 1
 _RECONNECT_MAX_S = 30
 _SESSION_EXPIRY_S = 604_800
+_WAITED_WITHIN_S = 10.0  # of the connection: by then the broker has handed over what it kept for us
 # Unavailable, busy, shutting down, quota or rate exceeded: the broker may take us later. All else it refuses again.
 _TRY_AGAIN = frozenset({0x88, 0x89, 0x8B, 0x97, 0x9F})
 
@@ -61,12 +64,14 @@ class MqttIntake:
         now: Callable[[], datetime],
         user: str = "",
         password: str = "",
+        monotonic_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._config = config
         self._client_id = client_id
         self._steps = tuple(step for step in (tuple(filters[:1]), tuple(filters[1:])) if step)
         self._steps_left: deque[tuple[str, ...]] = deque()
         self._now = now
+        self._monotonic_s = monotonic_s
         self._login = (user, password)
         self._handover = HandOver(messages_max=config.queue_max, bytes_max=_WAITING_BYTES_MAX)
         self._ready = asyncio.Event()
@@ -76,6 +81,7 @@ class MqttIntake:
         self._owed_lock = threading.Lock()
         self._owed: dict[int, int] = {}  # packet id -> receipt of its latest delivery on this connection
         self._deliveries = 0
+        self._connected_s: float | None = None
 
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
@@ -164,6 +170,7 @@ class MqttIntake:
             session = flags.session_present
             log.info("mqtt_connected url=%s session_present=%s", self._config.url, session)
             self._steps_left = deque(self._steps)
+            self._connected_s = self._monotonic_s()
             self._subscribe(client)
         elif code.value not in _TRY_AGAIN:
             self._refuse(client, f"the broker refuses the hub: {code}; check user, password, client id and protocol")
@@ -214,7 +221,10 @@ class MqttIntake:
             receipt = self._deliveries * _PACKET_IDS + message.mid
             if message.qos:
                 self._owed[message.mid] = receipt
-        self._handover.put(_raw(message, receipt, at=self._now(), limit_bytes=self._config.payload_bytes_max))
+        since = self._connected_s
+        may_have_waited = since is None or self._monotonic_s() - since < _WAITED_WITHIN_S
+        raw = _raw(message, receipt, at=self._now(), limit_bytes=self._config.payload_bytes_max)
+        self._handover.put(replace(raw, may_have_waited=may_have_waited) if may_have_waited else raw)
 
     def _refuse(self, client: Client, problem: str) -> None:
         self._refused = ConfigurationError(f"mqtt {self._config.url}: {problem}")

@@ -212,7 +212,10 @@ def _decode_file(
         "file": entry.file,
         "profile": outcome.profile,
         "at": outcome.event_at.isoformat(),
-        "signals": [_signal(reading, profile, why=why.get(reading.signal)) for reading in outcome.readings],
+        "signals": [
+            _signal(reading, profile, why=why.get(reading.signal))
+            for reading in (*outcome.readings, *outcome.in_passing)
+        ],
         "suggestions": [each._asdict() for each in outcome.suggestions],
     }
 

@@ -64,8 +64,9 @@ def run_sample(profile: Profile, sample: Sample) -> Run:
         raw = RawMessage(topic, body_of(message), retained=False, duplicate=False, received_at=SAMPLES_AT, receipt=0)
         outcome = decode(raw, now=SAMPLES_AT)
         if isinstance(outcome, Decoded):
-            told |= {each.signal: each for each in outcome.readings}
-            why |= {each.signal: "" for each in outcome.readings}
+            said = (*outcome.readings, *outcome.in_passing)
+            told |= {each.signal: each for each in said}
+            why |= {each.signal: "" for each in said}
             why |= dict(each.split(": ", 1) for each in (*outcome.faults, *outcome.untold))
     for name in told.keys() & why.keys():
         if why[name] and (taken := _taken_out(profile.signals[name], profile, sample)):

@@ -29,6 +29,8 @@ ALLERGENS_MAX = 14
 SUBSTITUTES_MAX = 4
 MORE_BINDINGS_MAX = 7
 RANGES_MAX = 50
+PLACES_MAX = 8  # each merchant is asked for its prices at every one of them, once a day
+PLACE_CHARS_MAX = 24  # it stands in a button on a car's screen
 MERCHANTS_MAX = 20
 MONEY_MAX = 1_000_000_000
 DELIVERY_CO2E_MAX_G = 100_000
@@ -381,11 +383,27 @@ class Preferences(Document):
         return self.said_of(merchant).free_from_minor or older
 
 
+class NamedPlace(Document):
+    """A place where an order may be brought on the way: `delivery_ref` is what its merchants know it by.
+
+    Degrees are WGS 84; whoever drives to a point `within_m` of it drives there. `lead_time_d` is how many days an order
+    takes to be there; None: as long as it takes to come home. It stands in the household's own file and nowhere else.
+    """
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=PLACE_CHARS_MAX, pattern=r"^\S(.*\S)?$")]
+    latitude: Annotated[float, Field(ge=-90, le=90)]
+    longitude: Annotated[float, Field(ge=-180, le=180)]
+    within_m: Annotated[float, Field(ge=10, le=5_000)] = 150.0
+    delivery_ref: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+    lead_time_d: Annotated[int, Field(ge=0, le=30)] | None = None
+
+
 class Household(Document):
     """Everything the household declared."""
 
     items: tuple[Item, ...]
     preferences: Preferences = Preferences()
+    places: Annotated[tuple[NamedPlace, ...], Field(max_length=PLACES_MAX)] = ()
 
     @field_validator("items")
     @classmethod
@@ -394,6 +412,13 @@ class Household(Document):
         if doubled:
             raise ValueError(f"the id {doubled[0]!r} stands twice; each item needs one of its own")
         return items
+
+    @field_validator("places")
+    @classmethod
+    def _one_place_a_name(cls, places: tuple[NamedPlace, ...]) -> tuple[NamedPlace, ...]:
+        if len({place.name for place in places}) < len(places):
+            raise ValueError("two places have one name: a person could not tell them apart")
+        return places
 
     def item(self, item_id: str) -> Item | None:
         """The item with this id."""

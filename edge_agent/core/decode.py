@@ -5,6 +5,7 @@ Rules of this file, in their order:
 - a retained copy is never fresh evidence: only births and presence may be retained;
 - a Restock-native message must say in the payload which device the topic says;
 - a device without a birth is asked for one, never guessed;
+- of a message that may say where somebody goes nothing is kept but what a signal that may be kept is read from;
 - a time outside the window around the hub's own is refused, and what the profile refuses is refused as a whole.
 
 Not here: whether a message was seen before (the store knows that).
@@ -12,16 +13,18 @@ Not here: whether a message was seen before (the store knows that).
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Annotated, Literal, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from edge_agent.core.decoding.foreign import ForeignDevices
+from edge_agent.core.decoding.parting import parted, public_part
 from edge_agent.core.decoding.payload import Tree, TreeLimits, parse_json
-from edge_agent.core.decoding.raw import digest_of, refuse_retained, size_of, unknown_device
+from edge_agent.core.decoding.raw import digest_of, refuse_retained, size_of, unknown_device, without_payload
 from edge_agent.core.messages import (
     Birth,
     Decoded,
@@ -114,6 +117,20 @@ class Decoder:
         self._birth_of = birth_of
         self._foreign = ForeignDevices(registry, explains_every_s=explains_every_s)
 
+    def is_private(self, topic: str) -> bool:
+        """Whether a message on this topic, understood or not, may hold what is never kept.
+
+        A native reading whose profile nobody has told yet may: no more can be known of it.
+        """
+        levels = topic.split("/", 5)
+        if levels[0] != "restock":
+            return self._foreign.is_private(topic)
+        if len(levels) != 5 or levels[4] != "reading":
+            return False
+        birth = self._birth_of(DeviceId(levels[3]))
+        ready = None if birth is None else self._registry.native(birth.profile)
+        return ready is None or bool(ready.in_passing)
+
     def decode(self, message: RawMessage, *, now: datetime, since: datetime | None = None) -> Outcome:
         """One message, understood or kept apart with the reason; never raises for what a device sends.
 
@@ -166,8 +183,12 @@ class Decoder:
             told = ready.read(tree, window[1])
         except DecodeError as exc:
             # The envelope is sound, so this seq is accounted for: the device need not send it for ever.
-            return self._apart(message, exc, device=device, boot=envelope.boot, seq=envelope.seq)
-        return Decoded(
+            strange = self._apart(message, exc, device=device, boot=envelope.boot, seq=envelope.seq)
+            if not ready.in_passing:
+                return strange
+            public = public_part(tree, ready.profile)
+            return replace(strange, payload=public, digest=hashlib.sha256(public).hexdigest())
+        decoded = Decoded(
             device=device,
             profile=ready.profile.profile,
             topic=message.topic,
@@ -179,6 +200,10 @@ class Decoder:
             duplicate=message.duplicate,
             readings=told.readings,
         )
+        if not ready.in_passing:
+            return decoded
+        digest = hashlib.sha256(public_part(tree, ready.profile)).hexdigest()
+        return parted(decoded, ready.in_passing)._replace(digest=digest)
 
     def _envelope(self, model: type[_E], message: RawMessage, *, device: DeviceId) -> _E:
         return _checked(model, parse_json(message.payload, self._limits.tree), device=device)
@@ -211,7 +236,7 @@ class Decoder:
         boot: str | None = None,
         seq: int | None = None,
     ) -> Quarantined:
-        return Quarantined(
+        strange = Quarantined(
             topic=message.topic,
             device=device,
             reason=QuarantineReason(error.reason),
@@ -224,6 +249,7 @@ class Decoder:
             boot=boot,
             seq=seq,
         )
+        return without_payload(strange) if self.is_private(message.topic) else strange
 
 
 def native_filters(home: str) -> tuple[str, ...]:

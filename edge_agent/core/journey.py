@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from math import asin, cos, isfinite, radians, sin, sqrt
 
 FRESH_FOR = timedelta(minutes=5)
+STILL_FOR = timedelta(minutes=1)  # what stands with its gear in may drive off at any moment
 AHEAD_MAX = timedelta(hours=24)  # a longer drive is not one that somebody shops on
 _EARTH_RADIUS_M = 6_371_008.8
 _LATITUDE_MAX, _LONGITUDE_MAX = 90.0, 180.0
@@ -72,15 +73,18 @@ class Journey:
 
 def journey(route: Route | None, *, places: Sequence[Place], now: datetime) -> Journey | None:
     """Where it goes and when it arrives; None: no drive is known of."""
-    if route is None or not _is_fresh(route.told_at, now=now):
+    if route is None or not is_fresh(route.told_at, now=now):
         return None
     found = Journey(_nearest(route.destination, places), _arrival(route, now=now))
     return None if found == Journey(None, None) else found
 
 
 def is_standing(motion: Motion | None, *, now: datetime) -> bool | None:
-    """Whether it stands; None: unknown. Where its signals contradict each other, it is unknown too."""
-    if motion is None or not _is_fresh(motion.told_at, now=now):
+    """Whether it stands; None: unknown. Where its signals contradict each other, it is unknown too.
+
+    That it is parked counts for as long as it is fresh; that it stands, at a red light perhaps, for a minute.
+    """
+    if motion is None or not is_fresh(motion.told_at, now=now, within=FRESH_FOR if motion.is_parked else STILL_FOR):
         return None
     speed = motion.speed_km_per_h
     stands_still = None if speed is None or not isfinite(speed) or speed < 0 else speed == 0
@@ -97,9 +101,9 @@ def distance_m(one: Position, other: Position) -> float:
     return 2 * _EARTH_RADIUS_M * asin(min(1.0, sqrt(across + along)))
 
 
-def _is_fresh(told_at: datetime, *, now: datetime) -> bool:
+def is_fresh(told_at: datetime, *, now: datetime, within: timedelta = FRESH_FOR) -> bool:
     """What is told from the future is told by a clock that is wrong."""
-    return timedelta() <= now - told_at <= FRESH_FOR
+    return timedelta() <= now - told_at <= within
 
 
 def _nearest(destination: Position | None, places: Sequence[Place]) -> str | None:

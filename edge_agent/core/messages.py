@@ -28,6 +28,7 @@ class RawMessage:
     """One PUBLISH as it came. `receipt` is what the intake needs to acknowledge it later; opaque to others.
 
     `whole_bytes` is the size that was published where the intake cut the payload to its limit; None where it is whole.
+    `may_have_waited`: it came so soon after the connection was made that nobody can say when it was published.
     """
 
     topic: str
@@ -37,6 +38,7 @@ class RawMessage:
     received_at: datetime
     receipt: int
     whole_bytes: int | None = None
+    may_have_waited: bool = False
 
 
 class Presence(StrEnum):
@@ -109,6 +111,9 @@ class Decoded(NamedTuple):
     what contradicted the profile in signals that are therefore unknown; `untold` why others have no value, where the
     decoder was asked to explain. Both are as `signal: why`. A device that sends changes only has readings of what the
     message told; any other has all of its profile's.
+
+    `in_passing` are readings that are never kept (a vehicle's route and motion); `digest` is then that of what is kept.
+    `leaves_nothing`: such a message that tells nothing else, of which no row is written either.
     """
 
     device: DeviceId
@@ -124,6 +129,8 @@ class Decoded(NamedTuple):
     faults: tuple[str, ...] = ()
     untold: tuple[str, ...] = ()
     suggestions: tuple[Suggestion, ...] = ()
+    in_passing: tuple[Reading, ...] = ()
+    leaves_nothing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +162,7 @@ class Quarantined:
     """A message that was kept apart, with the reason. `payload` is cut to the store's limit, `size_bytes` is whole.
 
     `boot` and `seq` are set where the envelope was sound: such a message counts as stored for the device's cursor.
+    `is_private`: it may say where a person goes, so `payload` holds no more of it than what may be kept.
     """
 
     topic: str
@@ -168,6 +176,7 @@ class Quarantined:
     duplicate: bool
     boot: str | None = None
     seq: int | None = None
+    is_private: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,6 +348,17 @@ class Price:
     def order_minor(self, packs: int) -> int:
         """What is paid for an order of so many packs: nothing at a list."""
         return packs * (self.unit_price_minor or 0) + (self.delivery_minor or 0)
+
+
+@dataclass(frozen=True, slots=True)
+class PriceElsewhere:
+    """What a pack costs with delivery to one place. Minor units + ISO 4217; `delivery_minor` is for one pack."""
+
+    unit_price_minor: int
+    delivery_minor: int
+    currency: str
+    available: bool
+    fetched_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

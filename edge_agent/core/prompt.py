@@ -2,6 +2,7 @@
 
     open -> approved | declined | snoozed | expired | withdrawn
     snoozed -> open | expired | withdrawn
+    open -> open, on other terms: a person has it brought to another place
 
 approved, declined, expired and withdrawn are absorbing. A GET never causes a change; only these events do.
 """
@@ -12,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from edge_agent.core.leave.terms import Offer
+from edge_agent.core.leave.terms import Offer, terms_hash
 from edge_agent.core.messages import ItemId, PromptId, Reason
 from edge_agent.core.said import say
 from edge_agent.core.state_words import word
@@ -36,6 +37,7 @@ class PromptEvent(StrEnum):
     APPROVE = "approve"
     DECLINE = "decline"
     SNOOZE = "snooze"
+    REDIRECT = "redirect"
     WAKE = "wake"
     EXPIRE = "expire"
     WITHDRAW = "withdraw"
@@ -56,6 +58,7 @@ TRANSITIONS: dict[PromptState, dict[PromptEvent, PromptState]] = {
         PromptEvent.APPROVE: PromptState.APPROVED,
         PromptEvent.DECLINE: PromptState.DECLINED,
         PromptEvent.SNOOZE: PromptState.SNOOZED,
+        PromptEvent.REDIRECT: PromptState.OPEN,
         PromptEvent.EXPIRE: PromptState.EXPIRED,
         PromptEvent.WITHDRAW: PromptState.WITHDRAWN,
     },
@@ -70,6 +73,7 @@ TRANSITIONS: dict[PromptState, dict[PromptEvent, PromptState]] = {
     PromptState.WITHDRAWN: {},
 }
 
+_ON_TERMS = frozenset({PromptEvent.APPROVE, PromptEvent.REDIRECT})
 LIVE = frozenset({PromptState.OPEN, PromptState.SNOOZED})
 
 _QUIET_AFTER_DECLINE: dict[DeclineReason, timedelta] = {
@@ -130,8 +134,9 @@ def step(
     by: str | None = None,
     wake_at: datetime | None = None,
     decline_reason: DeclineReason | None = None,
+    offer: Offer | None = None,
 ) -> PromptChange:
-    """The change that `event` makes.
+    """The change that `event` makes; `offer` are the terms that stand after REDIRECT.
 
     Raises: RefusedError when the table has no such step, or an approval comes after the offer's end, or from before
     the prompt's last change, which is a clock that went back.
@@ -145,14 +150,17 @@ def step(
                 event=word(event),
             )
         )
-    if event is PromptEvent.APPROVE and now >= prompt.offer.expires_at:
+    if event in _ON_TERMS and now >= prompt.offer.expires_at:
         ended = f"{prompt.offer.expires_at:%Y-%m-%d %H:%M}"
         raise RefusedError(say("the offer of this question ended at {time} UTC", time=ended))
     if event is PromptEvent.APPROVE and now < prompt.changed_at:
         raise RefusedError(say("this question was made later than the clock says: set the clock first"))
+    stands = prompt.offer if event is not PromptEvent.REDIRECT or offer is None else offer
     after = replace(
         prompt,
         state=state,
+        offer=stands,
+        terms_hash=prompt.terms_hash if stands is prompt.offer else terms_hash(stands),
         version=prompt.version + 1,
         changed_at=now,
         wake_at=wake_at if event is PromptEvent.SNOOZE else None,

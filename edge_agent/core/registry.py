@@ -65,6 +65,11 @@ class Ready:
         return suggester(self.profile)
 
     @cached_property
+    def in_passing(self) -> frozenset[str]:
+        """Signals that are never kept."""
+        return self.profile.in_passing
+
+    @cached_property
     def events(self) -> frozenset[str]:
         """Signals that count each time they are sent."""
         return frozenset(name for name, signal in self.profile.signals.items() if signal.event)
@@ -152,6 +157,10 @@ class Registry:
                 self.forget_topics()
             self._seen[topic] = known
         return known
+
+    def is_private(self, topic: str) -> bool:
+        """Whether a message on this topic, understood or not, may hold what is never kept."""
+        return any(candidate.ready.in_passing for candidate in self.candidates(topic))
 
     def groups(self, topic: str) -> tuple[Group, ...]:
         """The candidates of a topic, in their order, with those together whose conditions can be tested in one walk."""

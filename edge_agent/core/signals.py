@@ -19,10 +19,12 @@ class Quantity:
     """Where it goes with use, and in which dimensions of `core.quantity` it may be told.
 
     `direction` is "none" for settings and states, None where the profile has to say. No `dimensions`: a text.
+    `in_passing`: it says where a person goes, so it is looked at and never kept (`kept: never`).
     """
 
     direction: str | None
     dimensions: frozenset[str]
+    in_passing: bool = False
 
 
 _AMOUNT = frozenset({"mass", "volume"})
@@ -57,6 +59,12 @@ QUANTITIES = MappingProxyType(
         "soil": Quantity("none", frozenset()),
         "asleep_today": Quantity("none", frozenset({"time"})),
         "active_today": Quantity("none", frozenset({"time"})),
+        "latitude": Quantity("none", frozenset({"angle"}), in_passing=True),
+        "longitude": Quantity("none", frozenset({"angle"}), in_passing=True),
+        "arrives_in": Quantity("none", frozenset({"time"}), in_passing=True),
+        "speed": Quantity("none", frozenset({"speed"}), in_passing=True),
+        "motion": Quantity("none", frozenset(), in_passing=True),
+        "gear": Quantity("none", frozenset(), in_passing=True),
     }
 )
 
@@ -88,6 +96,7 @@ SUBJECTS = frozenset(
         *("oil", "lpg", "liquid", "tissue", "cycle", "battery"),
         *("brake_fluid", "coolant", "key_battery", "headlamp", "wiper", "brake_pads"),
         *("person",),
+        *("vehicle", "destination"),
     }
 )
 
@@ -98,6 +107,7 @@ _NEVER_BOUGHT_SUBJECTS = frozenset(
     {
         *("traction_battery", "aux_battery", "battery", "service", "sensor_clean", "unit_care"),
         *("bin", "waste_drawer", "cycle", "person", "pet", "tyre", "tyre_fl", "tyre_fr", "tyre_rl", "tyre_rr"),
+        *("vehicle", "destination"),
     }
 )
 

@@ -28,6 +28,7 @@ _WORDS: Mapping[str, Said] = {
     "paused": say("paused"),
     "placed": say("placed"),
     "proposed": say("proposed"),
+    "redirect": say("redirect"),
     "refunded": say("refunded"),
     "rejected": say("rejected"),
     "resume": say("resume"),

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 _COUNT = re.compile(r"^\{[a-z]{1,16}\}$")
-_NO_STOCK = frozenset({"ratio", "pressure", "voltage", "energy", "temperature"})
+_NO_STOCK = frozenset({"ratio", "pressure", "voltage", "energy", "temperature", "angle", "speed"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +73,10 @@ UNITS = MappingProxyType(
         "K": Unit("temperature", 1.0),
         "Cel": Unit("temperature", 1.0, 273.15),
         "[degF]": Unit("temperature", 5 / 9, 459.67 * 5 / 9),
+        "deg": Unit("angle", 1.0),
+        "m/s": Unit("speed", 1.0),
+        "km/h": Unit("speed", 1 / 3.6),
+        "[mi_i]/h": Unit("speed", 0.44704),
     }
 )
 

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 
 from edge_agent.core.deciding.pacing import Pace, Paces
-from edge_agent.core.decoding.raw import kept_apart
+from edge_agent.core.decoding.raw import kept_apart, without_payload
 from edge_agent.core.decoding.remarks import Remarks
 from edge_agent.core.messages import (
     Birth,
@@ -25,6 +25,7 @@ from edge_agent.core.messages import (
 )
 from edge_agent.core.sparkplug.presence import EdgePresence
 from edge_agent.core.sparkplug.topics import Admitted
+from edge_agent.core.vehicles import Vehicles
 from edge_agent.pipeline.fresh import Fresh
 from edge_agent.pipeline.rejudge import Rejudge
 from edge_agent.ports import (
@@ -60,6 +61,7 @@ class Ingest:
         paces: Paces | None = None,
         remarks: Remarks | None = None,
         fresh: Fresh | None = None,
+        vehicles: Vehicles | None = None,
         crash_hook: CrashHook = no_crash,
     ) -> None:
         self._inbox = inbox
@@ -77,6 +79,7 @@ class Ingest:
         self._admitted: list[Admitted] = []  # of what is in hand
         self._remarks = remarks
         self._fresh = fresh
+        self._vehicles = vehicles
         self._presence = EdgePresence()
         self._moves: deque[PresenceChange] = deque()  # not recorded yet
 
@@ -97,8 +100,10 @@ class Ingest:
         quarantined = [each.apart for each in admitted if each.apart is not None]
         for message in sorted((each.message for each in admitted if each.message is not None), key=_births_first):
             if (told := self._sort(message, quarantined)) is not None:
-                accepted.append(told)
                 understood[id(message)] = told
+                self._look(told, message)
+                if not told.leaves_nothing:
+                    accepted.append(told)
         cursors = self._store.commit(accepted, quarantined)
         if self._fresh is not None:
             self._fresh.note(told.device for told in accepted)
@@ -123,7 +128,13 @@ class Ingest:
             return Admitted(request=request)
         log.warning("device_flooding topic=%s", message.topic)
         apart = kept_apart(message, QuarantineReason.FLOODING, "and all that followed at once")
-        return Admitted(apart=apart, request=request)
+        is_private = self._decoder.is_private(message.topic)
+        return Admitted(apart=without_payload(apart) if is_private else apart, request=request)
+
+    def _look(self, told: Decoded, message: RawMessage) -> None:
+        """At what is never kept, unless it may be old: a vehicle that stood an hour ago may drive by now."""
+        if self._vehicles is not None and not (message.duplicate or message.may_have_waited):
+            self._vehicles.note(told)
 
     def _note_moves(self, admitted: Sequence[Admitted], understood: Mapping[int, Decoded]) -> None:
         """Births and deaths of Sparkplug, in the order in which they came; `understood` by identity of the message."""

@@ -9,11 +9,11 @@ import logging
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
-from edge_agent.core.catalogue import Item, Product
+from edge_agent.core.catalogue import Household, Item, Product
 from edge_agent.core.intent import IntentState
 from edge_agent.core.messages import ItemId, Price
-from edge_agent.errors import BridgeUnreachableError
-from edge_agent.ports import Bridge, Clock, HouseholdStore, OrderStore
+from edge_agent.errors import BridgeUnreachableError, RefusedError
+from edge_agent.ports import Bridge, Clock, HouseholdStore, OrderStore, PricesElsewhere
 
 log = logging.getLogger(__name__)
 
@@ -28,12 +28,20 @@ class PriceKeeper:
     """Keeps the price history of all bound products and their substitutes."""
 
     def __init__(
-        self, *, bridge: Bridge, orders: OrderStore, household: HouseholdStore, clock: Clock, every_s: float
+        self,
+        *,
+        bridge: Bridge,
+        orders: OrderStore,
+        household: HouseholdStore,
+        clock: Clock,
+        every_s: float,
+        elsewhere: PricesElsewhere | None = None,
     ) -> None:
         self._bridge = bridge
         self._orders = orders
         self._household = household
         self._clock = clock
+        self._elsewhere = elsewhere
         self._every = timedelta(seconds=every_s)
         self._left_out: dict[tuple[str, str], datetime] = {}
 
@@ -53,20 +61,52 @@ class PriceKeeper:
         merchants = self._due_at(items)
         listed: list[Price] = []
         missed = None
-        for group in _groups([item for item in items if item.product.merchant in merchants]):
+        groups = list(_groups([item for item in items if item.product.merchant in merchants]))
+        for group in groups:
             try:
                 told = await self._bridge.fetch_prices(group, delivery_ref=household.preferences.delivery_ref)
             except BridgeUnreachableError as exc:
                 missed = exc
+            except RefusedError as exc:
+                missed = BridgeUnreachableError(str(exc))
             else:
                 listed += told
                 self._note(group, told)
         # All at once: half a list would let a substitute look as if it were all there is.
         self._orders.save_prices(listed)
         log.info("prices count=%d", len(listed))
+        if self._elsewhere is not None:
+            missed = await self._fetch_elsewhere(household, groups, kept=self._elsewhere) or missed
         if missed is not None:
             raise missed
         return len(listed)
+
+    async def _fetch_elsewhere(
+        self, household: Household, groups: Sequence[Sequence[Item]], *, kept: PricesElsewhere
+    ) -> BridgeUnreachableError | None:
+        """The same list for every other place of the household, so that nobody is asked while somebody drives there.
+
+        A merchant that does not deliver there has no price there. What could not be had keeps what was told before.
+        """
+        missed = None
+        places = {place.delivery_ref for place in household.places} - {household.preferences.delivery_ref}
+        for place in sorted(places):
+            told: list[Price] = []
+            answered: dict[str, bool] = {}
+            for group in groups:
+                merchant = group[0].product.merchant
+                answered.setdefault(merchant, True)
+                try:
+                    told += await self._bridge.fetch_prices(group, delivery_ref=place)
+                except BridgeUnreachableError as exc:
+                    missed, answered[merchant] = exc, False
+                except RefusedError:
+                    log.info("not_delivered merchant=%s", merchant)
+            merchants = [merchant for merchant, whole in answered.items() if whole]
+            kept.replace(
+                [price for price in told if price.merchant in merchants], merchants=merchants, delivery_ref=place
+            )
+        return missed
 
     def _note(self, group: Sequence[Item], told: Sequence[Price]) -> None:
         """Which products a list has left out: their prices could not be read, which may well be so on the next look."""

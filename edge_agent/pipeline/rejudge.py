@@ -33,8 +33,9 @@ class Rejudge:
         if strange.reason is not QuarantineReason.WRONG_TIME or self._clock.is_followed():
             return strange
         self._may_hold = True
+        whole = strange.payload if strange.is_private else of.payload
         detail = f"{strange.detail}, whose clock is in doubt: judged again when it is not"
-        return replace(strange, reason=QuarantineReason.HUB_CLOCK, detail=detail, payload=of.payload)
+        return replace(strange, reason=QuarantineReason.HUB_CLOCK, detail=detail, payload=whole)
 
     def run_once(self) -> int:
         """Judge what waits, if the clock is believed; returns how many are counted now.

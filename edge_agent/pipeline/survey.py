@@ -126,14 +126,15 @@ class Survey:
         if before is None and len(self._apart) >= TOPICS_MAX:
             self._missed += 1
             return
-        if strange.reason is QuarantineReason.UNKNOWN_DEVICE and strange.device is None:
+        if strange.reason is QuarantineReason.UNKNOWN_DEVICE and strange.device is None and not strange.is_private:
             self._keep_example(message)
+        shown = b"" if strange.is_private else message.payload[:_EXAMPLE_BYTES_MAX]
         self._apart[key] = Apart(
             topic=strange.topic,
             device=strange.device,
             reason=strange.reason,
             detail=strange.detail,
-            payload=message.payload[:_EXAMPLE_BYTES_MAX],
+            payload=shown,
             size_bytes=size_of(message),
             newest_at=strange.received_at,
             messages=1 if before is None else before.messages + 1,

@@ -22,6 +22,7 @@ from edge_agent.web.language import Languages
 from edge_agent.web.moments import Moments
 from edge_agent.web.pages.problem import Problems
 from edge_agent.web.parts import WebParts
+from edge_agent.web.passengers import Passengers
 from edge_agent.web.proof import Proofs
 from edge_agent.web.render import Notices, Renderer
 from edge_agent.web.sign_in import SignIn
@@ -94,4 +95,5 @@ def create_site(
         ),
         sign_in=SignIn(parts, session_days=web.session_days, form_key=secrets.token_bytes(32), cookies=cookies),
         proofs=Proofs(parts),
+        passengers=Passengers(),
     )

@@ -51,6 +51,7 @@ from edge_agent.web.notice_parts import ChannelDesk, Links, NoChannels, NoLinks
 from edge_agent.web.order_parts import AfterAll, NoAfterAll
 from edge_agent.web.product_parts import NoProductHints, ProductHints
 from edge_agent.web.recall_parts import NoRecalls, Recalls
+from edge_agent.web.road_parts import NoRoad, Road
 
 
 class Overview(Protocol):
@@ -421,4 +422,5 @@ class WebParts:
     after_all: AfterAll = NoAfterAll()  # noqa: RUF009  # it holds nothing
     records: Records = NoRecords()  # noqa: RUF009  # it holds nothing
     recalls: Recalls = NoRecalls()  # noqa: RUF009  # it holds nothing
+    road: Road = NoRoad()  # noqa: RUF009  # it holds nothing
     changes: Callable[[], int] = lambda: 0  # another number whenever something that the pages show may have changed

@@ -16,6 +16,7 @@ from edge_agent.errors import BugError
 from edge_agent.web.language import Language
 from edge_agent.web.moments import Moments
 from edge_agent.web.parts import WebParts
+from edge_agent.web.passengers import Passengers
 from edge_agent.web.proof import Proof, Proofs, words
 from edge_agent.web.render import LIVE_FROM, Renderer
 from edge_agent.web.sign_in import SignIn
@@ -33,6 +34,7 @@ class Site:
     renderer: Renderer
     sign_in: SignIn
     proofs: Proofs
+    passengers: Passengers
 
 
 @dataclass(frozen=True, slots=True)

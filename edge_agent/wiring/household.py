@@ -93,6 +93,7 @@ def wire(
     parts = wire_web(
         config,
         kept,
+        household=home.household,
         gate=gate,
         orders=home.orders,
         leave=home.leave,

@@ -15,6 +15,7 @@ from edge_agent.adapters.store.merchants import Merchants
 from edge_agent.adapters.store.opening import OpenStore
 from edge_agent.adapters.store.orders import Orders
 from edge_agent.adapters.store.policies import Policies
+from edge_agent.adapters.store.prices_elsewhere import SqlitePricesElsewhere
 from edge_agent.adapters.store.set_aside import standing
 from edge_agent.config import HubConfig
 from edge_agent.folder import data_folder
@@ -44,6 +45,7 @@ class OrdersSide:
     bridge: BridgeClient
     status: StatusRecorder
     prices: PriceKeeper
+    elsewhere: SqlitePricesElsewhere
     restore: Restore
     guard: Guard
 
@@ -85,6 +87,11 @@ def wire_orders(
         standing=standing(data_folder(config)),
     )
     prices = PriceKeeper(
-        bridge=bridge, orders=orders, household=household, clock=clock, every_s=config.bridge.prices_every_s
+        bridge=bridge,
+        orders=orders,
+        household=household,
+        clock=clock,
+        every_s=config.bridge.prices_every_s,
+        elsewhere=(elsewhere := SqlitePricesElsewhere(connection)),
     )
-    return OrdersSide(orders, merchants, policies, bridge, status, prices, restore, guard)
+    return OrdersSide(orders, merchants, policies, bridge, status, prices, elsewhere, restore, guard)

@@ -12,6 +12,7 @@ from edge_agent.config import HubConfig
 from edge_agent.core.decode import Decoder, Limits
 from edge_agent.core.decoding.remarks import Remarks
 from edge_agent.core.registry import Registry
+from edge_agent.core.vehicles import Vehicles
 from edge_agent.folder import data_folder
 from edge_agent.pipeline.fresh import Fresh
 from edge_agent.pipeline.rejudge import Rejudge
@@ -32,6 +33,7 @@ class ReadingsSide:
     rejudge: Rejudge
     remarks: Remarks
     fresh: Fresh
+    vehicles: Vehicles
 
 
 def wire_readings(config: HubConfig, store: OpenStore, *, registry: Registry, crash_hook: CrashHook) -> ReadingsSide:
@@ -59,4 +61,5 @@ def wire_readings(config: HubConfig, store: OpenStore, *, registry: Registry, cr
         rejudge=Rejudge(held=DoubtfulReadings(store.connection), decoder=decoder, clock=store.clock),
         remarks=Remarks(),
         fresh=Fresh(),
+        vehicles=Vehicles(),
     )

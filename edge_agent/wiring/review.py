@@ -41,7 +41,7 @@ from edge_agent.wiring.readings import ReadingsSide
 
 log = logging.getLogger(__name__)
 
-_PRICE_AGE_MAX = 3  # times the schedule: an older price is no price to ask with
+PRICE_AGE_MAX = 3  # times the schedule: an older price is no price to ask with
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ def wire_review(
         drawing=drawing,
         new_id=new_id,
         stale_after_s=config.review.stale_after_s,
-        price_age_max_s=_PRICE_AGE_MAX * config.bridge.prices_every_s,
+        price_age_max_s=PRICE_AGE_MAX * config.bridge.prices_every_s,
         shadows=bundles,
         bundles=bundles,
         zone=ZoneInfo(config.home.timezone),

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
 from edge_agent import __version__
 from edge_agent.adapters.egress import ProductEgress
+from edge_agent.adapters.household import HouseholdFile
 from edge_agent.adapters.open_food_facts import OpenFoodFacts
 from edge_agent.adapters.passwords import Argon2Passwords
 from edge_agent.adapters.signatures import is_signed
@@ -13,12 +17,13 @@ from edge_agent.adapters.store.tokens import Tokens
 from edge_agent.config import HubConfig, ProductsConfig
 from edge_agent.pipeline.order_records import OrderRecords
 from edge_agent.pipeline.products import Products
+from edge_agent.pipeline.road import OnTheRoad
 from edge_agent.web.parts import WebParts
 from edge_agent.wiring.leave import LeaveSide
 from edge_agent.wiring.notify import NotifySide
 from edge_agent.wiring.orders import Gate, OrdersSide
 from edge_agent.wiring.readings import ReadingsSide
-from edge_agent.wiring.review import ReviewSide
+from edge_agent.wiring.review import PRICE_AGE_MAX, ReviewSide
 from edge_agent.wiring.settings import SettingsSide
 
 
@@ -26,6 +31,7 @@ def wire_web(
     config: HubConfig,
     kept: ReadingsSide,
     *,
+    household: HouseholdFile,
     gate: Gate,
     orders: OrdersSide,
     leave: LeaveSide,
@@ -74,7 +80,17 @@ def wire_web(
             sign=gate.key.sign,
             verify=is_signed,
         ),
-        changes=kept.store.connection.db.total_changes,
+        road=OnTheRoad(
+            clock=kept.store.clock,
+            vehicles=kept.vehicles,
+            household=household,
+            orders=orders.orders,
+            prices=orders.elsewhere,
+            accounts=leave.accounts,
+            price_age_max=PRICE_AGE_MAX * timedelta(seconds=config.bridge.prices_every_s),
+            zone=ZoneInfo(config.home.timezone),
+        ),
+        changes=lambda: kept.store.connection.db.total_changes() + kept.vehicles.turns,
     )
 
 

@@ -1,7 +1,9 @@
 """Vehicles: TeslaMate's topics, and COVESA VSS by path.
 
 TeslaMate documentation, MQTT integration: `teslamate/cars/<car_id>/<key>`, one bare text a topic, retained, published
-when it changes. VSS version 6: names, units and meaning of the paths; distances are metres.
+when it changes; `active_route` is an object that says where the navigation leads, or that it leads nowhere, and
+`shift_state` and `speed` (km/h) how the car moves. VSS version 6: names, units and meaning of the paths; distances are
+metres.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from firmware_sim.sensing import Observation
 
 
 class TeslaMate(Dialect):
-    """An electric car."""
+    """An electric car, whose trips all lead to `destination` (latitude and longitude in degrees) in `minutes_left`."""
 
     kind = "vehicle"
     name = "teslamate"
@@ -24,6 +26,8 @@ class TeslaMate(Dialect):
     twin = "usable_charge_pct"
     unset = "the text nil"
     qos = 1
+    destination = (-12.3456, 34.5678)
+    minutes_left = 20.0
 
     def __init__(self, device: str, *, address: str | None = None, home: str = "home", seed: str = "") -> None:
         super().__init__(device, address=address, home=home, seed=seed)
@@ -51,11 +55,28 @@ class TeslaMate(Dialect):
             "rated_battery_range_km": "nil" if seen.unset else f"{float(told['range_km']):.2f}",
             "odometer": f"{float(told['odometer_km']):.2f}",
             "plugged_in": "false",
+            "shift_state": "D" if told["moving"] else "P",
+            "speed": "50" if told["moving"] else "0",
+            "active_route": compact(self._route(is_driving=bool(told["moving"]))).decode(),
         }
         now = {key: text.encode() for key, text in texts.items()}
         for key, payload in changed(self._said, now).items():
             yield Wire(f"teslamate/cars/{self.address}/{key}", payload, retain=True)
         self._said = now
+
+    def _route(self, *, is_driving: bool) -> dict[str, object]:
+        if not is_driving:
+            return {"error": "No active route available"}
+        latitude, longitude = self.destination
+        return {
+            "destination": "Somewhere",
+            "energy_at_arrival": 60,
+            "miles_to_arrival": 7.5,
+            "minutes_to_arrival": self.minutes_left,
+            "traffic_minutes_delay": 0.0,
+            "location": {"latitude": latitude, "longitude": longitude},
+            "error": None,
+        }
 
 
 class Vss(Dialect):

@@ -62,6 +62,7 @@ PAGES = {
     "people": "/people",
     "tokens": "/tokens",
     "channels": "/channels",
+    "car": "/car",
     "sent": "/sent",
     "sent-one": "/sent/3",
     "missing": "/nothing",

@@ -443,3 +443,18 @@ def test_what_cannot_be_recorded_is_one_line(
     assert main(["record", "--broker", "mqtt://127.0.0.1:1", "--out", str(file), *more]) != 0
     assert complaint in capsys.readouterr().err
     assert not file.exists()
+
+
+def test_a_route_is_written_down_without_its_place() -> None:
+    """Destination by name and by coordinate, of an object and of topics of their own; how long it takes stays."""
+    redactor = Redactor(Rules())
+    route = (
+        b'{"destination":"Elm Street 5","minutes_to_arrival":20.0,"location":{"latitude":47.1937,"longitude":8.8361}}'
+    )
+    said = redactor.message("teslamate/cars/1/active_route", route)[1]
+    assert b'"minutes_to_arrival":20.0' in said
+    assert not any(mark in said for mark in (b"Elm", b"47.1", b"8.83"))
+    for topic in ("active_route_latitude", "active_route_destination"):
+        assert b"47.1937" not in redactor.message(f"teslamate/cars/1/{topic}", b"47.1937")[1]
+    path = "Vehicle.Cabin.Infotainment.Navigation.DestinationSet.Latitude"
+    assert b"47.1937" not in redactor.message("vss/car", json.dumps({path: {"value": 47.1937}}).encode())[1]

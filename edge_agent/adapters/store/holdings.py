@@ -63,6 +63,12 @@ TABLES = (
         "id",
         "fetched_ms",
     ),
+    _Table(
+        "price_elsewhere",
+        "merchant, sku, delivery_ref, unit_price_minor, delivery_minor, currency, available, fetched_ms",
+        "rowid",
+        "fetched_ms",
+    ),
     _Table("merchant", "merchant, class, told_ms", "merchant", "told_ms"),
     _Table("shadow_order", "item, at_ms, said", "rowid", "at_ms"),
     _Table("decision_bundle", "prompt, at_ms, bundle", "prompt", "at_ms"),

@@ -42,8 +42,8 @@ def insert_prompt(db: apsw.Connection, record: PromptRecord) -> None:
 def update_prompt(db: apsw.Connection, record: PromptRecord, *, seen_version: int) -> bool:
     """Write the changed fields if `seen_version` still stands; whether it did."""
     db.execute(
-        "UPDATE prompt SET state = ?, version = ?, changed_ms = ?, wake_ms = ?, answered_by = ?, decline_reason = ? "
-        "WHERE id = ? AND version = ?",
+        "UPDATE prompt SET state = ?, version = ?, changed_ms = ?, wake_ms = ?, answered_by = ?, decline_reason = ?, "
+        "offer = ?, terms_hash = ? WHERE id = ? AND version = ?",
         (
             record.state,
             record.version,
@@ -51,6 +51,8 @@ def update_prompt(db: apsw.Connection, record: PromptRecord, *, seen_version: in
             _optional_ms(record.wake_at),
             record.answered_by,
             record.decline_reason,
+            _offer_text(record.offer),
+            record.terms_hash,
             record.id,
             seen_version,
         ),
@@ -102,7 +104,7 @@ def _row(record: PromptRecord) -> tuple[str | int | float | None, ...]:
         record.item,
         record.state,
         record.version,
-        json.dumps(asdict(record.offer), default=_iso),
+        _offer_text(record.offer),
         record.terms_hash,
         record.days_of_cover,
         to_ms(record.order_by),
@@ -113,6 +115,10 @@ def _row(record: PromptRecord) -> tuple[str | int | float | None, ...]:
         record.answered_by,
         record.decline_reason,
     )
+
+
+def _offer_text(offer: Offer) -> str:
+    return json.dumps(asdict(offer), default=_iso)
 
 
 def _iso(value: date | datetime) -> str:

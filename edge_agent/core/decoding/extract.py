@@ -57,7 +57,7 @@ def reader(profile: Profile) -> Reader:
     places = Places()
     cells = [_cell(name, each, places=places, aliases=profile.units) for name, each in profile.signals.items()]
     nothing = tuple(Reading(name, Presence.UNKNOWN, None, each.canonical) for name, each in profile.signals.items())
-    is_native, fresh = profile.match.native is not None, profile.freshness
+    is_native, fresh, unseen = profile.match.native is not None, profile.freshness, profile.in_passing
     find = places.finder()
 
     def read(tree: Tree, now: datetime) -> Readings:
@@ -77,7 +77,8 @@ def reader(profile: Profile) -> Reader:
                 readings.append(nothing[len(readings)])
             except DecodeError as exc:
                 unread = nothing[len(readings)]
-                fault = DecodeError(exc.reason, f"{unread.signal}: {exc.detail}")
+                why = "its value is never shown" if unread.signal in unseen else exc.detail
+                fault = DecodeError(exc.reason, f"{unread.signal}: {why}")
                 if is_native:
                     raise fault from exc
                 faults.append(Fault(unread.signal, fault))

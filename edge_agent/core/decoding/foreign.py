@@ -14,6 +14,7 @@ from urllib.parse import quote
 from edge_agent.core.decoding.changes import news
 from edge_agent.core.decoding.extract import Readings
 from edge_agent.core.decoding.merging import Pictures
+from edge_agent.core.decoding.parting import parted
 from edge_agent.core.decoding.payload import MISSING, Found, Missing, Tree, pointer_steps, select
 from edge_agent.core.decoding.raw import digest_of, refuse_retained, unknown_device
 from edge_agent.core.decoding.times import event_time
@@ -61,7 +62,7 @@ class ForeignDevices:
         # Of changes only, a time that came before says nothing of when this one was measured.
         timed = tree if isinstance(change, Missing) else change
         device = by.device if not ready.profile.match.identity else _device_of(by, tree)
-        return Decoded(
+        decoded = Decoded(
             device=device,
             profile=ready.profile.profile,
             topic=message.topic,
@@ -76,6 +77,11 @@ class ForeignDevices:
             faults=tuple([each.error.detail for each in told.faults]) if told.faults else (),
             suggestions=ready.suggest(tree) if ready.suggest is not None else (),
         )
+        return parted(decoded, ready.in_passing) if ready.in_passing else decoded
+
+    def is_private(self, topic: str) -> bool:
+        """Whether what comes on this topic may hold what is never kept."""
+        return self._registry.is_private(topic)
 
     def whose(self, message: RawMessage) -> DeviceId | None:
         """Which device a copy is of that tells nothing itself; None where only what came before it would say that.

@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 
 from edge_agent.core.messages import Quarantined, QuarantineReason, RawMessage
 from edge_agent.errors import DecodeError
 
 _KEPT_BYTES_MAX = 4_096
+_QUOTES_NO_VALUE = frozenset(
+    {
+        QuarantineReason.UNKNOWN_DEVICE,
+        QuarantineReason.TOO_LARGE,
+        QuarantineReason.WRONG_TIME,
+        QuarantineReason.RETAINED,
+        QuarantineReason.DEVICE_MISMATCH,
+        QuarantineReason.FLOODING,
+    }
+)
+_NOT_SHOWN = "it may say where somebody goes: nothing of it is kept"
 
 
 def size_of(message: RawMessage) -> int:
@@ -33,6 +45,16 @@ def kept_apart(message: RawMessage, reason: QuarantineReason, detail: str) -> Qu
         received_at=message.received_at,
         duplicate=message.duplicate,
     )
+
+
+def without_payload(strange: Quarantined) -> Quarantined:
+    """The same with nothing of what was said: topic, reason and size stay, no byte and no digest of the payload.
+
+    A digest of coordinates would be as good as they are: there are few enough of them to try.
+    """
+    empty = hashlib.sha256(b"").hexdigest()
+    detail = strange.detail if strange.reason in _QUOTES_NO_VALUE else _NOT_SHOWN
+    return replace(strange, payload=b"", digest=empty, detail=detail, is_private=True)
 
 
 def refuse_retained(message: RawMessage) -> None:

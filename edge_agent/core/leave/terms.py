@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from fractions import Fraction
 from typing import Literal
@@ -17,7 +17,7 @@ import rfc8785
 
 from cloud_bridge.wire import DeliveryChoice, Terms, Verdict, figures
 from edge_agent.core.catalogue import DeliveryKind, Item, Preferences, Product
-from edge_agent.core.messages import IntentId, Price, Propose
+from edge_agent.core.messages import IntentId, Price, PriceElsewhere, Propose
 from edge_agent.errors import BugError
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "Offer",
     "Terms",
     "canonical",
+    "elsewhere",
     "newest_price",
     "offer_for",
     "price_of",
@@ -151,6 +152,29 @@ def _deliver_by(price: Price, *, preferences: Preferences, now: datetime) -> dat
     if price.delivery is not None and price.delivery.latest_on is not None:
         return max(tomorrow, price.delivery.latest_on)
     return max(tomorrow, (now + timedelta(days=preferences.lead_time_d)).date())
+
+
+def elsewhere(offer: Offer, price: PriceElsewhere, *, delivery_ref: str, deliver_by: date, tolerance: float) -> Offer:
+    """The same goods until the same moment, brought to another place by another day at what that costs.
+
+    By which way they come there the merchant chooses: the one that was agreed to leads home.
+    """
+    total_minor = offer.quantity * price.unit_price_minor + price.delivery_minor
+    return replace(
+        offer,
+        unit_price_minor=price.unit_price_minor,
+        delivery_minor=price.delivery_minor,
+        total_minor=total_minor,
+        total_max_minor=int(total_minor * (1 + Fraction(str(tolerance)))),
+        delivery_ref=delivery_ref,
+        deliver_by=deliver_by,
+        delivery_option=None,
+        delivery_kind=None,
+        delivery_title=None,
+        delivery_place=None,
+        delivery_earliest=None,
+        delivery_latest=None,
+    )
 
 
 def seal(

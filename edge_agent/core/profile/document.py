@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
+from types import MappingProxyType
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, JsonValue, StringConstraints, model_validator
@@ -13,10 +15,14 @@ from edge_agent.core.profile.decoding import Decoding
 from edge_agent.core.profile.matching import Freshness, Match
 from edge_agent.core.profile.parts import Part, ProfileId, SignalName, Text, UnitCode, ValueName, Word
 from edge_agent.core.profile.signal import Signal
-from edge_agent.core.profile.transforms import Invert, Offset, Scale
+from edge_agent.core.profile.transforms import Invert, Lookup, Offset, Scale
 from edge_agent.core.quantity import same_quantity, unit_of
 from edge_agent.core.signals import QUANTITIES, quantity_of
 
+_MOVEMENT_WORDS: Mapping[str, frozenset[str]] = MappingProxyType(
+    {"vehicle.motion": frozenset({"moving", "standing"}), "vehicle.gear": frozenset({"parked", "in_gear"})}
+)
+_MOVEMENTS = frozenset().union(*_MOVEMENT_WORDS.values())
 _Bytes = Annotated[str, StringConstraints(max_length=65_536)]
 _Topic = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
@@ -84,13 +90,18 @@ class Profile(Part):
         """The first word of the profile's id. Devices have their names within a family: no two families share any."""
         return self.profile.partition(".")[0]
 
+    @cached_property
+    def in_passing(self) -> frozenset[str]:
+        """Signals that are looked at and never kept. Where there are any, no message is kept as it came."""
+        return frozenset(name for name, signal in self.signals.items() if signal.kept == "never")
+
     @model_validator(mode="after")
     def _names_say_what_they_hold(self) -> Self:
         for alias, unit in self.units.items():
             if unit_of(unit) is None:
                 raise ValueError(f"units.{alias}: {unit!r} is not a UCUM unit that this hub knows")
         for name, signal in self.signals.items():
-            problem = _mismatch(name, signal)
+            problem = _mismatch(name, signal) or _movement_mismatch(name, signal)
             if problem:
                 raise ValueError(f"signals.{name}: {problem}")
         return self
@@ -174,6 +185,23 @@ def _mismatch(name: str, signal: Signal) -> str:
     if quantity.direction is not None and signal.direction not in {quantity.direction, *_free(signal)}:
         return f"direction must be {quantity.direction}"
     return ""
+
+
+def _movement_mismatch(name: str, signal: Signal) -> str:
+    """What is wrong about a signal that says where a person goes, or uses the words of one."""
+    quantity = quantity_of(name)
+    if quantity is None or quantity.in_passing != (signal.kept == "never"):
+        return "kept: never is for where a vehicle goes and how it moves, and needed there"
+    said, own = _words(signal), _MOVEMENT_WORDS.get(name)
+    if own is not None and not (said and said <= own):
+        return f"a lookup is needed that gives {' and '.join(sorted(own))}"
+    return "" if own is not None or not said & _MOVEMENTS else f"{name} does not say how a vehicle moves"
+
+
+def _words(signal: Signal) -> frozenset[str]:
+    """The states that a signal may be in, by its lookup."""
+    lookup = next((step for step in signal.transform if isinstance(step, Lookup)), None)
+    return frozenset(word for word in lookup.lookup.values() if isinstance(word, str)) if lookup else frozenset()
 
 
 def _free(signal: Signal) -> set[str]:

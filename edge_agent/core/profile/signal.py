@@ -83,7 +83,8 @@ class Signal(Part):
     `digits` reads a decimal number that may stand in a text, `measured` one that may have its unit behind it. `event`
     marks what counts each time it is sent, so that a second copy of a message is a second event. A setting may be a
     text that is passed on as it stands. `instead` are places that are looked at in turn where `select` finds nothing,
-    for a value that changed its name between versions.
+    for a value that changed its name between versions. `kept: never` is for what says where a person goes: it is looked
+    at for as long as it is fresh, and no message that may hold it is ever kept as it came.
     """
 
     select: Pointer | None = None
@@ -100,6 +101,7 @@ class Signal(Part):
     signal_class: Annotated[SignalClass | Literal["setting"], Field(alias="class")]
     direction: Direction | Literal["none"]
     event: bool = False
+    kept: Literal["never"] | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -118,6 +120,8 @@ class Signal(Part):
             raise ValueError("guard: a state behind else goes with class flag")
         if (self.direction == "none") != (self.signal_class in {SignalClass.FLAG, "setting"}):
             raise ValueError("direction is none for flags and settings, and down or up for everything else")
+        if self.kept == "never" and self.signal_class != "setting":
+            raise ValueError("kept: never goes with class setting: what is not kept tells no stock")
         return self
 
     def _check_measured(self) -> None:

@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 from edge_agent.core.profile.parts import ArrayFilter, Part, Pointer, Word
 
 State = Literal["ok", "low", "empty", "replace"]
+Movement = Literal["moving", "standing", "parked", "in_gear"]
 _Bounded = Annotated[float, Field(ge=-1e9, le=1e9)]
 
 
@@ -56,10 +57,11 @@ class Clamp(Part):
 class Lookup(Part):
     """Translate a text, a flag (`true`, `false`) or a whole number into a state or a number of ours.
 
+    How a vehicle moves has words of its own, for signals that are never kept.
     What is not listed is out of range; `null` makes a listed word unknown.
     """
 
-    lookup: Annotated[dict[Word, State | _Bounded | None], Field(min_length=1, max_length=64)]
+    lookup: Annotated[dict[Word, State | Movement | _Bounded | None], Field(min_length=1, max_length=64)]
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:

@@ -90,6 +90,7 @@ def page(
         declined_for=DECLINE_REASONS[prompt.decline_reason] if prompt.decline_reason else None,
         order=order,
         may_want=order is not None and visit.site.parts.after_all.may_want(order.intent),
+        ways=visit.site.parts.road.ways(prompt.id) if can_answer and visit.is_member else (),
         told=receipt_rows(visit, prompt.id),
         if_unanswered=if_unanswered(visit, prompt),
         bridge=overview.bridge(),
@@ -136,6 +137,21 @@ def _stale(visit: Visit, prompt: PromptRecord, *, before: Offer | None) -> Respo
         hold_before=span(before.hold_s) if before is not None and before.hold_s else None,
         hold_now=span(prompt.offer.hold_s) if prompt.offer.hold_s else None,
     )
+
+
+async def bring(visit: Visit) -> Response:
+    """Have it brought elsewhere: on other terms, which still need an approval."""
+    prompt = PromptId(visit.path_id("prompt"))
+    try:
+        visit.site.parts.road.bring(prompt, terms_hash=visit.form.get("terms_hash", ""), by=visit.person.account)
+    except StaleTermsError as exc:
+        stands = visit.site.parts.overview.prompt(prompt)
+        if stands is None or stands.state is not PromptState.OPEN:
+            return _too_late(visit, prompt, refusal=exc)
+        return page(visit, stands, status=409, too_late=say("This is no longer offered. Nothing was changed."))
+    except RefusedError as exc:
+        return _too_late(visit, prompt, refusal=exc)
+    return _back_to(prompt)
 
 
 async def snooze(visit: Visit) -> Response:

@@ -84,6 +84,8 @@
   window.addEventListener("online", start);
   window.addEventListener("pagehide", stop);
   window.addEventListener("pageshow", event => { if (event.persisted) start(); });
+  const every_s = Number(document.body.dataset.liveEveryS); // what time alone changes tells nobody
+  if (every_s) setInterval(() => { if (!document.hidden) look(); }, 1000 * every_s);
   start();
 })();
 

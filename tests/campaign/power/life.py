@@ -219,6 +219,9 @@ class _Group:
     def decode(self, message: RawMessage, *, now: object, since: object = None) -> Decoded | Quarantined:
         return self._messages[message.receipt]
 
+    def is_private(self, topic: str) -> bool:
+        return False
+
 
 class _Devices:
     """Devices that hear everything and say nothing."""

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from edge_agent.adapters.household import HouseholdFile
-from edge_agent.core.catalogue import Household, Preferences
+from edge_agent.core.catalogue import Household, NamedPlace, Preferences
+from edge_agent.core.household_edit import PreferencesEdit
 from edge_agent.errors import ConfigurationError
 from tests.edge_agent.samples import MILK
 
@@ -143,3 +144,43 @@ def test_a_last_good_one_that_is_broken_too_helps_nobody(tmp_path: Path) -> None
     (tmp_path / "household.good").write_text("{")
     with pytest.raises(ConfigurationError, match=r"household\.json, line 1"):
         HouseholdFile(path).load()
+
+
+PLACES = (
+    NamedPlace(name="Work", latitude=47.193726, longitude=8.836195, delivery_ref="work"),
+    NamedPlace(name="Locker", latitude=47.5, longitude=8.9, within_m=40, delivery_ref="locker-7", lead_time_d=0),
+)
+
+
+def test_places_come_back_and_an_edit_on_a_page_leaves_them(tmp_path: Path) -> None:
+    """They stand in a table of their own, which nothing but a person writes."""
+    path = tmp_path / "household.json"
+    file = HouseholdFile(path)
+    file.save(HOUSEHOLD.model_copy(update={"places": PLACES}))
+    file.edit(PreferencesEdit(changes={"cover_days": 11}, seen={"cover_days": 9}))
+    assert HouseholdFile(path).load().places == PLACES
+    assert HouseholdFile(path.with_suffix(".good")).load().places == PLACES
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "named"),
+    [
+        ("47.193726", "947.193726", "places.1.latitude: "),
+        ("8.836195", '"8.836195 E"', "places.1.longitude: "),
+        ('"Locker"', '"Work"', "places: "),
+        ("47.193726", "[47.193726", "not valid JSON"),
+    ],
+)
+def test_what_is_wrong_with_a_place_is_said_without_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, before: str, after: str, named: str
+) -> None:
+    """The line and the field, and no number of where it lies: pages and logs say it."""
+    path = tmp_path / "household.json"
+    running = HouseholdFile(path)
+    running.save(HOUSEHOLD.model_copy(update={"places": PLACES}))
+    running.load()
+    path.write_text(path.read_text().replace(before, after))
+    said = running.problem()
+    assert said is not None
+    assert named in said
+    assert not any(number in said + caplog.text for number in ("47.1", "8.83", "47.5", "8.9"))

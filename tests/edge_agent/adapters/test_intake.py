@@ -107,6 +107,25 @@ async def test_the_session_keeps_what_comes_while_the_hub_is_away(broker: Broker
         assert len(await collect(inbox, 5, acknowledge=True)) == 5
 
 
+async def test_what_may_have_waited_at_the_broker_is_marked(nats_broker: Broker) -> None:
+    """In the first seconds of a connection nobody can say when a message was published; after that it is new."""
+    uptime_s = [100.0]
+    config = MqttConfig.model_validate({"url": nats_broker.url})
+    connected = MqttIntake(
+        config, client_id="hub-1f7c", filters=FILTERS, now=lambda: NOW, monotonic_s=lambda: uptime_s[-1]
+    )
+    async with running(connected) as inbox:
+        await publish(nats_broker, b"at once")
+        first = await collect(inbox, 1, acknowledge=True)
+        uptime_s.append(110.0)
+        await publish(nats_broker, b"later")
+        second = await collect(inbox, 1, acknowledge=True)
+    assert [(each.payload, each.may_have_waited) for each in (*first, *second)] == [
+        (b"at once", True),
+        (b"later", False),
+    ]
+
+
 async def test_a_broker_that_dies_comes_back(broker: Broker) -> None:
     """The inbox reconnects by itself; what was under way comes again, and old acknowledgements are not sent."""
     async with running(intake(broker)) as inbox:

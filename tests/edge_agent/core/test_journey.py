@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from edge_agent.core.journey import (
     AHEAD_MAX,
     FRESH_FOR,
+    STILL_FOR,
     Journey,
     Motion,
     Place,
@@ -72,7 +73,10 @@ def test_elsewhere_is_unknown_and_the_nearest_of_two_counts() -> None:
         (Motion(NOW, is_parked=True), True), (Motion(NOW, is_parked=False), None), (Motion(NOW), None), (None, None),
         (Motion(NOW, speed_km_per_h=30, is_parked=True), None), (Motion(NOW, speed_km_per_h=-1), None),
         (Motion(NOW, speed_km_per_h=float("nan")), None),
-        (Motion(NOW - FRESH_FOR - timedelta(seconds=1), speed_km_per_h=0), None),
+        (Motion(NOW - STILL_FOR, speed_km_per_h=0), True),
+        (Motion(NOW - STILL_FOR - timedelta(seconds=1), speed_km_per_h=0), None),
+        (Motion(NOW - FRESH_FOR, is_parked=True), True),
+        (Motion(NOW - FRESH_FOR - timedelta(seconds=1), is_parked=True), None),
     ],
 )  # fmt: skip
 def test_whether_it_stands(motion: Motion | None, stands: bool | None) -> None:

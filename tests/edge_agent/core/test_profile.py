@@ -297,3 +297,23 @@ def test_a_voltage_is_no_stock() -> None:
         Profile.model_validate_json(json.dumps(document))
     document["signals"]["battery.voltage"] = volts | {"class": "setting", "direction": "none"}
     assert Profile.model_validate_json(json.dumps(document)).signals["battery.voltage"].signal_class == "setting"
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "why"),
+    [
+        ("destination.latitude", {"kept": None}, "kept: never is for where"),
+        ("traction_battery.soc", {"kept": "never", "unit": {"canonical": "%"}}, "kept: never is for where"),
+        ("destination.latitude", {"class": "level", "direction": "down"}, "kept: never goes with class setting"),
+    ],
+)
+def test_where_a_person_goes_is_never_kept(name: str, words: dict[str, Any], why: str) -> None:
+    """A profile can neither store a destination, nor hide what tells of stock, nor use the one for the other."""
+    signal = {"select": "/x", "parse": "number", "unit": {"canonical": "deg"}, "range": [-90, 90], "class": "setting"}
+    document = {
+        "profile": "a.car", "version": 1, "title": "t", "source": "s", "match": {"topic": "a/{device}"},
+        "decode": {"format": "json"}, "samples": [{"name": "n", "payload": {}, "expect": {}}],
+        "signals": {name: {**signal, "direction": "none", "kept": "never", **words}},
+    }  # fmt: skip
+    with pytest.raises(ValidationError, match=why):
+        Profile.model_validate_json(json.dumps(document))

@@ -26,6 +26,8 @@ from edge_agent.core.signals import is_of_goods, quantity_of
         ("cycle.soil", "none"),
         ("cycle.weight", None),
         ("person.asleep_today", "none"),
+        ("destination.latitude", "none"),
+        ("vehicle.speed", "none"),
     ],
 )
 def test_known_names(name: str, direction: str | None) -> None:

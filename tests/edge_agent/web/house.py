@@ -37,6 +37,7 @@ from tests.edge_agent.web.fake_household import (
 )
 from tests.edge_agent.web.fake_keeping import KeepingInMemory
 from tests.edge_agent.web.fake_products import ProductsInMemory
+from tests.edge_agent.web.fake_road import RoadInMemory
 from tests.edge_agent.web.fake_settings import ForgettingRecorded, HoldingsInMemory, ReportInMemory, SettingsInMemory
 from tests.edge_agent.web.fake_tokens import TokensRecorded, sample_token
 from tests.edge_agent.web.fakes import AfterAllInMemory, AnswersInMemory, HomeInMemory, RecallsInMemory, RecordsInMemory
@@ -94,6 +95,7 @@ class House:
     tokens: TokensRecorded
     channels: DeskRecorded
     links: LinksRecorded
+    road: RoadInMemory
     passwords: Argon2Passwords
     connection: Connection
     app: ASGIApp
@@ -123,6 +125,7 @@ class House:
                 self.forgetting,
                 self.keeping,
                 self.products,
+                self.road,
             )
             for call in part.calls
         ]
@@ -167,6 +170,7 @@ def _migrated() -> bytes:
 
 def _furnished(connection: Connection, clock: Clock, *, web: WebConfig, languages: Languages | None) -> House:
     home, accounts, policies = sample_home(clock), Accounts(connection), PoliciesInMemory()
+    road = RoadInMemory(home, clock)
     parts = WebParts(
         clock=clock,
         accounts=accounts,
@@ -190,11 +194,12 @@ def _furnished(connection: Connection, clock: Clock, *, web: WebConfig, language
         tokens=(tokens := TokensRecorded(connection)),
         channels=(channels := DeskRecorded(connection, clock, Phones())),
         links=(links := LinksRecorded(channels.notices, clock)),
-        changes=connection.db.total_changes,
+        changes=lambda: connection.db.total_changes() + road.turns,
         settings=(settings := SettingsInMemory()),
         holdings=(holdings := HoldingsInMemory()),
         forgetting=(forgetting := ForgettingRecorded()),
         reporting=(reporting := ReportInMemory()),
+        road=road,
     )
     return House(
         parts=parts,
@@ -220,6 +225,7 @@ def _furnished(connection: Connection, clock: Clock, *, web: WebConfig, language
         tokens=tokens,
         channels=channels,
         links=links,
+        road=road,
         passwords=passwords,
         connection=connection,
         app=create_app(parts, web=web, home=HOME, compiled=_COMPILED, languages=languages),

@@ -110,6 +110,7 @@ _READ = (
     "/devices/washer/softener.remaining", "/devices/fridge/milk.amount", "/household", "/data", "/report", "/account",
     "/people", "/tokens", "/sent", "/sent/3", "/nothing", "/new-item", "/scan", "/channels", "/recalls",
     "/new-item?device=washer&signal=softener.remaining", "/scan?code=96385074", "/devices?q=x",
+    "/car", "/car?done=half",
 )  # fmt: skip
 
 

@@ -48,6 +48,14 @@ EXPECTED = {
     ("POST", "/prompts/{prompt}/approve"): "signed_in",
     ("POST", "/prompts/{prompt}/snooze"): "member",
     ("POST", "/prompts/{prompt}/decline"): "member",
+    ("POST", "/prompts/{prompt}/bring"): "member",
+    ("GET", "/car"): "signed_in",
+    ("POST", "/car/this"): "signed_in",
+    ("POST", "/car/other"): "signed_in",
+    ("POST", "/car/passenger"): "signed_in",
+    ("POST", "/car/{prompt}/approve"): "signed_in",
+    ("POST", "/car/{prompt}/later"): "member",
+    ("POST", "/car/{prompt}/bring"): "member",
     ("GET", "/orders"): "signed_in",
     ("GET", "/merchants"): "signed_in",
     ("GET", "/orders/{intent}/record.json"): "member",
@@ -122,7 +130,11 @@ MAY = {
 }
 # Signed in, and refused all the same: by the household's policy, which allows guests and children nothing.
 TOLD_AT_ONCE = {"/tokens/add", "/household/stop"}  # the answer is the page itself
-REFUSED_BY_POLICY = {("POST", "/prompts/{prompt}/approve"): frozenset({Role.GUEST, Role.CHILD})}
+NOTED_HERE = {"/logout", "/car/this", "/car/other", "/car/passenger"}  # nothing behind the pages hears of it
+REFUSED_BY_POLICY = {
+    ("POST", path): frozenset({Role.GUEST, Role.CHILD})
+    for path in ("/prompts/{prompt}/approve", "/car/{prompt}/approve")
+}
 NEW_PASSWORD = {"new_password": "another battery", "new_password_again": "another battery", "own_password": PASSWORD}
 NEW_PIN = {"new_pin": "123456", "new_pin_again": "123456", "own_password": PASSWORD}
 ITEMS = [known.item for known in sample_home(ManualClock()).known.values()]
@@ -169,6 +181,7 @@ FORMS: dict[str, dict[str, str]] = {
         "frequency": "MONTHLY",
         "not_after": "2026-06-30",
     },
+    "/car/this": {"car": "tesla.1"},
     "/account/password": NEW_PASSWORD,
     "/account/pin": NEW_PIN,
     "/account/language": {"language": "zh-Hans"},
@@ -255,6 +268,11 @@ async def test_each_role_gets_what_its_rule_says(house: House, role: Role, metho
         data = {"csrf": field(page, "csrf"), **FORMS.get(path, {})}
         if path.endswith("/approve"):
             data["terms_hash"] = house.home.all_prompts["p-milk"].terms_hash
+        if path.endswith("/bring"):
+            house.road.goes_to = "Work"
+            data["terms_hash"] = house.road.ways(house.home.all_prompts["p-milk"].id)[0].terms_hash
+        if path.startswith("/car/{prompt}"):
+            await client.post("/car/passenger", data={"csrf": data["csrf"]})
         ready = ready_for(house, path).replace("c-the-owner", f"c-the-{role}")
         answer = await client.request(method, ready, data=data if method == "POST" else None)
     rule, policy = MAY[EXPECTED[method, path]], REFUSED_BY_POLICY.get((method, path), frozenset())
@@ -262,7 +280,7 @@ async def test_each_role_gets_what_its_rule_says(house: House, role: Role, metho
         assert answer.status_code == 403
     elif role in rule - policy:
         assert answer.status_code == (303 if method == "POST" and path not in TOLD_AT_ONCE else 200)
-        assert bool(house.calls) is (method == "POST" and path != "/logout")
+        assert bool(house.calls) is (method == "POST" and path not in NOTED_HERE)
     else:
         assert answer.status_code == 403
         assert house.home.intent_of(house.home.all_prompts["p-milk"].id) is None
