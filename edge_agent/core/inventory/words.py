@@ -39,6 +39,12 @@ _QUANTITIES = MappingProxyType(
         "soil": say("how dirty the load is"),
         "asleep_today": say("time asleep today"),
         "active_today": say("time awake and moving today"),
+        "latitude": say("latitude, never kept"),
+        "longitude": say("longitude, never kept"),
+        "arrives_in": say("time until it arrives, never kept"),
+        "speed": say("speed, never kept"),
+        "motion": say("whether it moves, never kept"),
+        "gear": say("gear, never kept"),
     }
 )
 _ALONE = MappingProxyType(

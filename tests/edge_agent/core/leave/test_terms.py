@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_agent.core.catalogue import Preferences
-from edge_agent.core.leave.terms import canonical, offer_for, seal, terms_hash
-from edge_agent.core.messages import Delivery, IntentId, Pack
+from edge_agent.core.leave.terms import canonical, elsewhere, offer_for, seal, terms_hash
+from edge_agent.core.messages import Delivery, IntentId, Pack, PriceElsewhere
 from tests.edge_agent.samples import MILK, NOW, offer, price, propose
 
 SEALED = {
@@ -118,3 +118,14 @@ def test_the_way_that_is_offered_is_the_one_that_is_signed() -> None:
     assert "Locker" not in json.dumps(signed)
     untold = offer_for(MILK, price().by(Delivery("std", 1)), propose(), preferences=Preferences(), now=NOW)
     assert json.loads(canonical(seal(untold, **SEALED)))["delivery_option"] == {"id": "std"}  # type: ignore[arg-type]
+
+
+def test_goods_that_go_elsewhere_come_by_no_way_that_leads_home() -> None:
+    """What was agreed to for home is not agreed to for there: neither the way, nor its price and days."""
+    home = replace(offer(), delivery_option="std", delivery_kind="standard", delivery_latest=NOW.date())
+    there = PriceElsewhere(200, 90, "USD", available=True, fetched_at=NOW)
+    day = (NOW + timedelta(days=3)).date()
+    moved = elsewhere(home, there, delivery_ref="work", deliver_by=day, tolerance=0.05)
+    assert (moved.delivery, moved.delivery_kind, moved.delivery_latest) == (None, None, None)
+    assert (moved.delivery_ref, moved.deliver_by) == ("work", day)
+    assert moved.total_minor == moved.quantity * 200 + 90
