@@ -48,3 +48,19 @@ class Check:
         took_s = self._heard.hear(topic, payload, now_s=self._now_s(), epoch_s=self._epoch_s)
         if took_s is not None:
             self._recent.add(took_s)
+
+
+class Nobody:
+    """Fulfils heard.Consumer where nobody is asked: what the broker took is all that is known."""
+
+    name = "none"
+
+    async def open(self) -> None:
+        """See heard.Consumer."""
+
+    async def look(self) -> int | None:
+        """See heard.Consumer."""
+        return None
+
+    async def close(self) -> None:
+        """See heard.Consumer."""

@@ -8,6 +8,7 @@ for byte. A reading that finds no room drops the oldest that is held.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Protocol
@@ -27,6 +28,7 @@ class Scene(Protocol):
     """What all devices of a run share."""
 
     plan: Plan
+    period_s: float  # the plan's
     run: str
     epoch_s: float  # seconds since 1970 when the run began
     ledger: Ledger
@@ -57,7 +59,7 @@ class Device:
     """Fulfils link.Speaker."""
 
     __slots__ = ("_away_until_s", "_boot", "_failures", "_is_planned", "_leaves", "_n", "_next_s", "_scene", "_seq",
-                 "_swapped", "_waiting", "index", "link")  # fmt: skip
+                 "_swapped", "_topic", "_waiting", "_who", "index", "link")  # fmt: skip
 
     def __init__(self, scene: Scene, index: int) -> None:
         self.index = index
@@ -65,6 +67,8 @@ class Device:
         self._scene = scene
         self._boot = 1
         self._seq = 0
+        self._topic = f"{self._base}/reading"
+        self._who = self._identity(self._boot)
         self._n = 0  # readings that it would have taken without faults
         self._next_s = scene.plan.first_at_s(index)
         self._waiting: list[Outgoing] = []
@@ -87,16 +91,17 @@ class Device:
         scene, at_s = self._scene, self._next_s
         if scene.is_over or self._leaves:
             return
-        scene.ledger.tally.late_s = max(scene.ledger.tally.late_s, scene.now_s() - at_s)
+        now_s = scene.now_s()
+        scene.ledger.tally.late_s = max(scene.ledger.tally.late_s, now_s - at_s)
         self._n += 1
-        self._next_s = at_s + scene.plan.period_s
+        self._next_s = at_s + scene.period_s
         if self._next_s < scene.plan.ends_s:
             scene.wheel.at(self._next_s, self.take)
         if scene.faulty:
-            self._take_amiss(at_s)
+            self._take_amiss(at_s, now_s)
         else:
-            self._hold(self._reading())
-        self._pump()
+            self._hold(self._reading(now_s))
+        self._pump(now_s)
 
     def lose_connection(self, *, until_s: float) -> None:
         """Go off the network without a word, and come back at that time."""
@@ -110,7 +115,7 @@ class Device:
         if self._swapped is not None:
             self._hold(self._swapped)
             self._swapped = None
-            self._pump()
+            self._pump(self._scene.now_s())
 
     def leave(self) -> None:
         """Say goodbye; where the run clears up, once the broker has forgotten what it kept of this device."""
@@ -123,7 +128,7 @@ class Device:
         self._waiting = [
             Outgoing(WORD, f"{self._base}/{word}", b"", boot=self._boot, retain=True) for word in ("birth", "state")
         ]
-        self._pump()
+        self._pump(self._scene.now_s())
 
     @property
     def is_settled(self) -> bool:
@@ -159,7 +164,7 @@ class Device:
             Outgoing(WORD, f"{self._base}/birth", self._birth(), boot=self._boot, retain=True),
             Outgoing(WORD, self.state_topic, online, boot=self._boot, retain=True),
         ]
-        self._pump()
+        self._pump(self._scene.now_s())
 
     def acked(self, message: Outgoing) -> None:
         """See link.Speaker."""
@@ -168,7 +173,8 @@ class Device:
         scene.ledger.pubacks.add(now_s - message.sent_s)
         if message.what == READING and scene.ledger.ack(self.index, message.boot, message.seq):
             self._note("acked", message.boot, message.seq, now_s)
-        self._pump()
+        if self._waiting:
+            self._pump(now_s)
         if self._leaves and self.link is not None and self.is_settled:
             self.link.leave(will=False)
 
@@ -176,7 +182,7 @@ class Device:
         """See link.Speaker."""
         self._scene.ledger.tally.refused += 1
         self._scene.ledger.reasons[f"a message was refused: {reason}"] += 1
-        self._pump()
+        self._pump(self._scene.now_s())
 
     def went_down(self, unacked: Sequence[Outgoing], reason: str, *, for_good: bool) -> None:
         """See link.Speaker."""
@@ -185,7 +191,7 @@ class Device:
         planned, self._is_planned = self._is_planned, False
         scene.went_down(self, reason, was_up=was_up, planned=planned or self._leaves or scene.is_over)
         kept = [each for each in unacked if each.boot == self._boot and each.what != WORD]
-        self._drop([each for each in unacked if each.boot != self._boot])
+        scene.ledger.tally.wiped += self._forget([each for each in unacked if each.boot != self._boot])
         self._waiting = kept + [each for each in self._waiting if each.what != WORD]
         if self._leaves or not scene.wanted(self, reason, for_good=for_good):
             self._leaves = True
@@ -224,7 +230,7 @@ class Device:
             first_seq=min(held, default=self._seq + 1),
         )
 
-    def _take_amiss(self, at_s: float) -> None:
+    def _take_amiss(self, at_s: float, now_s: float) -> None:
         """A reading while there may be faults."""
 
         def struck(kind: FaultKind) -> bool:
@@ -236,9 +242,9 @@ class Device:
         if struck(FaultKind.GAP):
             self._seq += 1
             self._scene.ledger.tally.skipped += 1
-            self._note("skipped", self._boot, self._seq, self._scene.now_s())
+            self._note("skipped", self._boot, self._seq, now_s)
             return
-        reading = self._reading()
+        reading = self._reading(now_s)
         if self._swapped is None and struck(FaultKind.REORDER):
             self._swapped = reading
             return
@@ -249,41 +255,46 @@ class Device:
         if struck(FaultKind.DUPLICATE):
             self._scene.ledger.tally.doubled += 1
             self._scene.ledger.doubled[self.index] += 1
-            self._hold(Outgoing(READING, reading.topic, reading.payload, boot=self._boot, seq=reading.seq))
+            self._hold(replace(reading, is_copy=True))
         if self._swapped is not None:
             self._hold(self._swapped)
             self._swapped = None
 
-    def _reading(self) -> Outgoing:
+    def _reading(self, now_s: float) -> Outgoing:
         scene = self._scene
-        now_s, name = scene.now_s(), self._name
         self._seq += 1
         scene.ledger.tally.taken += 1
         self._note("taken", self._boot, self._seq, now_s)
-        payload = (
-            f'{{"device":"{name}","boot":"{self._boot_id}","seq":{self._seq},"at":"{_utc(scene.epoch_s + now_s)}",'
-            f'"values":{{{scene.plan.kind(self.index).values(self._n)}}}}}'
-        )
-        return Outgoing(READING, f"{self._base}/reading", payload.encode(), boot=self._boot, seq=self._seq)
+        values = scene.plan.kind(self.index).values(self._n)
+        payload = f'{{{self._who}{self._seq},"at":"{_utc(scene.epoch_s + now_s)}","values":{{{values}}}}}'
+        return Outgoing(READING, self._topic, payload.encode(), self._boot, self._seq)
 
     def _hold(self, message: Outgoing) -> None:
         self._waiting.append(message)
-        if len(self._waiting) > self._scene.hold_max:
-            oldest = next(at for at, each in enumerate(self._waiting) if each.what != WORD)
-            self._drop([self._waiting.pop(oldest)])
+        if len(self._waiting) <= self._scene.hold_max:
+            return
+        oldest = next(each for each in self._waiting if each.what != WORD)
+        gone = [each for each in self._waiting if each.what == oldest.what and each.seq == oldest.seq]
+        self._waiting = [each for each in self._waiting if each not in gone]
+        self._scene.ledger.tally.dropped += self._forget(gone)
 
-    def _drop(self, messages: Sequence[Outgoing]) -> None:
-        """Forget these; a second copy of a reading is nothing that is missed."""
-        for each in messages:
-            if each.what == READING:
-                self._scene.ledger.tally.dropped += 1
-                self._note("dropped", each.boot, each.seq, self._scene.now_s())
+    def _forget(self, messages: Sequence[Outgoing]) -> int:
+        """These will not be sent; returns how many readings the broker now never gets, as far as is known."""
+        ledger, now_s = self._scene.ledger, self._scene.now_s()
+        gone = [
+            each
+            for each in messages
+            if each.what == READING and not each.is_copy and not ledger.is_acked(self.index, each.boot, each.seq)
+        ]
+        for each in gone:
+            self._note("dropped", each.boot, each.seq, now_s)
+        return len(gone)
 
-    def _pump(self) -> None:
+    def _pump(self, now_s: float) -> None:
         link = self.link
         if link is None or not self._waiting:
             return
-        tally, now_s = self._scene.ledger.tally, self._scene.now_s()
+        tally = self._scene.ledger.tally
         while self._waiting and link.room() > 0:
             message = self._waiting.pop(0)
             message.times += 1
@@ -301,9 +312,11 @@ class Device:
             link.send(message)
 
     def _reboot(self) -> None:
-        self._drop([each for each in (*self._waiting, self._swapped) if each is not None])
+        held = self._waiting if self._swapped is None else [*self._waiting, self._swapped]
+        self._scene.ledger.tally.wiped += self._forget(held)
         self._waiting, self._swapped = [], None
         self._boot += 1
+        self._who = self._identity(self._boot)
         self._seq = 0
         self.lose_connection(until_s=self._scene.now_s())
 
@@ -317,10 +330,12 @@ class Device:
     def _note(self, what: str, boot: int, seq: int, now_s: float) -> None:
         truth = self._scene.truth
         if truth.is_kept:
-            truth.note(
-                f'{{"at_s":{now_s:.6f},"what":"{what}","device":"{self._name}",'
-                f'"boot":"{self._scene.run}-{boot}","seq":{seq}}}'
-            )
+            who = self._who if boot == self._boot else self._identity(boot)
+            truth.note(f'{{"at_s":{now_s:.6f},"what":"{what}",{who}{seq}}}')
+
+    def _identity(self, boot: int) -> str:
+        """The members of a JSON object that name a reading, up to the number itself."""
+        return f'"device":"{self._name}","boot":"{self._scene.run}-{boot}","seq":'
 
 
 def _utc(at: float) -> str:

@@ -83,6 +83,14 @@ class Heard:
             return None
         return self.take(index, words, heard_s=now_s, epoch_s=epoch_s)
 
+    def file(self, words: Told, *, heard_s: float | None, epoch_s: float) -> None:
+        """Take in a reading that a consumer has kept."""
+        index = self.index(words.device)
+        if index is None:
+            self.foreign += 1
+        else:
+            self.take(index, words, heard_s=heard_s, epoch_s=epoch_s)
+
     def take(self, index: int, words: Told, *, heard_s: float | None, epoch_s: float) -> float | None:
         """Take in one reading; returns how long it took, where that is known and no connection was waited for."""
         boot = self._boot(words.boot)
@@ -127,8 +135,8 @@ class Consumer(Protocol):
         Raises: listening.LinkError.
         """
 
-    async def look(self) -> int:
-        """How many different readings it has by now."""
+    async def look(self) -> int | None:
+        """How many different readings it has by now; None where that is not known."""
 
     async def close(self) -> None:
         """Bring the book up to date, and leave."""

@@ -24,7 +24,8 @@ class Tally:
     acked: int = 0  # different readings
     doubled: int = 0  # published once more by the plan
     resent: int = 0  # once more because the connection was lost before the PUBACK
-    dropped: int = 0
+    dropped: int = 0  # for want of room in the device
+    wiped: int = 0  # by a reboot of the plan, before the PUBACK
     refused: int = 0  # by the broker
     malformed: int = 0
     words: int = 0  # births, states
@@ -58,6 +59,11 @@ class Ledger:
         fresh = seqs.add(seq)
         self.tally.acked += fresh
         return fresh
+
+    def is_acked(self, index: int, boot: int, seq: int) -> bool:
+        """Whether the broker has this reading."""
+        seqs = self.acked(index).get(boot)
+        return seqs is not None and seq in seqs
 
     def acked(self, index: int) -> dict[int, Seqs]:
         """By boot, what the broker has of one device."""

@@ -12,7 +12,10 @@ READING, MALFORMED, WORD = range(3)  # what a message is: a reading, what looks 
 
 @dataclass(slots=True)
 class Outgoing:
-    """A message of a device, at QoS 1. `times` counts how often it was sent, `sent_s` says when last."""
+    """A message of a device, at QoS 1. `times` counts how often it was sent, `sent_s` says when last.
+
+    `is_copy`: the second one of a reading that the plan doubles.
+    """
 
     what: int
     topic: str
@@ -20,6 +23,7 @@ class Outgoing:
     boot: int = 0
     seq: int = 0
     retain: bool = False
+    is_copy: bool = False
     times: int = 0
     sent_s: float = 0.0
 

@@ -120,6 +120,7 @@ class FleetRun:
         say: Callable[[str], None],
     ) -> None:
         self.plan = plan
+        self.period_s = plan.period_s
         self.run = run
         self.epoch_s = epoch_s
         self.ledger = Ledger(plan.devices)
@@ -131,7 +132,7 @@ class FleetRun:
         self.clears = options.clears
         self.recent = Delays()
         self.heard = Heard(plan, run=run)
-        self._wire = wire
+        self.wire = wire
         self._options = options
         self._monotonic = monotonic
         self._began = monotonic()
@@ -270,10 +271,11 @@ class FleetRun:
 
     async def _settle(self, consumer: Consumer) -> None:
         """Until everything that was taken has come through, or nothing has moved for `settle_s`."""
-        before, since_s = (-1, -1), self.now_s()
+        before: tuple[int, int | None] = (-1, -1)
+        since_s = self.now_s()
         while not self.is_over:
             now = (self.ledger.tally.acked, await consumer.look())
-            if all(device.is_settled for device in self._devices) and now[1] >= now[0]:
+            if all(device.is_settled for device in self._devices) and (now[1] is None or now[1] >= now[0]):
                 return
             if now != before:
                 before, since_s = now, self.now_s()
@@ -334,7 +336,7 @@ class FleetRun:
                 f"{tally.acked} ({self._heard_now / now_s:.0f}/s)",
                 "lower --rate, or let the broker keep more for a slow consumer (mosquitto: max_queued_messages)",
             )
-        if tally.taken - tally.acked - tally.dropped > much and tally.connected == self.plan.devices:
+        if tally.taken - tally.acked - tally.dropped - tally.wiped > much and tally.connected == self.plan.devices:
             self._notice(
                 f"the broker is {tally.taken - tally.acked} readings behind: it has acknowledged {tally.acked} of "
                 f"{tally.taken} ({tally.acked / now_s:.0f}/s)",
@@ -362,7 +364,7 @@ class FleetRun:
         sources = self._options.sources
         source = sources[device.index // _PORTS % len(sources)] if sources else None
         try:
-            link = await self._wire.open(device, source=source)
+            link = await self.wire.open(device, source=source)
         except OSError as exc:
             device.went_down((), plain(exc), for_good=exc.errno in _NOWHERE)
             return

@@ -17,6 +17,10 @@ class Seqs:
     def __len__(self) -> int:
         return sum(last - first + 1 for first, last in self.runs())
 
+    def __contains__(self, seq: int) -> bool:
+        at = bisect_left(self._edges, seq)
+        return at % 2 == 1 or (at < len(self._edges) and self._edges[at] == seq)
+
     def runs(self) -> Iterator[tuple[int, int]]:
         """The runs in order, both ends included."""
         edges = self._edges
@@ -28,9 +32,9 @@ class Seqs:
         if edges and seq == edges[-1] + 1:
             edges[-1] = seq
             return True
-        at = bisect_left(edges, seq)
-        if at % 2 or (at < len(edges) and edges[at] == seq):
+        if seq in self:
             return False
+        at = bisect_left(edges, seq)
         after = at > 0 and edges[at - 1] + 1 == seq
         before = at < len(edges) and edges[at] - 1 == seq
         if after and before:
