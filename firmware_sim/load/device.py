@@ -48,11 +48,8 @@ class Scene(Protocol):
     def came_up(self, device: Device) -> None:
         """This device has its connection."""
 
-    def went_down(self, device: Device, reason: str, *, was_up: bool, planned: bool) -> None:
-        """This device has lost its connection, or did not get one."""
-
-    def wanted(self, device: Device, reason: str, *, for_good: bool) -> bool:
-        """Whether such a device should try again."""
+    def went_down(self, device: Device, reason: str, *, was_up: bool, planned: bool, for_good: bool) -> bool:
+        """This device has lost its connection, or did not get one; returns whether it should try again."""
 
 
 class Device:
@@ -189,11 +186,12 @@ class Device:
         scene = self._scene
         was_up, self.link = self.link is not None, None
         planned, self._is_planned = self._is_planned, False
-        scene.went_down(self, reason, was_up=was_up, planned=planned or self._leaves or scene.is_over)
+        meant = planned or self._leaves or scene.is_over
+        again = scene.went_down(self, reason, was_up=was_up, planned=meant, for_good=for_good)
         kept = [each for each in unacked if each.boot == self._boot and each.what != WORD]
         scene.ledger.tally.wiped += self._forget([each for each in unacked if each.boot != self._boot])
         self._waiting = kept + [each for each in self._waiting if each.what != WORD]
-        if self._leaves or not scene.wanted(self, reason, for_good=for_good):
+        if self._leaves or not again:
             self._leaves = True
             return
         if planned:

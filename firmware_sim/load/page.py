@@ -165,7 +165,7 @@ def _lines(title: str, curves: Sequence[Curve], plan: dict[str, Any], *, log: bo
     below = "".join(
         f'<text x="{across(at_s):.1f}" y="{_HEIGHT - 14}" text-anchor="middle">{at_s:g} s</text>' for at_s in _nice(0.0, end)
     )
-    return _figure(title, "".join([_grid(up, ticks), *marks, *drawn, below]), curves)
+    return _figure(title, "".join([_grid(up, ticks), *marks, *drawn, below]), curves, more=_explained(plan))
 
 
 def _bars(title: str, heard: dict[str, Any]) -> str:
@@ -193,7 +193,17 @@ def _bars(title: str, heard: dict[str, Any]) -> str:
     return _figure(title, _grid(up, ticks) + drawn + below, [])
 
 
-def _figure(title: str, inside: str, curves: Sequence[Curve]) -> str:
+def _explained(plan: dict[str, Any]) -> str:
+    """What the marks of a plan mean; empty where it has none."""
+    told = []
+    if plan["outages"]:
+        told.append('<svg viewBox="0 0 28 8" aria-hidden="true"><rect class="shade" width="28" height="8"/></svg>outage')
+    if plan["herds"]:
+        told.append('<svg viewBox="0 0 28 8" aria-hidden="true"><path class="stroke now" d="M0 4H28"/></svg>all reconnect')
+    return "".join(f"<span>{each}</span>" for each in told)
+
+
+def _figure(title: str, inside: str, curves: Sequence[Curve], *, more: str = "") -> str:
     legend = "".join(
         f'<span><svg viewBox="0 0 28 8" aria-hidden="true"><path class="stroke {curve.look}" d="M0 4H28"/></svg>'
         f"{escape(curve.name)}</span>"
@@ -201,7 +211,7 @@ def _figure(title: str, inside: str, curves: Sequence[Curve]) -> str:
     )
     return (
         f'<figure><h2>{escape(title)}</h2><svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{escape(title)}">'
-        f'{inside}</svg><div class="legend">{legend}</div></figure>'
+        f'{inside}</svg><div class="legend">{legend}{more}</div></figure>'
     )
 
 

@@ -35,6 +35,8 @@ _LATE_S = 1.0
 _LEAVING_S = 10.0
 _PORTS = 20_000  # of one local address
 _POINTS_MAX = 600
+_WHEN_REFUSED = "check --broker, --mqtt, user and password, or the limits of this process and machine"
+_WHEN_LOST = "see the broker's log; its limits on connections and open files must be above this fleet's size"
 _NOWHERE = frozenset({errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL})
 
 log = logging.getLogger(__name__)
@@ -173,8 +175,8 @@ class FleetRun:
             self._open_window()
         self._connect_more()
 
-    def went_down(self, device: Device, reason: str, *, was_up: bool, planned: bool) -> None:
-        """See device.Scene."""
+    def went_down(self, device: Device, reason: str, *, was_up: bool, planned: bool, for_good: bool) -> bool:
+        """See device.Scene. The first one of all that is refused for good ends the run."""
         self._attempts.pop(device.index, None)
         tally = self.ledger.tally
         if was_up:
@@ -183,18 +185,13 @@ class FleetRun:
             tally.lost += was_up
             tally.failed += not was_up
             self.ledger.reasons[reason] += 1
-            self._notice(
-                f"{'a connection was lost' if was_up else 'a connection was not taken'}: {reason}",
-                "see the broker's log; its limits on connections and open files must be above this fleet's size",
-            )
-        self._connect_more()
-
-    def wanted(self, device: Device, reason: str, *, for_good: bool) -> bool:  # noqa: ARG002 - the scene's protocol
-        """See device.Scene."""
+            what = "a connection was lost" if was_up else "a connection was not taken"
+            self._notice(f"{what}: {reason}", _WHEN_REFUSED if for_good else _WHEN_LOST)
         if for_good:
             self._outcome.given_up += 1
-            if not self.ledger.tally.connects:
+            if not tally.connects:
                 self._stop("refused")
+        self._connect_more()
         return not for_good and not self.is_over
 
     # --- the run ---
