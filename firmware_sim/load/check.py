@@ -16,7 +16,15 @@ class Check:
     name = "check"
 
     def __init__(
-        self, wire: Wire, plan: Plan, *, heard: Heard, recent: Delays, run: str, now_s: Callable[[], float], epoch_s: float
+        self,
+        wire: Wire,
+        plan: Plan,
+        *,
+        heard: Heard,
+        recent: Delays,
+        run: str,
+        now_s: Callable[[], float],
+        epoch_s: float,
     ) -> None:
         self._heard = heard
         self._recent = recent

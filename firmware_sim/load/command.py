@@ -36,16 +36,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What it can be told."""
     listening.add_arguments(parser)
     fleet = parser.add_argument_group("the fleet")
-    fleet.add_argument("--devices", type=_whole(1, DEVICES_MAX), default=100, metavar="N", help="each a connection (100)")
-    fleet.add_argument("--homes", type=_whole(1, 9_999), metavar="N", help="that they stand in (a tenth of the devices)")
+    fleet.add_argument(
+        "--devices", type=_whole(1, DEVICES_MAX), default=100, metavar="N", help="each a connection (100)"
+    )
+    fleet.add_argument(
+        "--homes", type=_whole(1, 9_999), metavar="N", help="that they stand in (a tenth of the devices)"
+    )
     fleet.add_argument("--home", default="home", metavar="ID", help="the one home, or what the homes' ids begin with")
     fleet.add_argument("--rate", type=_number(0.001, 1e6), metavar="N", help="readings a second, together (a tenth)")
     fleet.add_argument("--duration", type=_number(0.1, _DAY_S), default=60.0, metavar="S", help="after the ramp (60)")
-    fleet.add_argument("--ramp", type=_number(0, _DAY_S), default=0.0, metavar="S", help="switch devices on over this time")
+    fleet.add_argument(
+        "--ramp", type=_number(0, _DAY_S), default=0.0, metavar="S", help="switch devices on over this time"
+    )
     fleet.add_argument("--seed", type=_whole(0, 2**31 - 1), default=7, metavar="N", help="of everything random (7)")
     plan = parser.add_argument_group("what goes wrong, repeatable; seconds from the start, shares from 0 to 1")
-    plan.add_argument("--outage", type=_outage, action="append", default=[], metavar="AT,FOR,SHARE", help="of the network")
-    plan.add_argument("--herd", type=_herd, action="append", default=[], metavar="AT[,SHARE]", help="all reconnect at once")
+    plan.add_argument(
+        "--outage", type=_outage, action="append", default=[], metavar="AT,FOR,SHARE", help="of the network"
+    )
+    plan.add_argument(
+        "--herd", type=_herd, action="append", default=[], metavar="AT[,SHARE]", help="all reconnect at once"
+    )
     plan.add_argument(
         "--fault", type=_fault, action="append", default=[], metavar="KIND,SHARE[,FROM,FOR]", help=", ".join(FaultKind)
     )
@@ -56,9 +66,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     wire.add_argument("--keepalive", type=_whole(5, 3_600), default=60, metavar="S", help="of MQTT (60)")
     wire.add_argument("--clear", action="store_true", help="take retained births and states back at the end")
     ends = parser.add_argument_group("the result")
-    ends.add_argument("--consumer", choices=["check", "hub", "lines", "none"], default="check", help="who is asked (check)")
+    ends.add_argument(
+        "--consumer", choices=["check", "hub", "lines", "none"], default="check", help="who is asked (check)"
+    )
     ends.add_argument("--store", type=Path, metavar="FILE", help="the hub's store, or the lines that a consumer writes")
-    ends.add_argument("--settle", type=_number(0.1, 3_600), default=10.0, metavar="S", help="wait so long without progress")
+    ends.add_argument(
+        "--settle", type=_number(0.1, 3_600), default=10.0, metavar="S", help="wait so long without progress"
+    )
     ends.add_argument("--truth", type=Path, metavar="FILE", help="write the truth log here, one JSON object a line")
     ends.add_argument("--per-device", type=Path, metavar="FILE", help="write every device here, one JSON object a line")
     ends.add_argument("--html", type=Path, metavar="FILE", help="write the result as a page with charts")
@@ -107,12 +121,22 @@ def plan_of(arguments: argparse.Namespace) -> Plan:
     """
     devices = arguments.devices
     homes = arguments.homes or max(1, devices // 10)
+    if arguments.consumer == "hub" and homes != 1:
+        raise WrongArgumentsError(
+            "--consumer hub: a hub has one home; say --homes 1, and --home as in its configuration"
+        )
     if homes > devices:
         raise WrongArgumentsError(f"--homes {homes}: more than there are devices ({devices})")
-    if not arguments.home or len(arguments.home) > 59 or not set(arguments.home) <= set("abcdefghijklmnopqrstuvwxyz0123456789_-"):
+    if (
+        not arguments.home
+        or len(arguments.home) > 59
+        or not set(arguments.home) <= set("abcdefghijklmnopqrstuvwxyz0123456789_-")
+    ):
         raise WrongArgumentsError(f"--home {arguments.home!r}: letters a-z, digits, - and _ are wanted, 59 at most")
     lasts_s = arguments.ramp + arguments.duration
-    for name, each in [("outage", each.at_s) for each in arguments.outage] + [("herd", each.at_s) for each in arguments.herd]:
+    for name, each in [("outage", each.at_s) for each in arguments.outage] + [
+        ("herd", each.at_s) for each in arguments.herd
+    ]:
         if each >= lasts_s:
             raise WrongArgumentsError(f"--{name} at {each:g} s: the run is over after {lasts_s:g} s")
     return Plan(
@@ -177,7 +201,15 @@ def _consumer(arguments: argparse.Namespace, fleet: FleetRun) -> Consumer:
                 epoch_s=fleet.epoch_s,
             )
         case "hub":
-            return stored.HubStore(arguments.store, heard=fleet.heard, run=fleet.run, epoch_s=fleet.epoch_s)
+            return stored.HubStore(
+                arguments.store,
+                fleet.wire,
+                fleet.plan,
+                heard=fleet.heard,
+                run=fleet.run,
+                epoch_s=fleet.epoch_s,
+                say=_say,
+            )
         case "lines":
             return stored.Lines(arguments.store, heard=fleet.heard, run=fleet.run, epoch_s=fleet.epoch_s)
         case _:
@@ -226,7 +258,7 @@ def _lines(summary: dict[str, Any]) -> Iterator[str]:
     yield f"run {summary['run']}, seed {summary['seed']}, ended: {summary['ended']}"
     yield f"connections: {links['reached']} of {links['wanted']}, all after {links['all_after_s']} s; {links['lost']} lost"
     yield f"readings: {readings['taken']} taken, {readings['acknowledged']} acknowledged, {readings['dropped']} dropped"
-    if heard["name"] != "none":
+    if "lost" in heard:
         yield f"{heard['name']}: {heard['distinct']} heard, {heard['lost']} lost, {heard['duplicates']} more than once"
         yield f"delay: {heard['delay_ms']['p50']} ms in the middle, {heard['delay_ms']['p99']} ms at the 99th percentile"
     for notice in summary["notices"]:

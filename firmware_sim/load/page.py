@@ -77,18 +77,29 @@ def _verdict(summary: dict[str, Any]) -> str:
 def _cards(summary: dict[str, Any]) -> str:
     links, readings, heard = summary["connections"], summary["readings"], summary["consumer"]
     cards = [
-        ("connected at most", f"{links['reached']:,}", f"of {links['wanted']:,}; all after {_told(links['all_after_s'])} s"),
-        ("acknowledged", f"{readings['acknowledged']:,}", f"of {readings['taken']:,} taken; {readings['per_s']:,.0f} a second"),
+        (
+            "connected at most",
+            f"{links['reached']:,}",
+            f"of {links['wanted']:,}; all after {_told(links['all_after_s'])} s",
+        ),
+        (
+            "acknowledged",
+            f"{readings['acknowledged']:,}",
+            f"of {readings['taken']:,} taken; {readings['per_s']:,.0f} a second",
+        ),
         ("connections lost", f"{links['lost']:,}", f"{links['failed']:,} attempts failed"),
     ]
-    if heard["name"] != "none":
+    if "lost" in heard:
         delay = heard["delay_ms"]
         cards += [
             ("lost", f"{heard['lost']:,}", f"acknowledged, not at the consumer “{heard['name']}”"),
             ("duplicates", f"{heard['duplicates']:,}", f"{heard['sent_again']:,} were sent again by devices"),
             ("delay, median", f"{_told(delay['p50'])} ms", f"99 % within {_told(delay['p99'])} ms"),
         ]
-    shown = (f'<div class="card">{name}<b>{value}</b><span class="soft">{escape(more)}</span></div>' for name, value, more in cards)
+    shown = (
+        f'<div class="card">{name}<b>{value}</b><span class="soft">{escape(more)}</span></div>'
+        for name, value, more in cards
+    )
     return f'<div class="cards">{"".join(shown)}</div>'
 
 
@@ -96,7 +107,8 @@ def _notices(summary: dict[str, Any]) -> str:
     if not summary["notices"]:
         return ""
     items = "".join(
-        f"<li>{each['at_s']:.0f} s: {escape(each['what'])}. {escape(each['change'])}</li>" for each in summary["notices"]
+        f"<li>{each['at_s']:.0f} s: {escape(each['what'])}. {escape(each['change'])}</li>"
+        for each in summary["notices"]
     )
     return f"<h2>What to know</h2><ul>{items}</ul>"
 
@@ -105,12 +117,14 @@ def _charts(summary: dict[str, Any]) -> list[str]:
     series, plan = summary["series"], summary["plan"]
     if len(series) < 2:
         return ['<p class="soft">Too short for charts: there is less than two seconds to show.</p>']
-    asked = summary["consumer"]["name"] != "none"
+    asked = "lost" in summary["consumer"]
     rates = [Curve("taken", "a", _rates(series, "taken")), Curve("acknowledged", "b", _rates(series, "acked"))]
     backlog = [Curve("not acknowledged yet", "a", [(each["at_s"], each["taken"] - each["acked"]) for each in series])]
     if asked:
         rates.append(Curve("heard", "c", _rates(series, "heard")))
-        behind = [(each["at_s"], None if each["heard"] is None else max(0, each["acked"] - each["heard"])) for each in series]
+        behind = [
+            (each["at_s"], None if each["heard"] is None else max(0, each["acked"] - each["heard"])) for each in series
+        ]
         backlog.append(Curve("acknowledged, not heard yet", "b", behind))
     charts = [
         _lines("Connected devices", [Curve("connected", "a", _column(series, "connected"))], plan),
@@ -135,7 +149,10 @@ def _column(series: Sequence[dict[str, Any]], name: str, scale: float = 1.0) -> 
 def _rates(series: Sequence[dict[str, Any]], name: str) -> Pairs:
     pairs = zip(series, series[1:], strict=False)
     return [
-        (now["at_s"], None if now[name] is None or was[name] is None else (now[name] - was[name]) / (now["at_s"] - was["at_s"]))
+        (
+            now["at_s"],
+            None if now[name] is None or was[name] is None else (now[name] - was[name]) / (now["at_s"] - was["at_s"]),
+        )
         for was, now in pairs
     ]
 
@@ -163,7 +180,8 @@ def _lines(title: str, curves: Sequence[Curve], plan: dict[str, Any], *, log: bo
     ]
     drawn = [f'<path class="stroke {curve.look}" d="{_path(curve.points, across, up)}"/>' for curve in curves]
     below = "".join(
-        f'<text x="{across(at_s):.1f}" y="{_HEIGHT - 14}" text-anchor="middle">{at_s:g} s</text>' for at_s in _nice(0.0, end)
+        f'<text x="{across(at_s):.1f}" y="{_HEIGHT - 14}" text-anchor="middle">{at_s:g} s</text>'
+        for at_s in _nice(0.0, end)
     )
     return _figure(title, "".join([_grid(up, ticks), *marks, *drawn, below]), curves, more=_explained(plan))
 
@@ -197,9 +215,13 @@ def _explained(plan: dict[str, Any]) -> str:
     """What the marks of a plan mean; empty where it has none."""
     told = []
     if plan["outages"]:
-        told.append('<svg viewBox="0 0 28 8" aria-hidden="true"><rect class="shade" width="28" height="8"/></svg>outage')
+        told.append(
+            '<svg viewBox="0 0 28 8" aria-hidden="true"><rect class="shade" width="28" height="8"/></svg>outage'
+        )
     if plan["herds"]:
-        told.append('<svg viewBox="0 0 28 8" aria-hidden="true"><path class="stroke now" d="M0 4H28"/></svg>all reconnect')
+        told.append(
+            '<svg viewBox="0 0 28 8" aria-hidden="true"><path class="stroke now" d="M0 4H28"/></svg>all reconnect'
+        )
     return "".join(f"<span>{each}</span>" for each in told)
 
 
@@ -268,7 +290,7 @@ def _worst(summary: dict[str, Any]) -> str:
     )
     told = f"{summary['devices']['with_loss']:,} devices with loss, {summary['devices']['with_duplicates']:,} with duplicates"
     return (
-        f"<h2>The worst devices</h2><p class=\"soft\">{told}</p><div class=\"wide\"><table><thead><tr><th>device</th>{head}"
+        f'<h2>The worst devices</h2><p class="soft">{told}</p><div class="wide"><table><thead><tr><th>device</th>{head}'
         f"<th>median ms</th><th>worst ms</th></tr></thead><tbody>{body}</tbody></table></div>"
     )
 

@@ -33,9 +33,12 @@ class Setting:
 def summarise(outcome: Outcome, setting: Setting) -> dict[str, Any]:
     """The whole result, ready for JSON; its fields are explained in docs/fleet.md."""
     plan, tally = outcome.plan, outcome.ledger.tally
-    asked = setting.consumer != "none"
+    asked = setting.consumer != "none" and outcome.ended != "unheard"
     rows = list(device_rows(outcome)) if asked else []
     lost = sum(row["lost"] for row in rows)
+    unknown = tally.taken - tally.acked - tally.dropped - tally.wiped
+    settled = outcome.ended == "unsettled" and asked and not lost and not unknown  # more slowly than it told, but whole
+    ended = "done" if settled else outcome.ended
     return {
         "run": outcome.run,
         "started_at": setting.started_at,
@@ -43,8 +46,8 @@ def summarise(outcome: Outcome, setting: Setting) -> dict[str, Any]:
         "broker": setting.broker,
         "mqtt": setting.mqtt,
         "plan": asdict(plan),
-        "ended": outcome.ended,
-        "ok": outcome.ended == "done" and not lost and not outcome.given_up and not tally.dropped and not tally.refused,
+        "ended": ended,
+        "ok": ended == "done" and not lost and not outcome.given_up and not tally.dropped and not tally.refused,
         "lasted_s": round(outcome.lasted_s, 3),
         "connections": {
             "wanted": plan.devices,
@@ -60,7 +63,7 @@ def summarise(outcome: Outcome, setting: Setting) -> dict[str, Any]:
             "taken": tally.taken,
             "published": tally.sent,
             "acknowledged": tally.acked,
-            "unacknowledged": tally.taken - tally.acked - tally.dropped - tally.wiped,
+            "unacknowledged": unknown,
             "dropped": tally.dropped,
             "wiped": tally.wiped,
             "skipped": tally.skipped,
@@ -71,7 +74,7 @@ def summarise(outcome: Outcome, setting: Setting) -> dict[str, Any]:
             "per_s": round(tally.acked / plan.duration_s, 1),
         },
         "puback_ms": _percentiles(outcome.ledger.pubacks),
-        "consumer": _consumed(outcome, setting, rows) if asked else {"name": "none"},
+        "consumer": _consumed(outcome, setting, rows) if asked else {"name": setting.consumer},
         "devices": {
             "with_loss": sum(row["lost"] > 0 for row in rows),
             "with_duplicates": sum(row["duplicates"] > 0 for row in rows),

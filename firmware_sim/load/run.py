@@ -17,6 +17,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from functools import partial
 
+from firmware_sim.listening import LinkError
 from firmware_sim.load import process
 from firmware_sim.load.delays import Delays
 from firmware_sim.load.device import Device
@@ -92,7 +93,10 @@ class Marks:
 
 @dataclass(slots=True)
 class Outcome:
-    """Everything that is known when it is over. `ended` is `done`, `unsettled`, `disk_full`, `refused`, `interrupted`."""
+    """Everything that is known when it is over.
+
+    `ended` is `done`, `unsettled`, `disk_full`, `refused`, `interrupted`, or `unheard`: the consumer told nothing.
+    """
 
     plan: Plan
     run: str
@@ -289,7 +293,9 @@ class FleetRun:
             self._notice(f"the truth log cannot be written: {exc}", "make room, or name another place with --truth")
             self._stop("disk_full")
         self._heard_now = await consumer.look()
-        for index in range(second % max(1, int(self._look_every_s)), len(self._devices), max(1, int(self._look_every_s))):
+        for index in range(
+            second % max(1, int(self._look_every_s)), len(self._devices), max(1, int(self._look_every_s))
+        ):
             link = self._devices[index].link
             if link is not None:
                 link.look()
@@ -375,8 +381,11 @@ class FleetRun:
                 link.cut()
 
     async def _leave(self, consumer: Consumer) -> None:
-        with suppress(asyncio.CancelledError):  # a second signal hurries nothing
+        try:
             await consumer.close()
+        except LinkError as exc:
+            self._notice(str(exc), "what the broker took is counted all the same")
+            self._outcome.ended = "unheard"
         self._wanting.clear()
         for device in self._devices:
             device.leave()

@@ -1,7 +1,7 @@
 """Consumers that keep what came in a file of their own, which is read when the run is over.
 
-`HubStore` reads the SQLite store of Restock's hub by its published schema (tables `message`, `quarantine` and
-`message_summary`), and never writes. `Lines` reads what anything else wrote: one reading a line, as it came, with
+`HubStore` reads the SQLite store of Restock's hub by its published schema (tables `message` and `quarantine`), and
+never writes. `Lines` reads what anything else wrote: one reading a line, as it came, with
 `received_at` besides where the consumer knows it.
 """
 
@@ -10,43 +10,68 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from firmware_sim.listening import LinkError, WrongArgumentsError
 from firmware_sim.load.heard import Heard, Told, epoch, told
+from firmware_sim.load.link import Subscription, Wire
+from firmware_sim.load.plan import Plan
 
-_BUSY_S = 10.0
+_STOP_WITHIN_S = 300.0
+_LOOK_AGAIN_S = 0.5
 
 
 class HubStore:
-    """Fulfils heard.Consumer. A reading that the hub keeps apart with its reason is not lost; it is counted there."""
+    """Fulfils heard.Consumer. A reading that the hub keeps apart with its reason is not lost; it is counted there.
+
+    A running hub keeps its store to itself. How far it has come is heard from its acknowledgements meanwhile; what it has
+    is read when it has been stopped, which `say` asks for.
+    """
 
     name = "hub"
 
-    def __init__(self, store: Path, *, heard: Heard, run: str, epoch_s: float) -> None:
+    def __init__(
+        self, store: Path, wire: Wire, plan: Plan, *, heard: Heard, run: str, epoch_s: float, say: Callable[[str], None]
+    ) -> None:
         self._store = store
+        self._wire = wire
+        self._filter = f"restock/v1/{plan.home}/+/ack"
+        self._client_id = f"sim-{run}-acks"
         self._heard = heard
         self._boots = (f"{run}-", f"{run}.")  # "." comes after "-": all boots of this run lie between
         self._epoch_s = epoch_s
-        self._before = 0
+        self._say = say
+        self._acked: dict[tuple[str, str], int] = {}
+        self._count = 0
+        self._subscription: Subscription | None = None
 
     async def open(self) -> None:
         """See heard.Consumer.
 
         Raises: WrongArgumentsError where this is no hub's store.
         """
-        self._before = await asyncio.to_thread(self._newest)
+        try:
+            await asyncio.to_thread(self._read)
+        except sqlite3.Error as exc:
+            if not _is_held(exc):
+                raise WrongArgumentsError(f"--store {self._store}: cannot be read as a hub's store: {exc}") from exc
+        self._subscription = await self._wire.listen([self._filter], self._hear, client_id=self._client_id)
 
     async def look(self) -> int | None:
-        """See heard.Consumer: messages that came since the run began."""
-        return await asyncio.to_thread(self._newest) - self._before
+        """See heard.Consumer: what the hub has acknowledged without a gap."""
+        return self._count
 
     async def close(self) -> None:
-        """See heard.Consumer."""
-        stored, apart = await asyncio.to_thread(self._read)
+        """See heard.Consumer.
+
+        Raises: LinkError when the store cannot be read.
+        """
+        if self._subscription is not None:
+            await self._subscription.close()
+        stored, apart = await self._wait_and_read()
         for device, boot, seq, event_ms, received_ms in stored:
             words = Told(device, boot, seq, event_ms / 1_000)
             self._heard.file(words, heard_s=received_ms / 1_000 - self._epoch_s, epoch_s=self._epoch_s)
@@ -54,36 +79,54 @@ class HubStore:
             self._heard.kept_apart[reason] += 1
             self._heard.file(Told(device, boot, seq, self._epoch_s), heard_s=None, epoch_s=self._epoch_s)
 
-    def _newest(self) -> int:
-        """How many messages the hub has stored or kept apart in its life."""
+    def _hear(self, topic: str, payload: bytes) -> None:
         try:
-            with closing(self._connection()) as hub:
-                [[count]] = hub.execute(
-                    "SELECT (SELECT coalesce(max(id), 0) FROM message) + (SELECT coalesce(max(id), 0) FROM quarantine)"
-                )
-        except sqlite3.Error as exc:
-            raise WrongArgumentsError(f"--store {self._store}: cannot be read as a hub's store: {exc}") from exc
-        return int(count)
+            words = json.loads(payload)
+        except ValueError:
+            return
+        match words:
+            case {"device": str(device), "boot": str(boot), "seq": int(seq)} if boot.startswith(self._boots[0]):
+                before = self._acked.get((device, boot), 0)
+                self._acked[device, boot] = max(before, seq)
+                self._count += max(0, seq - before)
+            case _:
+                pass
+
+    async def _wait_and_read(self) -> tuple[list[Any], list[Any]]:
+        told = False
+        try:
+            async with asyncio.timeout(_STOP_WITHIN_S):
+                while True:
+                    try:
+                        return await asyncio.to_thread(self._read)
+                    except sqlite3.Error as exc:
+                        if not _is_held(exc):
+                            raise LinkError(f"--store {self._store}: cannot be read: {exc}") from exc
+                    if not told:
+                        self._say(f"stop the hub now: {self._store} can be read when it has let go of it")
+                    told = True
+                    await asyncio.sleep(_LOOK_AGAIN_S)
+        except TimeoutError:
+            raise LinkError(f"--store {self._store}: the hub was not stopped within {_STOP_WITHIN_S:.0f} s") from None
 
     def _read(self) -> tuple[list[Any], list[Any]]:
-        try:
-            with closing(self._connection()) as hub:
-                stored = hub.execute(
-                    "SELECT device, boot, seq, event_ms, received_ms FROM message WHERE seq IS NOT NULL"
-                    " AND boot >= ? AND boot < ?",
-                    self._boots,
-                ).fetchall()
-                apart = hub.execute(
-                    "SELECT device, boot, seq, reason FROM quarantine WHERE seq IS NOT NULL"
-                    " AND reason <> 'sequence_conflict' AND boot >= ? AND boot < ?",
-                    self._boots,
-                ).fetchall()
-        except sqlite3.Error as exc:
-            raise LinkError(f"--store {self._store}: cannot be read: {exc}") from exc
+        address = f"{self._store.absolute().as_uri()}?mode=ro"
+        with closing(sqlite3.connect(address, uri=True, timeout=0)) as hub:
+            stored = hub.execute(
+                "SELECT device, boot, seq, event_ms, received_ms FROM message WHERE seq IS NOT NULL"
+                " AND boot >= ? AND boot < ?",
+                self._boots,
+            ).fetchall()
+            apart = hub.execute(
+                "SELECT device, boot, seq, reason FROM quarantine WHERE seq IS NOT NULL"
+                " AND reason <> 'sequence_conflict' AND boot >= ? AND boot < ?",
+                self._boots,
+            ).fetchall()
         return stored, apart
 
-    def _connection(self) -> sqlite3.Connection:
-        return sqlite3.connect(f"{self._store.absolute().as_uri()}?mode=ro", uri=True, timeout=_BUSY_S)
+
+def _is_held(exc: sqlite3.Error) -> bool:
+    return exc.sqlite_errorcode & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
 
 class Lines:

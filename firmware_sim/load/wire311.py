@@ -22,7 +22,12 @@ _READY_WITHIN_S = 10.0
 _AGAIN_S = 1.0
 _PACKETS = 1_000  # read in one go
 _OFTEN = 4  # paho pings up to a look late: so many looks in a keep-alive
-_FOR_GOOD = {"Bad user name or password", "Not authorized", "Client identifier not valid", "Unsupported protocol version"}
+_FOR_GOOD = {
+    "Bad user name or password",
+    "Not authorized",
+    "Client identifier not valid",
+    "Unsupported protocol version",
+}
 
 
 class Wire311:
@@ -118,7 +123,17 @@ class _Served:
 class Link311:
     """Fulfils link.Link."""
 
-    __slots__ = ("_is_up", "_no_use", "_reason", "_served", "_speaker", "_under_way", "_window", "keepalive_s")
+    __slots__ = (
+        "_in_hand",
+        "_is_up",
+        "_no_use",
+        "_reason",
+        "_served",
+        "_speaker",
+        "_under_way",
+        "_window",
+        "keepalive_s",
+    )
 
     def __init__(self, speaker: Speaker, client: Client, *, keepalive_s: float, window: int) -> None:
         self.keepalive_s = 2 * keepalive_s / _OFTEN
@@ -126,6 +141,7 @@ class Link311:
         self._served = _Served(client)
         self._window = window
         self._under_way: dict[int, Outgoing] = {}
+        self._in_hand: Outgoing | None = None
         self._reason = ""
         self._is_up = self._no_use = False
         client.max_inflight_messages_set(window)
@@ -149,9 +165,12 @@ class Link311:
 
     def send(self, message: Outgoing) -> None:
         """See link.Link."""
+        self._in_hand = message  # paho may find inside of `publish` that the connection is gone
         said = self._served.client.publish(message.topic, message.payload, qos=1, retain=message.retain)
-        self._under_way[said.mid] = message
-        self._served.flush()
+        self._in_hand = None
+        if self._is_up:
+            self._under_way[said.mid] = message
+            self._served.flush()
 
     def leave(self, *, will: bool) -> None:
         """See link.Link: this version knows no goodbye with a will, so the connection is broken for it."""
@@ -192,10 +211,17 @@ class Link311:
         self._served.end()
 
     def _on_disconnect(
-        self, _client: Client, _userdata: object, _flags: DisconnectFlags, _code: ReasonCode, _properties: Properties | None
+        self,
+        _client: Client,
+        _userdata: object,
+        _flags: DisconnectFlags,
+        _code: ReasonCode,
+        _properties: Properties | None,
     ) -> None:
         self._is_up = False
         unacked, self._under_way = list(self._under_way.values()), {}
+        if self._in_hand is not None:
+            unacked.append(self._in_hand)
         reason = self._reason or "the broker closed the connection"
         self._speaker.went_down(unacked, reason, for_good=self._no_use)
 
@@ -265,7 +291,12 @@ class Subscription311:
             self._ready.set_result(None)
 
     def _on_disconnect(
-        self, _client: Client, _userdata: object, _flags: DisconnectFlags, _code: ReasonCode, _properties: Properties | None
+        self,
+        _client: Client,
+        _userdata: object,
+        _flags: DisconnectFlags,
+        _code: ReasonCode,
+        _properties: Properties | None,
     ) -> None:
         if not self._ready.done():
             self._fail("the broker closed the connection")

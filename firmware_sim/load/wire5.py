@@ -136,9 +136,7 @@ class Link5(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Say CONNECT."""
         self._transport = cast(asyncio.Transport, transport)
-        will = mqtt5.Will(
-            self._speaker.state_topic, payload=self._speaker.will(), qos=QoS.AT_LEAST_ONCE, retain=True
-        )
+        will = mqtt5.Will(self._speaker.state_topic, payload=self._speaker.will(), qos=QoS.AT_LEAST_ONCE, retain=True)
         broker = self._broker
         packet = mqtt5.ConnectPacket(
             self._speaker.client_id,
