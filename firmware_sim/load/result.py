@@ -127,7 +127,7 @@ def _consumed(outcome: Outcome, setting: Setting, rows: list[dict[str, Any]]) ->
 def _process(marks: Marks, *, devices: int) -> dict[str, Any]:
     publishes = marks.publishes_until - marks.publishes_from
     before, connected = marks.resident_before_kb, marks.resident_connected_kb
-    counted = marks.all_connected_s is not None and publishes > 0
+    counted = publishes > 0
     return {
         "resident_before_kb": before,
         "resident_connected_kb": connected,

@@ -152,6 +152,7 @@ class FleetRun:
         self._every = 1  # seconds between two points
         self._look_every_s = options.keepalive_s / 2
         self._heard_now: int | None = None
+        self._is_counting = False
 
     # --- device.Scene ---
 
@@ -174,8 +175,8 @@ class FleetRun:
         self.heard.up_since_s[device.index] = self.now_s()
         if device.link is not None:
             self._look_every_s = min(self._look_every_s, device.link.keepalive_s / 2)
-        if tally.connected == self.plan.devices and self._outcome.marks.all_connected_s is None:
-            self._outcome.marks.all_connected_s = self.now_s()
+        if tally.connected == len(self._devices) and not self._is_counting:
+            self._is_counting = True
             self._open_window()
         self._connect_more()
 
@@ -423,6 +424,8 @@ class FleetRun:
         self.truth.flush()
 
     def _open_window(self) -> None:
+        if self.ledger.tally.connected == self.plan.devices:
+            self._outcome.marks.all_connected_s = self.now_s()
         gc.collect()
         gc.freeze()  # ten thousand devices stay to the end: nobody looks for garbage in them
         marks = self._outcome.marks
@@ -431,6 +434,5 @@ class FleetRun:
 
     def _close_window(self) -> None:
         marks = self._outcome.marks
-        if marks.all_connected_s is None:
-            marks.cpu_from_s = 0.0
-        marks.cpu_until_s, marks.publishes_until = process.cpu_s(), self.ledger.tally.publishes
+        if self._is_counting:
+            marks.cpu_until_s, marks.publishes_until = process.cpu_s(), self.ledger.tally.publishes

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import resource
 import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -58,39 +58,38 @@ def test_faults_and_outages_lose_nothing_that_was_acknowledged(told: Callable[..
     assert result["ended"] == "done"
     assert heard["lost"] == 0
     assert readings["doubled"] > 0
-    assert readings["doubled"] - readings["wiped"] <= heard["duplicates"] <= heard["sent_again"]
+    assert 0 < heard["duplicates"] <= heard["sent_again"]
     assert 0 < heard["unreadable"] <= readings["malformed"]
     assert readings["unacknowledged"] == 0
     assert result["connections"]["made"] > 400
-    assert result["connections"]["lost"] == 0
+    assert result["connections"]["reasons"] == {}
 
 
-async def test_a_device_has_birth_state_and_last_will(mosquitto_broker: Broker) -> None:
+def test_a_device_has_birth_state_and_last_will(mosquitto_broker: Broker) -> None:
     """Retained, as the protocol asks; and `--clear` takes them back."""
-    code = await asyncio.to_thread(main, _one(mosquitto_broker, "--duration", "1"))
-    kept = await _retained(mosquitto_broker)
+    code = main(_one(mosquitto_broker, "--duration", "1"))
+    kept = asyncio.run(_retained(mosquitto_broker))
     assert code == 0
     assert sorted(kept) == ["birth", "state"]
     assert kept["birth"]["device"] == "fridge-00000"
     assert kept["state"] == {"device": "fridge-00000", "boot": kept["birth"]["boot"], "state": "offline"}
-    await asyncio.to_thread(main, _one(mosquitto_broker, "--duration", "1", "--clear"))
-    assert await _retained(mosquitto_broker) == {}
+    main(_one(mosquitto_broker, "--duration", "1", "--clear"))
+    assert asyncio.run(_retained(mosquitto_broker)) == {}
 
 
-def test_more_devices_than_files_is_said_at_once_and_the_rest_is_kept(
-    mosquitto_broker: Broker, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_more_devices_than_files_is_said_at_once_and_the_rest_is_kept(mosquitto_broker: Broker) -> None:
     """As many as fit are there, and nothing that these sent is lost."""
-    with _files(len(os.listdir("/proc/self/fd")) + 64 + 40):
-        code = main(["fleet", "--broker", mosquitto_broker.url, "--json", *_MANY])
-    printed = capsys.readouterr()
-    result = json.loads(printed.out)
+    program = [sys.executable, "-m", "firmware_sim", "fleet", "--broker", mosquitto_broker.url, "--json", *_MANY]
+    done = subprocess.run(
+        ["sh", "-c", 'ulimit -n 164; exec "$@"', "sh", *program], capture_output=True, text=True, check=False, timeout=120
+    )
+    result = json.loads(done.stdout)
     reached = result["connections"]["reached"]
-    assert code == 1
-    assert 0 < reached < 200
+    assert done.returncode == 1
+    assert 0 < reached <= 100
     assert result["connections"]["given_up"] == 200 - reached
-    assert f"open files for {reached} of 200 devices" in printed.err.splitlines()[0]
-    assert "ulimit -n" in printed.err.splitlines()[0]
+    assert f"open files for {reached} of 200 devices" in done.stderr.splitlines()[0]
+    assert "ulimit -n" in done.stderr.splitlines()[0]
     assert result["consumer"]["lost"] == 0
     assert result["readings"]["acknowledged"] == 2 * reached
 
@@ -190,16 +189,3 @@ async def _retained(broker: Broker) -> dict[str, Any]:
             assert isinstance(message.payload, bytes)
             kept[message.topic.value.rpartition("/")[2]] = json.loads(message.payload)
     raise AssertionError
-
-
-@contextmanager
-def _files(limit: int) -> Iterator[None]:
-    """So many open files and no more, hard limit too where this may be taken back."""
-    before = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if os.geteuid() != 0:
-        pytest.skip("only root may raise a hard limit again")
-    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, before)
