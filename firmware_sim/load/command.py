@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import ipaddress
 import json
 import secrets
 import socket
@@ -226,7 +225,7 @@ async def _address(broker: Broker) -> str:
 
 def _sources(address: str, *, devices: int) -> tuple[str, ...]:
     """On loopback, enough local addresses that each has ports for its devices; elsewhere the system chooses."""
-    if devices <= _PORTS_OF_ONE_ADDRESS or not ipaddress.IPv4Address("127.0.0.1") == ipaddress.ip_address(address):
+    if devices <= _PORTS_OF_ONE_ADDRESS or address != "127.0.0.1":
         return ()
     return tuple(f"127.0.0.{number + 2}" for number in range(-(-devices // _DEVICES_OF_ONE_ADDRESS)))
 
@@ -256,11 +255,11 @@ def _lines(summary: dict[str, Any]) -> Iterator[str]:
     """The same for people."""
     links, readings, heard = summary["connections"], summary["readings"], summary["consumer"]
     yield f"run {summary['run']}, seed {summary['seed']}, ended: {summary['ended']}"
-    yield f"connections: {links['reached']} of {links['wanted']}, all after {links['all_after_s']} s; {links['lost']} lost"
+    yield f"connected: {links['reached']} of {links['wanted']}; all in {links['all_after_s']} s, {links['lost']} lost"
     yield f"readings: {readings['taken']} taken, {readings['acknowledged']} acknowledged, {readings['dropped']} dropped"
     if "lost" in heard:
         yield f"{heard['name']}: {heard['distinct']} heard, {heard['lost']} lost, {heard['duplicates']} more than once"
-        yield f"delay: {heard['delay_ms']['p50']} ms in the middle, {heard['delay_ms']['p99']} ms at the 99th percentile"
+        yield f"delay: median {heard['delay_ms']['p50']} ms, 99th percentile {heard['delay_ms']['p99']} ms"
     for notice in summary["notices"]:
         yield f"{notice['at_s']:.0f} s: {notice['what']}; {notice['change']}"
 

@@ -29,7 +29,7 @@ class Delays:
 
     def include(self, other: Delays) -> None:
         """Count all of another's."""
-        for bucket, count in other._counts.items():  # noqa: SLF001 - its own kind
+        for bucket, count in other._counts.items():
             self._counts[bucket] = self._counts.get(bucket, 0) + count
         self.worst_s = max(self.worst_s, other.worst_s)
 

@@ -175,7 +175,7 @@ class Device:
         if self._leaves and self.link is not None and self.is_settled:
             self.link.leave(will=False)
 
-    def refused(self, message: Outgoing, reason: str) -> None:
+    def refused(self, message: Outgoing, reason: str) -> None:  # noqa: ARG002 - the port's signature
         """See link.Speaker."""
         self._scene.ledger.tally.refused += 1
         self._scene.ledger.reasons[f"a message was refused: {reason}"] += 1

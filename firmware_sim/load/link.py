@@ -114,7 +114,7 @@ class Wire(Protocol):
         """
 
 
-def plain(exc: BaseException) -> str:
+def plain(exc: BaseException) -> str:  # noqa: PLR0911 - a table
     """Why a connection could not be made, in words that say what to do."""
     match exc:
         case OSError(errno=errno.EMFILE):

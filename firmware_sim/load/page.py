@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import pairwise
 from typing import Any
 
 _WIDTH, _HEIGHT = 640, 220
@@ -24,12 +25,14 @@ p { margin: .25rem 0; } .soft { color: var(--soft); } .bad { color: var(--bad); 
 .cards, .charts { display: grid; gap: 1rem; margin: 1rem 0; }
 .cards { grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr)); }
 .charts { grid-template-columns: repeat(auto-fit, minmax(min(32rem, 100%), 1fr)); }
-.card, figure { margin: 0; padding: .75rem 1rem; background: var(--card); border: 1px solid var(--line); border-radius: 8px; }
+.card, figure { margin: 0; padding: .75rem 1rem; background: var(--card); border: 1px solid var(--line);
+  border-radius: 8px; }
 .card b { display: block; font-size: 1.4rem; font-variant-numeric: tabular-nums; }
 svg { width: 100%; height: auto; display: block; } svg text { fill: var(--soft); font-size: 12px; }
 .grid { stroke: var(--line); stroke-width: 1; } .shade { fill: var(--shade); }
 .stroke { fill: none; stroke-width: 2; } .a { stroke: var(--a); } .b { stroke: var(--b); stroke-dasharray: 6 3; }
-.c { stroke: var(--c); stroke-dasharray: 2 3; } .bar { fill: var(--a); } .now { stroke: var(--bad); stroke-dasharray: 4 4; }
+.c { stroke: var(--c); stroke-dasharray: 2 3; } .bar { fill: var(--a); }
+.now { stroke: var(--bad); stroke-dasharray: 4 4; }
 .legend { display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; margin-top: .4rem; font-size: .85rem; }
 .legend svg { display: inline-block; width: 28px; height: 8px; vertical-align: middle; margin-right: .35rem; }
 .wide { overflow-x: auto; } table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
@@ -58,7 +61,7 @@ def html(summary: dict[str, Any]) -> str:
         f'<meta name="viewport" content="width=device-width, initial-scale=1"><title>Fleet run {run}</title>'
         f"<style>{_STYLE}</style></head><body><main>"
         f"<h1>Fleet run {run}</h1>"
-        f'<p class="soft">{links["wanted"]:,} devices in {plan["homes"]:,} homes, {plan["rate_per_s"]:g} readings a second '
+        f'<p class="soft">{links["wanted"]:,} devices in {plan["homes"]:,} homes, {plan["rate_per_s"]:g} readings/s '
         f"for {plan['duration_s']:g} s, seed {summary['seed']}; broker {escape(summary['broker'])}, MQTT "
         f"{escape(summary['mqtt'])}; {started}</p>"
         f"{_verdict(summary)}{_cards(summary)}{_notices(summary)}"
@@ -147,7 +150,7 @@ def _column(series: Sequence[dict[str, Any]], name: str, scale: float = 1.0) -> 
 
 
 def _rates(series: Sequence[dict[str, Any]], name: str) -> Pairs:
-    pairs = zip(series, series[1:], strict=False)
+    pairs = pairwise(series)
     return [
         (
             now["at_s"],
@@ -175,7 +178,7 @@ def _lines(title: str, curves: Sequence[Curve], plan: dict[str, Any], *, log: bo
         for each in plan["outages"]
     ]
     marks += [
-        f'<line class="now" x1="{across(each["at_s"]):.1f}" x2="{across(each["at_s"]):.1f}" y1="{_TOP}" y2="{_HEIGHT - _BOTTOM}"/>'
+        f'<path class="stroke now" d="M{across(each["at_s"]):.1f} {_TOP}V{_HEIGHT - _BOTTOM}"/>'
         for each in plan["herds"]
     ]
     drawn = [f'<path class="stroke {curve.look}" d="{_path(curve.points, across, up)}"/>' for curve in curves]
@@ -232,7 +235,8 @@ def _figure(title: str, inside: str, curves: Sequence[Curve], *, more: str = "")
         for curve in curves
     )
     return (
-        f'<figure><h2>{escape(title)}</h2><svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{escape(title)}">'
+        f"<figure><h2>{escape(title)}</h2>"
+        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{escape(title)}">'
         f'{inside}</svg><div class="legend">{legend}{more}</div></figure>'
     )
 
@@ -284,11 +288,13 @@ def _worst(summary: dict[str, Any]) -> str:
     columns = ("acknowledged", "lost", "duplicates", "sent_again", "unreadable", "malformed")
     head = "".join(f"<th>{name.replace('_', ' ')}</th>" for name in columns)
     body = "".join(
-        f"<tr><td>{escape(row['home'])}/{escape(row['device'])}</td>{''.join(f'<td>{row[name]:,}</td>' for name in columns)}"
+        f"<tr><td>{escape(row['home'])}/{escape(row['device'])}</td>"
+        f"{''.join(f'<td>{row[name]:,}</td>' for name in columns)}"
         f"<td>{_told(row['delay_ms']['p50'])}</td><td>{_told(row['delay_ms']['max'])}</td></tr>"
         for row in rows
     )
-    told = f"{summary['devices']['with_loss']:,} devices with loss, {summary['devices']['with_duplicates']:,} with duplicates"
+    devices = summary["devices"]
+    told = f"{devices['with_loss']:,} devices with loss, {devices['with_duplicates']:,} with duplicates"
     return (
         f'<h2>The worst devices</h2><p class="soft">{told}</p><div class="wide"><table><thead><tr><th>device</th>{head}'
         f"<th>median ms</th><th>worst ms</th></tr></thead><tbody>{body}</tbody></table></div>"
@@ -296,4 +302,4 @@ def _worst(summary: dict[str, Any]) -> str:
 
 
 def _told(number: float | None) -> str:
-    return "–" if number is None else f"{number:,.3g}" if number < 1_000 else f"{number:,.0f}"
+    return "-" if number is None else f"{number:,.3g}" if number < 1_000 else f"{number:,.0f}"

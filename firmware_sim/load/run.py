@@ -391,7 +391,7 @@ class FleetRun:
         for device in self._devices:
             device.leave()
         until_s = self.now_s() + _LEAVING_S
-        while self.ledger.tally.connected and self.now_s() < until_s:
+        while self.ledger.tally.connected and self.now_s() < until_s:  # noqa: ASYNC110 - thousands, looked at together
             await asyncio.sleep(TICK_S)
         for device in self._devices:
             if device.link is not None:

@@ -27,8 +27,8 @@ _LOOK_AGAIN_S = 0.5
 class HubStore:
     """Fulfils heard.Consumer. A reading that the hub keeps apart with its reason is not lost; it is counted there.
 
-    A running hub keeps its store to itself. How far it has come is heard from its acknowledgements meanwhile; what it has
-    is read when it has been stopped, which `say` asks for.
+    A running hub keeps its store to itself. How far it has come is heard from its acknowledgements meanwhile; what it
+    has is read when it has been stopped, which `say` asks for.
     """
 
     name = "hub"
@@ -79,7 +79,7 @@ class HubStore:
             self._heard.kept_apart[reason] += 1
             self._heard.file(Told(device, boot, seq, self._epoch_s), heard_s=None, epoch_s=self._epoch_s)
 
-    def _hear(self, topic: str, payload: bytes) -> None:
+    def _hear(self, topic: str, payload: bytes) -> None:  # noqa: ARG002 - the port's signature
         try:
             words = json.loads(payload)
         except ValueError:

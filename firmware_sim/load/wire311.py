@@ -319,7 +319,7 @@ class Subscription311:
 
 def _heard_by(hear: Hear) -> Callable[[Client, object, MQTTMessage], None]:
     def on_message(_client: Client, _userdata: object, message: MQTTMessage) -> None:
-        hear(message.topic, message.payload)
+        hear(message.topic, bytes(message.payload))
 
     return on_message
 

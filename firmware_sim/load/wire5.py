@@ -135,7 +135,7 @@ class Link5(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Say CONNECT."""
-        self._transport = cast(asyncio.Transport, transport)
+        self._transport = cast("asyncio.Transport", transport)
         will = mqtt5.Will(self._speaker.state_topic, payload=self._speaker.will(), qos=QoS.AT_LEAST_ONCE, retain=True)
         broker = self._broker
         packet = mqtt5.ConnectPacket(
@@ -258,7 +258,7 @@ class Subscription5(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Say CONNECT; the session is new the first time only."""
-        self._transport = cast(asyncio.Transport, transport)
+        self._transport = cast("asyncio.Transport", transport)
         self._rest = b""
         packet = mqtt5.ConnectPacket(
             self._client_id,

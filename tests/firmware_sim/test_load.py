@@ -12,7 +12,6 @@ from dataclasses import replace
 from io import FileIO
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -26,7 +25,7 @@ from firmware_sim.load.check import Nobody
 from firmware_sim.load.delays import Delays
 from firmware_sim.load.heard import Heard, Told, epoch, told
 from firmware_sim.load.link import Hear, Link, Outgoing, Speaker, Subscription
-from firmware_sim.load.plan import KINDS, Fault, FaultKind, Herd, Outage, Plan
+from firmware_sim.load.plan import KINDS, Fault, FaultKind, Herd, Kind, Outage, Plan
 from firmware_sim.load.run import FleetRun, Options, Outcome
 from firmware_sim.load.seqs import Seqs
 from firmware_sim.load.stored import HubStore, Lines
@@ -206,7 +205,7 @@ def test_devices_spread_evenly_over_a_period() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
-async def test_a_device_says_what_the_protocol_says(kind: Any) -> None:
+async def test_a_device_says_what_the_protocol_says(kind: Kind) -> None:
     """Birth, state and reading of the cheap device have the very members that the native encoders write."""
     _, wire = await played(replace(PLAN, devices=3, homes=1, rate_per_s=3.0))
     index = KINDS.index(kind)
@@ -257,9 +256,7 @@ def _of_one(sound: list[Told]) -> list[Told]:
 
 async def test_an_outage_holds_readings_back_and_loses_none() -> None:
     """Half of the devices are away for some seconds; what they took meanwhile comes afterwards."""
-    outcome, wire = await played(
-        replace(PLAN, duration_s=6.0, outages=(Outage(1.0, 3.0, 0.5),), herds=(Herd(5.0, 1.0),))
-    )
+    outcome, _ = await played(replace(PLAN, duration_s=6.0, outages=(Outage(1.0, 3.0, 0.5),), herds=(Herd(5.0, 1.0),)))
     tally = outcome.ledger.tally
     assert (tally.taken, tally.acked, tally.lost, tally.dropped) == (240, 240, 0, 0)
     assert tally.connects > 40 + 40
@@ -322,7 +319,7 @@ async def test_a_run_that_is_cancelled_keeps_what_was_counted() -> None:
     """As a signal does it."""
     wire = Loopback()
     task = asyncio.create_task(played(replace(PLAN, duration_s=600.0), wire=wire))
-    while not any(topic.endswith("/reading") for topic, _ in wire.said):
+    while not any(topic.endswith("/reading") for topic, _ in wire.said):  # noqa: ASYNC110 - the fake has no event
         await asyncio.sleep(0)
     task.cancel()
     outcome, _ = await task
@@ -340,7 +337,8 @@ async def test_lines_of_any_consumer_are_read_back(tmp_path: Path) -> None:
     lines = Lines(file, heard=heard, run="ab", epoch_s=epoch("2026-01-31T12:00:00Z"))
     await lines.open()
     assert await lines.look() == 0
-    one = '{"device":"fridge-00000","boot":"ab-1","seq":1,"at":"2026-01-31T12:00:01.5Z","received_at":"2026-01-31T12:00:02Z"}\n'
+    times = '"at":"2026-01-31T12:00:01.5Z","received_at":"2026-01-31T12:00:02Z"'
+    one = f'{{"device":"fridge-00000","boot":"ab-1","seq":1,{times}}}\n'
     file.write_text(one + one + "nonsense\n{}\n" + one.replace('"seq":1', '"seq":2')[:-1])
     assert await lines.look() == 2
     await lines.close()

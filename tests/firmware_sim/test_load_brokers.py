@@ -81,7 +81,11 @@ def test_more_devices_than_files_is_said_at_once_and_the_rest_is_kept(mosquitto_
     """As many as fit are there, and nothing that these sent is lost."""
     program = [sys.executable, "-m", "firmware_sim", "fleet", "--broker", mosquitto_broker.url, "--json", *_MANY]
     done = subprocess.run(
-        ["sh", "-c", 'ulimit -n 164; exec "$@"', "sh", *program], capture_output=True, text=True, check=False, timeout=120
+        ["sh", "-c", 'ulimit -n 164; exec "$@"', "sh", *program],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
     )
     result = json.loads(done.stdout)
     reached = result["connections"]["reached"]
