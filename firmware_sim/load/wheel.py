@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-TICK_S = 0.01
+TICK_S = 0.02
 
 Call = Callable[[], None]
 

@@ -4,8 +4,9 @@ A Mosquitto of its own with room for the fleet, on loopback, without persistence
 `restock-sim fleet` with MQTT 5 and nobody listening, so that a publish is all that is paid for. One JSON object a round
 on standard output, then one with the medians: kB (of 1,000 bytes) of resident memory a connection, seconds until all
 are connected, microseconds of processor time a publish; with the load of the machine, which decides how much a time
-says. `--consumer check` adds what the check subscriber costs. Run as root, or with a hard limit on open files above
-the fleet's size.
+says. Each round is followed by its floor: the same library on the same loop with as many connections, which publishes
+a constant and keeps no books; on a busy machine compare with that. `--consumer check` adds what the check subscriber
+costs. Run as root, or with a hard limit on open files above the fleet's size.
 """
 
 from __future__ import annotations
@@ -49,8 +50,10 @@ def main() -> None:
     arguments.add_argument("--consumer", choices=["none", "check"], default="none")
     given = arguments.parse_args()
     with tempfile.TemporaryDirectory() as folder, _mosquitto(Path(folder)) as port:
-        rounds = [_round(given, port=port) for _ in range(given.rounds)]
-    medians = {name: statistics.median(each[name] for each in rounds if each[name] is not None) for name in _BARS}
+        rounds = [_round(given, port=port) | _floor(given, port=port) for _ in range(given.rounds)]
+    names = [*_BARS, "floor_connect_s", "floor_cpu_us_per_publish"]
+    told = {name: [each[name] for each in rounds if each[name] is not None] for name in names}
+    medians = {name: statistics.median(numbers) if numbers else None for name, numbers in told.items()}
     _say({"median": medians, "bars": _BARS, "rounds": len(rounds)})
 
 
@@ -73,6 +76,16 @@ def _round(given: argparse.Namespace, *, port: int) -> dict[str, Any]:
         "lost": result["consumer"].get("lost"),
         "load": round(os.getloadavg()[0], 1),
     }
+    _say(told)
+    return told
+
+
+def _floor(given: argparse.Namespace, *, port: int) -> dict[str, Any]:
+    words = [str(port), str(given.devices), str(given.rate), str(given.duration)]
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.bench.fleet_floor", *words], capture_output=True, text=True, check=True
+    )
+    told: dict[str, Any] = json.loads(done.stdout)
     _say(told)
     return told
 

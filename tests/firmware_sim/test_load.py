@@ -89,8 +89,13 @@ async def played(
 ) -> tuple[Outcome, Loopback]:
     """A run on a clock that goes ten times as fast."""
     wire = wire or Loopback()
+    run = _run(plan, wire, truth=truth, options=options)
+    return await run.play(Nobody()), wire
+
+
+def _run(plan: Plan, wire: Loopback, *, truth: FileIO | None = None, options: Options | None = None) -> FleetRun:
     began = time.perf_counter()
-    run = FleetRun(
+    return FleetRun(
         plan,
         run="0a1b2c3d",
         wire=wire,
@@ -100,7 +105,6 @@ async def played(
         epoch_s=1_769_860_800.0,
         say=lambda _: None,
     )
-    return await run.play(Nobody()), wire
 
 
 # --- books ---
@@ -274,6 +278,22 @@ async def test_a_device_keeps_so_many_readings_and_says_which_are_gone() -> None
     assert tally.taken == tally.acked + tally.dropped
     assert birth["first_seq"] == oldest["seq"] > tally.dropped
     assert any("drop" in notice.what for notice in outcome.notices)
+
+
+async def test_a_consumer_that_falls_behind_is_named_with_how_far_it_has_come() -> None:
+    """Once, with what to change; the run ends when nothing moves any more."""
+
+    class Stuck(Nobody):
+        async def look(self) -> int | None:
+            return 3
+
+    plan = replace(PLAN, rate_per_s=100.0, duration_s=10.0)
+    run = _run(plan, Loopback(), options=Options(settle_s=1.0))
+    outcome = await run.play(Stuck())
+    [notice] = outcome.notices
+    assert re.match(r"the consumer is \d+ readings behind: it has taken 3 of \d+", notice.what)
+    assert "--rate" in notice.change
+    assert outcome.ended == "unsettled"
 
 
 # --- logs ---
