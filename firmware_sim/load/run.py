@@ -11,6 +11,7 @@ import errno
 import gc
 import json
 import logging
+import re
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -38,6 +39,7 @@ _PORTS = 20_000  # of one local address
 _POINTS_MAX = 600
 _WHEN_REFUSED = "check --broker, --mqtt, user and password, or the limits of this process and machine"
 _WHEN_LOST = "see the broker's log; its limits on connections and open files must be above this fleet's size"
+_NUMBER = re.compile(r"[\d.]+")
 _NOWHERE = frozenset({errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL})
 
 log = logging.getLogger(__name__)
@@ -410,8 +412,8 @@ class FleetRun:
         self._outcome.ended = ended
 
     def _notice(self, what: str, change: str) -> None:
-        """Say it at once, and once: later ones of the same kind are in the counts."""
-        kind = change + what[:20]
+        """Say it at once, and once: what differs by its numbers only is in the counts."""
+        kind = _NUMBER.sub("", what)
         if kind in self._noticed:
             return
         self._noticed.add(kind)
