@@ -84,11 +84,14 @@ class _Served:
         self.client = client
         self._wire: socket.socket | None = None
 
-    def begin(self) -> None:
+    def begin(self) -> bool:
+        """Watch it; False when the connection is gone already."""
         wire = self.client.socket()
-        if isinstance(wire, socket.socket):
-            self._wire = wire
-            asyncio.get_running_loop().add_reader(wire, self._read)
+        if not isinstance(wire, socket.socket):
+            return False
+        self._wire = wire
+        asyncio.get_running_loop().add_reader(wire, self._read)
+        return True
 
     def flush(self) -> None:
         """Write what paho has queued, now or when there is room."""
@@ -145,14 +148,16 @@ class Link311:
         self._reason = ""
         self._is_up = self._no_use = False
         client.max_inflight_messages_set(window)
+
+    def begin(self) -> None:
+        """The CONNECT is said, in a thread, which must call nothing of ours: from now on wait for what comes."""
+        client = self._served.client
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_publish = self._on_publish
         client.on_socket_close = self._on_socket_close
-
-    def begin(self) -> None:
-        """The CONNECT is said: wait for what comes."""
-        self._served.begin()
+        if not self._served.begin():
+            self._down()
 
     @property
     def is_idle(self) -> bool:
@@ -218,6 +223,9 @@ class Link311:
         _code: ReasonCode,
         _properties: Properties | None,
     ) -> None:
+        self._down()
+
+    def _down(self) -> None:
         self._is_up = False
         unacked, self._under_way = list(self._under_way.values()), {}
         if self._in_hand is not None:
@@ -237,7 +245,8 @@ class Subscription311:
         self._client_id = client_id
         self._client = wire.client(client_id, clean=False)
         self._served = _Served(self._client)
-        self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._loop = asyncio.get_running_loop()
+        self._ready: asyncio.Future[None] = self._loop.create_future()
         self._again: asyncio.Task[None] | None = None
         self._is_closed = False
         self._client.on_connect = self._on_connect
@@ -300,17 +309,19 @@ class Subscription311:
     ) -> None:
         if not self._ready.done():
             self._fail("the broker closed the connection")
-        elif not self._is_closed and self._ready.exception() is None:
+        elif not self._is_closed and self._ready.exception() is None and self._again is None:
             self.breaks += 1
-            self._again = asyncio.get_running_loop().create_task(self._come_back(), name="check-again")
+            self._again = self._loop.create_task(self._come_back(), name="check-again")
 
     async def _come_back(self) -> None:
-        while not self._is_closed:
+        """Until there is a connection; paho may find in its thread that there is none, and nobody is told then."""
+        is_back = False
+        while not self._is_closed and not is_back:
             await asyncio.sleep(_AGAIN_S)
             with suppress(OSError):
                 await self._wire.connect(self._client, keepalive_s=0)
-                self._served.begin()
-                return
+                is_back = self._served.begin()
+        self._again = None
 
     def _fail(self, reason: str) -> None:
         if not self._ready.done():
