@@ -46,11 +46,8 @@ class Check:
     async def close(self) -> None:
         """See heard.Consumer."""
         if self._subscription is not None:
+            self._heard.breaks, self._heard.forgotten = self._subscription.breaks, self._subscription.forgotten
             await self._subscription.close()
-
-    def troubles(self) -> tuple[int, int]:
-        """How often its connection was lost, and how often the broker had forgotten its session then."""
-        return (0, 0) if self._subscription is None else (self._subscription.breaks, self._subscription.forgotten)
 
     def _hear(self, topic: str, payload: bytes) -> None:
         took_s = self._heard.hear(topic, payload, now_s=self._now_s(), epoch_s=self._epoch_s)

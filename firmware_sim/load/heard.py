@@ -32,6 +32,8 @@ class Heard:
         self.times = 0
         self.distinct = 0
         self.foreign = 0
+        self.breaks = 0  # of the consumer's own connection, where it is ours
+        self.forgotten = 0  # how often the broker had kept nothing for it then: what is lost may be lost by that
         self.repeats: Counter[int] = Counter()  # by device
         self.unreadable: Counter[int] = Counter()
         self.kept_apart: Counter[str] = Counter()  # by the consumer's own reason

@@ -118,6 +118,8 @@ def _consumed(outcome: Outcome, setting: Setting, rows: list[dict[str, Any]]) ->
         "unreadable": heard.unreadable.total(),
         "kept_apart": dict(heard.kept_apart),
         "foreign": heard.foreign,
+        "breaks": heard.breaks,
+        "forgotten": heard.forgotten,
         "delay_ms": _percentiles(heard.all_delays()),
         "held_ms": _percentiles(heard.held),
         "delay_bars": [[_ms(upper_s), count] for upper_s, count in heard.all_delays().bars()],

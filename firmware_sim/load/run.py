@@ -389,6 +389,11 @@ class FleetRun:
         except LinkError as exc:
             self._notice(str(exc), "what the broker took is counted all the same")
             self._outcome.ended = "unheard"
+        if self.heard.forgotten:
+            self._notice(
+                f"the broker had forgotten the check subscriber's session {self.heard.forgotten} times",
+                "let it keep sessions over a restart; what is lost here may be lost by that",
+            )
         self._wanting.clear()
         for device in self._devices:
             device.leave()

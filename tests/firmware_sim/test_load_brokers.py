@@ -193,3 +193,30 @@ async def _retained(broker: Broker) -> dict[str, Any]:
             assert isinstance(message.payload, bytes)
             kept[message.topic.value.rpartition("/")[2]] = json.loads(message.payload)
     raise AssertionError
+
+
+@pytest.mark.parametrize(("version", "keeps"), [("5", False), ("3.1.1", True)])
+def test_a_broker_that_restarts_loses_nothing_that_it_acknowledged(
+    mosquitto_broker: Broker, version: str, *, keeps: bool
+) -> None:
+    """Devices and check subscriber come back; where the broker has forgotten the latter's session, that is said.
+
+    Mosquitto 2.0.11 keeps sessions of MQTT 3.1.1 over a restart, and those of MQTT 5 not always.
+    """
+    words = ["--mqtt", version, "--devices", "50", "--rate", "50", "--duration", "6", "--json"]
+    program = [sys.executable, "-m", "firmware_sim", "fleet", "--broker", mosquitto_broker.url, *words]
+    with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as fleet:
+        assert fleet.stderr is not None
+        while "connected 50/50" not in fleet.stderr.readline():
+            assert fleet.poll() is None
+        mosquitto_broker.stop()
+        mosquitto_broker.start()
+        told, _ = fleet.communicate(timeout=120)
+    result = json.loads(told)
+    assert result["connections"]["lost"] == 50
+    assert result["connections"]["made"] >= 100
+    assert (result["readings"]["taken"], result["readings"]["acknowledged"]) == (300, 300)
+    heard = result["consumer"]
+    assert heard["breaks"] == 1
+    assert heard["forgotten"] == 0 or not keeps
+    assert heard["lost"] == 0 or any("forgotten" in notice["what"] for notice in result["notices"])
