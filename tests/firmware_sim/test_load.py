@@ -38,17 +38,19 @@ SETTING = result.Setting(broker="127.0.0.1:1883", mqtt="5", consumer="check", st
 
 
 class Loopback:
-    """A wire to a broker that takes everything in the same moment, and hands it to whoever listens."""
+    """A wire to a broker that takes everything in the same moment; `mute` connections are not acknowledged at first."""
 
     version = "5"
 
-    def __init__(self) -> None:
+    def __init__(self, *, mute: int = 0) -> None:
+        self.mute = mute
         self.said: list[tuple[str, bytes]] = []
         self.breaks = self.forgotten = 0
 
     async def open(self, speaker: Speaker, *, source: str | None) -> Link:
         """See link.Wire."""
-        link = _Link(self, speaker)
+        link = _Link(self, speaker, is_mute=self.mute > 0)
+        self.mute -= 1
         speaker.came_up(link)
         return link
 
@@ -64,21 +66,25 @@ class _Link:
     keepalive_s = 60.0
     is_idle = True
 
-    def __init__(self, wire: Loopback, speaker: Speaker) -> None:
-        self._wire, self._speaker = wire, speaker
+    def __init__(self, wire: Loopback, speaker: Speaker, *, is_mute: bool) -> None:
+        self._wire, self._speaker, self._is_mute = wire, speaker, is_mute
+        self._unacked: list[Outgoing] = []
 
     def room(self) -> int:
-        return 1
+        return 4 - len(self._unacked)
 
     def send(self, message: Outgoing) -> None:
         self._wire.said.append((message.topic, message.payload))
-        asyncio.get_running_loop().call_soon(self._speaker.acked, message)
+        if self._is_mute:
+            self._unacked.append(message)
+        else:
+            asyncio.get_running_loop().call_soon(self._speaker.acked, message)
 
     def leave(self, *, will: bool) -> None:
         self._speaker.went_down((), "gone", for_good=False)
 
     def cut(self) -> None:
-        self._speaker.went_down((), "cut", for_good=False)
+        self._speaker.went_down(self._unacked, "cut", for_good=False)
 
     def look(self) -> None:
         pass
@@ -265,6 +271,17 @@ async def test_an_outage_holds_readings_back_and_loses_none() -> None:
     assert (tally.taken, tally.acked, tally.lost, tally.dropped) == (240, 240, 0, 0)
     assert tally.connects > 40 + 40
     assert outcome.ended == "done"
+
+
+async def test_what_was_not_acknowledged_is_sent_again_byte_for_byte() -> None:
+    """The first connections get no PUBACK; the next ones bring the same readings once more, oldest first."""
+    outcome, wire = await played(replace(PLAN, duration_s=4.0, herds=(Herd(2.5, 1.0),)), wire=Loopback(mute=40))
+    tally = outcome.ledger.tally
+    said = Counter(payload for topic, payload in wire.said if topic.endswith("/reading"))
+    assert (tally.taken, tally.acked, len(said)) == (160, 160, 160)
+    assert tally.resent == said.total() - 160 > 40
+    assert outcome.heard.distinct == 0
+    assert outcome.ledger.doubled.total() == tally.resent
 
 
 async def test_a_device_keeps_so_many_readings_and_says_which_are_gone() -> None:
