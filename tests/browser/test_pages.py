@@ -162,7 +162,7 @@ def test_a_mandate_from_the_form_to_its_end(page: Page, house: House, address: s
 def test_no_page_is_wider_than_the_window(browser: Browser, address: str, look: Look) -> None:
     """Nothing scrolls sideways, on a phone either; every field has its label; the policy stops nothing a page needs.
 
-    And what axe-core can find in one look alone: contrast, and targets that are too small.
+    And what axe-core can find in one look alone: contrast in the dark, and targets that are too small on a desk.
     """
     context = browser.new_context(viewport={"width": look.width, "height": look.height}, color_scheme=look.scheme)
     page = context.new_page()

@@ -310,8 +310,9 @@ class KeptShop:
             yield self._list.connector(http)
 
     def sales(self) -> list[Sale]:
-        """What a person sees on it: `2 x Whole milk 1 L`."""
-        return [Sale(entry, int(kept.text.split()[0]), 0) for entry, kept in self._list.entries().items()]
+        """What a person sees on it: `2 x Whole milk 1 L`, and the mark, whose first word begins the order's name."""
+        entries = self._list.entries().items()
+        return [Sale(f"{_mark(kept.text)}/{entry}", int(kept.text.split()[0]), 0) for entry, kept in entries]
 
     def set_price(self, price_minor: int) -> None:
         """A list has no prices."""
@@ -328,7 +329,7 @@ class KeptShop:
 
     def deliver(self, order_id: str) -> None:
         """It was bought."""
-        self._list.tick(order_id)
+        self._list.tick(order_id.partition("/")[2])
 
     def webhook(self, order_id: str) -> bytes:
         """Never asked for."""
@@ -420,6 +421,10 @@ def kinds() -> Iterator[str]:
     for section in get_args(get_args(MerchantConfig)[0]):
         yield from get_args(section.model_fields["kind"].annotation)
     yield from (kind for kind, known in CAPABILITIES.items() if known is SIMULATED)
+
+
+def _mark(text: str) -> str:
+    return text.partition("[restock ")[2].partition(" ")[0]
 
 
 def _ucp_sale(order: dict[str, Any]) -> Sale:
