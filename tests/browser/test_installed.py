@@ -119,7 +119,7 @@ def test_what_is_pushed_shows_and_opens_the_link_at_home(phone: Page, address: s
 
 
 _SHOWN = """navigator.serviceWorker.ready.then(async each => {
-  for (let wait = 0; wait < 100; wait++) {
+  for (let wait = 0; wait < 400; wait++) {
     const all = await each.getNotifications();
     if (all.length) return all.map(one => [one.title, one.body, one.tag, one.data]);
     await new Promise(done => setTimeout(done, 50));

@@ -19,6 +19,7 @@ from edge_agent.core.messages import Birth, Decoded, DeviceId, PresenceChange, Q
 from edge_agent.core.quantity import UNITS
 from firmware_sim.conform import rules
 from firmware_sim.conform.envelope import BrokenError, read_birth, read_reading, read_state
+from tests.edge_agent.fresh_store import fresh_store
 from tests.edge_agent.shipped import shipped_registry
 
 ROOT = Path(__file__).parents[2]
@@ -74,7 +75,7 @@ def test_readings_of_an_older_boot_are_taken_and_acknowledged(tmp_path: Path) ->
     payload = _READING.replace(b'"seq": 1', b'"seq": 7').replace(BIRTH.boot.encode(), b"before")
     reading = outcome_of("reading", payload)
     assert isinstance(reading, Decoded)
-    with Connection(tmp_path / "hub.sqlite3") as connection:
+    with Connection(fresh_store(tmp_path / "hub.sqlite3")) as connection:
         store = SqliteReadings(connection)
         store.record_birth(replace(BIRTH, boot="before", first_seq=7))
         store.record_birth(BIRTH)

@@ -23,6 +23,7 @@ from firmware_sim.faults_settings import FAULTS, fault_name
 from firmware_sim.fleet import play
 from firmware_sim.scenario import DEMO, load_scenario
 from firmware_sim.scenario_fleet import ApplianceSection
+from tests.edge_agent.fresh_store import fresh_store
 from tests.firmware_sim.fleet_reader import HOME, WANTED, Hub, appliance, complaints, stream, words
 
 START = datetime(2025, 3, 1, tzinfo=UTC)
@@ -220,7 +221,7 @@ def test_a_scale_that_set_itself_to_zero_says_nothing_or_less_than_is_there() ->
 @pytest.fixture
 def books(tmp_path: Path) -> Iterator[tuple[SqliteReadings, SqliteInspection]]:
     """The hub's own store."""
-    with Connection(tmp_path / "hub.sqlite3") as connection:
+    with Connection(fresh_store(tmp_path / "hub.sqlite3")) as connection:
         yield SqliteReadings(connection), SqliteInspection(connection)
 
 

@@ -14,6 +14,7 @@ from edge_agent.adapters.store.accounts import SESSIONS_MAX, Accounts
 from edge_agent.adapters.store.connection import Connection
 from edge_agent.core.people import Account, Role, Session
 from edge_agent.leave_ports import AccountStore
+from tests.edge_agent.fresh_store import fresh_store
 from tests.edge_agent.samples import NOW
 
 OWNER = Account("robin", Role.OWNER, "$argon2id$one")
@@ -22,7 +23,7 @@ OWNER = Account("robin", Role.OWNER, "$argon2id$one")
 @pytest.fixture
 def connection(tmp_path: Path) -> Iterator[Connection]:
     """An open store in a fresh folder."""
-    with Connection(tmp_path / "hub.sqlite3") as opened:
+    with Connection(fresh_store(tmp_path / "hub.sqlite3")) as opened:
         yield opened
 
 

@@ -38,6 +38,7 @@ from edge_agent.core.notifying.plan import ChannelId
 from edge_agent.errors import ChannelUnreachableError, EgressRefusedError
 from edge_agent.notify_ports import ChannelKind, ChannelRow, Outcome, Words
 from tests.edge_agent.clock import ManualClock
+from tests.edge_agent.fresh_store import fresh_store
 from tests.edge_agent.samples import NOW
 
 TOKEN = "0" * 32 + "." + "a" * 64
@@ -74,7 +75,7 @@ class Outside:
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[EgressLedger]:
     """A fresh one."""
-    with Connection(tmp_path / "hub.sqlite3") as opened:
+    with Connection(fresh_store(tmp_path / "hub.sqlite3")) as opened:
         yield EgressLedger(opened, clock=ManualClock())
 
 

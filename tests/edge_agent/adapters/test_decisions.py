@@ -15,12 +15,13 @@ from edge_agent.core.messages import ItemId, PromptId
 from edge_agent.errors import BugError
 from tests.edge_agent.consumables import START
 from tests.edge_agent.core.deciding.test_shadow import MADE
+from tests.edge_agent.fresh_store import fresh_store
 
 
 @pytest.fixture
 def connection(tmp_path: Path) -> Iterator[Connection]:
     """A fresh store."""
-    with Connection(tmp_path / "hub.sqlite3") as opened:
+    with Connection(fresh_store(tmp_path / "hub.sqlite3")) as opened:
         yield opened
 
 

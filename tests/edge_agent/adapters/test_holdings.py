@@ -21,6 +21,7 @@ from edge_agent.core.holdings import Beside, ForgettingNow, Forgotten
 from edge_agent.core.messages import DeviceId
 from edge_agent.errors import RefusedError, StoreFailedError
 from tests.edge_agent.clock import ManualClock
+from tests.edge_agent.fresh_store import fresh_store
 
 FIRST = datetime(2026, 1, 1, 12, tzinfo=UTC)
 _DAY_MS = 86_400_000
@@ -29,7 +30,7 @@ _DAY_MS = 86_400_000
 @pytest.fixture
 def connection(tmp_path: Path) -> Iterator[Connection]:
     """A store with ten days of two devices, one a day, and rows that are nobody else's business."""
-    with Connection(tmp_path / "hub.sqlite3") as opened:
+    with Connection(fresh_store(tmp_path / "hub.sqlite3")) as opened:
         with opened.transaction() as db:
             for number in range(20):
                 device, seq = ("scale", "washer")[number % 2], number // 2 + 1

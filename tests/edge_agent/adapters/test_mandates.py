@@ -22,6 +22,7 @@ from edge_agent.core.prompt import PromptEvent
 from edge_agent.core.prompt import step as step_prompt
 from edge_agent.errors import AuthorityTamperedError, BudgetError, RefusedError
 from edge_agent.ports import CrashPoint
+from tests.edge_agent.fresh_store import fresh_store
 from tests.edge_agent.leave import draft, mandate
 from tests.edge_agent.samples import NOW, RECEIPT, intent, offer, prompt, terms
 
@@ -32,7 +33,7 @@ CEILING = offer().total_max_minor  # 1066
 @pytest.fixture
 def connection(tmp_path: Path) -> Iterator[Connection]:
     """An open store in a fresh folder."""
-    with Connection(tmp_path / "hub.sqlite3") as opened:
+    with Connection(fresh_store(tmp_path / "hub.sqlite3")) as opened:
         yield opened
 
 

@@ -26,13 +26,14 @@ from edge_agent.errors import (
     StoreCorruptError,
     StoreFailedError,
 )
+from tests.edge_agent.fresh_store import fresh_store
 from tests.edge_agent.samples import MILK, NOW, RECEIPT, intent, price, prompt, terms
 
 
 @pytest.fixture
 def connection(tmp_path: Path) -> Iterator[Connection]:
     """An open store in a fresh folder."""
-    with Connection(tmp_path / "hub.sqlite3") as opened:
+    with Connection(fresh_store(tmp_path / "hub.sqlite3")) as opened:
         yield opened
 
 

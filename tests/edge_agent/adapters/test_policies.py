@@ -13,6 +13,7 @@ from edge_agent.adapters.store.policies import Policies
 from edge_agent.core.leave.policy import Policy, canonical_policy
 from edge_agent.core.people import Role
 from edge_agent.errors import PolicyTamperedError
+from tests.edge_agent.fresh_store import fresh_store
 from tests.edge_agent.samples import NOW
 
 STRICT = Policy(limit_minor={Role.OWNER: 5_000, Role.MEMBER: 1_000, Role.GUEST: 0, Role.CHILD: 0})
@@ -22,7 +23,7 @@ LAX = Policy(limit_minor=dict.fromkeys(Role, None))
 @pytest.fixture
 def connection(tmp_path: Path) -> Iterator[Connection]:
     """An open store."""
-    with Connection(tmp_path / "hub.sqlite3") as opened:
+    with Connection(fresh_store(tmp_path / "hub.sqlite3")) as opened:
         yield opened
 
 

@@ -11,6 +11,7 @@ import pytest
 from edge_agent.adapters.store.connection import Connection
 from edge_agent.adapters.store.product_hints import SqliteProductHints
 from edge_agent.core.product_hint import KnownProduct
+from tests.edge_agent.fresh_store import fresh_store
 from tests.edge_agent.product_records import GTIN, hint
 from tests.edge_agent.samples import NOW
 
@@ -21,7 +22,7 @@ OTHER = "96385074"
 @pytest.fixture
 def hints(tmp_path: Path) -> Iterator[SqliteProductHints]:
     """An empty cache."""
-    with Connection(tmp_path / "hub.sqlite3") as connection:
+    with Connection(fresh_store(tmp_path / "hub.sqlite3")) as connection:
         yield SqliteProductHints(connection)
 
 

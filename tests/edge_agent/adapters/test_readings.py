@@ -26,6 +26,7 @@ from edge_agent.core.messages import (
     Reading,
     StoredCursor,
 )
+from tests.edge_agent.fresh_store import fresh_store
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 FRIDGE, WASHER = DeviceId("fridge"), DeviceId("washer")
@@ -34,7 +35,7 @@ FRIDGE, WASHER = DeviceId("fridge"), DeviceId("washer")
 @pytest.fixture
 def connection(tmp_path: Path) -> Iterator[Connection]:
     """A store on disk, as in the hub."""
-    with Connection(tmp_path / "hub.sqlite3") as opened:
+    with Connection(fresh_store(tmp_path / "hub.sqlite3")) as opened:
         yield opened
 
 

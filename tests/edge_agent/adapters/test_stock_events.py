@@ -25,6 +25,7 @@ from edge_agent.core.stock_events import (
     ThrownAway,
 )
 from tests.edge_agent.consumables import START
+from tests.edge_agent.fresh_store import fresh_store
 
 MILK = ItemId("milk")
 EVENTS: tuple[StockEvent, ...] = (
@@ -43,7 +44,7 @@ EVENTS: tuple[StockEvent, ...] = (
 @pytest.fixture
 def connection(tmp_path: Path) -> Iterator[Connection]:
     """A new store."""
-    with Connection(tmp_path / "hub.sqlite3") as opened:
+    with Connection(fresh_store(tmp_path / "hub.sqlite3")) as opened:
         yield opened
 
 

@@ -15,6 +15,7 @@ from edge_agent.adapters.store.tokens import Tokens
 from edge_agent.core.api_token import TOKENS_MAX, ApiToken, Scope, TokenId
 from edge_agent.core.people import DISABLED_MARK, Account, Role
 from edge_agent.errors import RefusedError
+from tests.edge_agent.fresh_store import fresh_store
 from tests.edge_agent.samples import NOW
 
 
@@ -35,7 +36,7 @@ def token(number: int = 0, *, account: str = "anna", days: int = 30) -> ApiToken
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Connection]:
     """A store with one person."""
-    with Connection(tmp_path / "hub.sqlite3") as connection:
+    with Connection(fresh_store(tmp_path / "hub.sqlite3")) as connection:
         Accounts(connection).put_account(Account("anna", Role.OWNER, "hash"))
         yield connection
 

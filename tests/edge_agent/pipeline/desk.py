@@ -25,6 +25,7 @@ from edge_agent.pipeline.hand_over import Home
 from edge_agent.ports import CrashPoint
 from edge_agent.wiring.leave import LeaveSide, wire_leave
 from tests.edge_agent.clock import ManualClock
+from tests.edge_agent.fresh_store import fresh_store
 from tests.edge_agent.samples import MILK
 
 PEOPLE = {"anna": Role.OWNER, "olga": Role.OWNER, "ben": Role.MEMBER, "gus": Role.GUEST, "kim": Role.CHILD}
@@ -112,7 +113,7 @@ class Desk:
 def open_desk(folder: Path) -> Iterator[Desk]:
     """A desk in a fresh folder."""
     secret = load_secret(folder)
-    with Connection(folder / "hub.sqlite3", parts=(ChainSeal(secret),)) as connection:
+    with Connection(fresh_store(folder / "hub.sqlite3"), parts=(ChainSeal(secret),)) as connection:
         key, clock, numbers = load_or_create(folder), ManualClock(), count(1)
         points: list[CrashPoint] = []
         orders = Orders(connection, crash_hook=points.append)

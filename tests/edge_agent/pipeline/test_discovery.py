@@ -37,6 +37,7 @@ from edge_agent.core.registry import Registry
 from edge_agent.pipeline import discovery
 from edge_agent.pipeline.discovery import Discovery
 from tests.edge_agent.clock import ManualClock
+from tests.edge_agent.fresh_store import fresh_store
 from tests.edge_agent.samples import MILK, NOW
 
 TANK = Profile.model_validate_json(
@@ -82,7 +83,7 @@ class Home:
 @pytest.fixture
 def connection(tmp_path: Path) -> Iterator[Connection]:
     """A store on disk, as in the hub."""
-    with Connection(tmp_path / "hub.sqlite3") as opened:
+    with Connection(fresh_store(tmp_path / "hub.sqlite3")) as opened:
         yield opened
 
 

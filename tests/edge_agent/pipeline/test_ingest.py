@@ -25,6 +25,7 @@ from edge_agent.pipeline.fresh import Fresh
 from edge_agent.pipeline.ingest import Ingest
 from edge_agent.ports import CrashPoint
 from tests.edge_agent.clock import ManualClock
+from tests.edge_agent.fresh_store import fresh_store
 from tests.edge_agent.samples import NOW
 from tests.edge_agent.shipped import shipped_registry
 
@@ -96,7 +97,7 @@ class Bench:
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
     """A hub's ingest with the profiles that ship."""
-    with Connection(tmp_path / "hub.sqlite3") as connection:
+    with Connection(fresh_store(tmp_path / "hub.sqlite3")) as connection:
         reached: list[CrashPoint] = []
         clock, free_bytes = ManualClock(), [_PLENTY_BYTES]
         room = Room(connection, reserve_mib=1, size_max_mib=100, free_bytes=lambda: free_bytes[-1])

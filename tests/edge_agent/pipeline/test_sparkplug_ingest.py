@@ -30,6 +30,7 @@ from edge_agent.ports import Devices, Inbox
 from tests.edge_agent.clock import ManualClock
 from tests.edge_agent.core.formats.test_sparkplug import payload
 from tests.edge_agent.core.sparkplug.test_session import death, device_birth, node_birth, topic
+from tests.edge_agent.fresh_store import fresh_store
 from tests.edge_agent.pipeline.test_ingest import NotingDevices, ScriptedInbox
 from tests.edge_agent.samples import NOW
 from tests.edge_agent.sparkplug_home import level, registry, sessions
@@ -53,7 +54,7 @@ def births() -> list[RawMessage]:
 @contextmanager
 def store(folder: Path) -> Iterator[tuple[SqliteReadings, SqliteInspection]]:
     """An empty store."""
-    with Connection(folder / "hub.sqlite3") as connection:
+    with Connection(fresh_store(folder / "hub.sqlite3")) as connection:
         yield SqliteReadings(connection), SqliteInspection(connection)
 
 

@@ -35,6 +35,7 @@ from edge_agent.pipeline.stocktaking import Stocktaking
 from edge_agent.pipeline.telling import Telling
 from tests.edge_agent.clock import ManualClock
 from tests.edge_agent.consumables import MILK, START
+from tests.edge_agent.fresh_store import fresh_store
 from tests.edge_agent.pipeline.desk import FixedHousehold
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ class Cellar:
 @pytest.fixture
 def cellar(tmp_path: Path) -> Iterator[Cellar]:
     """A new store."""
-    with Connection(tmp_path / "hub.sqlite3") as connection:
+    with Connection(fresh_store(tmp_path / "hub.sqlite3")) as connection:
         yield Cellar(connection)
 
 

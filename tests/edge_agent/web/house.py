@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import functools
 import re
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -24,6 +22,7 @@ from edge_agent.ports import Clock
 from edge_agent.web.factory import create_app
 from edge_agent.web.language import Languages
 from edge_agent.web.parts import WebParts
+from tests.edge_agent.fresh_store import fresh_store
 from tests.edge_agent.web.fake_channels import DeskRecorded, LinksRecorded, Phones, furnish
 from tests.edge_agent.web.fake_household import (
     DecisionsInMemory,
@@ -147,25 +146,13 @@ def opened(
     folder: Path, clock: Clock, *, web: WebConfig | None = None, languages: Languages | None = None
 ) -> Iterator[House]:
     """A house with a person of each role, who share one password."""
-    store = folder / "hub.sqlite3"
-    if not store.exists():
-        store.write_bytes(_migrated())
-    with Connection(store) as connection:
+    with Connection(fresh_store(folder / "hub.sqlite3")) as connection:
         house = _furnished(connection, clock, web=web or WebConfig(), languages=languages)
         for role in Role:
             house.accounts.put_account(Account(f"the-{role}", role, house.passwords.hash(PASSWORD)))
         house.tokens.put(sample_token(clock.now()))
         furnish(house.channels, clock)
         yield house
-
-
-@functools.cache
-def _migrated() -> bytes:
-    """A store that nobody has used: twenty schemas, one after the other, are half of what a test of a page takes."""
-    with tempfile.TemporaryDirectory() as folder:
-        store = Path(folder) / "hub.sqlite3"
-        Connection(store).open().close()
-        return store.read_bytes()
 
 
 def _furnished(connection: Connection, clock: Clock, *, web: WebConfig, languages: Languages | None) -> House:

@@ -203,7 +203,7 @@ async def test_tables_have_names_for_who_cannot_see_them(owner: httpx.AsyncClien
 
 
 @pytest.mark.parametrize(
-    "text", ["<script>alert(1)</script>", 'x" onmouseover="alert(1)', "abc\u202egnp.exe", "{{ 7 * 7 }}"]
+    "text", ["<script>alert(1)</script>", 'x" onmouseover="alert(1)', "abc\u202egnp.exe", "{{ 1234 * 4321 }}"]
 )
 async def test_text_from_devices_is_only_text(owner: httpx.AsyncClient, house: House, text: str) -> None:
     """Topics, signals, values and reasons come from outside."""
@@ -221,7 +221,7 @@ async def test_text_from_devices_is_only_text(owner: httpx.AsyncClient, house: H
     assert "<script>" not in page
     assert 'onmouseover="' not in page
     assert "\u202e" not in page
-    assert "49" not in re.sub(r"v=[0-9a-f]+|[0-9a-f]{16,}", "", page)
+    assert "5332114" not in page
 
 
 async def test_a_device_of_which_only_an_old_message_is_known_is_listed(owner: httpx.AsyncClient, house: House) -> None:
