@@ -1,7 +1,8 @@
 """What a merchant tells of an order after it was placed. None is not told, and never zero.
 
 The order service has held every picture of the merchant against the last one already; here the same law stands once
-more, so that nothing that is heard twice, or late, ever takes packs or money back: no count falls.
+more, so that nothing that is heard twice, or late, ever takes packs or money back: no count of what happened falls. How
+many packs an order still is for is no such count: the newest word stands.
 """
 
 from __future__ import annotations
