@@ -18,9 +18,9 @@ from edge_agent.core.leave.terms import Offer, elsewhere
 from edge_agent.core.messages import DeviceId, PriceElsewhere, PromptId
 from edge_agent.core.people import MAY_APPROVE
 from edge_agent.core.prompt import PromptEvent, PromptRecord, PromptState
+from edge_agent.core.redirection import Redirection
 from edge_agent.core.said import say
 from edge_agent.core.vehicles import Vehicles
-from edge_agent.core.way import Way
 from edge_agent.errors import NotAllowedError, RefusedError, StaleTermsError
 from edge_agent.leave_ports import AccountStore
 from edge_agent.ports import Clock, HouseholdStore, OrderStore, PricesElsewhere
@@ -61,7 +61,7 @@ class OnTheRoad:
         now = self._clock.now()
         return is_standing(self._vehicles.motion(car, now=now), now=now)
 
-    def ways(self, prompt: PromptId) -> tuple[Way, ...]:
+    def redirections(self, prompt: PromptId) -> tuple[Redirection, ...]:
         """Where else what is asked about could be brought, at a price that is known; none for what stands on a list."""
         record, household, now = self._orders.prompt(prompt), self._household.load(), self._clock.now()
         if record is None or record.state is not PromptState.OPEN or record.offer.is_listed:
@@ -75,13 +75,13 @@ class OnTheRoad:
             for place in household.places
             if place.name in arrivals and place.delivery_ref not in {record.offer.delivery_ref, home}
         ]
-        found.append(None if record.offer.delivery_ref == home else self._way_home(record, household, now=now))
-        return tuple(way for way in found if way is not None)
+        found.append(None if record.offer.delivery_ref == home else self._back_home(record, household, now=now))
+        return tuple(redirection for redirection in found if redirection is not None)
 
     def bring(self, prompt: PromptId, *, terms_hash: str, by: str) -> PromptRecord:
-        """Let the open question have the terms of the way with this hash.
+        """Let the open question have the terms of the redirection with this hash.
 
-        Raises: StaleTermsError when there is no such way any more; RefusedError; NotAllowedError.
+        Raises: StaleTermsError when there is no such redirection any more; RefusedError; NotAllowedError.
         """
         account = self._accounts.account(by)
         if account is None or account.role not in MAY_APPROVE:
@@ -89,7 +89,9 @@ class OnTheRoad:
         record = self._orders.prompt(prompt)
         if record is None:
             raise RefusedError(say("there is no such question"))
-        chosen = next((way for way in self.ways(prompt) if way.terms_hash == terms_hash), None)
+        chosen = next(
+            (redirection for redirection in self.redirections(prompt) if redirection.terms_hash == terms_hash), None
+        )
         if chosen is None:
             raise StaleTermsError(say("it can no longer be brought there on these terms: read the question again"))
         change = prompts.step(record, PromptEvent.REDIRECT, now=self._clock.now(), by=by, offer=chosen.offer)
@@ -108,16 +110,16 @@ class OnTheRoad:
 
     def _way(
         self, record: PromptRecord, household: Household, *, place: NamedPlace, arrives_at: datetime, now: datetime
-    ) -> Way | None:
+    ) -> Redirection | None:
         offer, lead_d = record.offer, place.lead_time_d
         if lead_d is None:
             lead_d = max(1, household.preferences.lead_time_d)
         price = self._prices.newest(offer.merchant, offer.sku, delivery_ref=place.delivery_ref)
         day = max(self._day(arrives_at), self._day(now) + timedelta(days=lead_d))
         terms = self._terms(offer, price, household, to=place.delivery_ref, by=day, now=now)
-        return None if terms is None else Way(place.name, terms, arrives_at)
+        return None if terms is None else Redirection(place.name, terms, arrives_at)
 
-    def _way_home(self, record: PromptRecord, household: Household, *, now: datetime) -> Way | None:
+    def _back_home(self, record: PromptRecord, household: Household, *, now: datetime) -> Redirection | None:
         offer, preferences = record.offer, household.preferences
         told = self._orders.newest_price(record.item, merchant=offer.merchant, sku=offer.sku)
         if told is None or told.unit_price_minor is None or told.delivery_minor is None:
@@ -127,7 +129,7 @@ class OnTheRoad:
         )
         day = self._day(now) + timedelta(days=max(1, preferences.lead_time_d))
         terms = self._terms(offer, price, household, to=preferences.delivery_ref, by=day, now=now)
-        return None if terms is None else Way(None, terms)
+        return None if terms is None else Redirection(None, terms)
 
     def _terms(
         self, offer: Offer, price: PriceElsewhere | None, household: Household, *, to: str, by: date, now: datetime

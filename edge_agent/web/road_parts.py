@@ -6,7 +6,7 @@ from typing import Protocol
 
 from edge_agent.core.messages import DeviceId, PromptId
 from edge_agent.core.prompt import PromptRecord
-from edge_agent.core.way import Way
+from edge_agent.core.redirection import Redirection
 from edge_agent.errors import RefusedError
 
 
@@ -19,13 +19,13 @@ class Road(Protocol):
     def stands(self, car: DeviceId) -> bool | None:
         """Whether it stands still now; None: nobody knows."""
 
-    def ways(self, prompt: PromptId) -> tuple[Way, ...]:
+    def redirections(self, prompt: PromptId) -> tuple[Redirection, ...]:
         """Where else what is asked about could be brought."""
 
     def bring(self, prompt: PromptId, *, terms_hash: str, by: str) -> PromptRecord:
-        """Let the open question have the terms of the way with this hash.
+        """Let the open question have the terms of the redirection with this hash.
 
-        Raises: StaleTermsError when there is no such way any more; RefusedError; NotAllowedError.
+        Raises: StaleTermsError when there is no such redirection any more; RefusedError; NotAllowedError.
         """
 
 
@@ -40,7 +40,7 @@ class NoRoad:
         """Nobody knows."""
         return None
 
-    def ways(self, prompt: PromptId) -> tuple[Way, ...]:  # noqa: ARG002
+    def redirections(self, prompt: PromptId) -> tuple[Redirection, ...]:  # noqa: ARG002
         """None."""
         return ()
 

@@ -62,7 +62,9 @@ def page(visit: Visit, *, status: int = 200, told: Said | str | None = None) -> 
         prompt=asked,
         item_name=known.item.name if known else asked.item if asked else "",
         needs_second=asked is not None and _leave(visit, asked).needs_second,
-        ways=parts.road.ways(asked.id) if asked is not None and visit.is_member and seat.may_answer else (),
+        redirections=parts.road.redirections(asked.id)
+        if asked is not None and visit.is_member and seat.may_answer
+        else (),
         home=parts.settings.preferences().delivery_ref,
         others=others,
         told=told,

@@ -90,7 +90,7 @@ def page(
         declined_for=DECLINE_REASONS[prompt.decline_reason] if prompt.decline_reason else None,
         order=order,
         may_want=order is not None and visit.site.parts.after_all.may_want(order.intent),
-        ways=visit.site.parts.road.ways(prompt.id) if can_answer and visit.is_member else (),
+        redirections=visit.site.parts.road.redirections(prompt.id) if can_answer and visit.is_member else (),
         told=receipt_rows(visit, prompt.id),
         if_unanswered=if_unanswered(visit, prompt),
         bridge=overview.bridge(),

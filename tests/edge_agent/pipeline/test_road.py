@@ -79,10 +79,10 @@ def home(tmp_path: Path) -> Iterator[Home]:
 def test_a_drive_to_a_place_offers_it(home: Home) -> None:
     """Its name, when the car is there, and terms with its address, day and price; nothing else of the offer moves."""
     home.drive(WORK)
-    [way] = home.road.ways(P1)
+    [redirection] = home.road.redirections(P1)
     before = prompt().offer
-    assert (way.place, way.arrives_at) == ("Work", NOW + timedelta(minutes=30))
-    assert way.offer == replace(
+    assert (redirection.place, redirection.arrives_at) == ("Work", NOW + timedelta(minutes=30))
+    assert redirection.offer == replace(
         before,
         delivery_minor=300,
         total_minor=4 * 129 + 300,
@@ -90,16 +90,16 @@ def test_a_drive_to_a_place_offers_it(home: Home) -> None:
         delivery_ref="work",
         deliver_by=date(2026, 3, 3),
     )
-    assert way.terms_hash != prompt().terms_hash
+    assert redirection.terms_hash != prompt().terms_hash
 
 
 def test_the_day_is_when_somebody_is_there_and_it_can_be(home: Home) -> None:
     """Not before the car, and not before the order: by the days of the home."""
     home.knows("locker-7")
     home.drive(SHOP, minutes=60)
-    assert home.road.ways(P1)[0].offer.deliver_by == date(2026, 3, 2)
+    assert home.road.redirections(P1)[0].offer.deliver_by == date(2026, 3, 2)
     home.drive(SHOP, minutes=60 * 15)  # 23:00 in Greenwich is the next day here
-    assert home.road.ways(P1)[0].offer.deliver_by == date(2026, 3, 3)
+    assert home.road.redirections(P1)[0].offer.deliver_by == date(2026, 3, 3)
 
 
 @pytest.mark.parametrize(
@@ -117,20 +117,20 @@ def test_without_a_price_there_nothing_is_offered(home: Home, changes: dict[str,
     home.drive(WORK)
     home.prices.replace([], merchants=["grocer"], delivery_ref="work")
     home.knows("work", **changes)
-    assert home.road.ways(P1) == ()
+    assert home.road.redirections(P1) == ()
 
 
 def test_a_drive_elsewhere_or_long_ago_offers_nothing(home: Home) -> None:
     """A place that is not the household's, no time of arrival, and a route that nobody told for five minutes."""
     home.drive(replace_place(WORK, latitude=47.2))
-    assert home.road.ways(P1) == ()
+    assert home.road.redirections(P1) == ()
     home.vehicles.note(told(NOW, **{LATITUDE: WORK.latitude, LONGITUDE: WORK.longitude, ARRIVES_IN: None}))
-    assert home.road.ways(P1) == ()
+    assert home.road.redirections(P1) == ()
     home.drive(WORK)
     home.desk.clock.advance(seconds=FRESH_FOR.total_seconds())
-    assert home.road.ways(P1)
+    assert home.road.redirections(P1)
     home.desk.clock.advance(seconds=1)
-    assert home.road.ways(P1) == ()
+    assert home.road.redirections(P1) == ()
 
 
 def replace_place(place: NamedPlace, **changes: object) -> NamedPlace:
@@ -141,16 +141,16 @@ def replace_place(place: NamedPlace, **changes: object) -> NamedPlace:
 def test_what_is_chosen_waits_for_an_approval_of_its_own(home: Home) -> None:
     """The question stays open on new terms; the old hash is stale, a first word on it is void, and the new one buys."""
     home.drive(WORK)
-    old, [way] = prompt().terms_hash, home.road.ways(P1)
+    old, [redirection] = prompt().terms_hash, home.road.redirections(P1)
     home.desk.orders.endorse(P1, terms_hash=old, by="anna", at=NOW)
-    changed = home.road.bring(P1, terms_hash=way.terms_hash, by="ben")
-    assert (changed.state, changed.terms_hash, changed.version) == (PromptState.OPEN, way.terms_hash, 2)
+    changed = home.road.bring(P1, terms_hash=redirection.terms_hash, by="ben")
+    assert (changed.state, changed.terms_hash, changed.version) == (PromptState.OPEN, redirection.terms_hash, 2)
     assert home.desk.orders.prompt(P1) == changed
     assert home.desk.orders.endorsements(P1) == ()
     assert home.desk.orders.live_intent(ItemId("milk")) is None
     with pytest.raises(StaleTermsError):
         home.desk.leave.answering.approve(P1, terms_hash=old, by="anna", pin_checked=False)
-    order = home.desk.leave.answering.approve(P1, terms_hash=way.terms_hash, by="anna", pin_checked=False)
+    order = home.desk.leave.answering.approve(P1, terms_hash=redirection.terms_hash, by="anna", pin_checked=False)
     assert order is not None
     assert "prompt_redirect" in home.desk.events()
     signed = home.desk.connection.db.execute("SELECT terms FROM authority").get
@@ -158,34 +158,34 @@ def test_what_is_chosen_waits_for_an_approval_of_its_own(home: Home) -> None:
 
 
 def test_and_home_after_all(home: Home) -> None:
-    """From elsewhere there is always a way back, at today's price at home, whether or not anybody drives."""
+    """From elsewhere there is always a redirection back, at today's price at home, whether or not anybody drives."""
     home.drive(WORK)
-    home.road.bring(P1, terms_hash=home.road.ways(P1)[0].terms_hash, by="anna")
+    home.road.bring(P1, terms_hash=home.road.redirections(P1)[0].terms_hash, by="anna")
     home.desk.clock.advance(hours=1)
-    assert home.road.ways(P1) == ()  # the price at home is not known in this store
+    assert home.road.redirections(P1) == ()  # the price at home is not known in this store
     home.desk.orders.save_prices([price(at=home.desk.clock.now())])
-    [way] = home.road.ways(P1)
-    assert (way.place, way.arrives_at) == (None, None)
-    assert (way.offer.delivery_ref, way.offer.delivery_minor) == ("home", 500)
+    [redirection] = home.road.redirections(P1)
+    assert (redirection.place, redirection.arrives_at) == (None, None)
+    assert (redirection.offer.delivery_ref, redirection.offer.delivery_minor) == ("home", 500)
 
 
 def test_only_who_runs_the_home_may_and_only_what_stands(home: Home) -> None:
-    """A guest may not; a way that is gone, or whose price moved, is stale; an answered question is over."""
+    """A guest may not; a redirection that is gone, or whose price moved, is stale; an answered question is over."""
     home.drive(WORK)
-    [way] = home.road.ways(P1)
+    [redirection] = home.road.redirections(P1)
     for name in ("gus", "kim", "nobody"):
         with pytest.raises(NotAllowedError):
-            home.road.bring(P1, terms_hash=way.terms_hash, by=name)
+            home.road.bring(P1, terms_hash=redirection.terms_hash, by=name)
     home.knows("work", delivery_minor=301)
     with pytest.raises(StaleTermsError):
-        home.road.bring(P1, terms_hash=way.terms_hash, by="anna")
+        home.road.bring(P1, terms_hash=redirection.terms_hash, by="anna")
     with pytest.raises(RefusedError):
-        home.road.bring(PromptId("none"), terms_hash=way.terms_hash, by="anna")
+        home.road.bring(PromptId("none"), terms_hash=redirection.terms_hash, by="anna")
     stood = home.desk.orders.prompt(P1)
     assert stood is not None
     assert stood.terms_hash == prompt().terms_hash
     home.desk.leave.answering.snooze(P1, hours=6, by="anna")
-    assert home.road.ways(P1) == ()
+    assert home.road.redirections(P1) == ()
 
 
 def test_whether_a_car_stands_is_asked_of_that_car(home: Home) -> None:
@@ -240,7 +240,7 @@ async def test_every_place_is_asked_for_once_a_day_and_none_while_driving(home: 
     assert [one.delivery_minor for one in home.desk.orders.prices(ItemId("milk"), limit=9)] == [300]
     assert home.prices.newest("grocer", MILK.product.sku, delivery_ref="locker-7") is None
     home.drive(WORK)
-    assert home.road.ways(P1)
+    assert home.road.redirections(P1)
     assert not keeper(home, lists).due()
     assert len(lists.asked) == 3
 
@@ -268,7 +268,7 @@ def test_no_place_of_the_household_is_logged(home: Home, caplog: pytest.LogCaptu
     """Nor where a car goes."""
     caplog.set_level(logging.DEBUG)
     home.drive(WORK)
-    home.road.bring(P1, terms_hash=home.road.ways(P1)[0].terms_hash, by="anna")
+    home.road.bring(P1, terms_hash=home.road.redirections(P1)[0].terms_hash, by="anna")
     assert not any(word in caplog.text for word in ("47.1", "8.8", "work", "Work"))
 
 

@@ -8,7 +8,7 @@ from edge_agent.core import prompt as prompts
 from edge_agent.core.leave.terms import elsewhere
 from edge_agent.core.messages import DeviceId, PriceElsewhere, PromptId
 from edge_agent.core.prompt import PromptEvent, PromptRecord
-from edge_agent.core.way import Way
+from edge_agent.core.redirection import Redirection
 from edge_agent.errors import HubError, StaleTermsError
 from edge_agent.ports import Clock
 from tests.edge_agent.web.fakes import HomeInMemory
@@ -36,7 +36,7 @@ class RoadInMemory:
         """As it was set."""
         return self.standing.get(car)
 
-    def ways(self, prompt: PromptId) -> tuple[Way, ...]:
+    def redirections(self, prompt: PromptId) -> tuple[Redirection, ...]:
         """To the place, half an hour from now, for a dollar of delivery."""
         asked, now = self._home.all_prompts.get(prompt), self._clock.now()
         if asked is None or self.goes_to is None or asked.offer.delivery_ref == self.goes_to.lower():
@@ -44,16 +44,16 @@ class RoadInMemory:
         offer = asked.offer
         price = PriceElsewhere(offer.unit_price_minor, 100, offer.currency, available=True, fetched_at=now)
         there = elsewhere(offer, price, delivery_ref=self.goes_to.lower(), deliver_by=offer.deliver_by, tolerance=0.05)
-        return (Way(self.goes_to, there, now + timedelta(minutes=30)),)
+        return (Redirection(self.goes_to, there, now + timedelta(minutes=30)),)
 
     def bring(self, prompt: PromptId, *, terms_hash: str, by: str) -> PromptRecord:
-        """Change the terms, if they are those of a way."""
+        """Change the terms, if they are those of a redirection."""
         self.calls.append(("bring", prompt, by))
         if self.refusal is not None:
             raise self.refusal
-        way = next((each for each in self.ways(prompt) if each.terms_hash == terms_hash), None)
-        if way is None:
-            raise StaleTermsError("no such way")
+        redirection = next((each for each in self.redirections(prompt) if each.terms_hash == terms_hash), None)
+        if redirection is None:
+            raise StaleTermsError("no such redirection")
         record = self._home.all_prompts[prompt]
-        change = prompts.step(record, PromptEvent.REDIRECT, now=self._clock.now(), by=by, offer=way.offer)
+        change = prompts.step(record, PromptEvent.REDIRECT, now=self._clock.now(), by=by, offer=redirection.offer)
         return self._home.add(change.after)

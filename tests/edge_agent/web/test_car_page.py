@@ -27,8 +27,8 @@ async def press(client: httpx.AsyncClient, path: str, **more: str) -> httpx.Resp
 async def answer(client: httpx.AsyncClient, house: House, what: str) -> httpx.Response:
     """An answer to the milk, with the terms that stand, whether or not the page offers it."""
     prompt = house.home.all_prompts["p-milk"]
-    ways = house.road.ways(prompt.id)
-    terms = ways[0].terms_hash if what == "bring" and ways else prompt.terms_hash
+    redirections = house.road.redirections(prompt.id)
+    terms = redirections[0].terms_hash if what == "bring" and redirections else prompt.terms_hash
     return await press(client, f"{prompt.id}/{what}", terms_hash=terms)
 
 
@@ -127,15 +127,15 @@ async def test_the_question_s_own_page_offers_it_too(owner: httpx.AsyncClient, h
     house.road.goes_to = "Work"
     page = (await owner.get("/prompts/p-milk")).text
     assert "Rather to <bdi>Work</bdi>" in page
-    way = house.road.ways(house.home.all_prompts["p-milk"].id)[0]
-    form = {"csrf": field(page, "csrf"), "terms_hash": way.terms_hash}
+    redirection = house.road.redirections(house.home.all_prompts["p-milk"].id)[0]
+    form = {"csrf": field(page, "csrf"), "terms_hash": redirection.terms_hash}
     house.road.goes_to = None
     gone = await owner.post("/prompts/p-milk/bring", data=form)
     assert gone.status_code == 409
     assert "This is no longer offered." in gone.text
     house.road.goes_to = "Work"
     assert (await owner.post("/prompts/p-milk/bring", data=form)).status_code == 303
-    assert house.home.all_prompts["p-milk"].terms_hash == way.terms_hash
+    assert house.home.all_prompts["p-milk"].terms_hash == redirection.terms_hash
     assert "Rather to" not in (await owner.get("/prompts/p-milk")).text
 
 

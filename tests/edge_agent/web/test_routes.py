@@ -270,7 +270,7 @@ async def test_each_role_gets_what_its_rule_says(house: House, role: Role, metho
             data["terms_hash"] = house.home.all_prompts["p-milk"].terms_hash
         if path.endswith("/bring"):
             house.road.goes_to = "Work"
-            data["terms_hash"] = house.road.ways(house.home.all_prompts["p-milk"].id)[0].terms_hash
+            data["terms_hash"] = house.road.redirections(house.home.all_prompts["p-milk"].id)[0].terms_hash
         if path.startswith("/car/{prompt}"):
             await client.post("/car/passenger", data={"csrf": data["csrf"]})
         ready = ready_for(house, path).replace("c-the-owner", f"c-the-{role}")

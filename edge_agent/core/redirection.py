@@ -1,4 +1,4 @@
-"""Other ways to have the same order: brought to a place that somebody drives to, or home after all."""
+"""Other terms for an open question: the same order, brought to a place that somebody drives to, or home after all."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from edge_agent.core.leave.terms import Offer, terms_hash
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
-    """Other terms that the open question could have. `place` is one of the household's by its name; None: its home.
+class Redirection:
+    """One of them. `place` is one of the household's by its name; None: its home.
 
     `arrives_at` is when the vehicle is there; None: nobody drives there that is known of.
     """
