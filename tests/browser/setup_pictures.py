@@ -58,7 +58,8 @@ def walk(page: Page, address: str, *, at: Callable[[str], None]) -> None:
     at("broker-refused")
     fill_in(page, "/setup/broker", host="192.168.1.30")
     at("devices")
-    page.locator('[data-proposal="fridge/detergent.remaining"] a').click()
+    with page.expect_navigation():
+        page.locator('[data-proposal="fridge/detergent.remaining"] a').click()
     at("item")
     page.goto(f"{address}/setup/item?key=fridge/milk.amount")
     milk = {"title": "Whole milk, 1 l", "pack_amount": "1035", "pack_days": "1.5", "merchant": "grocer"}
