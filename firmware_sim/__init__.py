@@ -5,4 +5,6 @@ can see of it, `appliances` how it says so, `publish` how that reaches a broker.
 
 `fleet` is apart from the home: any number of appliances in their vendors' dialects, from `physics` through `sensing`
 and `dialects` to messages, with faults on the way and a truth log; `fleet_run` plays it to a broker.
+
+`load` is `restock-sim fleet`: thousands of cheap devices on any broker, and what became of each of their readings.
 """

@@ -1,0 +1,355 @@
+"""`restock-sim fleet`: arguments, files and words around a run."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import secrets
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from io import FileIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from firmware_sim import listening
+from firmware_sim.listening import Broker, LinkError, WrongArgumentsError
+from firmware_sim.load.plan import Fault, FaultKind, Herd, Outage, Plan
+
+if TYPE_CHECKING:
+    from firmware_sim.load.heard import Consumer
+    from firmware_sim.load.link import Wire
+    from firmware_sim.load.run import FleetRun, Outcome
+
+DEVICES_MAX = 99_999  # an id has five digits
+_PORTS_OF_ONE_ADDRESS = 28_000  # net.ipv4.ip_local_port_range
+_DEVICES_OF_ONE_ADDRESS = 20_000
+_DAY_S = 86_400.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What it can be told."""
+    listening.add_arguments(parser)
+    fleet = parser.add_argument_group("the fleet")
+    fleet.add_argument(
+        "--devices", type=_whole(1, DEVICES_MAX), default=100, metavar="N", help="each a connection (100)"
+    )
+    fleet.add_argument(
+        "--homes", type=_whole(1, 9_999), metavar="N", help="that they stand in (a tenth of the devices)"
+    )
+    fleet.add_argument("--home", default="home", metavar="ID", help="the one home, or what the homes' ids begin with")
+    fleet.add_argument("--rate", type=_number(0.001, 1e6), metavar="N", help="readings a second, together (a tenth)")
+    fleet.add_argument("--duration", type=_number(0.1, _DAY_S), default=60.0, metavar="S", help="after the ramp (60)")
+    fleet.add_argument(
+        "--ramp", type=_number(0, _DAY_S), default=0.0, metavar="S", help="switch devices on over this time"
+    )
+    fleet.add_argument("--seed", type=_whole(0, 2**31 - 1), default=7, metavar="N", help="of everything random (7)")
+    plan = parser.add_argument_group("what goes wrong, repeatable; seconds from the start, shares from 0 to 1")
+    plan.add_argument(
+        "--outage", type=_outage, action="append", default=[], metavar="AT,FOR,SHARE", help="of the network"
+    )
+    plan.add_argument(
+        "--herd", type=_herd, action="append", default=[], metavar="AT[,SHARE]", help="all reconnect at once"
+    )
+    plan.add_argument(
+        "--fault", type=_fault, action="append", default=[], metavar="KIND,SHARE[,FROM,FOR]", help=", ".join(FaultKind)
+    )
+    wire = parser.add_argument_group("the connections")
+    wire.add_argument("--mqtt", choices=["5", "3.1.1"], default="5", help="version (5); NATS wants 3.1.1")
+    wire.add_argument("--in-flight", type=_whole(1, 1_000), default=1, metavar="N", help="messages before a PUBACK (1)")
+    wire.add_argument("--hold", type=_whole(1, 10_000), default=100, metavar="N", help="readings a device keeps (100)")
+    wire.add_argument("--keepalive", type=_whole(5, 3_600), default=60, metavar="S", help="of MQTT (60)")
+    wire.add_argument("--clear", action="store_true", help="take retained births and states back at the end")
+    ends = parser.add_argument_group("the result")
+    ends.add_argument(
+        "--consumer", choices=["check", "hub", "lines", "none"], default="check", help="who is asked (check)"
+    )
+    ends.add_argument("--store", type=Path, metavar="FILE", help="the hub's store, or the lines that a consumer writes")
+    ends.add_argument(
+        "--settle", type=_number(0.1, 3_600), default=10.0, metavar="S", help="wait so long without progress"
+    )
+    ends.add_argument("--truth", type=Path, metavar="FILE", help="write the truth log here, one JSON object a line")
+    ends.add_argument("--per-device", type=Path, metavar="FILE", help="write every device here, one JSON object a line")
+    ends.add_argument("--html", type=Path, metavar="FILE", help="write the result as a page with charts")
+    ends.add_argument("--json", action="store_true", help="print the result as one JSON object")
+
+
+def new_loop() -> asyncio.AbstractEventLoop:
+    """The event loop that this command runs on."""
+    import uvloop  # noqa: PLC0415 - no other command needs it
+
+    return uvloop.new_event_loop()
+
+
+async def run(arguments: argparse.Namespace) -> bool:
+    """Run the fleet and tell what came of it; True when nothing was lost and all of it was there.
+
+    Raises: LinkError when broker or consumer cannot be used, or the arguments are wrong.
+    """
+    from firmware_sim.load import result  # noqa: PLC0415 - help needs none of it
+
+    broker, plan = listening.broker_of(arguments), plan_of(arguments)
+    if (arguments.store is not None) != (arguments.consumer in {"hub", "lines"}):
+        raise WrongArgumentsError("--store goes with --consumer hub or lines, and these need it")
+    began = datetime.now(UTC)
+    with _new_file(arguments.truth, "--truth") as truth:
+        fleet = await _fleet(arguments, broker, plan, truth=truth)
+        consumer = _consumer(arguments, fleet)
+        outcome = await fleet.play(consumer)
+    setting = result.Setting(
+        broker=f"{broker.host}:{broker.port}",
+        mqtt=arguments.mqtt,
+        consumer=consumer.name,
+        started_at=began.isoformat(timespec="seconds").replace("+00:00", "Z"),
+    )
+    summary = result.summarise(outcome, setting)
+    written = _write_files(arguments, outcome, summary)
+    sys.stdout.write(json.dumps(summary) + "\n" if arguments.json else "".join(f"{each}\n" for each in _lines(summary)))
+    sys.stdout.flush()
+    return bool(summary["ok"]) and written
+
+
+def plan_of(arguments: argparse.Namespace) -> Plan:
+    """The plan that the arguments tell.
+
+    Raises: WrongArgumentsError.
+    """
+    devices = arguments.devices
+    homes = arguments.homes or max(1, devices // 10)
+    if arguments.consumer == "hub" and homes != 1:
+        raise WrongArgumentsError(
+            "--consumer hub: a hub has one home; say --homes 1, and --home as in its configuration"
+        )
+    if homes > devices:
+        raise WrongArgumentsError(f"--homes {homes}: more than there are devices ({devices})")
+    if (
+        not arguments.home
+        or len(arguments.home) > 59
+        or not set(arguments.home) <= set("abcdefghijklmnopqrstuvwxyz0123456789_-")
+    ):
+        raise WrongArgumentsError(f"--home {arguments.home!r}: letters a-z, digits, - and _ are wanted, 59 at most")
+    lasts_s = arguments.ramp + arguments.duration
+    for name, each in [("outage", each.at_s) for each in arguments.outage] + [
+        ("herd", each.at_s) for each in arguments.herd
+    ]:
+        if each >= lasts_s:
+            raise WrongArgumentsError(f"--{name} at {each:g} s: the run is over after {lasts_s:g} s")
+    return Plan(
+        homes=homes,
+        devices=devices,
+        rate_per_s=arguments.rate or devices / 10,
+        duration_s=arguments.duration,
+        seed=arguments.seed,
+        home=arguments.home,
+        ramp_s=arguments.ramp,
+        outages=tuple(arguments.outage),
+        herds=tuple(arguments.herd),
+        faults=tuple(arguments.fault),
+    )
+
+
+async def _fleet(arguments: argparse.Namespace, broker: Broker, plan: Plan, *, truth: FileIO | None) -> FleetRun:
+    from firmware_sim.load.run import FleetRun, Options  # noqa: PLC0415
+    from firmware_sim.load.truth import TruthLog  # noqa: PLC0415
+
+    address = await _address(broker)
+    return FleetRun(
+        plan,
+        run=secrets.token_hex(4),
+        wire=_wire(arguments, broker, address=address),
+        truth=TruthLog(truth),
+        options=Options(
+            keepalive_s=arguments.keepalive,
+            hold_max=arguments.hold,
+            settle_s=arguments.settle,
+            clears=arguments.clear,
+            sources=_sources(address, devices=plan.devices),
+        ),
+        monotonic=time.perf_counter,
+        epoch_s=time.time(),
+        say=_say,
+    )
+
+
+def _wire(arguments: argparse.Namespace, broker: Broker, *, address: str) -> Wire:
+    if arguments.mqtt == "5":
+        from firmware_sim.load.wire5 import Wire5  # noqa: PLC0415
+
+        return Wire5(broker, address=address, keepalive_s=arguments.keepalive, window=arguments.in_flight)
+    from firmware_sim.load.wire311 import Wire311  # noqa: PLC0415
+
+    return Wire311(broker, address=address, keepalive_s=arguments.keepalive, window=arguments.in_flight)
+
+
+def _consumer(arguments: argparse.Namespace, fleet: FleetRun) -> Consumer:
+    from firmware_sim.load import check, stored  # noqa: PLC0415
+
+    match arguments.consumer:
+        case "check":
+            return check.Check(
+                fleet.wire,
+                fleet.plan,
+                heard=fleet.heard,
+                recent=fleet.recent,
+                run=fleet.run,
+                now_s=fleet.now_s,
+                epoch_s=fleet.epoch_s,
+            )
+        case "hub":
+            return stored.HubStore(
+                arguments.store,
+                fleet.wire,
+                fleet.plan,
+                heard=fleet.heard,
+                run=fleet.run,
+                epoch_s=fleet.epoch_s,
+                say=_say,
+            )
+        case "lines":
+            return stored.Lines(arguments.store, heard=fleet.heard, run=fleet.run, epoch_s=fleet.epoch_s)
+        case _:
+            return check.Nobody()
+
+
+async def _address(broker: Broker) -> str:
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(broker.host, broker.port, type=socket.SOCK_STREAM)
+    except OSError as exc:
+        raise LinkError(f"--broker: {broker.host} is not known here: {exc}") from exc
+    return str(found[0][4][0])
+
+
+def _sources(address: str, *, devices: int) -> tuple[str, ...]:
+    """On loopback, enough local addresses that each has ports for its devices; elsewhere the system chooses."""
+    if devices <= _PORTS_OF_ONE_ADDRESS or address != "127.0.0.1":
+        return ()
+    return tuple(f"127.0.0.{number + 2}" for number in range(-(-devices // _DEVICES_OF_ONE_ADDRESS)))
+
+
+def _write_files(arguments: argparse.Namespace, outcome: Outcome, summary: dict[str, Any]) -> bool:
+    """The files that were asked for; says what cannot be written, and keeps the rest."""
+    from firmware_sim.load import page, result  # noqa: PLC0415
+
+    texts: list[tuple[str, Path | None, Iterator[str]]] = [
+        ("--per-device", arguments.per_device, (json.dumps(row) + "\n" for row in result.device_rows(outcome))),
+        ("--html", arguments.html, iter([page.html(summary)])),
+    ]
+    done = True
+    for option, path, text in texts:
+        if path is None:
+            continue
+        try:
+            with path.open("w", encoding="utf-8") as file:
+                file.writelines(text)
+        except OSError as exc:
+            _say(f"{option} {path}: cannot be written ({exc.strerror}); the rest of the result is whole")
+            done = False
+    return done
+
+
+def _lines(summary: dict[str, Any]) -> Iterator[str]:
+    """The same for people."""
+    links, readings, heard = summary["connections"], summary["readings"], summary["consumer"]
+    yield f"run {summary['run']}, seed {summary['seed']}, ended: {summary['ended']}"
+    yield f"connected: {links['reached']} of {links['wanted']}; all in {links['all_after_s']} s, {links['lost']} lost"
+    yield f"readings: {readings['taken']} taken, {readings['acknowledged']} acknowledged, {readings['dropped']} dropped"
+    if "lost" in heard:
+        yield f"{heard['name']}: {heard['distinct']} heard, {heard['lost']} lost, {heard['duplicates']} more than once"
+        yield f"delay: median {heard['delay_ms']['p50']} ms, 99th percentile {heard['delay_ms']['p99']} ms"
+    for notice in summary["notices"]:
+        yield f"{notice['at_s']:.0f} s: {notice['what']}; {notice['change']}"
+
+
+@contextmanager
+def _new_file(path: Path | None, option: str) -> Iterator[FileIO | None]:
+    if path is None:
+        yield None
+        return
+    try:
+        file = FileIO(path, "x")
+    except FileExistsError:
+        raise WrongArgumentsError(f"{option} {path}: exists already; name a new file") from None
+    except OSError as exc:
+        raise WrongArgumentsError(f"{option} {path}: cannot be written ({exc.strerror})") from exc
+    with file:
+        yield file
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(line + "\n")
+
+
+def _outage(text: str) -> Outage:
+    at_s, for_s, share = _parts(text, "AT,FOR,SHARE", least=3, most=3)
+    return Outage(at_s, _positive(for_s), _share(share))
+
+
+def _herd(text: str) -> Herd:
+    at_s, *share = _parts(text, "AT[,SHARE]", least=1, most=2)
+    return Herd(at_s, _share(share[0]) if share else 1.0)
+
+
+def _fault(text: str) -> Fault:
+    kind, _, rest = text.partition(",")
+    if kind not in list(FaultKind):
+        raise argparse.ArgumentTypeError(f"{kind!r}: one of {', '.join(FaultKind)} is wanted")
+    share, *window = _parts(rest, "KIND,SHARE[,FROM,FOR]", least=1, most=3)
+    from_s, for_s = (window[0] if window else 0.0), (window[1] if len(window) > 1 else _DAY_S)
+    return Fault(FaultKind(kind), _share(share), from_s, _positive(for_s))
+
+
+def _parts(text: str, form: str, *, least: int, most: int) -> list[float]:
+    words = text.split(",")
+    try:
+        numbers = [float(word) for word in words]
+    except ValueError:
+        numbers = []
+    if not least <= len(numbers) <= most or not all(0 <= number <= _DAY_S for number in numbers):
+        raise argparse.ArgumentTypeError(f"{text!r}: {form} is wanted, in seconds and shares")
+    return numbers
+
+
+def _share(share: float) -> float:
+    if not 0 < share <= 1:
+        raise argparse.ArgumentTypeError(f"{share:g}: a share above 0 and up to 1 is wanted")
+    return share
+
+
+def _positive(duration_s: float) -> float:
+    if duration_s <= 0:
+        raise argparse.ArgumentTypeError("a time above 0 is wanted")
+    return duration_s
+
+
+class _number:  # noqa: N801 - used as a function
+    """A number within bounds."""
+
+    def __init__(self, low: float, high: float) -> None:
+        self._low, self._high = low, high
+
+    def __call__(self, text: str) -> float:
+        """The number that the text says."""
+        try:
+            number = float(text)
+        except ValueError:
+            number = -1.0
+        if not self._low <= number <= self._high:
+            raise argparse.ArgumentTypeError(f"{text!r}: a number from {self._low:g} to {self._high:g} is wanted")
+        return number
+
+
+class _whole:  # noqa: N801 - used as a function
+    """A whole number within bounds."""
+
+    def __init__(self, low: int, high: int) -> None:
+        self._low, self._high = low, high
+
+    def __call__(self, text: str) -> int:
+        """The number that the text says."""
+        if not text.isdecimal() or not self._low <= int(text) <= self._high:
+            raise argparse.ArgumentTypeError(f"{text!r}: a whole number from {self._low} to {self._high} is wanted")
+        return int(text)
