@@ -17,6 +17,8 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
+from jinja2 import BytecodeCache
+
 from edge_agent.adapters import mdns
 from edge_agent.adapters.clock import MappedClock
 from edge_agent.adapters.page_mark import page_mark
@@ -107,7 +109,7 @@ async def set_up_by_page(
             form_key=secrets.token_bytes(32),
             cookies=Cookies(page_mark(data_folder(config))),
         ),
-        renderer=_renderer(config),
+        renderer=renderer_of(config),
         finished=finished.set,
     )
     listener.hold()
@@ -325,8 +327,10 @@ async def _listen(config: HubConfig, secret: Secrets, *, for_s: float, ready: Ca
     await heard_devices(config, secret, for_s=for_s, filters=["#"], save=None, ready=ready)
 
 
-def _renderer(config: HubConfig) -> Renderer:
-    return Renderer(config.home, Moments(config.home.timezone, MappedClock(config.clock).now), notices=Notices)
+def renderer_of(config: HubConfig, *, compiled: BytecodeCache | None = None) -> Renderer:
+    """What makes the pages of the first run; `compiled` is where templates are found that were compiled before."""
+    moments = Moments(config.home.timezone, MappedClock(config.clock).now)
+    return Renderer(config.home, moments, notices=Notices, compiled=compiled)
 
 
 async def _either(first: asyncio.Event, second: asyncio.Event) -> None:

@@ -16,8 +16,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 from edge_agent.core.intent import IntentState
 from edge_agent.core.leave.terms import terms_hash
 from edge_agent.core.prompt import PromptState
-from tests.browser.axe import violations
-from tests.browser.looking import ENGLISH, LOOKS, Look
+from tests.browser.axe import TELLING_LOOKS, violations
+from tests.browser.looking import ENGLISH, Look
 from tests.browser.pictures import sign_in
 from tests.edge_agent.clock import ManualClock
 from tests.edge_agent.samples import NOW
@@ -204,7 +204,7 @@ def test_the_time_to_cancel_counts_down_in_silence(window: Window, house: House,
     expect(page.get_by_text("It may be sent at any moment.")).to_be_visible()
 
 
-@pytest.mark.parametrize("look", LOOKS, ids=lambda look: look.name)
+@pytest.mark.parametrize("look", TELLING_LOOKS, ids=lambda look: look.name)
 def test_axe_finds_nothing_where_something_is_amiss(window: Window, house: House, address: str, look: Look) -> None:
     """Two questions at once, late and doubtful orders, an answer that was not taken, terms that have changed."""
     page, found = window(**look.options(ENGLISH)), []

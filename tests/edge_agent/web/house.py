@@ -64,7 +64,7 @@ class _Compiled(BytecodeCache):
         self._by_key[bucket.key] = bucket.bytecode_to_string()
 
 
-_COMPILED = _Compiled()
+COMPILED = _Compiled()
 
 
 @dataclass
@@ -215,7 +215,7 @@ def _furnished(connection: Connection, clock: Clock, *, web: WebConfig, language
         road=road,
         passwords=passwords,
         connection=connection,
-        app=create_app(parts, web=web, home=HOME, compiled=_COMPILED, languages=languages),
+        app=create_app(parts, web=web, home=HOME, compiled=COMPILED, languages=languages),
     )
 
 

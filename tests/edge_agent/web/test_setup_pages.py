@@ -26,7 +26,7 @@ from edge_agent.core.setup.code import CODE_LIFE_MS, SetupCode
 from edge_agent.core.setup.first_steps import Broker, Offered
 from edge_agent.core.setup.words import welcome
 from edge_agent.errors import BrokerUnreachableError, RefusedError
-from edge_agent.first_run import FirstRun, Listener, _renderer, complete
+from edge_agent.first_run import FirstRun, Listener, complete, renderer_of
 from edge_agent.folder import HOUSEHOLD_FILE, STORE_FILE
 from edge_agent.web.cookies import Cookies
 from edge_agent.web.routes import PAGES as HOME_PAGES
@@ -34,6 +34,8 @@ from edge_agent.web.setup.door import IDLE_MAX_MS, Door
 from edge_agent.web.setup.routes import PAGES, SetupRule, create_setup_app
 from edge_agent.web.setup.visit import SetupSite
 from firmware_sim.services import HOUSEHOLD_FILE as DEMO_FILE
+from tests.edge_agent.shipped import give_known_profiles
+from tests.edge_agent.web.house import COMPILED
 
 CODE = "7K2QM-0XW1D"
 PASSWORD = "a password of the test"
@@ -86,6 +88,7 @@ class Hub:
         async def find() -> tuple[Offered, ...]:
             return offers
 
+        give_known_profiles(folder)
         self.config = HubConfig(home=HomeConfig(name=name, data_dir=str(folder)))
         self.at_ms = 0
         self.finished = 0
@@ -93,7 +96,9 @@ class Hub:
         door = Door(
             SetupCode(CODE, printed_ms=0), ticks_ms=lambda: self.at_ms, form_key=b"k" * 32, cookies=Cookies(mark)
         )
-        site = SetupSite(work=self.work, door=door, renderer=_renderer(self.config), finished=self._finish)
+        site = SetupSite(
+            work=self.work, door=door, renderer=renderer_of(self.config, compiled=COMPILED), finished=self._finish
+        )
         self.app: ASGIApp = create_setup_app(site, web=self.config.web)
 
     def _finish(self) -> None:
