@@ -24,12 +24,14 @@ $(VENV)/.home: pyproject.toml requirements/home.lock | $(BIN)/python
 	@echo "Installing the home (hub, bridge, simulator) into $(VENV); the first time takes some minutes ..."
 	$(PIP) install --require-hashes -r requirements/home.lock
 	$(PIP) install --no-deps --no-build-isolation --editable .
+	@$(BIN)/restock-hub profiles compile >/dev/null
 	@touch $@
 
 $(VENV)/.tests: pyproject.toml requirements/test.lock | $(BIN)/python
 	@echo "Installing what the tests need into $(VENV); the first time takes some minutes ..."
 	$(PIP) install --require-hashes -r requirements/test.lock
 	$(PIP) install --no-deps --no-build-isolation --editable .
+	@$(BIN)/restock-hub profiles compile >/dev/null
 	@touch $@ $(VENV)/.home
 
 demo: install

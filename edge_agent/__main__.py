@@ -390,7 +390,10 @@ def _profiles(arguments: argparse.Namespace) -> int:
         return _import_profiles(arguments)
     if arguments.action == "check":
         return _check_profiles(arguments.folder)
-    loaded = profiles.load_profiles(profiles.profile_folders(arguments.profiles or ()))
+    if arguments.action == "compile":
+        print(profiles.compile_shipped())
+        return EXIT_DONE
+    loaded = profiles.load_profiles(profiles.profile_folders(arguments.profiles or ()), samples=False)
     for refused in loaded.refused:
         print(refused, file=sys.stderr)
     now = profile_tools.instant(arguments.at) if arguments.at else datetime.now(UTC)
@@ -503,6 +506,7 @@ def _parser() -> argparse.ArgumentParser:
     decode.add_argument("--profiles", metavar="DIR", action="append", help="a folder of profiles of your own")
     decode.add_argument("--at", metavar="TIME", help="as if they came then (2026-01-01T12:00:00Z); without it, now")
     decode.add_argument("--json", action="store_true", help="accepted for scripts; the output is JSON either way")
+    actions.add_parser("compile", help="for who installs: bring the shipped profiles compiled, for a quick first start")
     _add_new_profile(actions.add_parser("new", help="draft a profile from sample payloads"))
     _add_import(actions.add_parser("import", help="make profiles of what devices announce about themselves"))
     return parser

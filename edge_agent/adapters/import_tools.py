@@ -74,7 +74,7 @@ def import_profiles(
     imported = import_ha(messages, prefix=prefix or PREFIX) if source == "ha" else _IMPORTERS[source](messages)
     jobs = _jobs(imported, overlays)
     folders = [*profiles, *([str(out)] if out is not None and out.is_dir() else [])]
-    rivals = load_profiles(profile_folders(folders)).registry.profiles() if jobs else ()
+    rivals = load_profiles(profile_folders(folders), samples=False).registry.profiles() if jobs else ()
     made = _made(jobs, rivals=rivals, messages=messages)
     drafts = () if overlays else tuple(each for each in imported.devices if each.id not in {name for name, _ in made})
     files = _write(out, [each for _, each in made], drafts)

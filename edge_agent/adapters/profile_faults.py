@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -65,7 +66,7 @@ def _is_of_another_form(fault: _Fault, every: Sequence[_Fault]) -> bool:
 
 def _meaning(steps: _Steps, tree: object) -> str:
     """What the form is for, of a choice of forms, that stands at this place or around it, with its first field."""
-    schema = json_schema()
+    schema = _schema()
     for end in range(len(steps), 0, -1):
         here: Any = tree
         for step in steps[:end]:
@@ -122,9 +123,15 @@ def _named_first(says: str, tree: object) -> _Steps:
     return tuple(steps)
 
 
+@functools.cache
+def _schema() -> _Schema:
+    """The language's schema, which takes longer to make than a file to read."""
+    return json_schema()
+
+
 def _fields_at(steps: _Steps) -> set[str]:
     """The fields that the language has at a place of a file."""
-    return {name for each in _nodes_at(steps, json_schema()) for name in each.get("properties", {})}
+    return {name for each in _nodes_at(steps, _schema()) for name in each.get("properties", {})}
 
 
 def _nodes_at(steps: _Steps, schema: _Schema) -> list[_Schema]:

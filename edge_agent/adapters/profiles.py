@@ -3,9 +3,10 @@
 The YAML that is read is JSON in other clothes: no anchors, aliases, merges, tags or duplicate keys, no `yes` that is a
 flag and no `1:30` that is a number, and a limit on size, depth and count, so that no file can hang or fill the hub.
 
-A file that was sound once need not be parsed again: `cache` keeps its tree, without the samples, under the SHA-256 of
+A file that was sound once need not be parsed again: a cache keeps its tree, without the samples, under the SHA-256 of
 the file's bytes and this program's version. What comes out of it goes through the same checks as a file does, so that a
-cache that is damaged or old can at worst cost time.
+cache that is damaged or old can at worst cost time. An installation may bring one for the shipped files, beside them; a
+hub keeps its own for the rest.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import importlib.metadata
 import importlib.resources
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.resources.abc import Traversable
@@ -34,6 +35,7 @@ _FILE_BYTES_MAX = 262_144
 _CACHE_BYTES_MAX = 67_108_864
 _DEPTH_MAX = 3  # folders below the one that was named
 _CACHE_FORM = 1
+_SHIPPED_CACHE = "profiles.cache"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,23 +51,48 @@ def shipped_profiles() -> Traversable:
     return importlib.resources.files("device_profiles")
 
 
-def load_profiles(folders: Sequence[Traversable], *, samples: bool = True, cache: Path | None = None) -> LoadedProfiles:
+def load_profiles(
+    folders: Sequence[Traversable],
+    *,
+    samples: bool = True,
+    cache: Path | None = None,
+    shipped: Traversable | None = None,
+) -> LoadedProfiles:
     """Every `*.yaml` in the folders, in order; what comes first stands when two collide.
 
-    `cache` is a file of compiled profiles that may be missing; profiles then come without their samples.
+    `cache` is a file of compiled profiles that may be missing; profiles then come without their samples. `shipped` is
+    one that is only read: without it the one that this installation brought, if it did.
     Raises: ConfigurationError when a folder cannot be read.
     """
-    registry, refused, compiled = Registry(), [], _Compiled.read(cache)
+    registry, refused, compiled = Registry(), list[ProfileError](), None
+    if cache is not None or not samples:
+        compiled = _Compiled(shipped=_known(shipped or _shipped_cache()), own=_known(cache))
     for folder in folders:
         for name, file in _files(folder):
             try:
-                profile = read_profile(file, name=name) if samples and cache is None else compiled.profile(file, name)
-                registry.add(profile)
+                registry.add(read_profile(file, name=name) if compiled is None else compiled.profile(file, name))
             except ProfileError as exc:
                 refused.append(exc if str(exc).startswith(name) else ProfileError(f"{name}: {exc}"))
-    if cache is not None:
+    if compiled is not None and cache is not None:
         compiled.write(cache)
     return LoadedProfiles(registry, tuple(refused))
+
+
+def compile_shipped() -> Path:
+    """Bring the shipped profiles compiled, beside them, for whoever installs; gives the file.
+
+    Raises: ConfigurationError when the folder cannot be read or written.
+    """
+    into = Path(str(_shipped_cache()))
+    compiled = _Compiled(shipped={}, own={})
+    for name, file in _files(shipped_profiles()):
+        compiled.profile(file, name)
+    try:
+        _write(into, compiled.used)
+        into.chmod(0o644)  # for every user of the machine, as the profiles are
+    except OSError as exc:
+        raise ConfigurationError(f"profiles: {into} cannot be written ({exc.strerror})") from exc
+    return into
 
 
 def profile_folders(more: Iterable[str] = ()) -> tuple[Traversable, ...]:
@@ -84,36 +111,23 @@ def read_profile(file: Traversable, *, name: str) -> Profile:
 
 @dataclass(slots=True)
 class _Compiled:
-    """Trees of files that were read before, as JSON, by the SHA-256 of the file."""
+    """Trees of files that were read before, as JSON, by the SHA-256 of the file; `used` is what `own` is to hold."""
 
-    known: dict[str, bytes] = field(default_factory=dict)
+    shipped: Mapping[str, bytes]
+    own: Mapping[str, bytes]
     used: dict[str, bytes] = field(default_factory=dict)
-
-    @classmethod
-    def read(cls, cache: Path | None) -> _Compiled:
-        """What the cache holds; nothing where it cannot be read, or is another version's."""
-        if cache is None:
-            return cls()
-        try:
-            with cache.open("rb") as stream:
-                lines = stream.read(_CACHE_BYTES_MAX).splitlines()
-        except OSError:
-            return cls()
-        if not lines or lines[0] != _cache_head():
-            return cls()
-        return cls(
-            {mark.decode("ascii", "replace"): tree for mark, _, tree in (line.partition(b" ") for line in lines[1:])}
-        )
 
     def profile(self, file: Traversable, name: str) -> Profile:
         """The file's profile without its samples, which are checked where the file is read for the first time."""
         text = _text(file, name=name)
         mark = hashlib.sha256(text).hexdigest()
-        if mark in self.known:
-            with suppress(ValidationError):
-                profile = Compiled.model_validate_json(self.known[mark])
-                self.used[mark] = self.known[mark]
-                return profile
+        for known in (self.shipped, self.own):
+            if mark in known:
+                with suppress(ValidationError):
+                    profile = Compiled.model_validate_json(known[mark])
+                    if known is self.own:
+                        self.used[mark] = known[mark]
+                    return profile
         tree = _tree(text, name=name)
         _checked(Profile, text, tree, name=name)
         self.used[mark] = _json({key: each for key, each in tree.items() if key != "samples"})
@@ -121,13 +135,33 @@ class _Compiled:
 
     def write(self, cache: Path) -> None:
         """Keep what was used, whole or not at all; a start does not fail for it."""
-        if self.used == self.known:
-            return
-        beside = cache.with_name(f"{cache.name}.new")
-        lines = [_cache_head(), *(mark.encode() + b" " + tree for mark, tree in self.used.items())]
-        with suppress(OSError):
-            beside.write_bytes(b"\n".join(lines))
-            os.replace(beside, cache)  # noqa: PTH105 - the same, and says that it replaces
+        if self.used != self.own:
+            with suppress(OSError):
+                _write(cache, self.used)
+
+
+def _shipped_cache() -> Traversable:
+    return shipped_profiles().joinpath(_SHIPPED_CACHE)
+
+
+def _known(cache: Traversable | None) -> Mapping[str, bytes]:
+    """What a cache holds; nothing where it cannot be read, or is another version's."""
+    if cache is None:
+        return {}
+    try:
+        with cache.open("rb") as stream:
+            lines = stream.read(_CACHE_BYTES_MAX).splitlines()
+    except OSError:
+        return {}
+    if not lines or lines[0] != _cache_head():
+        return {}
+    return {mark.decode("ascii", "replace"): tree for mark, _, tree in (line.partition(b" ") for line in lines[1:])}
+
+
+def _write(cache: Path, trees: Mapping[str, bytes]) -> None:
+    beside = cache.with_name(f"{cache.name}.new")
+    beside.write_bytes(b"\n".join([_cache_head(), *(mark.encode() + b" " + tree for mark, tree in trees.items())]))
+    os.replace(beside, cache)  # noqa: PTH105 - the same, and says that it replaces
 
 
 def _cache_head() -> bytes:

@@ -82,7 +82,7 @@ def look_at_profiles(config: HubConfig) -> Iterator[Finding]:
     """Whether every profile of a device loads."""
     where = ", ".join(config.profiles) or "the profiles that ship with the hub"
     try:
-        loaded = load_profiles(profile_folders(config.profiles))
+        loaded = load_profiles(profile_folders(config.profiles), samples=False)
     except (HubError, OSError) as exc:
         yield problem(f"The profiles cannot be read: {exc}", where, "Mend `profiles` in the configuration.")
         return

@@ -24,6 +24,8 @@ printf 'home = /usr/bin\ninclude-system-site-packages = false\nversion = %s\n' "
     echo "a library holds a module that this Python cannot compile" >&2
     exit 1
 }
+# Nor may anybody keep compiled profiles there later.
+"$home/bin/python3" -I -m edge_agent profiles compile >/dev/null
 
 mkdir -p "$root/usr/bin" "$root/etc/restock"
 for each in hub:edge_agent bridge:cloud_bridge; do

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.adapters.profiles import load_profiles, shipped_profiles
+from edge_agent.adapters.profiles import LoadedProfiles, compile_shipped, profile_folders, shipped_profiles
+from edge_agent.adapters.profiles import load_profiles as load_known_profiles
 from edge_agent.adapters.strict_yaml import load_yaml, locate
 from edge_agent.core.formats import decoding
 from edge_agent.core.profile import Profile
@@ -26,6 +27,11 @@ def folder(tmp_path: Path) -> Path:
 def cache(tmp_path: Path) -> Path:
     """Where the cache is kept."""
     return tmp_path / "profiles.cache"
+
+
+def load_profiles(folders: list[Path], *, cache: Path | None = None) -> LoadedProfiles:
+    """As where the installation brought nothing compiled: what is tested is the hub's own cache."""
+    return load_known_profiles(folders, cache=cache, shipped=folders[0] / "nothing")
 
 
 def told(profiles: tuple[Profile, ...]) -> list[str]:
@@ -130,3 +136,25 @@ def test_where_a_value_stands(place: tuple[str | int, ...], wanted: str) -> None
     text = b"a: 1\nb:\n  - x\n  - {c: 5}\n"
     assert load_yaml(text) == {"a": 1, "b": ["x", {"c": 5}]}
     assert locate(text, place) == wanted
+
+
+def test_an_installation_brings_its_profiles_compiled(folder: Path, cache: Path, tmp_path: Path) -> None:
+    """A first start parses none of them, and the hub's own cache holds the household's profiles alone."""
+    shipped = tmp_path / "shipped.cache"
+    plain = load_profiles([folder], cache=shipped)
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "fridge.yaml").write_text((folder / "fridge.yaml").read_text().replace("restock.fridge", "own.fridge"))
+    (own / "broken.yaml").write_text("profile: own.broken")
+    for _ in range(2):
+        loaded = load_known_profiles([folder, own], cache=cache, shipped=shipped)
+        assert told(loaded.registry.profiles())[: len(plain.registry.profiles())] == told(plain.registry.profiles())
+        assert len(cache.read_bytes().splitlines()) == 2
+        assert [str(each).split(":")[0] for each in loaded.refused] == [str(own / "broken.yaml")]
+
+
+def test_whoever_installs_compiles_every_shipped_profile() -> None:
+    """The file is one that every user may read, and a load from it alone gives what the files give."""
+    brought = compile_shipped()
+    assert brought.stat().st_mode & 0o777 == 0o644
+    assert len(brought.read_bytes().splitlines()) == 1 + len(load_known_profiles(profile_folders()).registry.profiles())
