@@ -6,6 +6,7 @@ import ipaddress
 import json
 import os
 import re
+import ssl
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -64,6 +65,7 @@ class ApiClient:
             timeout=TIMEOUT_S,
             follow_redirects=False,
             trust_env=False,
+            verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),  # which trusts nobody: there is no TLS on loopback
             transport=transport,
         )
 

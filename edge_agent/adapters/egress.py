@@ -12,7 +12,9 @@ model, where it goes is an origin that the household allows, and the ledger has 
 from __future__ import annotations
 
 import asyncio
+import functools
 import re
+import ssl
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -125,6 +127,7 @@ _COMPOSED_BYTES_MAX = 16_384
 _CHANNEL_ANSWER_BYTES_MAX = 65_536
 _PRODUCT_ANSWER_BYTES_MAX = 262_144
 _HEADERS_MAX = 32
+_NOBODY = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # no certificate is believed: for a bridge that is asked without TLS
 _OURS = frozenset({"host", "content-length", "connection", "transfer-encoding", "accept-encoding", "cookie"})
 MASK = "***"
 
@@ -170,6 +173,9 @@ class Egress:
             timeout=self._timeout_s,
             follow_redirects=False,
             trust_env=False,
+            verify=_authorities()
+            if httpx.URL(self._url).scheme == "https"
+            else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
             transport=self._transport,
             limits=httpx.Limits(max_connections=4),
         )
@@ -265,7 +271,11 @@ class ChannelEgress:
     def _client(self) -> httpx.AsyncClient:
         """One a message: there are a few a day, and nothing of one is told to the next."""
         return httpx.AsyncClient(
-            timeout=self._timeout_s, follow_redirects=False, trust_env=False, transport=self._transport
+            timeout=self._timeout_s,
+            follow_redirects=False,
+            trust_env=False,
+            verify=_authorities(),
+            transport=self._transport,
         )
 
     def _request(self, composed: Composed) -> httpx.Request:
@@ -328,8 +338,18 @@ class ProductEgress:
     def _client(self) -> httpx.AsyncClient:
         """One a question: they are rare, and no cookie of one comes along with the next."""
         return httpx.AsyncClient(
-            timeout=self._timeout_s, follow_redirects=False, trust_env=False, transport=self._transport
+            timeout=self._timeout_s,
+            follow_redirects=False,
+            trust_env=False,
+            verify=_authorities(),
+            transport=self._transport,
         )
+
+
+@functools.cache
+def _authorities() -> ssl.SSLContext:
+    """Whose certificates are believed, loaded once: it takes 15 ms and some megabytes each time."""
+    return httpx.create_ssl_context(trust_env=False)
 
 
 def origin_of(composed: Composed) -> str | None:

@@ -31,6 +31,7 @@ from firmware_sim.folders import make_stores, private_folder
 from firmware_sim.processes import Crew
 from firmware_sim.services import HUB, OWNER
 from firmware_sim.stack import STOP_ORDER, Plan, Stack, new_stack, running
+from tests import loopback
 
 _LANGUAGES = ("en", "zh-CN")
 _PAGES_MAX = 80
@@ -70,7 +71,9 @@ async def _measure(*, channels: bool, walks: int, settle_s: float) -> dict[str, 
 async def _walked(crew: Crew, stack: Stack, *, walks: int, sink: str | None) -> dict[str, Any]:
     figures: dict[str, Any] = {"channels": sink is not None, "quiet": _resident(crew)}
     async with AsyncExitStack() as open_pages:
-        client = await open_pages.enter_async_context(httpx.AsyncClient(base_url=stack.places.page_url, timeout=60))
+        client = await open_pages.enter_async_context(
+            httpx.AsyncClient(verify=loopback.NOBODY, base_url=stack.places.page_url, timeout=60)
+        )
         await _post(client, "/login", name=OWNER, password=stack.owner_password)
         for _ in range(_STREAMS):
             await open_pages.enter_async_context(client.stream("GET", "/api/v1/events"))

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import httpx
 
+from tests import loopback
 from tests.cloud_bridge.postgres import PostgresProcess
 from tests.cloud_bridge.sample_merchant import free_port
 
@@ -147,7 +148,7 @@ class MedusaShop:
         deadline = time.monotonic() + _READY_WITHIN_S
         while self.process is not None and self.process.poll() is None and time.monotonic() < deadline:
             try:
-                httpx.get(f"{self.url}/health", timeout=5).raise_for_status()
+                loopback.get(f"{self.url}/health", timeout=5).raise_for_status()
             except httpx.HTTPError:
                 time.sleep(0.5)
             else:

@@ -27,6 +27,7 @@ from pydantic import SecretStr
 from cloud_bridge.merchant_config import CalDavConfig
 from cloud_bridge.merchants.caldav import CalDavMerchant
 from cloud_bridge.merchants.http import MerchantHttp
+from tests import loopback
 from tests.cloud_bridge.rig import MERCHANT, MILK
 from tests.cloud_bridge.sample_merchant import free_port
 
@@ -76,7 +77,7 @@ class RadicaleProcess:
         deadline = time.monotonic() + _READY_WITHIN_S
         while time.monotonic() < deadline:
             with contextlib.suppress(httpx.TransportError):
-                httpx.get(self.url, timeout=2)
+                loopback.get(self.url, timeout=2)
                 return
             time.sleep(0.05)
         pytest.fail("Radicale did not start")
@@ -105,7 +106,7 @@ class TaskList:
 
     def entries(self) -> dict[str, Task]:
         """What stands on it, by uid, in whatever state: the server gives the whole list as one calendar."""
-        answer = httpx.get(f"{self.url}/", auth=(USER, PASSWORD)).raise_for_status()
+        answer = loopback.get(f"{self.url}/", auth=(USER, PASSWORD)).raise_for_status()
         calendars = vobject.readComponents(answer.text)
         read = [todo for calendar in calendars for todo in calendar.contents.get("vtodo", [])]
         return {todo.uid.value: Task(todo.summary.value, todo.status.value) for todo in read}
@@ -125,26 +126,26 @@ class TaskList:
 
     def remove(self, uid: str) -> None:
         """Delete an entry, as an app does that clears away what is done."""
-        httpx.delete(f"{self.url}/{uid}.ics", auth=(USER, PASSWORD)).raise_for_status()
+        loopback.delete(f"{self.url}/{uid}.ics", auth=(USER, PASSWORD)).raise_for_status()
 
     def put(self, uid: str, text: str) -> None:
         """Write whatever under this uid's name."""
         headers = {"Content-Type": "text/calendar"}
-        httpx.put(f"{self.url}/{uid}.ics", content=text, auth=(USER, PASSWORD), headers=headers).raise_for_status()
+        loopback.put(f"{self.url}/{uid}.ics", content=text, auth=(USER, PASSWORD), headers=headers).raise_for_status()
 
     def read(self, uid: str) -> str:
         """The text of an entry as it is stored."""
-        return httpx.get(f"{self.url}/{uid}.ics", auth=(USER, PASSWORD)).raise_for_status().text
+        return loopback.get(f"{self.url}/{uid}.ics", auth=(USER, PASSWORD)).raise_for_status().text
 
     def drop(self) -> None:
         """Delete the list itself."""
-        httpx.delete(f"{self.url}/", auth=(USER, PASSWORD)).raise_for_status()
+        loopback.delete(f"{self.url}/", auth=(USER, PASSWORD)).raise_for_status()
 
 
 def new_list(server: RadicaleProcess) -> TaskList:
     """An empty list that takes entries to do and nothing else."""
     url = f"{server.url}/{USER}/{uuid4().hex}"
-    httpx.request("MKCALENDAR", f"{url}/", content=_ONLY_TODO, auth=(USER, PASSWORD)).raise_for_status()
+    loopback.request("MKCALENDAR", f"{url}/", content=_ONLY_TODO, auth=(USER, PASSWORD)).raise_for_status()
     return TaskList(url)
 
 

@@ -29,6 +29,7 @@ from cloud_bridge.merchants.signatures import RequestSigner
 from cloud_bridge.merchants.ucp import UcpMerchant
 from cloud_bridge.merchants.ucp_channel import Channel
 from cloud_bridge.signing_key import SigningKey, new_key
+from tests import loopback
 from tests.cloud_bridge.rig import MERCHANT
 
 _SERVE = """
@@ -99,7 +100,7 @@ class SampleMerchant:
         deadline = time.monotonic() + _READY_WITHIN_S
         while time.monotonic() < deadline:
             with contextlib.suppress(httpx.TransportError):
-                httpx.get(f"{self.url}/.well-known/ucp", timeout=2)
+                loopback.get(f"{self.url}/.well-known/ucp", timeout=2)
                 return
             time.sleep(0.1)
         pytest.fail("the sample merchant did not start")
@@ -127,11 +128,11 @@ class SampleMerchant:
     def ship(self, order_id: str) -> None:
         """Its own simulation of a parcel that leaves."""
         headers = {**_HEADERS, "Simulation-Secret": _SECRET}
-        httpx.post(f"{self.url}/testing/simulate-shipping/{order_id}", headers=headers).raise_for_status()
+        loopback.post(f"{self.url}/testing/simulate-shipping/{order_id}", headers=headers).raise_for_status()
 
     def deliver(self, order_id: str) -> None:
         """What a courier does: the same order with one event more (and the server's own event put into its schema)."""
-        order = httpx.get(f"{self.url}/orders/{order_id}", headers=_HEADERS).json()
+        order = loopback.get(f"{self.url}/orders/{order_id}", headers=_HEADERS).json()
         lines = [{"id": line["id"], "quantity": line["quantity"]["total"]} for line in order["line_items"]]
         kept = [
             {"occurred_at": event.get("timestamp"), "line_items": lines, **event}
@@ -139,13 +140,13 @@ class SampleMerchant:
         ]
         arrived = {"id": "evt_d", "type": "delivered", "occurred_at": "2026-03-04T10:00:00Z", "line_items": lines}
         order["fulfillment"]["events"] = [*kept, arrived]
-        httpx.put(f"{self.url}/orders/{order_id}", headers=_HEADERS, json=order).raise_for_status()
+        loopback.put(f"{self.url}/orders/{order_id}", headers=_HEADERS, json=order).raise_for_status()
 
     def adjust(self, order_id: str, *adjustments: dict[str, Any]) -> None:
         """What the shop's back office does: goods or money that go back stand on the order."""
-        order = httpx.get(f"{self.url}/orders/{order_id}", headers=_HEADERS).json()
+        order = loopback.get(f"{self.url}/orders/{order_id}", headers=_HEADERS).json()
         order["adjustments"] = [{"occurred_at": "2026-03-06T10:00:00Z", **each} for each in adjustments]
-        httpx.put(f"{self.url}/orders/{order_id}", headers=_HEADERS, json=order).raise_for_status()
+        loopback.put(f"{self.url}/orders/{order_id}", headers=_HEADERS, json=order).raise_for_status()
 
     def _write(self, name: str, statement: str, *values: object) -> None:
         with contextlib.closing(sqlite3.connect(self.folder / name)) as db, db:

@@ -23,6 +23,7 @@ from http_message_signatures import HTTPMessageSigner, MappingKeyResolver
 from http_message_signatures.algorithms import ED25519
 
 from cloud_bridge.wire import EventPage, OrderEvent, OrderState, PriceList
+from tests import loopback
 from tests.cloud_bridge.rig import HOUSEHOLD, MERCHANT, MILK, Signer
 from tests.cloud_bridge.sample_merchant import SampleMerchant, free_port
 
@@ -63,7 +64,7 @@ class Process:
     def ask(self, method: str, path: str, body: str | None = None) -> httpx.Response:
         """A signed request."""
         content = None if body is None else body.encode()
-        with httpx.Client(timeout=30) as client:
+        with httpx.Client(verify=loopback.NOBODY, timeout=30) as client:
             request = client.build_request(method, self.url + path, content=content)
             keys = MappingKeyResolver(public_keys={}, private_keys={HOUSEHOLD: self.signer.key})
             HTTPMessageSigner(signature_algorithm=ED25519, key_resolver=keys).sign(
@@ -95,7 +96,7 @@ class Process:
 
     def _healthy(self) -> bool:
         with suppress(httpx.TransportError):
-            return bool(httpx.get(f"{self.url}/healthz", timeout=2).json() == {"status": "ok"})
+            return bool(loopback.get(f"{self.url}/healthz", timeout=2).json() == {"status": "ok"})
         return False
 
     def _toml(self, folder: Path, merchant_url: str) -> str:
@@ -208,17 +209,17 @@ def test_slow_clients_and_big_bodies_do_not_keep_others_away(bridge: Process) ->
     try:
         for each in slow:
             each.sendall(b"POST /v1/intents HTTP/1.1\r\nHost: x\r\n")
-        assert httpx.get(f"{bridge.url}/healthz", timeout=5).status_code == 200
+        assert loopback.get(f"{bridge.url}/healthz", timeout=5).status_code == 200
         endless = (b"x" * 4_096 for _ in range(50_000))
         with suppress(httpx.TransportError):
-            assert httpx.post(f"{bridge.url}/v1/intents", content=endless, timeout=5).status_code == 413
+            assert loopback.post(f"{bridge.url}/v1/intents", content=endless, timeout=5).status_code == 413
         for each in slow:
             each.settimeout(20)
             assert each.recv(1_024)[:12] in {b"", b"HTTP/1.1 408"}
     finally:
         for each in slow:
             each.close()
-    assert httpx.get(f"{bridge.url}/healthz", timeout=5).status_code == 200
+    assert loopback.get(f"{bridge.url}/healthz", timeout=5).status_code == 200
 
 
 def test_what_the_bridge_writes_is_for_its_own_user(bridge: Process) -> None:

@@ -15,6 +15,7 @@ from cloud_bridge.merchants.http import MerchantHttp
 from cloud_bridge.merchants.simulated import Shelf, SimulatedMerchant
 from cloud_bridge.ports import Merchant
 from cloud_bridge.wire import OrderState
+from tests import loopback
 from tests.cloud_bridge import vendure_shop
 from tests.cloud_bridge.acp_shop import ORIGIN as ACP_ORIGIN
 from tests.cloud_bridge.acp_shop import AcpShop, acp_config, acp_connector
@@ -32,7 +33,7 @@ pytestmark = pytest.mark.merchant
 async def _ucp(request: pytest.FixtureRequest) -> AsyncIterator[Merchant]:
     """The sample server, whose profile has only a version of next year."""
     sample: SampleMerchant = request.getfixturevalue("sample")
-    wire = Tampering(httpx.AsyncHTTPTransport(), "127.0.0.1")
+    wire = Tampering(httpx.AsyncHTTPTransport(verify=loopback.NOBODY), "127.0.0.1")
     wire.arm(edited(lambda document: document.get("ucp", {}).update(version="2027-02-01")))
     async with MerchantHttp(sample.url, deadline_s=10, transport=wire) as http:
         yield connector(merchant_config(sample.url), http=http)

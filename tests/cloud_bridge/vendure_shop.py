@@ -26,6 +26,7 @@ from cloud_bridge.counterparts import vendure
 from cloud_bridge.merchant_config import SecretKind, VendureConfig
 from cloud_bridge.merchants.http import MerchantHttp
 from cloud_bridge.merchants.vendure import VendureMerchant
+from tests import loopback
 from tests.cloud_bridge.rig import MERCHANT
 from tests.cloud_bridge.sample_merchant import AGENT_KEY, HOME, free_port
 
@@ -73,7 +74,7 @@ class VendureShop:
     folder: Path
     port: int
     process: subprocess.Popen[bytes] | None = None
-    staff: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=20))
+    staff: httpx.Client = field(default_factory=lambda: httpx.Client(verify=loopback.NOBODY, timeout=20))
 
     @property
     def url(self) -> str:
@@ -91,7 +92,7 @@ class VendureShop:
         deadline = time.monotonic() + _READY_WITHIN_S
         while time.monotonic() < deadline:
             with contextlib.suppress(httpx.TransportError):
-                if httpx.get(f"{self.url}/health", timeout=2).status_code == 200:
+                if loopback.get(f"{self.url}/health", timeout=2).status_code == 200:
                     return
             time.sleep(0.1)
         pytest.fail("the Vendure shop did not start")
@@ -260,7 +261,7 @@ class Wire(httpx.AsyncBaseTransport):
 
     def __init__(self, change: Callable[[str, httpx.Response], httpx.Response]) -> None:
         self._change = change
-        self._real = httpx.AsyncHTTPTransport()
+        self._real = httpx.AsyncHTTPTransport(verify=loopback.NOBODY)
         self.asked: list[str] = []
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:

@@ -23,6 +23,8 @@ from typing import Any
 
 import httpx
 
+from tests import loopback
+
 PROGRAM = os.environ.get("RESTOCK_HASS", "")
 ROOT = Path(os.environ.get("RESTOCK_HASS_ROOT", "/"))
 _STARTS_WITHIN_S = 180.0
@@ -63,7 +65,9 @@ class Hass:
         self._folder = folder
         self._address = f"http://127.0.0.1:{port}"
         self._process: subprocess.Popen[bytes] | None = None
-        self._client = httpx.AsyncClient(base_url=self._address, timeout=_WITHIN_S, trust_env=False)
+        self._client = httpx.AsyncClient(
+            verify=loopback.NOBODY, base_url=self._address, timeout=_WITHIN_S, trust_env=False
+        )
         self.said = folder / "said.log"
         wanted = "".join(f"{each}:\n" for each in integrations)
         (folder / "configuration.yaml").write_text(_CONFIGURATION.format(port=port) + wanted, encoding="utf-8")

@@ -23,6 +23,7 @@ from firmware_sim.appliances.vehicles import TeslaMate, Vss
 from firmware_sim.dialects import Dialect, Wire
 from firmware_sim.sensing import Observation
 from firmware_sim.services import HOUSEHOLD_FILE
+from tests import loopback
 from tests.edge_agent.pipeline.test_in_passing import LATITUDE, LONGITUDE, hits
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ def test_a_drive_is_seen_and_leaves_nothing(tmp_path: Path, nats_broker: Broker)
         command = [sys.executable, "-m", "edge_agent", "--log-level", "DEBUG", "run", "--config", str(settings)]
         with log.open("wb") as into, subprocess.Popen(command, stderr=into, stdout=into) as hub:
             try:
-                with httpx.Client(base_url=_address(log, hub)) as page:
+                with httpx.Client(verify=loopback.NOBODY, base_url=_address(log, hub)) as page:
                     _sign_in(page)
                     assert "No car is heard of" in page.get("/car").text  # retained copies are no evidence
                     moving, standing = said(Car("car"), moving=True), said(Car("car"), moving=False)

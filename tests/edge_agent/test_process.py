@@ -12,13 +12,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import apsw
-import httpx
 import pytest
 
 from edge_agent.commands.commission import set_up
 from edge_agent.config import load
 from edge_agent.folder import STORE_FILE
 from firmware_sim.services import HOUSEHOLD_FILE
+from tests import loopback
 
 STARTS_WITHIN_S = 60
 
@@ -55,7 +55,7 @@ def test_a_damaged_store_stops_neither_the_page_nor_the_hub(settings: Path) -> N
     store = settings.parent / "data" / STORE_FILE
     store.write_bytes(store.read_bytes()[:4_096] + b"\xff" * 50_000)
     with running(settings) as (hub, address):
-        page = httpx.get(f"{address}/login").text
+        page = loopback.get(f"{address}/login").text
         assert 'data-problem="store_set_aside"' in page
         assert f"{STORE_FILE}.damaged-" in page
         hub.send_signal(signal.SIGTERM)

@@ -17,6 +17,7 @@ import pytest_asyncio
 from firmware_sim import merchant
 from firmware_sim.merchant import MerchantClient, MerchantError, MerchantFiles, MerchantOrder, delivered, read_orders
 from firmware_sim.processes import Crew, free_ports
+from tests import loopback
 
 AT = datetime(2026, 3, 5, 12, tzinfo=UTC)
 
@@ -71,7 +72,7 @@ def checkout(sku: str, packs: int) -> dict[str, Any]:
 
 def buy(shop: Shop, sku: str, packs: int) -> str:
     """Place an order as a shopper would; its number."""
-    with httpx.Client(base_url=shop.url, trust_env=False, timeout=10) as client:
+    with httpx.Client(verify=loopback.NOBODY, base_url=shop.url, trust_env=False, timeout=10) as client:
         wanted = checkout(sku, packs)
         session = client.post("/checkout-sessions", headers=headers(), json=wanted).raise_for_status().json()
         method, line = session["fulfillment"]["methods"][0], session["line_items"][0]["id"]
@@ -89,7 +90,7 @@ def buy(shop: Shop, sku: str, packs: int) -> str:
 
 def look_up(shop: Shop, number: str) -> dict[str, Any]:
     """An order as the merchant shows it."""
-    with httpx.Client(base_url=shop.url, trust_env=False, timeout=10) as client:
+    with httpx.Client(verify=loopback.NOBODY, base_url=shop.url, trust_env=False, timeout=10) as client:
         return dict(client.get(f"/orders/{number}", headers=headers()).json())
 
 

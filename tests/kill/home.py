@@ -32,6 +32,7 @@ from edge_agent.core.prompt import PromptRecord, PromptState
 from firmware_sim.page_client import PageClient, PromptForm
 from firmware_sim.processes import free_ports
 from firmware_sim.services import HOUSEHOLD_FILE
+from tests import loopback
 from tests.cloud_bridge.sample_merchant import SampleMerchant
 from tests.kill.forked import Forked, Zygote
 from tests.kill.oracle import OrderBooks, Ordered
@@ -184,7 +185,7 @@ class Home:
     async def _ready(self, program: str) -> None:
         process = self._running[program]
         async with (
-            httpx.AsyncClient(base_url=self._addresses[program], trust_env=False) as client,
+            httpx.AsyncClient(verify=loopback.NOBODY, base_url=self._addresses[program], trust_env=False) as client,
             asyncio.timeout(_READY_WITHIN_S),
         ):
             while not await _answers(client):

@@ -25,6 +25,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from tests import loopback
+
 _HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length", "accept-encoding"})
 _ANSWER_WITHIN_S = 20.0
 
@@ -66,7 +68,7 @@ class Wiretap:
         self.trap: Trap | None = None
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-        self._client = httpx.AsyncClient(trust_env=False, timeout=_ANSWER_WITHIN_S)
+        self._client = httpx.AsyncClient(verify=loopback.NOBODY, trust_env=False, timeout=_ANSWER_WITHIN_S)
         self._stop = asyncio.Event()
         self._server: asyncio.Task[None] | None = None
 

@@ -21,6 +21,7 @@ from cloud_bridge.core.capability import MerchantClass
 from cloud_bridge.merchants.http import MerchantHttp
 from cloud_bridge.merchants.simulated_modes import Mode
 from cloud_bridge.ports import CrashPoint
+from tests import loopback
 from tests.cloud_bridge.rig import Killed
 
 _DEADLINE_S = 30.0  # real, and longer than any nap
@@ -254,4 +255,6 @@ class _Carried(httpx.AsyncBaseTransport):
 
 def over(wire: Wire, url: str, *, real: httpx.AsyncBaseTransport | None = None) -> MerchantHttp:
     """The bridge's own client, over that wire."""
-    return MerchantHttp(url, deadline_s=_DEADLINE_S, transport=_Carried(wire, real or httpx.AsyncHTTPTransport()))
+    return MerchantHttp(
+        url, deadline_s=_DEADLINE_S, transport=_Carried(wire, real or httpx.AsyncHTTPTransport(verify=loopback.NOBODY))
+    )

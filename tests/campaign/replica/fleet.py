@@ -23,6 +23,7 @@ from http_message_signatures.algorithms import ED25519
 
 from cloud_bridge.api.routes import PATH_HEALTH
 from cloud_bridge.wire import PATH_INTENTS, Intent
+from tests import loopback
 from tests.campaign.replica.process import Setting
 from tests.cloud_bridge.rig import Signer
 from tests.cloud_bridge.sample_merchant import free_port
@@ -82,7 +83,10 @@ async def ready(replicas: list[Replica]) -> None:
 
     Raises: TimeoutError.
     """
-    async with asyncio.timeout(_READY_WITHIN_S), httpx.AsyncClient(timeout=_ANSWER_WITHIN_S) as client:
+    async with (
+        asyncio.timeout(_READY_WITHIN_S),
+        httpx.AsyncClient(verify=loopback.NOBODY, timeout=_ANSWER_WITHIN_S) as client,
+    ):
         for replica in replicas:
             while not await _answers(client, replica):  # noqa: ASYNC110  another process cannot ring
                 await asyncio.sleep(_LOOK_EVERY_S)
@@ -104,7 +108,7 @@ async def declare_dead(connection: psycopg.Connection[tuple[object, ...]], *, ev
 
 async def post(intent: Intent, signer: Signer, *, ports: list[int], rng: random.Random) -> bool:
     """Hand an intent in at any replica that answers, as a hub does; False where none ever did."""
-    async with httpx.AsyncClient(timeout=_ANSWER_WITHIN_S) as client:
+    async with httpx.AsyncClient(verify=loopback.NOBODY, timeout=_ANSWER_WITHIN_S) as client:
         for _ in range(_TRIES_MAX):
             with suppress(httpx.TransportError):
                 answer = await client.send(_signed(client, intent, signer, port=rng.choice(ports)))

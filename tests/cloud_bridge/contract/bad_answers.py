@@ -22,6 +22,7 @@ from cloud_bridge.merchants.http import BODY_BYTES_MAX, MerchantHttp
 from cloud_bridge.ports import Merchant
 from cloud_bridge.prices import PriceDesk
 from cloud_bridge.wire import PriceList, PriceQuery, Terms, figures
+from tests import loopback
 from tests.cloud_bridge import vendure_shop
 from tests.cloud_bridge.acp_shop import ORIGIN as ACP_ORIGIN
 from tests.cloud_bridge.acp_shop import AcpShop, acp_config, acp_connector
@@ -68,7 +69,7 @@ class Begun:
 @asynccontextmanager
 async def _ucp(request: pytest.FixtureRequest) -> AsyncIterator[Shop]:
     sample: SampleMerchant = request.getfixturevalue("sample")
-    wire = Tampering(httpx.AsyncHTTPTransport(), "127.0.0.1")
+    wire = Tampering(httpx.AsyncHTTPTransport(verify=loopback.NOBODY), "127.0.0.1")
     async with MerchantHttp(sample.url, deadline_s=10, transport=wire) as http:
 
         async def connect() -> Merchant:
@@ -98,7 +99,7 @@ async def _acp(_request: pytest.FixtureRequest) -> AsyncIterator[Shop]:
 @asynccontextmanager
 async def _vendure(request: pytest.FixtureRequest) -> AsyncIterator[Shop]:
     shop: vendure_shop.VendureShop = request.getfixturevalue("vendure")
-    wire = Tampering(httpx.AsyncHTTPTransport(), "127.0.0.1")
+    wire = Tampering(httpx.AsyncHTTPTransport(verify=loopback.NOBODY), "127.0.0.1")
     async with MerchantHttp(shop.url, deadline_s=10, transport=wire) as http:
 
         async def connect() -> Merchant:
@@ -116,7 +117,7 @@ async def _vendure(request: pytest.FixtureRequest) -> AsyncIterator[Shop]:
 @asynccontextmanager
 async def _caldav(request: pytest.FixtureRequest) -> AsyncIterator[Shop]:
     tasks: TaskList = request.getfixturevalue("tasks")
-    wire = Tampering(httpx.AsyncHTTPTransport(), "127.0.0.1")
+    wire = Tampering(httpx.AsyncHTTPTransport(verify=loopback.NOBODY), "127.0.0.1")
     http = MerchantHttp(tasks.url, deadline_s=10, transport=wire)
     async with connect_list(tasks, http=http) as merchant:
 

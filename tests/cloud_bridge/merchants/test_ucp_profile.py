@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import httpx
 import pytest
 
 from cloud_bridge.errors import MerchantAwayError
 from cloud_bridge.merchants.ucp_profile import agent_profile, read_profile
 from cloud_bridge.merchants.ucp_versions import AP2, CHECKOUT, DIALECTS, same_origin
 from cloud_bridge.signing_key import new_key
+from tests import loopback
 from tests.cloud_bridge.spck import sandbox
 from tests.cloud_bridge.versioned_shop import KID, ORIGIN, VersionedShop
 
@@ -39,7 +39,7 @@ def test_each_version_of_a_profile_says_the_same(version: str) -> None:
 def test_the_sandbox_of_the_kit_is_read_as_it_is() -> None:
     """Its keys stand in the places of two versions, and its capabilities name no versions."""
     with sandbox("ap2") as merchant:
-        profile = read_profile(httpx.get(f"{merchant.url}/.well-known/ucp").content, origin=merchant.url)
+        profile = read_profile(loopback.get(f"{merchant.url}/.well-known/ucp").content, origin=merchant.url)
     assert (profile.dialect.version, profile.path, list(profile.keys)) == ("2026-04-08", "", ["spck-sandbox-sig-2026"])
     assert AP2 in profile.capabilities
 

@@ -17,6 +17,7 @@ from cloud_bridge.merchants.http import MerchantHttp
 from cloud_bridge.merchants.vendure import VendureMerchant
 from cloud_bridge.merchants.vendure_baskets import Baskets
 from cloud_bridge.signing_key import new_key
+from tests import loopback
 from tests.cloud_bridge.rig import MILK
 from tests.cloud_bridge.sample_merchant import AGENT_KEY
 from tests.cloud_bridge.vendure_shop import PASSWORD, VendureShop, Wire, connect, connector, over, shop_config
@@ -74,7 +75,7 @@ class Person:
         return str(self._ask(add).json()["data"]["addItemToOrder"]["code"])
 
     def _ask(self, document: str) -> httpx.Response:
-        return httpx.post(self._url, json={"query": document}, headers=self._headers, timeout=20)
+        return loopback.post(self._url, json={"query": document}, headers=self._headers, timeout=20)
 
 
 # what an error leaves behind
