@@ -15,10 +15,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from threading import Timer
 from typing import Any
@@ -65,21 +66,23 @@ def main() -> int:
     """Run, tell, keep."""
     given = _options()
     benches = [each for each in BENCHES if each.name in given.names or not (given.names or each.is_apart)]
-    at = datetime.now(UTC).isoformat(timespec="minutes").replace("+00:00", "Z")
-    lines: list[dict[str, Any]] = [machine()]
-    failed = []
-    _tell(json.dumps(lines[0]))
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # by every block that is open
+    keep = _keeper(given.record)
+    measured_on = machine()
+    _tell(json.dumps(measured_on))
+    keep([measured_on])
+    figures, failed = [], []
     for bench in benches:
         _say(f"{bench.name}: about {bench.minutes:g} min{f'; needs {bench.needs}' if bench.needs else ''}")
         run = Run([sys.executable, "-m", f"tests.bench.{bench.name}"], within_s=_within_s(bench))
         for line in run.lines():
             _tell(line)
-            lines += figure_of(line)
+            found = figure_of(line)
+            keep(found)
+            figures += found
         _say(f"{bench.name}: {'done' if run.is_well else f'FAILED ({run.said})'} in {run.took_s:.0f} s")
         failed += [] if run.is_well else [bench.name]
-    _say(table(lines[1:]))
-    if given.record is not None:
-        history.record(given.record, lines, at=at, commit=_commit())
+    _say(table(figures))
     if failed:
         _say(f"failed: {', '.join(failed)}")
     return 1 if failed else 0
@@ -161,6 +164,14 @@ def _clear(process: subprocess.Popen[str]) -> None:
 
 def _within_s(bench: Bench) -> float:
     return max(_LATE_LEAST_S, _LATE * 60 * bench.minutes)
+
+
+def _keeper(file: Path | None) -> Callable[[Sequence[dict[str, Any]]], None]:
+    """Adds lines of this run to a file at once, so that what was measured stays when the run is broken off."""
+    if file is None:
+        return lambda _: None
+    at = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return partial(history.record, file, at=at, commit=_commit())
 
 
 def _commit() -> str:

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -95,6 +96,7 @@ _CPU_RATIO_MOST = {"node-red": 1 / 6, "thingsboard": 1 / 12}
 def main() -> int:
     """Install, measure, tell; 1 where a gateway could not be measured."""
     given = _options()
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # by every block that is open
     _say(str(machine()))
     makes = _installed(given.only)
     is_whole = len(makes) == len(given.only)
