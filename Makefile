@@ -89,7 +89,7 @@ $(MEDUSA)/.installed: tests/counterparts/medusa/package-lock.json
 bench: install-test
 	@$(BIN)/python -m tests.bench $(BENCH)
 
-# Our hub beside Node-RED and the ThingsBoard gateway on one stream; installs them into build/peers, and takes 25 minutes.
+# Our hub beside Node-RED and the ThingsBoard gateway on one stream; installs them into build/peers, and takes 20 minutes.
 bench-peers: install-test
 	@$(BIN)/python -m tests.bench.peers $(PEERS)
 

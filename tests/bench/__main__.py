@@ -56,7 +56,7 @@ BENCHES = (
     Bench("memory", 4, "the sample merchant"),
     Bench("model", 1),
     Bench("pages", 3),
-    Bench("peers", 25, "mosquitto; node 20 and npm; packages, the first time", is_apart=True),
+    Bench("peers", 20, "mosquitto; node 20 and npm; packages, the first time", is_apart=True),
     Bench("slow_clients", 3.5),
 )
 PARTS = ("figures", "fleet_floor", "history", "intents", "load", "serve")  # what benches are made of

@@ -94,19 +94,25 @@ def drawn(lines: Sequence[Words]) -> str:
     rows = [each for each in measured(lines) if each.has_bar]
     height = _TOP + _ROW * len(rows) + _FOOT
     bottom = float(_TOP + _ROW * len(rows))
-    met = sum(bool(each.last["met"]) for each in rows)
     title = "Benchmarks: what each figure uses of its bar; shorter is better"
     size = f'viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" height="{height}"'
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-label="{escape(title)}">',
         f"<style>{STYLE}{_RINGS}</style>",
         text(16, 24, title, more='font-weight="600"'),
-        text(16, 44, f"{met} of {len(rows)} bars are met; medians, last measured {_last_day(lines)}", kind="soft"),
+        text(16, 44, _said(rows), kind="soft"),
         *_grid(bottom),
     ]
     for number, each in enumerate(rows):
         parts += _row(each, top=_TOP + _ROW * number)
     return "\n".join([*parts, _bar_line(bottom), *_legend(height - 16.0), "</svg>", ""])
+
+
+def _said(rows: Sequence[Measured]) -> str:
+    if not rows:
+        return "nothing with a bar has been measured yet"
+    kept, last = sum(bool(each.last["met"]) for each in rows), max(str(each.last["at"])[:10] for each in rows)
+    return f"{kept} of {len(rows)} bars are kept; medians, last measured {last}"
 
 
 def _row(each: Measured, *, top: float) -> Iterator[str]:
@@ -236,10 +242,6 @@ def _plain(name: str) -> str:
 
 def _cut(name: str) -> str:
     return name if len(name) <= _NAMES else f"{name[: _NAMES - 1]}…"
-
-
-def _last_day(lines: Sequence[Words]) -> str:
-    return max((str(line["at"])[:10] for line in lines), default="never")
 
 
 def main() -> None:

@@ -92,7 +92,9 @@ def test_the_last_run_counts_and_earlier_ones_are_rings() -> None:
 def test_a_figure_without_a_bar_is_in_the_table_only() -> None:
     """There is nothing to draw it against."""
     lines = [{"at": "2026-01-01T10:00Z", "commit": "abc", **MACHINE}, line(5.0)]
-    assert bars(history.drawn(lines)) == []
+    picture = history.drawn(lines)
+    assert bars(picture) == []
+    assert "nothing with a bar has been measured yet" in texts(picture)
     page = history.written(PAGE, lines)
     assert "| hub | cpu | 5 ms |  |  |  |  | 2026-01-01 |" in page
     assert "| 2026-01-01T10:00Z | abc | A, 2 cores, 4.0 GiB, B, Python 3.11 | 0.1 | 1 |" in page

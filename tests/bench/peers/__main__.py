@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -97,6 +98,7 @@ def main() -> int:
     """Install, measure, tell; 1 where a gateway could not be measured."""
     given = _options()
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # by every block that is open
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # where a gateway is installed, its modules are compiled
     _say(str(machine()))
     makes = _installed(given.only)
     is_whole = len(makes) == len(given.only)

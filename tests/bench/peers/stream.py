@@ -48,9 +48,9 @@ class Stream:
         """The first `count` readings; one device after the other, again and again."""
         return [self._reading(_name(place % DEVICES), place // DEVICES + 1) for place in range(count)]
 
-    def probe(self) -> Outgoing:
-        """The first reading of the device that is not counted; said again, it is the same one."""
-        return self._reading(PROBE, 1)
+    def probe(self, seq: int) -> Outgoing:
+        """A reading of the device that is not counted; said again, it is the same one."""
+        return self._reading(PROBE, seq)
 
     def _birth(self, name: str) -> bytes:
         return native.birth(device=name, profile=_PROFILE, firmware=_FIRMWARE, boot=BOOT, at=self.began)

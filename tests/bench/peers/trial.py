@@ -63,6 +63,7 @@ class Trial:
     publisher: Publisher
     stream: Stream
     running: Running | None = None
+    probed: int = 0
 
     def start(self) -> Running:
         """Start it, again or for the first time."""
@@ -70,16 +71,17 @@ class Trial:
         return self.running
 
     async def ready(self, *, within_s: float = _READY_WITHIN_S) -> bool:
-        """Publish the probe until something comes out; whether it did in time."""
-        until_s, next_s = time.perf_counter() + within_s, 0.0
-        while self.gateway.out() == 0:
+        """Publish the next probe until something comes out; whether it did in time."""
+        self.probed += 1
+        before, until_s, next_s = self.gateway.out(), time.perf_counter() + within_s, 0.0
+        while self.gateway.out() == before:
             if self.running is not None:
                 self.running.check()
             now_s = time.perf_counter()
             if now_s > until_s:
                 return False
             if now_s >= next_s:
-                await self.publisher.burst([self.stream.probe()])
+                await self.publisher.burst([self.stream.probe(self.probed)])
                 next_s = now_s + _PROBE_EVERY_S
             await asyncio.sleep(_LOOK_S)
         return True
@@ -117,11 +119,14 @@ class Trial:
 
 
 async def live(make: Make, stream: Stream) -> Life:
-    """Start, idle, take a burst.
+    """Start, idle, take a burst. It had been started once before: what it makes at its very first start is there.
 
     Raises: NotReadyError.
     """
     async with _trial(make, stream) as trial:
+        first = trial.start()
+        await _must_be_ready(trial)
+        await first.stop()
         began_s = time.perf_counter()
         running = trial.start()
         await _must_be_ready(trial)
