@@ -10,7 +10,7 @@ COUNTERPARTS := .counterparts
 # What tests start as programs of their own would be compiled anew at each start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: install install-test counterparts demo headless test test-medusa check bench fuzz format train texts screenshots drawings homes faults-quick faults-bars faults-deep faults-merchants deb addon lock clean
+.PHONY: install install-test counterparts demo headless test test-medusa check bench bench-peers fuzz format train texts screenshots drawings homes faults-quick faults-bars faults-deep faults-merchants deb addon lock clean
 
 install: $(VENV)/.home
 install-test: $(VENV)/.tests
@@ -86,12 +86,14 @@ $(MEDUSA)/.installed: tests/counterparts/medusa/package-lock.json
 	cd $(MEDUSA) && npm ci --no-audit --no-fund --ignore-scripts
 	@touch $@
 
-# Ratios against a bare handler: one JSON object on standard output, a table beside it.
+# What everything costs, against bars and against bare programs in the same run: JSON lines, a table beside them. More
+# than an hour; BENCH="decode pages" for some, BENCH="--record docs/benchmarks.jsonl" to keep them: docs/benchmarks.md.
 bench: install-test
-	@$(BIN)/python -m tests.bench.approval
-	@$(BIN)/python -m tests.bench.bridge
-	@$(BIN)/python -m tests.bench.decode
-	@$(BIN)/python -m tests.bench.model
+	@$(BIN)/python -m tests.bench $(BENCH)
+
+# Our hub beside Node-RED and the ThingsBoard gateway on one stream; installs them into build/peers, and takes 20 minutes.
+bench-peers: install-test
+	@$(BIN)/python -m tests.bench.peers $(PEERS)
 
 # Twenty million mutated payloads against every profile; `make test` tries two hundred thousand. Half an hour on two cores.
 fuzz: install-test
@@ -158,6 +160,8 @@ lock:
 	    --generate-hashes --no-emit-index-url --no-header --no-annotate -c requirements/home.lock - -o requirements/build.lock
 	printf 'asyncio-mqtt==0.16.2\npaho-mqtt>=1.6,<2\n' | uv pip compile --quiet --universal --python-version 3.11 \
 	    --generate-hashes --no-emit-index-url --no-header --no-annotate - -o requirements/legacy.lock
+	printf 'thingsboard-gateway==3.8.5\n' | uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	    --no-emit-index-url --no-header --no-annotate - -o requirements/thingsboard.lock
 	for sdk in 04:0.4.6 05:0.5.0; do printf 'ucp-sdk==%s\n' $${sdk##*:} | uv pip compile --quiet --universal \
 	    --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate - \
 	    -o requirements/ucp-$${sdk%%:*}.lock; done

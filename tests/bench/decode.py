@@ -6,11 +6,11 @@ the same `Decoder` that the hub runs. Beside it, block by block, so that a busy 
 change nothing but their name and topic fill the registry up to 200. Times are processor time of the thread, less what
 reading that clock takes; of each message the median, and of those the median. Also: how long the look-up of a new topic
 takes with the shipped profiles and with 200, how long 200 files take to load, and how much memory; a profile is made
-ready when its first device is heard, so that both are also given for all in use.
+ready when its first device is heard, so that both are also given for all in use. All of it five times over.
 
-    python -m tests.bench.decode [--rounds 400]
+    python -m tests.bench.decode [--calls 100]
 
-Prints one JSON object on standard output, and a table on standard error.
+Prints its figures as lines of JSON (`tests.bench.figures`), and a table on standard error.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,7 +30,7 @@ from typing import Any
 
 import orjson
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import ConfigDict, Field, TypeAdapter, create_model
 
 from edge_agent.adapters.profiles import load_profiles, profile_folders, shipped_profiles
 from edge_agent.adapters.sample_runs import body_of, topic_of
@@ -39,52 +39,74 @@ from edge_agent.core.decode import Decoder, Limits
 from edge_agent.core.messages import Birth, Decoded, DeviceId, RawMessage
 from edge_agent.core.profile import Profile
 from edge_agent.core.registry import Registry
+from tests.bench.figures import Figure, tell
 
 _PROFILES = 200
 _SIZES = (200, 3_072)
 _BLOCK = 25  # calls in a row, as messages come in a row; each is timed alone
 _NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 _HOME = "sample"
+_ROUNDS = 5
+_LOADED = {
+    "s": ("cpu", "s"),
+    "mb": ("resident", "MB"),
+    "all_in_use_s": ("all_in_use_cpu", "s"),
+    "all_in_use_mb": ("all_in_use_resident", "MB"),
+}
+
+Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One message: what is sent, and a model of exactly its structure."""
+    """One message: what is sent, and what checks exactly its structure."""
 
     profile: str
     message: RawMessage
-    model: type[BaseModel] | None
+    validate: Callable[[bytes], object]
 
 
 def main() -> int:
     """Measure and print."""
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--rounds", type=int, default=400)
-    rounds = arguments.parse_args().rounds
+    arguments.add_argument(
+        "--calls", type=int, default=100, help="of each message in each of five rounds (default 100)"
+    )
+    calls = arguments.parse_args().calls
     shipped = load_profiles(profile_folders()).registry.profiles()
     registry = Registry(_filled(shipped))
     cases = _cases(shipped, registry)
-    rows = [_row(case, registry, rounds=rounds) for case in cases]
-    small = [_lookup_us(Registry(_filled(shipped)[:count]), cases) for count in (len(shipped), _PROFILES)]
-    report = {
-        "messages": len(rows),
-        "profiles": len(registry.profiles()),
-        "ours_us_median": _middle(rows, "ours_us"),
-        "orjson_us_median": _middle(rows, "orjson_us"),
-        "pydantic_us_median": _middle(rows, "pydantic_us"),
-        "ratio_to_orjson": round(statistics.median(row["ours_us"] / row["orjson_us"] for row in rows), 2),
-        "ratio_to_pydantic": round(statistics.median(row["ours_us"] / row["pydantic_us"] for row in rows), 2),
-        "slowest_us": max(row["ours_us"] for row in rows),
-        "topic_lookup_us": {str(count): each for count, each in zip((len(shipped), _PROFILES), small, strict=True)},
-        "load": _load_cost(),
-    }
-    _table(rows, report)
-    sys.stdout.write(json.dumps(report) + "\n")
+    rounds = [[_row(case, registry, calls=calls) for case in cases] for _ in range(_ROUNDS)]
+    _table(rounds[-1])
+    tell(*_of_messages(rounds, profiles=len(registry.profiles())))
+    for count in (len(shipped), _PROFILES):
+        looked_up_us = [_lookup_us(Registry(_filled(shipped)[:count]), cases) for _ in range(_ROUNDS)]
+        tell(Figure("decode", f"new_topic_among_{count}", "us", looked_up_us))
+    tell(*_of_loading([_load_cost() for _ in range(_ROUNDS)]))
     return 0
 
 
-def _middle(rows: Sequence[dict[str, Any]], name: str) -> float:
-    return round(statistics.median(row[name] for row in rows), 2)
+def _of_messages(rounds: Sequence[Sequence[Row]], *, profiles: int) -> Iterator[Figure]:
+    more = {"messages": len(rounds[0]), "profiles": profiles}
+    for side in ("ours", "orjson", "pydantic"):
+        medians = [statistics.median(row[f"{side}_us"] for row in rows) for rows in rounds]
+        yield Figure("decode", f"{side}_cpu", "us", medians, more=more)
+    yield Figure(
+        "decode", "ours_slowest_cpu", "us", [max(row["ours_us"] for row in rows) for rows in rounds], more=more
+    )
+    for other, against in {
+        "orjson": "orjson.loads, which checks nothing",
+        "pydantic": "a model of that message",
+    }.items():
+        ratios = [statistics.median(row["ours_us"] / row[f"{other}_us"] for row in rows) for rows in rounds]
+        yield Figure("decode", f"cpu_of_{other}", "ratio", ratios, against=against, more=more)
+
+
+def _of_loading(rounds: Sequence[dict[str, dict[str, float]]]) -> Iterator[Figure]:
+    for when in ("first", "cached"):
+        for key, (name, unit) in _LOADED.items():
+            values = [each[when][key] for each in rounds]
+            yield Figure("decode", f"load_{when}_{name}", unit, values, more={"profiles": _PROFILES})
 
 
 def _filled(shipped: Sequence[Profile]) -> list[Profile]:
@@ -122,17 +144,17 @@ def _decoder(registry: Registry, profile: Profile) -> Decoder:
     return Decoder(registry, home=_HOME, limits=Limits(), birth_of=lambda _: birth)
 
 
-def _row(case: Case, registry: Registry, *, rounds: int) -> dict[str, Any]:
+def _row(case: Case, registry: Registry, *, calls: int) -> Row:
     birth = Birth(DeviceId("sample"), case.profile, "1", "boot-1", _NOW)
     decoder = Decoder(registry, home=_HOME, limits=Limits(), birth_of=lambda _: birth)
-    payload, model = case.message.payload, case.model
+    payload = case.message.payload
     sides: dict[str, Callable[[], object]] = {
         "ours_us": lambda: decoder.decode(case.message, now=_NOW),
         "orjson_us": lambda: orjson.loads(payload),
-        "pydantic_us": lambda: model.model_validate_json(payload) if model else None,
+        "pydantic_us": lambda: case.validate(payload),
     }
     times: dict[str, list[int]] = {name: [] for name in [*sides, "nothing"]}
-    for _ in range(-(-rounds // _BLOCK)):
+    for _ in range(-(-calls // _BLOCK)):
         for name, call in [*sides.items(), ("nothing", lambda: None)]:
             for _ in range(_BLOCK):
                 begun = time.thread_time_ns()
@@ -146,8 +168,11 @@ def _row(case: Case, registry: Registry, *, rounds: int) -> dict[str, Any]:
     }
 
 
-def _model(tree: object) -> type[BaseModel] | None:
-    return _type_of(tree, "Message") if isinstance(tree, dict) else None
+def _model(tree: object) -> Callable[[bytes], object]:
+    found = _type_of(tree, "Message")
+    if isinstance(tree, dict):
+        return found.model_validate_json  # type: ignore[no-any-return]
+    return TypeAdapter(found, config=ConfigDict(strict=True)).validate_json
 
 
 def _type_of(tree: object, name: str) -> Any:  # noqa: ANN401 - a type that is made from a value
@@ -186,14 +211,14 @@ loaded = profiles.load_profiles([Path(sys.argv[1])], cache=Path(sys.argv[2]))
 took = time.process_time() - begun
 for refusal in loaded.refused:
     print(refusal, file=sys.stderr)
-report = {"s": round(took, 3), "mb": round((kib() - before) / 1024, 1), "n": len(loaded.registry.profiles())}
+report = {"s": round(took, 3), "mb": round((kib() - before) * 1024 / 1e6, 1), "n": len(loaded.registry.profiles())}
 readers = [reader(profile) for profile in loaded.registry.profiles()]
-took, mb = time.process_time() - begun, (kib() - before) / 1024
+took, mb = time.process_time() - begun, (kib() - before) * 1024 / 1e6
 print(json.dumps(report | {"all_in_use_s": round(took, 3), "all_in_use_mb": round(mb, 1)}))
 """
 
 
-def _load_cost() -> dict[str, Any]:
+def _load_cost() -> dict[str, dict[str, float]]:
     """200 files in a folder, read by a fresh process: the first time, and with the compiled cache."""
     with tempfile.TemporaryDirectory() as name:
         folder, cache = Path(name) / "profiles", Path(name) / "profiles.cache"
@@ -221,11 +246,10 @@ def _write_copies(folder: Path) -> None:
         (folder / f"{number:03}.yaml").write_text(yaml.safe_dump(tree, sort_keys=False), encoding="utf-8")
 
 
-def _table(rows: Sequence[dict[str, Any]], report: dict[str, Any]) -> None:
+def _table(rows: Sequence[Row]) -> None:
     for row in sorted(rows, key=lambda each: each["bytes"]):
         times = "  ".join(f"{name.removesuffix('_us')} {row[name]:7.2f}" for name in row if name.endswith("_us"))
         sys.stderr.write(f"{row['profile']:36} {row['bytes']:5} bytes  {times}\n")
-    sys.stderr.write(json.dumps(report, indent=1) + "\n")
 
 
 if __name__ == "__main__":

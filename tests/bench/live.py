@@ -4,7 +4,8 @@ A whole hub in a process of its own, a real broker, Chromium on an item's page, 
 The hub's settings are the usual ones: a review each quarter of an hour, so none falls into the measurement but the
 first. Single readings come when nothing else happens; the steady ones come five a second. What is told of each reading
 is how long after it was published the page says a state as of it, or of a later one: the amount itself may stand, as a
-step that no second value confirms changes none. `hub_busy` is the hub's share of one core of this machine meanwhile.
+step that no second value confirms changes none. `steady_hub_cpu` is the hub's share of one core meanwhile. Each reading
+is a round. Figures as lines of JSON (`tests.bench.figures`).
 """
 
 from __future__ import annotations
@@ -13,12 +14,11 @@ import argparse
 import asyncio
 import json
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -31,6 +31,7 @@ from playwright.async_api import async_playwright
 from edge_agent.commands.commission import set_up
 from edge_agent.config import load
 from tests import loopback
+from tests.bench.figures import Figure, tell
 from tests.browser.looking import CHROMIUM, CHROMIUM_ARGUMENTS
 from tests.conftest import mosquitto
 
@@ -78,7 +79,7 @@ def main() -> None:
     given = arguments.parse_args()
     with tempfile.TemporaryDirectory() as folder, mosquitto(Path(folder)) as broker:
         figures = asyncio.run(_measure(Path(folder), broker.port, readings=given.readings, steady=given.steady))
-    sys.stdout.write(json.dumps(figures, indent=1) + "\n")
+    tell(*figures)
 
 
 @dataclass
@@ -136,7 +137,7 @@ class Shown:
         raise SystemExit(f"the open page did not show reading {seq}")
 
 
-async def _measure(folder: Path, port: int, *, readings: int, steady: int) -> dict[str, object]:
+async def _measure(folder: Path, port: int, *, readings: int, steady: int) -> list[Figure]:
     shown = Shown()
     async with (
         _hub(folder, port) as (hub, address),
@@ -158,13 +159,14 @@ async def _measure(folder: Path, port: int, *, readings: int, steady: int) -> di
         await shown.wait_for(len(scale.sent_s))
     first = len(scale.sent_s) - steady
     ages_s = [(shown.since(first + place + 1) or 0.0) - at_s for place, at_s in enumerate(scale.sent_s[first:])]
-    return {
-        "event_ms": _summary([event_s for event_s, _ in single]),
-        "page_ms": _summary([page_s for _, page_s in single]),
-        "steady_ms": _summary(ages_s),
-        "page_changes_a_s": round(sum(at_s > began_s for _, at_s in shown.news) / (steady * _STEADY_EVERY_S), 1),
-        "hub_busy": round(busy, 3),
-    }
+    changes_a_s = sum(at_s > began_s for _, at_s in shown.news) / (steady * _STEADY_EVERY_S)
+    return [
+        _times("single_to_event", [event_s for event_s, _ in single]),
+        _times("single_to_page", [page_s for _, page_s in single]),
+        _times("steady_to_page", ages_s),
+        Figure("live", "steady_page_changes", "1/s", [changes_a_s]),
+        Figure("live", "steady_hub_cpu", "% of a core", [100 * busy]),
+    ]
 
 
 async def _one(scale: Scale, shown: Shown, heard_s: list[float]) -> tuple[float, float]:
@@ -261,14 +263,9 @@ async def _listening(address: str) -> AsyncIterator[list[float]]:
             await task
 
 
-def _summary(took_s: list[float]) -> dict[str, float]:
-    if not took_s:
-        return {"count": 0}
-    return {
-        "count": len(took_s),
-        "median": round(1_000 * statistics.median(took_s)),
-        "worst": round(1_000 * max(took_s)),
-    }
+def _times(name: str, took_s: Sequence[float]) -> Figure:
+    took_ms = [1_000 * each for each in took_s]
+    return Figure("live", name, "ms", took_ms, more={"worst": round(max(took_ms))})
 
 
 def _measured_at(seq: int) -> str:

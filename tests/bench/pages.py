@@ -2,15 +2,13 @@
 
 A real store and the real wiring; two readings of each item a day, a price a day. Each page is asked for thirty times,
 in this process and without a socket. What is measured is processor time, which other programs do not lengthen; with
-half a core a page takes twice that. One JSON object on standard output, a table beside it.
+half a core a page takes twice that. Figures as lines of JSON (`tests.bench.figures`), each time it was asked a round.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import json
-import statistics
 import sys
 import tempfile
 import time
@@ -36,6 +34,7 @@ from edge_agent.ports import no_crash
 from edge_agent.wiring import household as wiring
 from edge_agent.wiring.orders import Gate
 from edge_agent.wiring.readings import wire_readings
+from tests.bench.figures import Figure, tell
 from tests.edge_agent.outgoing_home import URL, FakeBridge, Wall, opened
 from tests.edge_agent.samples import MILK, NOW
 from tests.edge_agent.web.house import ORIGIN, PASSWORD, sign_in
@@ -88,42 +87,38 @@ def main() -> None:
     given = arguments.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         figures = asyncio.run(_measure(Path(folder), items=given.items, days=given.days, profile=given.profile))
-    for path, each in figures.items():
-        sys.stderr.write(f"{path:24} " + "  ".join(f"{key}={value}" for key, value in each.items()) + "\n")
-    sys.stdout.write(json.dumps(figures) + "\n")
+    tell(*figures)
 
 
-async def _measure(folder: Path, *, items: int, days: int, profile: str) -> dict[str, dict[str, float]]:
-    figures = {}
+async def _measure(folder: Path, *, items: int, days: int, profile: str) -> list[Figure]:
+    figures, more = [], {"items": items, "days": days}
     async with _old_home(folder, items=items, days=days) as (tasks, connection):
         begun = time.process_time()
         tasks.review.run_once()
-        figures["(the review)"] = {"cpu_ms": round(1_000 * (time.process_time() - begun), 1)}
+        review_ms = 1_000 * (time.process_time() - begun)
+        figures.append(Figure("pages", "review_cpu", "ms", [review_ms], more=more))
         _fill(connection, items=items, days=days, old=True)
         Accounts(connection).put_account(Account("the-owner", Role.OWNER, Argon2Passwords().hash(PASSWORD)))
         async with httpx.AsyncClient(transport=httpx.ASGITransport(tasks.pages), base_url=ORIGIN) as client:
             await sign_in(client)
             for path in _PATHS:
-                figures[path] = await _ask(client, path)
+                took_ms, size_kb = await _ask(client, path)
+                told = more | {"worst": round(max(took_ms), 1), "kb": round(size_kb, 1)}
+                figures.append(Figure("pages", f"{path}_cpu", "ms", took_ms, more=told))
             if profile:
                 await _profile(client, profile)
     return figures
 
 
-async def _ask(client: httpx.AsyncClient, path: str) -> dict[str, float]:
+async def _ask(client: httpx.AsyncClient, path: str) -> tuple[list[float], float]:
+    """Processor time of each answer in ms, and the page's size in kB (1,000 bytes)."""
     took_ms, size = [], 0
     for _ in range(_TIMES):
         begun = time.process_time()
         answer = await client.get(path)
         took_ms.append(1_000 * (time.process_time() - begun))
         size = len(answer.raise_for_status().content)
-    middle = statistics.median(took_ms)
-    return {
-        "cpu_ms": round(middle, 1),
-        "half_core_ms": round(2 * middle, 1),
-        "half_core_worst_ms": round(2 * max(took_ms), 1),
-        "kb": round(size / 1_000, 1),
-    }
+    return took_ms, size / 1_000
 
 
 async def _profile(client: httpx.AsyncClient, path: str) -> None:

@@ -2,7 +2,8 @@
 
 Serves the sample home in a process of its own, as the hub serves its pages; `--plain` without the door, to compare.
 For each kind of bad client, 150 and 500 of them at once; each comes back as soon as it is cut off. Meanwhile somebody
-else opens a page on a new connection twenty times a second. Everything stays on loopback and ends by itself.
+else opens a page on a new connection twenty times a second; a fifth of that time is a round. Everything stays on
+loopback and ends by itself. Figures as lines of JSON (`tests.bench.figures`).
 """
 
 from __future__ import annotations
@@ -10,18 +11,15 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gzip
-import json
 import resource
 import socket
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import psutil
 from hypercorn.asyncio import serve
@@ -29,6 +27,7 @@ from hypercorn.config import Config
 
 from edge_agent.adapters.doorway import Bounded, DoorConfig, Guests, open_door
 from edge_agent.config import WebConfig
+from tests.bench.figures import Bar, Figure, tell
 from tests.edge_agent.clock import ManualClock
 from tests.edge_agent.web.house import opened
 
@@ -39,6 +38,8 @@ _ASK_WITHIN_S = 30.0
 _POST = b"POST /login HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/x-www-form-urlencoded\r\n"
 _CHUNK = b"4000\r\n" + b"a" * 0x4000 + b"\r\n"
 _HOUR_S = 3_600
+_ROUNDS = 5
+_LOG = Bar("at_most", 1_000.0)  # kB an hour: a log that fills the disk is one more way to be shut out
 
 
 def main() -> None:
@@ -70,53 +71,55 @@ def main() -> None:
 
 
 async def _measure(port: int, pid: int, log: Path, *, seconds: float, counts: list[int]) -> None:
-    seen = []
-    for name, bad in {"none": None, "silent": _silent, "header drip": _headers, "body drip": _body}.items():
+    for name, bad in {"no_bad": None, "silent": _silent, "header_drip": _headers, "body_drip": _body}.items():
         for count in counts if bad else [0]:
-            figures = await _round(name, bad, count, port=port, pid=pid, log=log, seconds=seconds)
-            seen.append(figures)
+            sys.stderr.write(f"{name}, {count} at once\n")
+            tell(*await _crowded(name, bad, count, port=port, pid=pid, log=log, seconds=seconds))
     for name, answer in {
-        "64 KB address": _shout(port, b"GET /" + b"a" * 65_536 + b" HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"),
-        "10,000 headers": _shout(port, b"GET /login HTTP/1.1\r\nHost: 127.0.0.1\r\n" + b"a: b\r\n" * 10_000 + b"\r\n"),
-        "endless chunks": _shout(port, _POST + b"Transfer-Encoding: chunked\r\n\r\n", _CHUNK, times=4_000),
-        "gzip bomb": _shout(port, _bomb()),
+        "long_address": _shout(port, b"GET /" + b"a" * 65_536 + b" HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"),
+        "many_headers": _shout(port, b"GET /login HTTP/1.1\r\nHost: 127.0.0.1\r\n" + b"a: b\r\n" * 10_000 + b"\r\n"),
+        "endless_chunks": _shout(port, _POST + b"Transfer-Encoding: chunked\r\n\r\n", _CHUNK, times=4_000),
+        "gzip_bomb": _shout(port, _bomb()),
     }.items():
         status = await answer
-        seen.append({"kind": name, "status": status, "rss_mib": _rss_mib(pid)})
-    for each in seen:
-        sys.stderr.write("  ".join(f"{key}={value}" for key, value in each.items()) + "\n")
-    sys.stdout.write(json.dumps(seen) + "\n")
+        tell(Figure("slow_clients", f"after_{name}_resident", "MB", [_resident_mb(pid)], more={"status": status}))
 
 
-async def _round(
+async def _crowded(
     name: str, bad: Bad | None, count: int, *, port: int, pid: int, log: Path, seconds: float
-) -> dict[str, Any]:
-    before, took = _bytes(log), [0.0] * 0
+) -> list[Figure]:
+    """What somebody else sees of so many bad clients."""
+    before, cpu_s = _bytes(log), _cpu_s(pid)
     crowd = [asyncio.create_task(_again(bad, port)) for _ in range(count)] if bad else []
     await asyncio.sleep(1.0 if crowd else 0.0)
-    lost, started, peak = 0, time.perf_counter(), 0.0
-    asking: set[asyncio.Task[float | None]] = set()
+    started, peak_mb = time.perf_counter(), 0.0
+    asking: list[asyncio.Task[float | None]] = []
     while time.perf_counter() - started < seconds:
-        asking.add(asyncio.create_task(_ask(port)))
+        asking.append(asyncio.create_task(_ask(port)))
         await asyncio.sleep(_ASK_EVERY_S)
-        peak = max(peak, _rss_mib(pid))
-    for each in await asyncio.gather(*asking):
-        lost, took = (lost + 1, took) if each is None else (lost, [*took, each])
+        peak_mb = max(peak_mb, _resident_mb(pid))
+    answers = await asyncio.gather(*asking)
     for task in crowd:
         task.cancel()
     await asyncio.gather(*crowd, return_exceptions=True)
-    took.sort()
-    return {
-        "kind": name,
-        "count": count,
-        "asked": len(asking),
-        "lost": lost,
-        "p50_ms": round(1_000 * statistics.median(took), 1) if took else None,
-        "p99_ms": round(1_000 * took[len(took) * 99 // 100], 1) if took else None,
-        "worst_ms": round(1_000 * took[-1], 1) if took else None,
-        "log_kb_per_hour": round((_bytes(log) - before) / 1_000 * _HOUR_S / seconds, 1),
-        "rss_mib": peak,
-    }
+    who = f"{name}_{count}" if count else name
+    told = {"asked": len(answers), "lost": answers.count(None), "cpu": round(_cpu_s(pid) - cpu_s, 2)}
+    log_kb = (_bytes(log) - before) / 1_000 * _HOUR_S / seconds
+    return [
+        *_waits(who, answers, more=told),
+        Figure("slow_clients", f"{who}_resident", "MB", [peak_mb]),
+        Figure("slow_clients", f"{who}_log", "kB/h", [log_kb], bar=_LOG),
+    ]
+
+
+def _waits(name: str, answers: Sequence[float | None], *, more: Mapping[str, object]) -> Iterator[Figure]:
+    """How long the pages took, in rounds as they were asked; a page that never came counts as the longest wait."""
+    took_ms = [1_000 * (_ASK_WITHIN_S if each is None else each) for each in answers]
+    size = max(1, len(took_ms) // _ROUNDS)
+    rounds = [sorted(took_ms[first : first + size]) for first in range(0, len(took_ms) - size + 1, size)]
+    for told, share in {"p50": 0.5, "p99": 0.99, "worst": 1.0}.items():
+        values = [each[min(len(each) - 1, int(len(each) * share))] for each in rounds]
+        yield Figure("slow_clients", f"{name}_page_{told}", "ms", values, more=more)
 
 
 async def _ask(port: int) -> float | None:
@@ -214,8 +217,13 @@ def _bytes(log: Path) -> int:
     return log.stat().st_size
 
 
-def _rss_mib(pid: int) -> float:
-    return round(psutil.Process(pid).memory_info().rss / 2**20, 1)
+def _resident_mb(pid: int) -> float:
+    return float(psutil.Process(pid).memory_info().rss) / 1e6
+
+
+def _cpu_s(pid: int) -> float:
+    times = psutil.Process(pid).cpu_times()
+    return float(times.user + times.system)
 
 
 def _allow_many_files() -> None:

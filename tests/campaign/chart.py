@@ -11,18 +11,10 @@ from html import escape
 from typing import Any
 
 from tests.campaign.table import bound_told, other_faults
+from tests.svg import STYLE, text
 
 _WIDTH, _LEFT, _RIGHT, _TOP, _ROW, _FOOT = 800, 110, 230, 76, 30, 64
 _BAR_HEIGHT = 14
-_STYLE = """
-svg { color-scheme: light dark; font: 13px system-ui, sans-serif; }
-text { fill: #1f2328; } .soft { fill: #59636e; } .grid { stroke: #d1d9e0; } .done { fill: #2f6f9f; }
-.short { fill: #b7791f; } .harmed { fill: #b42318; } .aim { stroke: #1f2328; stroke-width: 2; }
-@media (prefers-color-scheme: dark) {
-  text { fill: #f0f6fc; } .soft { fill: #9198a1; } .grid { stroke: #3d444d; } .done { fill: #58a6d6; }
-  .short { fill: #d29922; } .harmed { fill: #f85149; } .aim { stroke: #f0f6fc; }
-}
-"""
 
 
 def drawn(result: Mapping[str, Any]) -> str:
@@ -34,10 +26,10 @@ def drawn(result: Mapping[str, Any]) -> str:
     size = f'viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" height="{height}"'
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-label="{escape(title)}">',
-        f"<style>{_STYLE}</style>",
-        _text(16, 24, title, more='font-weight="600"'),
-        _text(16, 44, _said(result), kind="soft"),
-        _text(_WIDTH - _RIGHT + 14, _TOP - 8, "done: failure rate (95 %)", kind="soft"),
+        f"<style>{STYLE}</style>",
+        text(16, 24, title, more='font-weight="600"'),
+        text(16, 44, _said(result), kind="soft"),
+        text(_WIDTH - _RIGHT + 14, _TOP - 8, "done: failure rate (95 %)", kind="soft"),
         *_grid(decades, bottom=_TOP + _ROW * len(campaigns)),
     ]
     for number, campaign in enumerate(campaigns):
@@ -57,7 +49,7 @@ def _campaign(campaign: Mapping[str, Any], *, top: float, decades: int) -> Itera
     middle, done, bar = top + _ROW / 2, campaign["done"], campaign["bar"]
     kind = "harmed" if campaign["harm"] or campaign["faults"] else "short" if bar and done < bar else "done"
     width = _x(done, decades) - _LEFT
-    yield _text(_LEFT - 10, middle + 4.5, campaign["campaign"], more='text-anchor="end"')
+    yield text(_LEFT - 10, middle + 4.5, campaign["campaign"], more='text-anchor="end"')
     yield (
         f'<rect class="{kind}" x="{_LEFT}" y="{middle - _BAR_HEIGHT / 2:.1f}" width="{width:.1f}"'
         f' height="{_BAR_HEIGHT}" rx="2"/>'
@@ -67,24 +59,24 @@ def _campaign(campaign: Mapping[str, Any], *, top: float, decades: int) -> Itera
         yield f'<line class="aim" x1="{at:.1f}" x2="{at:.1f}" y1="{middle - 11:.1f}" y2="{middle + 11:.1f}"/>'
     failed = campaign["harm"] + other_faults(campaign["harm"], campaign["faults"])
     told = f"{done:,}: {failed} failed" if failed else f"{done:,}: under {bound_told(campaign['bound_95'])}"
-    yield _text(_WIDTH - _RIGHT + 14, middle + 4.5, told)
+    yield text(_WIDTH - _RIGHT + 14, middle + 4.5, told)
 
 
 def _grid(decades: int, *, bottom: float) -> Iterator[str]:
     for power in range(decades + 1):
         at = _x(10**power, decades)
         yield f'<line class="grid" x1="{at:.1f}" x2="{at:.1f}" y1="{_TOP}" y2="{bottom}"/>'
-        yield _text(at, bottom + 16, f"{10**power:,}", kind="soft", more='text-anchor="middle" font-size="11"')
+        yield text(at, bottom + 16, f"{10**power:,}", kind="soft", more='text-anchor="middle" font-size="11"')
 
 
 def _legend(base: float) -> Iterator[str]:
     at = float(_LEFT)
     for kind, told in (("done", "done, no failure"), ("short", "done, short of the bar"), ("harmed", "failed")):
         yield f'<rect class="{kind}" x="{at:.1f}" y="{base - 10:.1f}" width="12" height="12" rx="2"/>'
-        yield _text(at + 18, base, told, kind="soft")
+        yield text(at + 18, base, told, kind="soft")
         at += 36 + 6.8 * len(told)
     yield f'<line class="aim" x1="{at:.1f}" x2="{at:.1f}" y1="{base - 12:.1f}" y2="{base + 4:.1f}"/>'
-    yield _text(at + 8, base, "bar", kind="soft")
+    yield text(at + 8, base, "bar", kind="soft")
 
 
 def _decades(campaigns: Sequence[Mapping[str, Any]]) -> int:
@@ -95,8 +87,3 @@ def _decades(campaigns: Sequence[Mapping[str, Any]]) -> int:
 
 def _x(count: float, decades: int) -> float:
     return _LEFT + (_WIDTH - _LEFT - _RIGHT) * math.log10(max(count, 1)) / decades
-
-
-def _text(x: float, y: float, told: str, *, kind: str = "", more: str = "") -> str:
-    inner = " ".join(part for part in (f'class="{kind}"' if kind else "", more) if part)
-    return f'<text x="{x:.1f}" y="{y:.1f}"{" " + inner if inner else ""}>{escape(told)}</text>'

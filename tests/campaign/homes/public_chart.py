@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from html import escape
 from typing import Any, Final
 
+from tests.svg import text
+
 _WIDTH: Final = 820
 _PANEL_WIDTH: Final = 300
 _PANEL_HEIGHT: Final = 260
@@ -43,8 +45,8 @@ def drawn(public: Mapping[str, Any]) -> str:
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-label="{escape(title)}">',
         f"<style>{_STYLE}</style>",
-        _text(16, 24, title, more='font-weight="600"'),
-        _text(16, 44, f"chances: {public['chances']}", kind="soft"),
+        text(16, 24, title, more='font-weight="600"'),
+        text(16, 44, f"chances: {public['chances']}", kind="soft"),
     ]
     for left, (figure, name) in zip(_LEFTS, _PANELS, strict=True):
         parts += _panel(curves, left=left, figure=figure, name=name)
@@ -70,16 +72,16 @@ def _panel(curves: Sequence[tuple[str, str, Curve]], *, left: float, figure: str
     def y(value: float) -> float:
         return bottom - _PANEL_HEIGHT * value / most
 
-    yield _text(left, _TOP - 10, name)
+    yield text(left, _TOP - 10, name)
     for step in range(5):
         value = most * step / 4
         yield f'<line class="grid" x1="{left}" x2="{left + _PANEL_WIDTH}" y1="{y(value):.1f}" y2="{y(value):.1f}"/>'
-        yield _text(left - 8, y(value) + 4, f"{value:g}", kind="soft", more='text-anchor="end"')
+        yield text(left - 8, y(value) + 4, f"{value:g}", kind="soft", more='text-anchor="end"')
     for stock_outs in (2, 5, 10):
         yield f'<line class="grid" x1="{x(stock_outs):.1f}" x2="{x(stock_outs):.1f}" y1="{_TOP}" y2="{bottom}"/>'
-        yield _text(x(stock_outs), bottom + 16, f"{stock_outs}", kind="soft", more='text-anchor="middle"')
+        yield text(x(stock_outs), bottom + 16, f"{stock_outs}", kind="soft", more='text-anchor="middle"')
     middle = left + _PANEL_WIDTH / 2
-    yield _text(middle, bottom + 34, "stock-out days an item and year", kind="soft", more='text-anchor="middle"')
+    yield text(middle, bottom + 34, "stock-out days an item and year", kind="soft", more='text-anchor="middle"')
     for kind, _, curve in curves:
         yield f'<path class="{kind}" d="{_line(curve, figure=figure, x=x, y=y)}"/>'
 
@@ -101,7 +103,7 @@ def _legend(curves: Sequence[tuple[str, str, Curve]], *, base: float) -> Iterato
         x, y = (float(_LEFTS[0]), base - 18) if is_simple else (at, base)
         told = f"item by item: {name}" if is_simple else _OURS.format(name.removeprefix(JOINED))
         yield f'<path class="{kind}" d="M {x:.1f} {y - 4:.1f} L {x + 18:.1f} {y - 4:.1f}"/>'
-        yield _text(x + 24, y, told, kind="soft")
+        yield text(x + 24, y, told, kind="soft")
         at += 0 if is_simple else 44 + 6.6 * len(told)
 
 
@@ -109,8 +111,3 @@ def _ceiling(most: float) -> float:
     """A round number above it that four lines divide well."""
     step = next(step for step in (2, 4, 8, 12, 20, 40, 80, 100, 120, 160, 200, 400, 800, 1_600) if step >= most)
     return float(step)
-
-
-def _text(x: float, y: float, told: str, *, kind: str = "", more: str = "") -> str:
-    inner = " ".join(part for part in (f'class="{kind}"' if kind else "", more) if part)
-    return f'<text x="{x:.1f}" y="{y:.1f}"{" " + inner if inner else ""}>{escape(told)}</text>'

@@ -1,0 +1,1 @@
+"""Other gateways on the stream that ours is measured on: `python -m tests.bench.peers`."""
