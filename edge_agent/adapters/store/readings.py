@@ -43,6 +43,7 @@ log = logging.getLogger(__name__)
 _QUARANTINE_ROWS_MAX = 10_000
 HELD_ROWS_MAX = 10_000
 _BIRTHS_MAX = 1_000
+_PRESENCES = {each.value: each for each in Presence}
 _HELD = QuarantineReason.HUB_CLOCK.value
 
 _Boot = tuple[DeviceId, str]
@@ -148,7 +149,7 @@ class SqliteReadings:
             (device, signal, after_id, limit),
         )
         return [
-            (row_id, from_ms(event_ms), Reading(signal, Presence(presence), number if text is None else text, unit))
+            (row_id, from_ms(event_ms), Reading(signal, _PRESENCES[presence], number if text is None else text, unit))
             for row_id, event_ms, presence, number, text, unit in rows
         ]
 

@@ -15,8 +15,9 @@ The rules:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from edge_agent.core.catalogue import Binding, Item
 from edge_agent.core.estimating.signs import (
@@ -60,8 +61,7 @@ _QUIET_FIRST_D = (0.25, 7.0)
 _DAY_S = 86_400.0
 
 
-@dataclass(frozen=True, slots=True)
-class Moved:
+class Moved(NamedTuple):
     """What a value told beyond itself: signed use since `since`, or a rise that puts nothing back.
 
     `empty_since`: the appliance had stood empty since then, before the rise; `lifted`: so much was taken away shortly
@@ -101,13 +101,14 @@ def fold_level(
     crept = min(track.crept, track.level or 0.0)  # no less than nothing was there
     if (empty_at, crept) != (empty_since, track.crept):
         track = changed(track, empty_at=empty_at, crept=crept)
-    return track, replace(told, empty_since=empty_since) if told is not None and told.rise > 0.0 else told
+    return track, told._replace(empty_since=empty_since) if told is not None and told.rise > 0.0 else told
 
 
 def _folded(track: Track, seen: LevelAt, *, item: Item, binding: Binding, came: Came) -> tuple[Track, Moved | None]:
     pack = item.product.pack_amount
     track = _note_value(track, seen, item=item)
-    seen = LevelAt(max(0.0, seen.level + track.offset), seen.at)
+    if track.offset != 0.0:
+        seen = LevelAt(max(0.0, seen.level + track.offset), seen.at)
     level, pending = track.level, track.pending
     if level is None:
         return changed(track, level=seen.level, settled_at=seen.at, seen_at=seen.at), None
@@ -194,12 +195,12 @@ def _settle(
     use = Moved(since=track.settled_at, until=seen.at, used=-rise)
     if rise < 0:
         if _is_zero_right(track, -rise, slack=margin, item=item):
-            return changed(settled, crept=0.0, used_at=track.used_at), replace(use, used=0.0)  # its zero is right again
+            return changed(settled, crept=0.0, used_at=track.used_at), use._replace(used=0.0)  # its zero is right again
         lifted = LevelAt(before, seen.at) if -rise >= _LIFTED_PACKS * pack else track.lifted
         return changed(settled, lifted=lifted, dose=_dose(track, -rise, item=item)), use
     if _stands_beside(track.lifted, seen, before=before, slack=margin, pack=pack, came=came):
-        beside = replace(use, used=before + came.amount - seen.level, rise=came.amount, rise_seen_at=first.at)
-        return changed(settled, lifted=None), replace(beside, before_seen_at=track.seen_at or track.settled_at)
+        beside = use._replace(used=before + came.amount - seen.level, rise=came.amount, rise_seen_at=first.at)
+        return changed(settled, lifted=None), beside._replace(before_seen_at=track.seen_at or track.settled_at)
     back = LevelAt(max(first.level, seen.level), first.at)  # the next glass may have been poured already
     is_what_came = came.amount > 0.0 and abs(rise - came.amount) <= _WHAT_CAME_PACKS * pack
     if not is_what_came and _is_put_back(track.lifted, back, before=before, slack=margin, pack=pack):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from math import exp, sqrt
 
 from edge_agent.core.catalogue import Item
@@ -34,10 +34,10 @@ def book(box: Container, *, since: datetime | None, until: datetime, used: float
     used *= (until - start) / (until - since)
     days, span_s = list(box.days), (until - start).total_seconds()
     while start < until:
-        midnight = datetime(start.year, start.month, start.day, tzinfo=UTC) + timedelta(days=1)
-        end = min(midnight, until)
+        day = start.toordinal()
+        end = until if until.toordinal() == day else datetime.combine(date.fromordinal(day + 1), time.min, tzinfo=UTC)
         part_s = (end - start).total_seconds()
-        _add(days, DayUse(start.date().toordinal(), used * part_s / span_s, part_s))
+        _add(days, DayUse(day, used * part_s / span_s, part_s))
         start = end
     return changed(box, booked_until=until, days=tuple(days[-HISTORY_DAYS - 1 :]))
 
