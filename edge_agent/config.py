@@ -72,7 +72,7 @@ class MqttConfig(Section):
     cert_file: str = ""
     key_file: str = ""
     queue_max: Annotated[int, Field(ge=16, le=10_000)] = 1_000
-    group_max: Annotated[int, Field(ge=1, le=1_000)] = 64
+    group_max: Annotated[int, Field(ge=1, le=1_000)] = 512
     group_wait_s: Annotated[float, Field(ge=0, le=5)] = 0.05
     payload_bytes_max: Annotated[int, Field(ge=1_024, le=1_048_576)] = 65_536
     device_messages_per_min: Annotated[int, Field(ge=1, le=60_000)] = 600

@@ -1,6 +1,7 @@
 """A bounded queue from the MQTT library's thread to the event loop.
 
 Full, it blocks the thread, so that the socket fills and TCP holds the broker back; closed, it lets go of the thread.
+Who takes says how many it waits for, and is woken once, when they are there: not for each message.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ class HandOver:
         self._changed = threading.Condition()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._news = asyncio.Event()
+        self._wanted = 1  # whoever takes is woken when so many wait
         self._fault: Exception | None = None
 
     def open(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -39,12 +41,14 @@ class HandOver:
     def put(self, message: RawMessage) -> bool:
         """From the thread: hand one message over, waiting for room; False when the hand-over is closed."""
         with self._changed:
-            self._changed.wait_for(lambda: self._loop is None or self._has_room())
+            if not self._has_room():
+                self._changed.wait_for(lambda: self._loop is None or self._has_room())
             if self._loop is None:
                 return False
             self._waiting.append(message)
             self._bytes += len(message.payload)
-            self._loop.call_soon_threadsafe(self._news.set)
+            if len(self._waiting) == self._wanted:
+                self._loop.call_soon_threadsafe(self._news.set)
             return True
 
     def fail(self, fault: Exception) -> None:
@@ -56,22 +60,25 @@ class HandOver:
 
     async def take(self, messages_max: int, *, wait_s: float) -> list[RawMessage]:
         """From the loop: wait for one message, then for more, up to `messages_max` or `wait_s` of real time."""
-        while not self._waiting:
-            await self._next_news()
+        await self._until(1)
         try:
             async with asyncio.timeout(wait_s):
-                while len(self._waiting) < messages_max:
-                    await self._next_news()
+                await self._until(min(messages_max, self._messages_max))
         except TimeoutError:
             pass  # the group is as large as it has become
         return self._pop(messages_max)
 
-    async def _next_news(self) -> None:
-        """`put` appends before it sets the event, and the event is set on this loop: no message is overlooked."""
-        if self._fault is not None:
-            raise self._fault
-        self._news.clear()
-        await self._news.wait()
+    async def _until(self, count: int) -> None:
+        """Wait until so many are there. `put` is told how many under the lock: it overlooks nobody who waits."""
+        while True:
+            with self._changed:
+                if len(self._waiting) >= count:
+                    return
+                if self._fault is not None:
+                    raise self._fault
+                self._wanted = count
+                self._news.clear()
+            await self._news.wait()
 
     def _pop(self, messages_max: int) -> list[RawMessage]:
         with self._changed:

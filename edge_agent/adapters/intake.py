@@ -15,7 +15,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Self
 from urllib.parse import urlsplit
@@ -222,9 +221,15 @@ class MqttIntake:
             if message.qos:
                 self._owed[message.mid] = receipt
         since = self._connected_s
-        may_have_waited = since is None or self._monotonic_s() - since < _WAITED_WITHIN_S
-        raw = _raw(message, receipt, at=self._now(), limit_bytes=self._config.payload_bytes_max)
-        self._handover.put(replace(raw, may_have_waited=may_have_waited) if may_have_waited else raw)
+        self._handover.put(
+            _raw(
+                message,
+                receipt,
+                at=self._now(),
+                limit_bytes=self._config.payload_bytes_max,
+                may_have_waited=since is None or self._monotonic_s() - since < _WAITED_WITHIN_S,
+            )
+        )
 
     def _refuse(self, client: Client, problem: str) -> None:
         self._refused = ConfigurationError(f"mqtt {self._config.url}: {problem}")
@@ -237,7 +242,7 @@ class MqttIntake:
             self._loop.call_soon_threadsafe(step)
 
 
-def _raw(message: MQTTMessage, receipt: int, *, at: datetime, limit_bytes: int) -> RawMessage:
+def _raw(message: MQTTMessage, receipt: int, *, at: datetime, limit_bytes: int, may_have_waited: bool) -> RawMessage:
     whole_bytes = len(message.payload)
     too_large = whole_bytes > limit_bytes
     try:
@@ -252,6 +257,7 @@ def _raw(message: MQTTMessage, receipt: int, *, at: datetime, limit_bytes: int) 
         received_at=at,
         receipt=receipt,
         whole_bytes=whole_bytes if too_large else None,
+        may_have_waited=may_have_waited,
     )
 
 

@@ -18,11 +18,10 @@ Nothing here reads a clock; nothing raises for what a device sends.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from datetime import date, datetime
 
 from edge_agent.core.catalogue import Item
-from edge_agent.core.estimating.containers import anew, fitted
+from edge_agent.core.estimating.containers import anew, fitted, seats
 from edge_agent.core.estimating.cupboard import cupboard_packs
 from edge_agent.core.estimating.facts import fold_event
 from edge_agent.core.estimating.folding import fold_reading
@@ -30,7 +29,7 @@ from edge_agent.core.estimating.fusing import fused
 from edge_agent.core.estimating.shelf import REFILL_PACKS
 from edge_agent.core.estimating.signs import is_settling
 from edge_agent.core.estimating.spoiling import batches
-from edge_agent.core.estimating.state import StockState
+from edge_agent.core.estimating.state import StockState, changed
 from edge_agent.core.estimating.use import HISTORY_DAYS, complete_days, use_per_day
 from edge_agent.core.messages import ItemId, Range, Reading, Reason, StockEstimate
 from edge_agent.core.stock_events import StockEvent
@@ -60,18 +59,25 @@ def fold(
         ids = (0, 0) if state is None else (state.reading_id, state.event_id)
         state = anew(item, reading_id=ids[0], event_id=ids[1])
     state = fitted(state, item=item, refused=refused)
+    counting = {
+        place: told_by
+        for place, told_by in enumerate(zip(item.bindings, seats(item), strict=True))
+        if place not in refused
+    }
+    read_to = state.reading_id
     for told in _in_order(readings, events):
         if len(told) == 2:
             number, event = told
             if number > state.event_id:
-                state = replace(fold_event(state, event, item=item), event_id=number)
+                state = changed(fold_event(state, event, item=item), event_id=number)
             continue
         reading_id, at, reading, place = told
-        if reading_id > state.reading_id:
-            if place < len(item.bindings) and place not in refused:
-                state = fold_reading(state, reading, at=at, place=place, item=item)
-            state = replace(state, reading_id=reading_id)
-    return state
+        if reading_id > read_to:
+            read_to = reading_id
+            if place in counting:
+                bound, seat = counting[place]
+                state = fold_reading(state, reading, at=at, bound=bound, seat=seat, item=item)
+    return state if read_to == state.reading_id else changed(state, reading_id=read_to)
 
 
 def estimate(

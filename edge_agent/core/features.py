@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from math import isfinite, nan
 from typing import Final
 
 import numpy as np
@@ -219,12 +220,12 @@ def history(daily_use: Sequence[tuple[date, float]], *, origin: date, pack_amoun
 
     Negative, infinite and misplaced days are left out, as days that nobody watched.
     """
-    row = np.full(HISTORY_DAYS, np.nan)
+    row, today = [nan] * HISTORY_DAYS, origin.toordinal()
     for day, used in daily_use:
-        age = (origin - day).days
-        if 1 <= age <= HISTORY_DAYS and np.isfinite(used) and used >= 0:
+        age = today - day.toordinal()
+        if 1 <= age <= HISTORY_DAYS and isfinite(used) and used >= 0:
             row[-age] = used / pack_amount
-    return row
+    return np.array(row)
 
 
 def _put_use(out: Floats, sums: Floats, *, since: Floats, prior: Floats) -> None:

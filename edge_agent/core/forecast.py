@@ -12,10 +12,10 @@ on at the same pace.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from math import isfinite, log, sqrt
 from statistics import NormalDist
 from typing import Final
@@ -87,7 +87,7 @@ def checked(
     """
     if quantiles != QUANTILES or horizons_d != HORIZONS_D:
         return built_in(item, estimate, why=say("{model} has other quantiles or horizons", model=source))
-    table = tuple(tuple(float(value) for value in row) for row in demand)
+    table = tuple(tuple(map(float, row)) for row in demand)
     fault = _fault(table, rule=rule_demand(item, estimate))
     if fault is not None:
         return built_in(item, estimate, why=say("{model} {fault}", model=source, fault=fault))
@@ -137,7 +137,8 @@ def rule_demand(item: Item, estimate: StockEstimate) -> Table:
 def _watched_packs(item: Item, estimate: StockEstimate) -> list[tuple[int, float]]:
     """Age in days and packs used of the days that were watched, not older than RULE_DAYS."""
     today, pack = estimate.as_of.date(), item.product.pack_amount
-    aged = (((today - day).days, used / pack) for day, used in estimate.daily_use if isfinite(used) and used >= 0)
+    newest = estimate.daily_use[-RULE_DAYS:]
+    aged = (((today - day).days, used / pack) for day, used in newest if isfinite(used) and used >= 0)
     return [(age, min(packs, _PACKS_PER_DAY_MAX)) for age, packs in aged if 0 < age <= RULE_DAYS]
 
 
@@ -241,9 +242,9 @@ def _fault(table: Table, *, rule: Table) -> Said | None:
     """What is wrong with a model's table, None if nothing is."""
     if len(table) != len(HORIZONS_D) or any(len(row) != len(QUANTILES) for row in table):
         return say("answered in another shape")
-    if not all(isfinite(value) for row in table for value in row):
+    if not all(all(map(isfinite, row)) for row in table):
         return say("answered with no number")
-    if min(value for row in table for value in row) < -_NEGATIVE_MAX:
+    if min(map(min, table)) < -_NEGATIVE_MAX:
         return say("answered with negative demand")
     if any(_falls(row) for row in table):
         return say("answered with quantiles out of order")
@@ -270,6 +271,8 @@ def _chances(table: Sequence[Sequence[float]]) -> Table:
 
 def _falls(values: Sequence[float]) -> bool:
     """True where a sequence falls by more than rounding."""
+    if list(values) == sorted(values):
+        return False
     return any(low > high + _NEGATIVE_MAX * (1 + abs(high)) for low, high in pairwise(values))
 
 
@@ -293,13 +296,9 @@ def _rising(table: Table) -> Table:
     rows: list[tuple[float, ...]] = []
     for row in table:
         floor = rows[-1] if rows else (0.0,) * len(row)
-        rows.append(_running_max(tuple(max(low, value) for low, value in zip(floor, row, strict=True))))
+        rows.append(_running_max(map(max, floor, row)))
     return tuple(rows)
 
 
-def _running_max(values: tuple[float, ...]) -> tuple[float, ...]:
-    most, rising = 0.0, []
-    for value in values:
-        most = max(most, value)
-        rising.append(most)
-    return tuple(rising)
+def _running_max(values: Iterable[float]) -> tuple[float, ...]:
+    return tuple(accumulate(values, max, initial=0.0))[1:]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from edge_agent.core.deciding.pacing import Pace, Paces
 from edge_agent.core.decoding.raw import kept_apart, without_payload
@@ -98,8 +99,9 @@ class Ingest:
         accepted: list[Decoded] = []
         understood: dict[int, Decoded] = {}
         quarantined = [each.apart for each in admitted if each.apart is not None]
+        now = self._clock.now()
         for message in sorted((each.message for each in admitted if each.message is not None), key=_births_first):
-            if (told := self._sort(message, quarantined)) is not None:
+            if (told := self._sort(message, quarantined, now=now)) is not None:
                 understood[id(message)] = told
                 self._look(told, message)
                 if not told.leaves_nothing:
@@ -166,9 +168,9 @@ class Ingest:
             if unknown and strange.device is not None and self._store.birth_of(strange.device) is None:
                 await self._devices.ask_rebirth(strange.device)
 
-    def _sort(self, message: RawMessage, quarantined: list[Quarantined]) -> Decoded | None:
+    def _sort(self, message: RawMessage, quarantined: list[Quarantined], *, now: datetime) -> Decoded | None:
         # It may have been in hand for days, while there was no room: it came between its stamp and now.
-        match self._decoder.decode(message, now=self._clock.now(), since=message.received_at):
+        match self._decoder.decode(message, now=now, since=message.received_at):
             case Decoded() as understood:
                 if self._remarks is not None:
                     self._remarks.note(understood)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from edge_agent.adapters.store.arriving import insert_messages
 from edge_agent.adapters.store.connection import Connection, from_ms
 from edge_agent.adapters.store.quarantine import QUARANTINE_BYTES_MAX
-from edge_agent.adapters.store.readings import insert_message
 from edge_agent.core.messages import Decoded, Quarantined, QuarantineReason, RawMessage
 
 
@@ -44,9 +44,8 @@ class DoubtfulReadings:
         What is not judged again needs no whole payload.
         """
         with self._connection.transaction() as db:
-            for row_id, message in accepted:
-                db.execute("DELETE FROM quarantine WHERE id = ?", (row_id,))
-                insert_message(db, message)
+            db.executemany("DELETE FROM quarantine WHERE id = ?", [(row_id,) for row_id, _ in accepted])
+            insert_messages(db, [message for _, message in accepted])
             db.executemany(
                 "UPDATE quarantine SET reason = ?, detail = ?, payload = substr(payload, 1, ?) WHERE id = ?",
                 [(strange.reason.value, strange.detail, QUARANTINE_BYTES_MAX, row_id) for row_id, strange in refused],

@@ -10,7 +10,6 @@ Rules of this file:
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Sequence
 from datetime import datetime
@@ -18,10 +17,10 @@ from typing import cast
 
 import apsw
 
+from edge_agent.adapters.store.arriving import insert_messages
 from edge_agent.adapters.store.connection import Connection, from_ms, to_ms
 from edge_agent.adapters.store.quarantine import keep_apart
 from edge_agent.adapters.store.room import Room
-from edge_agent.adapters.store.summaries import was_summed_up
 from edge_agent.core.estimate import StockState
 from edge_agent.core.messages import (
     Birth,
@@ -43,6 +42,8 @@ log = logging.getLogger(__name__)
 
 _QUARANTINE_ROWS_MAX = 10_000
 HELD_ROWS_MAX = 10_000
+_BIRTHS_MAX = 1_000
+_PRESENCES = {each.value: each for each in Presence}
 _HELD = QuarantineReason.HUB_CLOCK.value
 
 _Boot = tuple[DeviceId, str]
@@ -70,6 +71,7 @@ class SqliteReadings:
         self._quarantine_rows_max = quarantine_rows_max
         self._held_rows_max = held_rows_max
         self._crash_hook = crash_hook
+        self._births: dict[DeviceId, Birth] = {}  # as they stand in the store: every native reading asks for its own
 
     def commit(self, accepted: Sequence[Decoded], quarantined: Sequence[Quarantined]) -> list[StoredCursor]:
         """Store a group, each message once; returns the cursor of every (device, boot) in it, known ones included."""
@@ -79,8 +81,8 @@ class SqliteReadings:
         self._check_held(quarantined)
         seen: dict[_Boot, None] = {}
         with self._connection.transaction() as db:
+            insert_messages(db, accepted)
             for message in accepted:
-                insert_message(db, message)
                 _note(seen, message.device, message.boot, seq=message.seq)
             for strange in quarantined:
                 keep_apart(db, strange)
@@ -109,6 +111,7 @@ class SqliteReadings:
                 "ON CONFLICT (device, boot) DO UPDATE SET seq = max(seq, excluded.seq)",
                 (birth.device, birth.boot, birth.first_seq),
             )
+        self._births.pop(birth.device, None)
 
     def record_presence(self, change: PresenceChange) -> None:
         """Remember that a device came or went."""
@@ -122,6 +125,12 @@ class SqliteReadings:
 
     def birth_of(self, device: DeviceId) -> Birth | None:
         """The last birth certificate of a device."""
+        known = self._births.get(device) or self._read_birth(device)
+        if known is not None and len(self._births) < _BIRTHS_MAX:
+            self._births[device] = known
+        return known
+
+    def _read_birth(self, device: DeviceId) -> Birth | None:
         row = self._connection.db.execute(
             "SELECT profile, firmware, boot, birth_ms FROM device WHERE device = ? AND birth_ms IS NOT NULL", (device,)
         ).fetchone()
@@ -140,7 +149,7 @@ class SqliteReadings:
             (device, signal, after_id, limit),
         )
         return [
-            (row_id, from_ms(event_ms), Reading(signal, Presence(presence), number if text is None else text, unit))
+            (row_id, from_ms(event_ms), Reading(signal, _PRESENCES[presence], number if text is None else text, unit))
             for row_id, event_ms, presence, number, text, unit in rows
         ]
 
@@ -192,61 +201,6 @@ class SqliteReadings:
             )
 
 
-def insert_message(db: apsw.Connection, message: Decoded) -> None:
-    """Insert the message and its readings, unless it is known."""
-    if _is_known(db, message):
-        return
-    values = (message.device, message.profile, message.topic, message.boot, message.seq, message.digest)
-    db.execute(
-        "INSERT INTO message (device, profile, topic, boot, seq, digest, event_ms, received_ms) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (*values, to_ms(message.event_at), to_ms(message.received_at)),
-    )
-    message_id, event_ms = db.last_insert_rowid(), to_ms(message.event_at)
-    db.executemany(
-        "INSERT INTO reading (message_id, device, signal, presence, number, text, unit, event_ms) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        [(message_id, message.device, *_columns(reading), event_ms) for reading in message.readings],
-    )
-    db.execute(
-        "INSERT INTO device (device, profile, seen_ms) VALUES (?, ?, ?) ON CONFLICT (device) DO UPDATE SET "
-        "profile = coalesce(device.profile, excluded.profile), seen_ms = excluded.seen_ms",
-        (message.device, message.profile, to_ms(message.received_at)),
-    )
-
-
-def _is_known(db: apsw.Connection, message: Decoded) -> bool:
-    """Whether it was stored before; another body under a known identity is kept apart and counts as known."""
-    if message.seq is None:
-        known = "SELECT 1 FROM message WHERE topic = ? AND digest = ? AND seq IS NULL"
-        return message.duplicate and db.execute(known, (message.topic, message.digest)).get is not None
-    identity = (message.device, message.boot, message.seq)
-    stored = db.execute("SELECT digest FROM message WHERE device = ? AND boot = ? AND seq = ?", identity).get
-    if stored is None:
-        return was_summed_up(db, message.device, message.boot, seq=message.seq)
-    if stored != message.digest:
-        keep_apart(db, _conflict(message))
-    return True
-
-
-def _conflict(message: Decoded) -> Quarantined:
-    """What the second body said; its bytes are gone by now, so its readings stand for them."""
-    said = json.dumps({reading.signal: reading.value for reading in message.readings}).encode()
-    return Quarantined(
-        topic=message.topic,
-        device=message.device,
-        reason=QuarantineReason.SEQUENCE_CONFLICT,
-        detail=f"boot {message.boot}, seq {message.seq} was stored with another body, which stands",
-        payload=said,
-        size_bytes=len(said),
-        digest=message.digest,
-        received_at=message.received_at,
-        duplicate=True,  # the same second body is counted once, however often it comes
-        boot=message.boot,
-        seq=message.seq,
-    )
-
-
 def _advance(db: apsw.Connection, boot: _Boot) -> StoredCursor:
     """Move the cursor of one boot over everything that has no gap before it; a boot begins with 1."""
     row = db.execute("SELECT seq FROM sequence WHERE device = ? AND boot = ?", boot).fetchone()
@@ -271,10 +225,3 @@ def _advance(db: apsw.Connection, boot: _Boot) -> StoredCursor:
 def _note(seen: dict[_Boot, None], device: DeviceId | None, boot: str | None, *, seq: int | None) -> None:
     if device is not None and boot is not None and seq is not None:
         seen[device, boot] = None
-
-
-def _columns(reading: Reading) -> tuple[str, str, float | None, str | None, str]:
-    """signal, presence, number, text, unit."""
-    text = reading.value if isinstance(reading.value, str) else None
-    number = None if isinstance(reading.value, str) else reading.value
-    return reading.signal, reading.presence.value, number, text, reading.unit

@@ -81,6 +81,12 @@ def was_summed_up(db: apsw.Connection, device: str, boot: str | None, *, seq: in
     return found is not None and cast("int", found) >= seq
 
 
+def last_summed_up(db: apsw.Connection, device: str, boot: str | None) -> int:
+    """The greatest seq of this boot whose rows have gone; 0 where none has."""
+    found = db.execute("SELECT max(last_seq) FROM message_summary WHERE device = ? AND boot = ?", (device, boot)).get
+    return cast("int | None", found) or 0
+
+
 def _last_to_go(db: apsw.Connection, items: Iterable[Item], *, messages_max: int) -> int | None:
     """The id of the newest message that may go now, in so far as there are too many."""
     first, newest = cast("tuple[int | None, int | None]", db.execute("SELECT min(id), max(id) FROM message").get)

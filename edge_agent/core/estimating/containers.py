@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from edge_agent.core.catalogue import Binding, Item
 from edge_agent.core.estimating.evidence import tells_level
 from edge_agent.core.estimating.signs import is_stuck
-from edge_agent.core.estimating.state import Container, StockState, Track
+from edge_agent.core.estimating.state import Container, StockState, Track, changed
 from edge_agent.core.messages import ItemId
 
 LEADS_FOR = timedelta(hours=24)  # a sensor that was silent for longer leads no more
@@ -35,8 +35,26 @@ def fitted(state: StockState, *, item: Item, refused: frozenset[int] = frozenset
         before = None if place in refused else known.get((bound.holder, key))
         tracks.setdefault(bound.holder, []).append(before or Track(key))
     names = tracks or {BY_HAND: []}
-    containers = tuple(replace(boxes.get(name) or Container(name), tracks=tuple(each)) for name, each in names.items())
-    return state if containers == state.containers else replace(state, containers=containers)
+    containers = tuple(changed(boxes.get(name) or Container(name), tracks=tuple(each)) for name, each in names.items())
+    return state if containers == state.containers else changed(state, containers=containers)
+
+
+class Seat(NamedTuple):
+    """Where a binding's track is: the number of its container, and its number there."""
+
+    container: int
+    track: int
+
+
+def seats(item: Item) -> tuple[Seat, ...]:
+    """Where the track of each binding is, in a state that is fitted to the item."""
+    taken: dict[str, int] = {}
+    found = []
+    for bound in item.bindings:
+        number = taken.setdefault(bound.holder, 0)
+        found.append(Seat(list(taken).index(bound.holder), number))
+        taken[bound.holder] += 1
+    return tuple(found)
 
 
 def key_of(bound: Binding, *, item: Item) -> str:
@@ -67,13 +85,13 @@ def leads(box: Container, number: int, *, at: datetime) -> bool:
 
 def put(box: Container, number: int, track: Track) -> Container:
     """The container with this track as its sensor of that number."""
-    return replace(box, tracks=(*box.tracks[:number], track, *box.tracks[number + 1 :]))
+    return changed(box, tracks=(*box.tracks[:number], track, *box.tracks[number + 1 :]))
 
 
 def with_box(state: StockState, box: Container, **changes: object) -> StockState:
     """The state with this container in the place of the one of that name, and other fields changed."""
     containers = tuple(box if each.name == box.name else each for each in state.containers)
-    return replace(state, containers=containers, **changes)  # type: ignore[arg-type]  # fields of StockState
+    return changed(state, containers=containers, **changes)
 
 
 def _has_moved(track: Track, *, since: datetime | None) -> bool:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 
 from edge_agent.core.catalogue import Item
 from edge_agent.core.estimating import shelf as shelves
 from edge_agent.core.estimating.containers import is_pool, leads, with_box
-from edge_agent.core.estimating.state import Container, Shelf, StockState
+from edge_agent.core.estimating.state import Container, Shelf, StockState, changed
 from edge_agent.core.estimating.use import BY_HAND_GAP_MAX, book, reckoned, reckoned_use, take_back
 from edge_agent.core.stock_events import (
     BoughtElsewhere,
@@ -29,7 +28,7 @@ _DISPUTED_PACKS = 0.15
 def fold_event(state: StockState, event: StockEvent, *, item: Item) -> StockState:  # noqa: PLR0911 - one a kind
     """What somebody said."""
     pack, pool = item.product.pack_amount, is_pool(item)
-    state = replace(state, shelf=_passed(state, at=event.at, item=item))
+    state = changed(state, shelf=_passed(state, at=event.at, item=item))
     match event:
         case Delivered(packs=packs) | BoughtElsewhere(packs=packs):
             return _received(state, packs * pack, at=event.at, item=item)
@@ -42,7 +41,7 @@ def fold_event(state: StockState, event: StockEvent, *, item: Item) -> StockStat
         case Labelled():
             return _labelled(state, event, item=item)
         case Opened() | Scanned():
-            state = replace(state, shelf=replace(state.shelf, opened_at=event.at))
+            state = changed(state, shelf=changed(state.shelf, opened_at=event.at))
             if not pool or state.shelf.amount is None:
                 return state
             least = 1 if isinstance(event, Opened) else 0
@@ -56,11 +55,11 @@ def _labelled(state: StockState, event: Labelled, *, item: Item) -> StockState:
     dated, amount = event.label.keeps_until, event.packs * item.product.pack_amount
     if dated is None:
         return state
-    return replace(state, shelf=shelves.label(state.shelf, amount, dated=dated, at=event.at, item=item))
+    return changed(state, shelf=shelves.label(state.shelf, amount, dated=dated, at=event.at, item=item))
 
 
 def _received(state: StockState, amount: float, *, at: datetime, item: Item) -> StockState:
-    return replace(state, shelf=shelves.receive(state.shelf, amount, at=at, item=item, is_pool=is_pool(item)))
+    return changed(state, shelf=shelves.receive(state.shelf, amount, at=at, item=item, is_pool=is_pool(item)))
 
 
 def _passed(state: StockState, *, at: datetime, item: Item) -> Shelf:
@@ -77,19 +76,19 @@ def _corrected(state: StockState, total: float, *, at: datetime, item: Item) -> 
     pack = item.product.pack_amount
     state = _learned(state, total, at=at, item=item)
     if is_pool(item):
-        return replace(state, shelf=shelves.count(state.shelf, total, total=total, at=at, item=item))
+        return changed(state, shelf=shelves.count(state.shelf, total, total=total, at=at, item=item))
     held = {box.name: _held(box, at=at, item=item) for box in state.containers}
     inside = sum(amount for amount in held.values() if amount is not None)
     unknown = [box for box in state.containers if held[box.name] is None]
     rest = total - inside
     if unknown:
-        box = replace(unknown[0], amount=max(0.0, min(rest, pack)), amount_at=at, variance=0.0)
+        box = changed(unknown[0], amount=max(0.0, min(rest, pack)), amount_at=at, variance=0.0)
         state, rest = with_box(state, box), rest - min(rest, pack)
     dispute = ""
     if rest < -_DISPUTED_PACKS * pack:
         state, dispute = _put_right(state, rest, at=at), f"{total / pack:.2g}"
     shelf = shelves.count(state.shelf, max(0.0, rest), total=total, at=at, item=item)
-    return replace(state, shelf=replace(shelf, dispute=dispute))
+    return changed(state, shelf=changed(shelf, dispute=dispute))
 
 
 def _held(box: Container, *, at: datetime, item: Item) -> float | None:
@@ -103,14 +102,14 @@ def _put_right(state: StockState, by: float, *, at: datetime) -> StockState:
     """The appliances say more than was counted: their zero is off by that, the fullest one's."""
     fullest = max(state.containers, key=lambda box: max((track.level or 0.0 for track in box.tracks), default=0.0))
     tracks = tuple(
-        track if track.level is None else replace(
+        track if track.level is None else changed(
             track, level=max(0.0, track.level + by), offset=track.offset + by, settled_at=at, pending=None, lifted=None,
             crept=0.0,
         )
         for track in fullest.tracks
     )  # fmt: skip
     amount = None if fullest.amount is None else max(0.0, fullest.amount + by)
-    return with_box(state, replace(fullest, tracks=tracks, amount=amount))
+    return with_box(state, changed(fullest, tracks=tracks, amount=amount))
 
 
 def _learned(state: StockState, total: float, *, at: datetime, item: Item) -> StockState:
@@ -130,11 +129,11 @@ def _thrown_away(state: StockState, amount: float, *, at: datetime, item: Item) 
     standing = state.shelf.amount or 0.0
     from_shelf = min(standing, amount)
     if from_shelf:
-        state = replace(state, shelf=shelves.draw(state.shelf, from_shelf, at=at))
+        state = changed(state, shelf=shelves.draw(state.shelf, from_shelf, at=at))
     rest = amount - from_shelf
     boxes = [box for box in state.containers if any(track.level is not None for track in box.tracks)]
     if rest > 0 and boxes:
         return with_box(state, take_back(boxes[0], rest))
     if is_pool(item):
-        return replace(state, shelf=replace(state.shelf, came=state.shelf.came - amount))
+        return changed(state, shelf=changed(state.shelf, came=state.shelf.came - amount))
     return state

@@ -5,7 +5,6 @@ What is left is known when it turns, and reckoned on by the rate of use until it
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 from math import inf
 
@@ -13,7 +12,7 @@ from edge_agent.core.catalogue import Binding, Item
 from edge_agent.core.estimating.containers import put, with_box
 from edge_agent.core.estimating.level import Moved
 from edge_agent.core.estimating.refilling import risen
-from edge_agent.core.estimating.state import Container, StockState
+from edge_agent.core.estimating.state import Container, StockState, changed
 from edge_agent.core.estimating.use import BY_HAND_GAP_MAX, book, reckoned
 
 _FLAG_SPREAD = 0.3  # of what it says is left
@@ -27,7 +26,7 @@ def fold_flag(
     track, pack = box.tracks[number], item.product.pack_amount
     is_low, was_low = left < inf, track.is_low
     box = put(
-        box, number, replace(
+        box, number, changed(
             track, as_of=at, values=track.values + 1, raw=None, is_low=is_low,
             moved_at=at if is_low != was_low else track.moved_at,
         ),
@@ -39,12 +38,12 @@ def fold_flag(
     box = reckoned(box, at=at, item=item)
     low = bound.low_amount or 0.0
     if is_low:
-        box = replace(box, amount=left, variance=(_FLAG_SPREAD * max(left, 0.0)) ** 2, amount_at=at)
+        box = changed(box, amount=left, variance=(_FLAG_SPREAD * max(left, 0.0)) ** 2, amount_at=at)
         return with_box(state, box)
     if not was_low:  # the first word: more than `low`, and nobody knows how much
         return with_box(state, box)
     rise = max(pack, low)
-    box = replace(box, amount=(box.amount or 0.0) + rise, variance=(_REFILLED_SPREAD_PACKS * pack) ** 2, amount_at=at)
+    box = changed(box, amount=(box.amount or 0.0) + rise, variance=(_REFILLED_SPREAD_PACKS * pack) ** 2, amount_at=at)
     told = Moved(since=track.as_of, until=at, rise=rise, rise_seen_at=at, before_seen_at=track.as_of)
     return risen(state, box, told, item=item, is_part=True)
 

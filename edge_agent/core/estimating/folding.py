@@ -6,18 +6,17 @@ are held against it (`fusing`), and take over when it falls silent or sticks.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 
-from edge_agent.core.catalogue import Item
+from edge_agent.core.catalogue import Binding, Item
 from edge_agent.core.estimating import shelf as shelves
-from edge_agent.core.estimating.containers import counted, key_of, leads, put, with_box
+from edge_agent.core.estimating.containers import Seat, counted, leads, put, with_box
 from edge_agent.core.estimating.counter import fold_counter
 from edge_agent.core.estimating.evidence import amount_of, flag_amount, step_of, tells_level, use_number
 from edge_agent.core.estimating.flags import fold_flag
 from edge_agent.core.estimating.level import NOTHING_CAME, Came, Moved, fold_level
 from edge_agent.core.estimating.refilling import REFILL_GAP_MAX, risen, told_since
-from edge_agent.core.estimating.state import Container, LevelAt, StockState, Track
+from edge_agent.core.estimating.state import Container, LevelAt, StockState, Track, changed
 from edge_agent.core.estimating.use import GAP_MAX, book, reckoned_use
 from edge_agent.core.messages import Reading
 
@@ -27,11 +26,11 @@ _EMPTY_PACKS = 0.03  # next to nothing, and within what a sensor wanders
 _COUNT_USES_SPREAD = 0.4  # of one wash: some take a quarter more or less, a spin nothing; over many it evens out
 
 
-def fold_reading(state: StockState, reading: Reading, *, at: datetime, place: int, item: Item) -> StockState:
-    """One reading of the item's binding number `place`."""
-    bound = item.bindings[place]
-    box = next(each for each in state.containers if each.name == bound.holder)
-    number = next(n for n, track in enumerate(box.tracks) if track.key == key_of(bound, item=item))
+def fold_reading(
+    state: StockState, reading: Reading, *, at: datetime, bound: Binding, seat: Seat, item: Item
+) -> StockState:
+    """One reading of a binding of the item, whose track sits at `seat`."""
+    box, number = state.containers[seat.container], seat.track
     track = box.tracks[number]
     if track.as_of is not None and at <= track.as_of:
         return state
@@ -49,11 +48,12 @@ def fold_reading(state: StockState, reading: Reading, *, at: datetime, place: in
         return state
     state = _without_old(state, track, at=at, item=item)
     step, peak = step_of(reading, bound), track.peak
-    track = replace(track, step=step if track.step == 0.0 else min(track.step, step))
+    if track.step == 0.0 or step < track.step:
+        track = changed(track, step=step)
     came = _came_since_drop(state, track, at=at, item=item)
     track, told = fold_level(track, LevelAt(amount, at), item=item, binding=bound, came=came)
-    if track.moved_at == at:
-        track = replace(track, counted_at_move=counted(box))
+    if track.moved_at == at and track.counted_at_move != counted(box):
+        track = changed(track, counted_at_move=counted(box))
     box = put(box, number, track)
     return _levelled(state, box, number, told, item=item, is_part=bound.kind != "level", peak=peak)
 
@@ -75,7 +75,7 @@ def _without_old(state: StockState, track: Track, *, at: datetime, item: Item) -
         return state
     inside = sum(max((each.level or 0.0 for each in box.tracks), default=0.0) for box in state.containers)
     shelf = shelves.past_date(state.shelf, inside, at=at, item=item)
-    return state if shelf is state.shelf else replace(state, shelf=shelf)
+    return state if shelf is state.shelf else changed(state, shelf=shelf)
 
 
 def _levelled(
@@ -86,7 +86,7 @@ def _levelled(
         return with_box(state, box)
     if told.rise == 0.0:
         if _stood_empty(box.tracks[number], told, item=item):
-            return with_box(state, replace(box, booked_until=told.until))
+            return with_box(state, changed(box, booked_until=told.until))
         return with_box(state, book(box, since=told.since, until=told.until, used=told.used, gap_max=GAP_MAX))
     box = book(box, since=told.since, until=told.until, used=told.used, gap_max=REFILL_GAP_MAX)
     track = box.tracks[number]
@@ -113,5 +113,5 @@ def _counted(state: StockState, box: Container, number: int, moved: Moved) -> St
     spread = _COUNT_USES_SPREAD**2 * moved.used * moved.step
     if not is_only:
         left = None if box.amount is None else max(0.0, box.amount - moved.used)
-        return with_box(state, replace(box, amount=left, variance=box.variance + spread))
+        return with_box(state, changed(box, amount=left, variance=box.variance + spread))
     return with_box(state, box, shelf=shelves.draw(state.shelf, moved.used, at=moved.until, variance=spread))

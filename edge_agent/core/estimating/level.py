@@ -15,8 +15,9 @@ The rules:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from edge_agent.core.catalogue import Binding, Item
 from edge_agent.core.estimating.signs import (
@@ -34,7 +35,7 @@ from edge_agent.core.estimating.signs import (
     quiet_limit_d,
     stands_d,
 )
-from edge_agent.core.estimating.state import LevelAt, Track
+from edge_agent.core.estimating.state import LevelAt, Track, changed
 
 CONFIRMED_AFTER = timedelta(seconds=15)
 _POURED_FOR = timedelta(hours=1)
@@ -60,8 +61,7 @@ _QUIET_FIRST_D = (0.25, 7.0)
 _DAY_S = 86_400.0
 
 
-@dataclass(frozen=True, slots=True)
-class Moved:
+class Moved(NamedTuple):
     """What a value told beyond itself: signed use since `since`, or a rise that puts nothing back.
 
     `empty_since`: the appliance had stood empty since then, before the rise; `lifted`: so much was taken away shortly
@@ -97,35 +97,37 @@ def fold_level(
     empty_since = track.empty_at
     track, told = _folded(track, seen, item=item, binding=binding, came=came)
     is_empty = track.level is not None and track.level <= EMPTY_PACKS * item.product.pack_amount
-    track = replace(
-        track,
-        empty_at=(track.empty_at or seen.at) if is_empty else None,
-        crept=min(track.crept, track.level or 0.0),  # no less than nothing was there
-    )
-    return track, replace(told, empty_since=empty_since) if told is not None and told.rise > 0.0 else told
+    empty_at = (empty_since or seen.at) if is_empty else None
+    crept = min(track.crept, track.level or 0.0)  # no less than nothing was there
+    if (empty_at, crept) != (empty_since, track.crept):
+        track = changed(track, empty_at=empty_at, crept=crept)
+    return track, told._replace(empty_since=empty_since) if told is not None and told.rise > 0.0 else told
 
 
 def _folded(track: Track, seen: LevelAt, *, item: Item, binding: Binding, came: Came) -> tuple[Track, Moved | None]:
     pack = item.product.pack_amount
     track = _note_value(track, seen, item=item)
-    seen = LevelAt(max(0.0, seen.level + track.offset), seen.at)
+    if track.offset != 0.0:
+        seen = LevelAt(max(0.0, seen.level + track.offset), seen.at)
     level, pending = track.level, track.pending
     if level is None:
-        return replace(track, level=seen.level, settled_at=seen.at, seen_at=seen.at), None
+        return changed(track, level=seen.level, settled_at=seen.at, seen_at=seen.at), None
     change, margin = seen.level - level, _margin(track, item=item, binding=binding)
     if abs(change) <= margin:
         track, moved = _smooth(track, seen, change=change, pack=pack)
-        return _with_junk(replace(track, pending=None, dip=None), outvoted=pending is not None), moved
+        if pending is not None or track.dip is not None:
+            track = changed(track, pending=None, dip=None)
+        return _with_junk(track, outvoted=pending is not None), moved
     if pending is None or (pending.level > level) != (change > 0):
         dip = pending if is_plain_use(track, item=item) else None
-        return _with_junk(replace(track, pending=seen, dip=dip), outvoted=pending is not None and dip is None), None
+        return _with_junk(changed(track, pending=seen, dip=dip), outvoted=pending is not None and dip is None), None
     if seen.at - pending.at < CONFIRMED_AFTER:
         return track, None
     nearer = min(pending.level, seen.level) if change > 0 else max(pending.level, seen.level)
     settled, moved = _settle(track, LevelAt(nearer, seen.at), first=pending, margin=margin, item=item, came=came)
     still_away = abs(seen.level - nearer) > margin
     seen_at = pending.at if still_away and change > 0 else seen.at
-    settled = replace(settled, pending=seen if still_away else None, dip=None, seen_at=seen_at, calm=0)
+    settled = changed(settled, pending=seen if still_away else None, dip=None, seen_at=seen_at, calm=0)
     return _with_junk(settled, outvoted=False), moved
 
 
@@ -140,23 +142,26 @@ def _margin(track: Track, *, item: Item, binding: Binding) -> float:
 
 def _note_value(track: Track, seen: LevelAt, *, item: Item) -> Track:
     """How the values scatter, and how long one stands."""
-    pack, before = item.product.pack_amount, track.raw
-    track = replace(track, as_of=seen.at, values=track.values + 1, raw=seen.level)
+    pack, before, values = item.product.pack_amount, track.raw, track.values + 1
+    quiet_d, scatter, moved_at = track.quiet_d, track.scatter or 0.0, track.moved_at
     if before is None:
         least_d, most_d = _QUIET_FIRST_D
-        first_d = min(max(0.1 * pack / item.prior_use_per_day, least_d), most_d)
-        return replace(track, moved_at=seen.at, quiet_d=first_d, scatter=_NOISE_SHARE_OF_PACK / 3 * pack)
-    difference, scatter = abs(seen.level - before), track.scatter or 0.0
-    if difference == 0.0 and stands_d(track, seen.at) > _STILL_TIMES * ((track.quiet_d or 0.0) + QUIET_SLACK_D):
-        return track  # a sensor that sticks says nothing of its noise
-    scatter *= _SCATTER_STEP if difference > scatter else 1 / _SCATTER_STEP
-    track = replace(track, scatter=min(max(scatter, SCATTER_MIN_PACKS * pack), _SCATTER_MAX_PACKS * pack))
-    if difference == 0.0:
-        return track
-    stood_d, quiet_d = stands_d(track, seen.at), track.quiet_d or 0.0
-    longest_d = (quiet_limit_d(track) or 0.0) / 2  # one long silence is no habit
-    quiet_d += _QUIET_SMOOTHING * (min(stood_d, max(longest_d, quiet_d)) - quiet_d)
-    return replace(track, moved_at=seen.at, quiet_d=quiet_d)
+        quiet_d = min(max(0.1 * pack / item.prior_use_per_day, least_d), most_d)
+        scatter, moved_at = _NOISE_SHARE_OF_PACK / 3 * pack, seen.at
+    else:
+        difference, stood_d = abs(seen.level - before), stands_d(track, seen.at)
+        if difference == 0.0 and stood_d > _STILL_TIMES * ((quiet_d or 0.0) + QUIET_SLACK_D):
+            # A sensor that sticks says nothing of its noise.
+            return changed(track, as_of=seen.at, values=values, raw=seen.level)
+        scatter *= _SCATTER_STEP if difference > scatter else 1 / _SCATTER_STEP
+        scatter = min(max(scatter, SCATTER_MIN_PACKS * pack), _SCATTER_MAX_PACKS * pack)
+        if difference != 0.0:
+            longest_d, quiet_d = (quiet_limit_d(track) or 0.0) / 2, quiet_d or 0.0  # one long silence is no habit
+            quiet_d += _QUIET_SMOOTHING * (min(stood_d, max(longest_d, quiet_d)) - quiet_d)
+            moved_at = seen.at
+    return changed(
+        track, as_of=seen.at, values=values, raw=seen.level, scatter=scatter, quiet_d=quiet_d, moved_at=moved_at
+    )
 
 
 def _smooth(track: Track, seen: LevelAt, *, change: float, pack: float) -> tuple[Track, Moved | None]:
@@ -166,16 +171,18 @@ def _smooth(track: Track, seen: LevelAt, *, change: float, pack: float) -> tuple
     step = gain * change
     calm = min(_CALM_MAX, track.calm + 1)
     if change == 0.0 and is_stuck(track, seen.at):
-        return replace(track, calm=calm), None  # no evidence of anything
+        return changed(track, calm=calm), None  # no evidence of anything
     moved = Moved(since=track.settled_at, until=seen.at, used=-step)
     level = (track.level or 0.0) + step
-    track = replace(track, crept=max(0.0, track.crept + step) if noise > 0.0 else track.crept)
+    crept = max(0.0, track.crept + step) if noise > 0.0 else track.crept
     used_at = seen.at if noise == 0.0 and change != 0.0 else track.used_at or seen.at
-    return replace(track, level=level, settled_at=seen.at, seen_at=seen.at, calm=calm, used_at=used_at), moved
+    track = changed(track, level=level, settled_at=seen.at, seen_at=seen.at, calm=calm, used_at=used_at, crept=crept)
+    return track, moved
 
 
 def _with_junk(track: Track, *, outvoted: bool) -> Track:
-    return replace(track, junk=track.junk + _JUNK_SMOOTHING * (float(outvoted) - track.junk))
+    junk = track.junk + _JUNK_SMOOTHING * (float(outvoted) - track.junk)
+    return track if junk == track.junk else changed(track, junk=junk)
 
 
 def _settle(
@@ -184,26 +191,26 @@ def _settle(
     """A change that two values agree on: use, something put back, or more than there was."""
     before, pack = track.level or 0.0, item.product.pack_amount
     rise = seen.level - before
-    settled = replace(track, level=seen.level, settled_at=seen.at, used_at=seen.at, peak=max(track.peak, seen.level))
+    settled = changed(track, level=seen.level, settled_at=seen.at, used_at=seen.at, peak=max(track.peak, seen.level))
     use = Moved(since=track.settled_at, until=seen.at, used=-rise)
     if rise < 0:
         if _is_zero_right(track, -rise, slack=margin, item=item):
-            return replace(settled, crept=0.0, used_at=track.used_at), replace(use, used=0.0)  # its zero is right again
+            return changed(settled, crept=0.0, used_at=track.used_at), use._replace(used=0.0)  # its zero is right again
         lifted = LevelAt(before, seen.at) if -rise >= _LIFTED_PACKS * pack else track.lifted
-        return replace(settled, lifted=lifted, dose=_dose(track, -rise, item=item)), use
+        return changed(settled, lifted=lifted, dose=_dose(track, -rise, item=item)), use
     if _stands_beside(track.lifted, seen, before=before, slack=margin, pack=pack, came=came):
-        beside = replace(use, used=before + came.amount - seen.level, rise=came.amount, rise_seen_at=first.at)
-        return replace(settled, lifted=None), replace(beside, before_seen_at=track.seen_at or track.settled_at)
+        beside = use._replace(used=before + came.amount - seen.level, rise=came.amount, rise_seen_at=first.at)
+        return changed(settled, lifted=None), beside._replace(before_seen_at=track.seen_at or track.settled_at)
     back = LevelAt(max(first.level, seen.level), first.at)  # the next glass may have been poured already
     is_what_came = came.amount > 0.0 and abs(rise - came.amount) <= _WHAT_CAME_PACKS * pack
     if not is_what_came and _is_put_back(track.lifted, back, before=before, slack=margin, pack=pack):
-        return replace(settled, lifted=None), use
+        return changed(settled, lifted=None), use
     lowest = before if track.dip is None else min(before, track.dip.level)
     highest = first.level if 0 < first.level - seen.level <= plain_use(item) else seen.level
     highest = seen.level if track.junk >= PLAIN_JUNK else highest
     lifted = track.lifted if track.lifted is not None and seen.at - track.lifted.at <= LIFTED_FOR else None
     if rise < _CREPT_AT_ONCE_PACKS * pack and noise_of(track, pack=pack) > 0.0:
-        settled = replace(settled, crept=track.crept + rise)
+        settled = changed(settled, crept=track.crept + rise)
     told = Moved(
         since=track.settled_at,
         until=seen.at,
@@ -213,7 +220,7 @@ def _settle(
         rise_seen_at=first.at,
         before_seen_at=track.seen_at or track.settled_at,
     )
-    return replace(settled, lifted=None), told
+    return changed(settled, lifted=None), told
 
 
 def _is_zero_right(track: Track, fall: float, *, slack: float, item: Item) -> bool:

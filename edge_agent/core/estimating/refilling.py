@@ -5,7 +5,6 @@ What a level or a flag told of the rise is in; where it came from is found here.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from math import sqrt
 
@@ -13,7 +12,7 @@ from edge_agent.core.catalogue import Item
 from edge_agent.core.estimating import shelf as shelves
 from edge_agent.core.estimating.containers import with_box
 from edge_agent.core.estimating.level import Moved
-from edge_agent.core.estimating.state import Container, Shelf, StockState
+from edge_agent.core.estimating.state import Container, Shelf, StockState, changed
 from edge_agent.core.estimating.use import reckoned_use, take_back
 from edge_agent.core.messages import Refill
 
@@ -50,7 +49,7 @@ def risen(
         is_brim=is_brim,
     )
     if told.rise >= shelves.REFILL_PACKS * pack:
-        shelf = replace(shelf, opened_at=told.until)
+        shelf = changed(shelf, opened_at=told.until)
     outside, shelf = shelves.found(shelf, outside, at=told.until)
     if outside < shelves.REFILL_PACKS * pack:
         return with_box(state, box, shelf=shelf)
@@ -77,10 +76,10 @@ def _without_ghosts(state: StockState, told: Moved, *, item: Item) -> Shelf:
     shelf, since, pack = state.shelf, told.empty_since, item.product.pack_amount
     if since is None or shelf.amount is None or (told.rise_seen_at or told.until) - since < LEFT_EMPTY_FOR:
         return shelf
-    came, shelf = told_since(shelf, since), replace(shelf, maybe=0.0)
+    came, shelf = told_since(shelf, since), changed(shelf, maybe=0.0)
     if came <= 0.0 or told.rise > came + _WHAT_CAME_PACKS * pack:
         return shelf
-    return replace(shelf, amount=came, variance=0.0)
+    return changed(shelf, amount=came, variance=0.0)
 
 
 def _used_unseen(state: StockState, told: Moved, *, item: Item) -> tuple[float, float]:

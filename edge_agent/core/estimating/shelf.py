@@ -12,12 +12,11 @@ The rules:
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date, datetime, timedelta
 from math import ceil, exp
 
 from edge_agent.core.catalogue import Item
-from edge_agent.core.estimating.state import Arrival, Shelf
+from edge_agent.core.estimating.state import Arrival, Shelf, changed
 
 MATCHED_FOR = timedelta(hours=60)
 ARRIVALS_KEPT = 12
@@ -44,7 +43,7 @@ _COUNT_SPREAD_PACKS = 0.04  # people count packs, not grams
 def receive(shelf: Shelf, amount: float, *, at: datetime, item: Item, is_pool: bool) -> Shelf:
     """Goods came, and somebody says so."""
     pack = item.product.pack_amount
-    shelf = replace(shelf, begun_at=shelf.begun_at or at, searched_at=shelf.searched_at or at)
+    shelf = changed(shelf, begun_at=shelf.begun_at or at, searched_at=shelf.searched_at or at)
     open_hints = tuple(hint for hint in shelf.unmatched if at - hint.at <= MATCHED_FOR)
     seen = sum(hint.amount for hint in open_hints)
     matched = min(amount, seen) if seen >= _MATCH_SHARE * min(amount, pack) else 0.0
@@ -52,16 +51,16 @@ def receive(shelf: Shelf, amount: float, *, at: datetime, item: Item, is_pool: b
         matched = amount  # a glass was drunk before it was weighed
     new = amount - matched
     if matched:
-        shelf = replace(shelf, untold=max(0, shelf.untold - len(open_hints)))
+        shelf = changed(shelf, untold=max(0, shelf.untold - len(open_hints)))
     if matched and new > 0:  # a part of it that was seen already, or other goods that nobody told of
-        shelf = replace(shelf, maybe=max(shelf.maybe, matched))
-    shelf = replace(shelf, unmatched=_less(open_hints, matched), came=shelf.came + new)
+        shelf = changed(shelf, maybe=max(shelf.maybe, matched))
+    shelf = changed(shelf, unmatched=_less(open_hints, matched), came=shelf.came + new)
     if new > 0:
         shelf = _arrived(shelf, Arrival(new, at, is_hint=False))
     if shelf.amount is None:  # nobody knew what was left; it was little, or nothing more would have been bought
         rest, spread = (_REST_PACKS * pack, _REST_SPREAD_PACKS * pack) if is_pool else (0.0, 0.0)
-        return replace(shelf, amount=new + rest, variance=spread**2, at=at)
-    return replace(shelf, amount=shelf.amount + new, at=at)
+        return changed(shelf, amount=new + rest, variance=spread**2, at=at)
+    return changed(shelf, amount=shelf.amount + new, at=at)
 
 
 def fill_appliance(
@@ -95,7 +94,7 @@ def fill_appliance(
         return shelf, rise
     if rise < _FROM_SHELF_PACKS * pack:
         is_the_rest = standing < _BEGUN_PACKS * pack and rise >= _REST_SHARE * standing
-        return (replace(shelf, amount=0.0, variance=0.0, at=at), 0.0) if is_the_rest else (shelf, rise)
+        return (changed(shelf, amount=0.0, variance=0.0, at=at), 0.0) if is_the_rest else (shelf, rise)
     taken = min(standing, max(wanted, rise))
     rest = standing - taken
     begun = rest % pack
@@ -109,7 +108,7 @@ def fill_appliance(
     outside = rise - taken
     poured = (_POURED_SPREAD_PACKS * pack) ** 2 + (_HIDDEN_DOSES * dose) ** 2
     variance = shelf.variance + spread**2 + poured if rest % pack else 0.0
-    return replace(
+    return changed(
         shelf, amount=rest, variance=variance, at=at, maybe=maybe
     ), 0.0 if outside < _FROM_SHELF_PACKS * pack else outside
 
@@ -119,7 +118,7 @@ def found(shelf: Shelf, amount: float, *, at: datetime) -> tuple[float, Shelf]:
     if shelf.maybe <= 0.0 or amount <= 0.0:
         return amount, shelf
     explained = min(amount, shelf.maybe)
-    return amount - explained, replace(shelf, maybe=shelf.maybe - explained, came=shelf.came + explained, at=at)
+    return amount - explained, changed(shelf, maybe=shelf.maybe - explained, came=shelf.came + explained, at=at)
 
 
 def besides(shelf: Shelf, now: datetime, *, item: Item) -> float:
@@ -144,7 +143,7 @@ def past_date(shelf: Shelf, inside: float, *, at: datetime, item: Item) -> Shelf
     gone = min(old, standing, inside + standing - fresh)
     if gone <= _CRUMB_PACKS * item.product.pack_amount:
         return shelf
-    return replace(shelf, amount=standing - gone, maybe=shelf.maybe + gone)
+    return changed(shelf, amount=standing - gone, maybe=shelf.maybe + gone)
 
 
 def label(shelf: Shelf, amount: float, *, dated: date, at: datetime, item: Item) -> Shelf:
@@ -163,7 +162,7 @@ def label(shelf: Shelf, amount: float, *, dated: date, at: datetime, item: Item)
     if left > _CRUMB_PACKS * item.product.pack_amount:
         oldest = min((arrival.at for arrival in shelf.arrivals), default=at)
         found.append(Arrival(left, oldest, is_hint=True, dated=dated))
-    return replace(shelf, arrivals=tuple(reversed(found))[-ARRIVALS_KEPT:])
+    return changed(shelf, arrivals=tuple(reversed(found))[-ARRIVALS_KEPT:])
 
 
 def untold_chance(shelf: Shelf, now: datetime) -> float:
@@ -184,14 +183,14 @@ def _went(shelf: Shelf, *, is_straight: bool, at: datetime) -> Shelf:
     if not told:
         return shelf
     is_straight = is_straight and at - told[-1].at <= _STRAIGHT_FOR
-    return replace(shelf, straight=shelf.straight + _STRAIGHT_SMOOTHING * (float(is_straight) - shelf.straight))
+    return changed(shelf, straight=shelf.straight + _STRAIGHT_SMOOTHING * (float(is_straight) - shelf.straight))
 
 
 def came_unexplained(shelf: Shelf, amount: float, *, at: datetime, was_out: bool) -> Shelf:
     """A sensor alone says that goods came; where it `was_out`, they were bought for that, and none stood here."""
     hint = Arrival(amount, at, is_hint=True)
-    shelf = replace(shelf, begun_at=shelf.begun_at or at, searched_at=at, untold=shelf.untold + (0 if was_out else 1))
-    shelf = replace(shelf, unmatched=(*shelf.unmatched, hint)[-ARRIVALS_KEPT:], came=shelf.came + amount)
+    shelf = changed(shelf, begun_at=shelf.begun_at or at, searched_at=at, untold=shelf.untold + (0 if was_out else 1))
+    shelf = changed(shelf, unmatched=(*shelf.unmatched, hint)[-ARRIVALS_KEPT:], came=shelf.came + amount)
     return _arrived(shelf, hint)
 
 
@@ -200,7 +199,7 @@ def draw(shelf: Shelf, used: float, *, at: datetime, variance: float = 0.0) -> S
     if shelf.amount is None:
         return shelf
     beyond = max(0.0, used - shelf.amount)
-    return replace(
+    return changed(
         shelf, amount=max(0.0, shelf.amount - used), variance=shelf.variance + variance, at=at,
         overdrawn=shelf.overdrawn + beyond,
     )  # fmt: skip
@@ -210,7 +209,7 @@ def count(shelf: Shelf, amount: float, *, total: float, at: datetime, item: Item
     """All was counted: `total`, of which `amount` stands here."""
     pack = item.product.pack_amount
     rest = 0.0 if amount < _CRUMB_PACKS * pack else amount
-    return replace(
+    return changed(
         shelf, amount=rest, variance=(_COUNT_SPREAD_PACKS * pack) ** 2 if rest else 0.0, at=at, counted_at=at,
         counted=total, came=0.0, unmatched=(), dispute="", overdrawn=0.0, maybe=0.0, searched_at=at,
         begun_at=shelf.begun_at or at,
@@ -224,7 +223,7 @@ def whole_packs(amount: float, *, item: Item, least: int) -> float:
 
 
 def _arrived(shelf: Shelf, arrival: Arrival) -> Shelf:
-    return replace(shelf, arrivals=(*shelf.arrivals, arrival)[-ARRIVALS_KEPT:])
+    return changed(shelf, arrivals=(*shelf.arrivals, arrival)[-ARRIVALS_KEPT:])
 
 
 def _less(hints: tuple[Arrival, ...], amount: float) -> tuple[Arrival, ...]:

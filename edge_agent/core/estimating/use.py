@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from math import exp, sqrt
 
 from edge_agent.core.catalogue import Item
-from edge_agent.core.estimating.state import Container, DayUse
+from edge_agent.core.estimating.state import Container, DayUse, changed
 from edge_agent.core.messages import Range
 
 HISTORY_DAYS = 364
@@ -31,16 +30,16 @@ def book(box: Container, *, since: datetime | None, until: datetime, used: float
     booked = box.booked_until
     start = since if booked is None or since is None else max(since, booked)
     if since is None or start is None or until <= start or until - since > gap_max:
-        return replace(box, booked_until=until if booked is None else max(booked, until))
+        return changed(box, booked_until=until if booked is None else max(booked, until))
     used *= (until - start) / (until - since)
     days, span_s = list(box.days), (until - start).total_seconds()
     while start < until:
-        midnight = datetime(start.year, start.month, start.day, tzinfo=UTC) + timedelta(days=1)
-        end = min(midnight, until)
+        day = start.toordinal()
+        end = until if until.toordinal() == day else datetime.combine(date.fromordinal(day + 1), time.min, tzinfo=UTC)
         part_s = (end - start).total_seconds()
-        _add(days, DayUse(start.date().toordinal(), used * part_s / span_s, part_s))
+        _add(days, DayUse(day, used * part_s / span_s, part_s))
         start = end
-    return replace(box, booked_until=until, days=tuple(days[-HISTORY_DAYS - 1 :]))
+    return changed(box, booked_until=until, days=tuple(days[-HISTORY_DAYS - 1 :]))
 
 
 def take_back(box: Container, amount: float) -> Container:
@@ -48,7 +47,7 @@ def take_back(box: Container, amount: float) -> Container:
     if not box.days:
         return box
     last = box.days[-1]
-    return replace(box, days=(*box.days[:-1], last._replace(used=last.used - amount)))
+    return changed(box, days=(*box.days[:-1], last._replace(used=last.used - amount)))
 
 
 def complete_days(boxes: Sequence[Container], *, item: Item, today: date) -> tuple[tuple[date, float], ...]:
@@ -106,11 +105,11 @@ def reckoned(box: Container, *, at: datetime, item: Item) -> Container:
     if box.amount is None or box.amount_at is None or at <= box.amount_at:
         return box
     if any(track.counted for track in box.tracks):
-        return replace(box, amount_at=at)
+        return changed(box, amount_at=at)
     used, variance = reckoned_use((box,), since=box.amount_at, until=at, item=item)
     left = max(0.0, box.amount - used)
     booked = book(box, since=box.amount_at, until=at, used=box.amount - left, gap_max=timedelta(0))
-    return replace(booked, amount=left, amount_at=at, variance=box.variance + variance)
+    return changed(booked, amount=left, amount_at=at, variance=box.variance + variance)
 
 
 def _add(days: list[DayUse], part: DayUse) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event, Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import aiomqtt
 import pytest
@@ -284,3 +285,29 @@ async def test_a_cancelled_receive_takes_nothing() -> None:
         async with asyncio.timeout(0.01):
             await handover.take(5, wait_s=WITHIN_S)
     assert [message.payload for message in await handover.take(1, wait_s=0)] == [b"kept"]
+
+
+@dataclass
+class CountingLoop:
+    """The running loop, as far as a hand-over needs it; `wakes` are the calls."""
+
+    loop: asyncio.AbstractEventLoop
+    wakes: list[object]
+
+    def call_soon_threadsafe(self, step: Callable[[], object]) -> None:
+        """Note the call, and make it."""
+        self.wakes.append(step)
+        self.loop.call_soon_threadsafe(step)
+
+
+async def test_the_taker_is_woken_once_for_a_group() -> None:
+    """Once for the first message and once for the last that it waits for, however many come in between."""
+    loop, wakes = asyncio.get_running_loop(), list[object]()
+    handover = HandOver(messages_max=99, bytes_max=999)
+    handover.open(cast("asyncio.AbstractEventLoop", CountingLoop(loop, wakes)))
+    group = asyncio.create_task(handover.take(9, wait_s=WITHIN_S))
+    await asyncio.sleep(0)
+    for number in range(9):
+        handover.put(raw(b"%d" % number))
+    assert len(await group) == 9
+    assert len(wakes) <= 2

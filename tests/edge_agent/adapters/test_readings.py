@@ -142,6 +142,17 @@ def test_a_redelivery_is_stored_once(store: SqliteReadings, inspection: SqliteIn
     assert inspection.quarantine(limit=9) == []
 
 
+def test_the_first_of_a_group_stands(store: SqliteReadings, inspection: SqliteInspection) -> None:
+    """A redelivery, and another body under a known identity, may come right behind the message itself."""
+    again = message(None)._replace(duplicate=True)
+    store.commit([message(1), message(1, body="forged", amount=0.0), message(2), message(None), again], [])
+    assert inspection.message_ranges() == {FRIDGE: {"b-1": [(1, 2)]}}
+    assert inspection.unsequenced_counts() == {WASHER: 1}
+    assert inspection.quarantine_counts() == {QuarantineReason.SEQUENCE_CONFLICT: 1}
+    told = store.readings_after(FRIDGE, "milk.amount", after_id=0, limit=9)
+    assert [kept.value for _, _, kept in told] == [100.0, 100.0]
+
+
 def test_the_same_status_again_is_another_message(store: SqliteReadings, inspection: SqliteInspection) -> None:
     """Without a sequence only the DUP flag tells a redelivery from a device that says the same twice."""
     store.commit([message(None)], [])
@@ -227,6 +238,14 @@ def test_devices(store: SqliteReadings, inspection: SqliteInspection) -> None:
     fridge, washer = inspection.devices()
     assert (fridge.device, fridge.profile, fridge.online, fridge.seen_at) == (FRIDGE, None, True, NOW)
     assert (washer.profile, washer.firmware, washer.online) == ("restock.washer", "1.2", None)
+
+
+def test_a_device_that_starts_again_has_its_new_birth(store: SqliteReadings) -> None:
+    """However often the old one was asked for."""
+    for boot in ("b-1", "b-2"):
+        birth = Birth(FRIDGE, "restock.fridge", "1.2", boot, NOW)
+        store.record_birth(birth)
+        assert [store.birth_of(FRIDGE) for _ in range(2)] == [birth, birth]
 
 
 def test_everything_is_there_after_a_restart(tmp_path: Path) -> None:
