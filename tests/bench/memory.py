@@ -170,13 +170,13 @@ def _figures(name: str, reads: Sequence[Read], **more: object) -> Iterator[Figur
             bench=_BENCH,
             name=f"hub {name}, {kind.upper()}",
             unit="MB",
-            rounds=_spread(hub),
+            rounds=spread(hub),
             bar=_BAR if kind == "rss" else None,
             more={"reads": len(hub), **beside, **more, **machine()},
         )
 
 
-def _spread(values: Sequence[float]) -> list[float]:
+def spread(values: Sequence[float]) -> list[float]:
     """Five of many, from the least to the largest with the same median."""
     rising = sorted(values)
     return [rising[(len(rising) - 1) * part // 4] for part in range(5)]
