@@ -15,6 +15,7 @@ import pytest
 
 from edge_agent.adapters import model_process
 from edge_agent.adapters.artefact import read_artefact
+from edge_agent.adapters.champion import choose_forecaster
 from edge_agent.adapters.forecaster import ARTEFACT, OnnxForecaster
 from edge_agent.adapters.model_form import Fault, Tensors
 from edge_agent.adapters.model_process import ModelProcess
@@ -164,3 +165,14 @@ def test_what_was_answered_is_not_asked_again(apart: OnnxForecaster) -> None:
     model = apart._model
     assert isinstance(model, ModelProcess)
     assert model.pid is None
+
+
+def test_of_two_models_only_one_process_stays(tmp_path: Path) -> None:
+    """The model that served and the one that came with the hub are tried one after the other, never side by side."""
+    before = set(psutil.Process().children())
+    for _ in range(2):
+        served = choose_forecaster(SHIPPED, kept=tmp_path / "kept", stocks=STOCKS, apart=True)
+        assert isinstance(served, OnnxForecaster)
+        assert len(set(psutil.Process().children()) - before) == 1
+        served.rest()
+    assert set(psutil.Process().children()) <= before
