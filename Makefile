@@ -10,7 +10,7 @@ COUNTERPARTS := .counterparts
 # What tests start as programs of their own would be compiled anew at each start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: install install-test counterparts demo headless test test-medusa check bench bench-peers fuzz format train texts screenshots drawings homes faults-quick faults-bars faults-deep faults-merchants deb addon lock clean
+.PHONY: install install-test counterparts demo headless test test-arm64 test-medusa check bench bench-peers fuzz format train texts screenshots drawings homes faults-quick faults-bars faults-deep faults-merchants deb addon lock clean
 
 install: $(VENV)/.home
 install-test: $(VENV)/.tests
@@ -73,6 +73,11 @@ $(COUNTERPARTS)/vendure/shop.sqlite: $(COUNTERPARTS)/vendure/node_modules/.insta
 	VENDURE_DISABLE_TELEMETRY=1 NODE_PATH=$(COUNTERPARTS)/vendure/node_modules \
 	    node tests/counterparts/vendure/server.js seed $@.draft
 	mv $@.draft/shop.sqlite $@ && rm -r $@.draft
+
+# A part of the suite with an arm64 Python and aarch64 wheels under qemu, and the shipped model's answers there against
+# those here. Needs qemu-user-static and debootstrap, 500 MB in build/arm64, and a quarter of an hour on two quiet cores.
+test-arm64: install-test
+	@tests/arm64/run.sh $(TESTS)
 
 # A real shop that nobody here wrote: Medusa with a plugin that speaks ACP and UCP, on PostgreSQL from a wheel. Not part
 # of `make test`: it needs Node.js 20 and npm, 700 MB, minutes to install the first time, and minutes for each run.

@@ -13,7 +13,8 @@ from typing import Final
 
 import numpy as np
 
-from edge_agent.core.features import FEATURES, Floats
+from edge_agent.core.feature_names import FEATURES
+from edge_agent.core.features import Floats
 from edge_agent.core.forecast import RATE_SPREAD_MIN, RULE_DAYS_MIN, gamma_demand, own_demand
 from models.use_rows import Rows
 

@@ -19,7 +19,7 @@ from scipy.optimize import minimize
 from scipy.special import gammaln
 from scipy.stats import nbinom  # type: ignore[attr-defined]
 
-from edge_agent.core.features import FEATURES
+from edge_agent.core.feature_names import FEATURES
 from models.dataset import HORIZONS_D
 from models.needs import NEED_DAYS, Calendar, Cases, NeedRows
 from models.quantiles import LEVELS, Answer

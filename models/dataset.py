@@ -25,7 +25,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pyarrow import parquet
 
-from edge_agent.core.features import UNKNOWN_CATEGORY, Floats
+from edge_agent.core.feature_names import UNKNOWN_CATEGORY
+from edge_agent.core.features import Floats
 
 Ints = NDArray[np.int64]
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto, TensorProto, checker, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
-from edge_agent.core.features import AMOUNTS, FEATURES, SHARES
+from edge_agent.core.feature_names import AMOUNTS, FEATURES, SHARES
 from edge_agent.core.forecast import HORIZONS_D, QUANTILES
 from models.dataset import CATEGORY_NAMES, DISCLAIMER
 from models.heads import (

@@ -17,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.core.features import AMOUNTS, FEATURES, SHARES
+from edge_agent.core.feature_names import AMOUNTS, FEATURES, SHARES
 
 Array = NDArray[np.float32]
 Layers = tuple[tuple[Array, Array], ...]

@@ -16,7 +16,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.core.features import FEATURES, HISTORY_DAYS, features
+from edge_agent.core.feature_names import FEATURES, HISTORY_DAYS
+from edge_agent.core.features import features
 from models.dataset import CATEGORY_NAMES, DAYS, FIRST_DAY, HORIZONS_D, SALT, Ints, Market, hashed_share
 
 NEED_DAYS: Final = 55  # the CDF's last day; later is "56 or more"

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.core.deciding.reorder import RATE_PACKS_PER_DAY_MIN
-from edge_agent.core.features import FEATURES, HISTORY_DAYS, features
+from edge_agent.core.feature_names import FEATURES, HISTORY_DAYS
+from edge_agent.core.features import features
 from models.dataset import DAYS, FIRST_DAY, Ints, Purchases
 
 KNOWN_DAYS: Final = 140  # of the year, when the simulation starts

@@ -22,7 +22,7 @@ import numpy as np
 import optax
 from numpy.typing import NDArray
 
-from edge_agent.core.features import FEATURES, UNKNOWN_CATEGORY
+from edge_agent.core.feature_names import FEATURES, UNKNOWN_CATEGORY
 from models.dataset import CATEGORY_NAMES
 from models.heads import INPUTS, Array, Finish, Head, Scaling, folded, scaled
 from models.needs import NEED_DAYS, UNKNOWN_PACKS, NeedRows

@@ -18,7 +18,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.core.features import FEATURES, HISTORY_DAYS, UNKNOWN_CATEGORY, Floats, features
+from edge_agent.core.feature_names import FEATURES, HISTORY_DAYS, UNKNOWN_CATEGORY
+from edge_agent.core.features import Floats, features
 from edge_agent.core.forecast import HORIZONS_D as USE_HORIZONS_D
 from edge_agent.core.forecast import RULE_DAYS
 from models.dataset import CATEGORY_NAMES, DAYS, FIRST_DAY, SALT, Ints, Purchases, hashed_share

@@ -14,11 +14,11 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from edge_agent.core.features import FEATURES
+from edge_agent.adapters.model_form import ARTEFACT_BYTES_MAX
+from edge_agent.core.feature_names import FEATURES
 from edge_agent.core.forecast import HORIZONS_D, NEXT_DAYS_MAX, QUANTILES
 from edge_agent.errors import ConfigurationError
 
-ARTEFACT_BYTES_MAX: Final = 64_000
 MANIFEST_BYTES_MAX: Final = 65_536
 
 # None of these reads a file or makes memory of nothing; what they may use at most is the runtime's to bound.

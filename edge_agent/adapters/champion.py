@@ -26,12 +26,20 @@ _REPLAYS_MAX: Final = 2_000
 
 
 def choose_forecaster(
-    folder: Path, *, kept: Path, stocks: Sequence[tuple[Item, StockEstimate]], name: str = ARTEFACT
+    folder: Path,
+    *,
+    kept: Path,
+    stocks: Sequence[tuple[Item, StockEstimate]],
+    name: str = ARTEFACT,
+    apart: bool = False,
 ) -> OnnxForecaster | RuleForecaster:
-    """The model that serves from now on. `kept` holds the one that served; it is written when another one wins."""
-    champion = _loaded(kept, name=name)
+    """The model that serves from now on. `kept` holds the one that served; it is written when another one wins.
+
+    With `apart` each runs in a process of its own, one after the other.
+    """
+    champion = _loaded(kept, name=name, apart=apart)
     try:
-        challenger = OnnxForecaster(folder, name=name)
+        challenger = OnnxForecaster(folder, name=name, apart=apart)
     except ConfigurationError as exc:
         if isinstance(champion, OnnxForecaster):
             champion.say(say("the newer one is refused: {fault}", fault=str(exc)))
@@ -65,14 +73,17 @@ def _losses(forecaster: OnnxForecaster, cases: Sequence[Replay]) -> list[float]:
         part = cases[start : start + 200]
         forecasts = forecaster.answers([(case.item, case.estimate) for case in part])
         losses += [pinball(forecast, case) for forecast, case in zip(forecasts, part, strict=True)]
+    forecaster.rest()
     return losses
 
 
-def _loaded(folder: Path, *, name: str) -> OnnxForecaster | None:
+def _loaded(folder: Path, *, name: str, apart: bool) -> OnnxForecaster | None:
     try:
-        return OnnxForecaster(folder, name=name)
+        found = OnnxForecaster(folder, name=name, apart=apart)
     except ConfigurationError:
         return None  # none was kept, or it is of an older form
+    found.rest()
+    return found
 
 
 def _keep(folder: Path, *, kept: Path, name: str) -> None:

@@ -4,38 +4,38 @@ Where a sensor sees an item, its own days tell how evenly it is used: once a day
 have passed, and the better one of the two answers for that item. The source says which one did.
 
 `load_forecaster` gives the model, or the built-in rule where the artefact is refused; each forecast's source says which
-one answered and why. onnxruntime is imported only when a model is loaded: it costs the hub's start-up otherwise. What
-it would tell its maker is turned off first: nothing leaves the home but through the one gate.
+one answered and why. The model itself is loaded in this process or in one of its own (`model_session`,
+`model_process`); neither is imported before there is a model. What it has said of an item it is not asked again until
+the item's days are others.
 """
 
 from __future__ import annotations
 
 import importlib
-import os
-from collections.abc import Sequence
+from array import array
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
-from functools import cache
+from hashlib import sha256
+from math import prod
 from pathlib import Path
-from typing import Any, Final
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Final
 
 from edge_agent.adapters.artefact import NEED, ORDER_CHANCES, OUTPUT_SHAPES, USE, Manifest, read_artefact
+from edge_agent.adapters.model_form import Fault, LoadedModel, Tensors
 from edge_agent.core.catalogue import Item
 from edge_agent.core.challenge import mean_loss, replays
-from edge_agent.core.features import FEATURES, UNKNOWN_CATEGORY, features, history
+from edge_agent.core.feature_names import UNKNOWN_CATEGORY
 from edge_agent.core.forecast import HORIZONS_D, QUANTILES, Beside, built_in, checked, quantiles_of_days
 from edge_agent.core.messages import Forecast, StockEstimate
+from edge_agent.core.model_rows import ROWS_MAX, history, model_row
 from edge_agent.core.said import say
 from edge_agent.errors import ConfigurationError
 
 ARTEFACT: Final = "consumption-2"
 HISTORY_DAYS_MIN: Final = 7  # before that the household's own guess knows more than other households' habits
-_ITEMS_MAX = 1_000
-_MEMORY_BYTES_MAX = 64 * 1024 * 1024
 _ITEMS_AT_ONCE = 200
+_SAID_MAX = 400  # answers that are kept, of one or two kB each
 _CONTEST_DAYS_MAX = 16  # of the newest replays of an item
 _CONTEST_DAYS_MIN = 6
 _CONTESTS_MAX = 3
@@ -63,9 +63,12 @@ class OnnxForecaster:
     Raises: ConfigurationError when the artefact and its manifest do not fit each other or this hub.
     """
 
-    def __init__(self, folder: Path, *, name: str = ARTEFACT) -> None:
+    def __init__(self, folder: Path, *, name: str = ARTEFACT, apart: bool = False) -> None:
         self._manifest, model = read_artefact(folder, name=name)
-        self._session = _open_session(model, manifest=self._manifest)
+        self._model = (_apart if apart else _in_here)(model, _tensors(self._manifest))
+        self._said: dict[
+            bytes, array[float]
+        ] = {}  # by digest of the row: what the model says of it, one output after the other
         self._category_index = {category: index for index, category in enumerate(self._manifest.categories)}
         self._why = ""
         self._contests: dict[
@@ -94,26 +97,60 @@ class OnnxForecaster:
         """One forecast an item, in the same order; one call of the model for all of them."""
         if not items:
             return []
-        if len(items) > _ITEMS_MAX:
+        if len(items) > ROWS_MAX:
             return [built_in(item, estimate, why=say("too many items")) for item, estimate in items]
         self._compete(items)
         return [self._better(answer, one) for answer, one in zip(self.answers(items), items, strict=True)]
 
+    def rest(self) -> None:
+        """It will not be asked for a while: a process of its own ends, and starts again when it is asked."""
+        self._model.rest()
+
     def answers(self, items: Sequence[tuple[Item, StockEstimate]]) -> list[Forecast]:
         """The model's own forecasts, whoever is better; the rule's where it fails."""
-        try:
-            answers = self._session.run(None, {self._manifest.input.name: self._inputs(items)})
-        except _runtime_errors():
-            return [built_in(item, estimate, why=say("{model} failed", model=self.source)) for item, estimate in items]
-        shapes = [(len(items), *OUTPUT_SHAPES[spec.name]) for spec in self._manifest.outputs]
-        if [answer.shape for answer in answers] != shapes:
-            why = say("{model} answered in another shape", model=self.source)
-            return [built_in(item, estimate, why=why) for item, estimate in items]
-        tables = {spec.name: answer.tolist() for spec, answer in zip(self._manifest.outputs, answers, strict=True)}
-        return [
-            self._one(item, estimate, said={name: table[at] for name, table in tables.items()})
-            for at, (item, estimate) in enumerate(items)
+        rows = [self._row(item, estimate) for item, estimate in items]
+        marks = [sha256(row).digest() for row in rows]
+        new = {mark: row for mark, row in zip(marks, rows, strict=True) if mark not in self._said}
+        fault = self._ask(new) if new else None
+        if fault is not None:
+            told = say("{model} failed", model=self.source)
+            if fault is Fault.OTHER_SHAPE:
+                told = say("{model} answered in another shape", model=self.source)
+            return [built_in(item, estimate, why=told) for item, estimate in items]
+        self._said |= {mark: self._said.pop(mark) for mark in dict.fromkeys(marks)}  # the newest last
+        answers = [
+            self._one(item, estimate, said=self._tables(mark))
+            for mark, (item, estimate) in zip(marks, items, strict=True)
         ]
+        for mark in list(self._said)[:-_SAID_MAX]:
+            del self._said[mark]
+        return answers
+
+    def _ask(self, rows: Mapping[bytes, bytes]) -> Fault | None:
+        """Keep what the model says of each row, or tell why it says nothing."""
+        answer = self._model.run(list(rows.values()))
+        if isinstance(answer, Fault):
+            return answer
+        numbers, at = array("f", answer), 0
+        said = [array("f") for _ in rows]
+        for spec in self._manifest.outputs:
+            size = prod(OUTPUT_SHAPES[spec.name])
+            for kept in said:
+                kept.extend(numbers[at : at + size])
+                at += size
+        self._said |= dict(zip(rows, said, strict=True))
+        return None
+
+    def _tables(self, mark: bytes) -> dict[str, list[list[float]]]:
+        """What the model has said of a row: a table for each output."""
+        said, at = self._said[mark].tolist(), 0
+        tables: dict[str, list[list[float]]] = {}
+        for spec in self._manifest.outputs:
+            lines, columns = OUTPUT_SHAPES[spec.name]
+            end = at + lines * columns
+            tables[spec.name] = [said[start : start + columns] for start in range(at, end, columns)]
+            at = end
+        return tables
 
     def _one(self, item: Item, estimate: StockEstimate, *, said: dict[str, list[list[float]]]) -> Forecast:
         if len(estimate.daily_use) < HISTORY_DAYS_MIN:
@@ -168,19 +205,14 @@ class OnnxForecaster:
     def _tried(self, item: Item) -> date:
         return self._contests[item.id][0] if item.id in self._contests else date.min
 
-    def _inputs(self, items: Sequence[tuple[Item, StockEstimate]]) -> NDArray[np.float32]:
-        use = [
-            history(estimate.daily_use, origin=estimate.as_of.date(), pack_amount=item.product.pack_amount)
-            for item, estimate in items
-        ]
-        category = [self._category_index.get(item.category, UNKNOWN_CATEGORY) for item, _ in items]
-        raw = features(
-            np.stack(use),
-            weekday=np.array([estimate.as_of.weekday() for _, estimate in items]),
-            prior_rate=np.array([item.prior_use_per_day / item.product.pack_amount for item, _ in items]),
-            category=np.array(category),
+    def _row(self, item: Item, estimate: StockEstimate) -> bytes:
+        origin, pack_amount = estimate.as_of.date(), item.product.pack_amount
+        return model_row(
+            history(estimate.daily_use, origin=origin, pack_amount=pack_amount),
+            weekday=origin.weekday(),
+            prior_rate=item.prior_use_per_day / pack_amount,
+            category=self._category_index.get(item.category, UNKNOWN_CATEGORY),
         )
-        return raw.astype(np.float32)
 
 
 def load_forecaster(folder: Path, *, name: str = ARTEFACT) -> OnnxForecaster | RuleForecaster:
@@ -191,58 +223,16 @@ def load_forecaster(folder: Path, *, name: str = ARTEFACT) -> OnnxForecaster | R
         return RuleForecaster(why=say("no model: {fault}", fault=str(exc)))
 
 
-def _open_session(model: bytes, *, manifest: Manifest) -> Any:  # noqa: ANN401 - onnxruntime has no types
-    """A session on one thread whose input and outputs are those of the manifest.
-
-    A small file can ask for any amount of memory, at the latest when a runtime folds its constants. So it is first
-    tried on one row as it stands, with memory for a home and no more; only then may the runtime make it faster.
-    """
-    os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before its first import: later is too late (its Privacy.md)
-    onnxruntime: Any = importlib.import_module("onnxruntime")
-    _limit_memory(onnxruntime)
-    errors = _runtime_errors()
-    try:
-        as_it_stands = _session(onnxruntime, model, optimised=False)
-        _check_names(as_it_stands, manifest=manifest)
-        as_it_stands.run(None, {manifest.input.name: np.zeros((1, len(FEATURES)), dtype=np.float32)})
-        return _session(onnxruntime, model, optimised=True)
-    except errors as exc:
-        raise ConfigurationError(f"{manifest.file}: onnxruntime refuses it: {str(exc)[:200]}") from exc
+def _tensors(manifest: Manifest) -> Tensors:
+    outputs = tuple((spec.name, OUTPUT_SHAPES[spec.name]) for spec in manifest.outputs)
+    return Tensors(file=manifest.file, input=manifest.input.name, outputs=outputs)
 
 
-def _check_names(session: Any, *, manifest: Manifest) -> None:  # noqa: ANN401 - onnxruntime has no types
-    found = [
-        (tensor.name, tensor.type, len(tensor.shape)) for tensor in (*session.get_inputs(), *session.get_outputs())
-    ]
-    wanted = [(spec.name, "tensor(float)", len(spec.shape)) for spec in (manifest.input, *manifest.outputs)]
-    if found != wanted:
-        raise ConfigurationError(f"{manifest.file}: inputs and outputs are {found}, its manifest says {wanted}")
+def _in_here(model: bytes, tensors: Tensors) -> LoadedModel:
+    opened: Callable[..., LoadedModel] = importlib.import_module("edge_agent.adapters.model_session").ModelSession
+    return opened(model, tensors=tensors)
 
 
-def _session(onnxruntime: Any, model: bytes, *, optimised: bool) -> Any:  # noqa: ANN401 - onnxruntime has no types
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-    options.log_severity_level = 4
-    options.add_session_config_entry("session.use_env_allocators", "1")
-    if not optimised:
-        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-
-
-@cache
-def _limit_memory(onnxruntime: Any) -> None:  # noqa: ANN401 - onnxruntime has no types
-    """One bounded allocator for all sessions of this process."""
-    memory = onnxruntime.OrtMemoryInfo(
-        "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
-    )
-    bounds = onnxruntime.OrtArenaCfg({"max_mem": _MEMORY_BYTES_MAX, "arena_extend_strategy": 1})
-    onnxruntime.create_and_register_allocator(memory, bounds)
-
-
-def _runtime_errors() -> tuple[type[Exception], ...]:
-    """What onnxruntime raises for a bad model or a failed run; it has no common class of its own."""
-    state = importlib.import_module("onnxruntime.capi.onnxruntime_pybind11_state")
-    names = ("Fail", "InvalidArgument", "InvalidGraph", "InvalidProtobuf", "NotImplemented", "RuntimeException")
-    return tuple(getattr(state, name) for name in names)
+def _apart(model: bytes, tensors: Tensors) -> LoadedModel:
+    opened: Callable[..., LoadedModel] = importlib.import_module("edge_agent.adapters.model_process").ModelProcess
+    return opened(model, tensors=tensors)

@@ -15,72 +15,24 @@ are 0.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import date
-from math import isfinite, nan
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_agent.core.feature_names import (
+    EVENT_PACKS_KEPT,
+    FEATURES,
+    GAP_WITHIN_D,
+    GAPS_KEPT,
+    HISTORY_DAYS,
+    TRIP_WINDOWS_D,
+    WINDOWS_D,
+)
+
 Floats = NDArray[np.float64]
 
-HISTORY_DAYS: Final = 364
-WINDOWS_D: Final = (7, 14, 28, 56, 84)
 USE_PACKS_MAX: Final = 50.0  # more in a day is a fault of a scale, not a household
-UNKNOWN_CATEGORY: Final = 0
-GAPS_KEPT: Final = 8
-EVENT_PACKS_KEPT: Final = 4
-GAP_WITHIN_D: Final = (3, 7, 14, 28, 42)
-TRIP_WINDOWS_D: Final = (7, 14, 28, 84)
-
-_AMOUNTS_OF_USE: Final = (
-    "rate",
-    *(f"rate_{days}" for days in WINDOWS_D),
-    "dispersion",
-    "used_share",
-    "days_since_pack",
-    "peak_day",
-    "history_days",
-    "prior_rate",
-)
-_AMOUNTS_OF_EVENTS: Final = (
-    "gaps",
-    "gap_mean",
-    "gap_slow",
-    "gap_middle",
-    "gap_fast",
-    "gap_median",
-    "gap_deviation",
-    "gap_min",
-    "gap_max",
-    *(f"gap_{number}" for number in range(1, GAPS_KEPT + 1)),
-    *(f"packs_{number}" for number in range(1, EVENT_PACKS_KEPT + 1)),
-    "packs_mean",
-    "days_per_pack",
-    *(f"events_in_{days}" for days in WINDOWS_D),
-    *(f"packs_in_{days}" for days in WINDOWS_D),
-    "longer_gaps",
-)
-_AMOUNTS_OF_TRIPS: Final = (
-    "days_since_trip",
-    *(f"trips_in_{days}" for days in TRIP_WINDOWS_D),
-    "trips_since",
-    "trip_gap",
-    "basket_mean",
-    "basket_14",
-    "basket_last",
-)
-AMOUNTS: Final = (*_AMOUNTS_OF_USE, *_AMOUNTS_OF_EVENTS, *_AMOUNTS_OF_TRIPS)  # the model takes their logs
-SHARES: Final = (
-    *(f"weekday_{day}" for day in range(7)),
-    "longer_share",
-    *(f"ends_within_{days}" for days in GAP_WITHIN_D),
-    *(f"event_after_{day}" for day in range(7)),
-    "context",
-    *(f"trip_after_{day}" for day in range(7)),
-)
-FEATURES: Final = (*AMOUNTS, *SHARES, "category")
 
 _PRIOR_DAYS = 4.0
 _HALF_LIFE_D = 28.0
@@ -213,19 +165,6 @@ def features(
     if trips is not None:
         _put_trips(out, trips, newest=newest)
     return out.T
-
-
-def history(daily_use: Sequence[tuple[date, float]], *, origin: date, pack_amount: float) -> Floats:
-    """One row of `use`: complete days before `origin`, from the item's unit to packs; NaN where nothing is known.
-
-    Negative, infinite and misplaced days are left out, as days that nobody watched.
-    """
-    row, today = [nan] * HISTORY_DAYS, origin.toordinal()
-    for day, used in daily_use:
-        age = today - day.toordinal()
-        if 1 <= age <= HISTORY_DAYS and isfinite(used) and used >= 0:
-            row[-age] = used / pack_amount
-    return np.array(row)
 
 
 def _put_use(out: Floats, sums: Floats, *, since: Floats, prior: Floats) -> None:

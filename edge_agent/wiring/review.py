@@ -127,6 +127,7 @@ def _forecaster(config: HubConfig, household: HouseholdFile, kept: ReadingsSide)
         artefact_folder(config.model.artefact_dir),
         kept=data_folder(config) / KEPT_FOLDER,
         stocks=_known_stocks(household, kept.readings, now=kept.store.clock.now()),
+        apart=config.model.own_process,
     )
     log.info("forecaster source=%s", forecaster.source)
     return forecaster

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import itertools
 import json
 import statistics
 import sys
@@ -27,7 +28,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.adapters.forecaster import ARTEFACT, OnnxForecaster
-from edge_agent.core.features import HISTORY_DAYS, features
+from edge_agent.core.feature_names import HISTORY_DAYS
+from edge_agent.core.features import features
 from tests.bench.figures import Bar, Figure, machine, tell
 from tests.edge_agent.consumables import MILK, stock_estimate
 
@@ -37,6 +39,7 @@ _ROUNDS = 5
 _HOME_ITEMS = 20
 _CALLS = 20
 _CALL_BAR = Bar("at_most", 15.0)
+_KEPT_MAX = 400  # answers that the forecaster keeps
 _BARS = {"model_one": 20.0, "model_batch": 2.0, "with_features_one": 150.0, "with_features_batch": 60.0}
 
 
@@ -118,12 +121,22 @@ def _features(use: NDArray[np.float64], trips: NDArray[np.float64] | None) -> ND
 
 
 def _home(count: int) -> Callable[[], object]:
-    """The hub's forecaster for so many items, used in different ways and known for different times."""
+    """Homes of so many items in turn, used in different ways and known for different times.
+
+    They are more than the forecaster keeps answers of, so that each call asks the model about every item.
+    """
     forecaster, rng = OnnxForecaster(_FOLDER), np.random.default_rng(2)
     items = [MILK.model_copy(update={"id": f"item-{number}"}) for number in range(count)]
-    use = [[float(each) for each in rng.random(int(rng.integers(30, HISTORY_DAYS)))] for _ in items]
-    stocks = [(item, stock_estimate(item, packs=2.0, use_packs=packs)) for item, packs in zip(items, use, strict=True)]
-    return lambda: forecaster.forecast(stocks)
+    homes = [
+        [(item, stock_estimate(item, packs=2.0, use_packs=_days(rng))) for item in items]
+        for _ in range(1 + _KEPT_MAX // count)
+    ]
+    turns = itertools.cycle(homes)
+    return lambda: forecaster.forecast(next(turns))
+
+
+def _days(rng: np.random.Generator) -> list[float]:
+    return [float(each) for each in rng.random(int(rng.integers(30, HISTORY_DAYS)))]
 
 
 def _times(call: Callable[[], object], *, rounds: int, rows: int) -> dict[str, float]:

@@ -31,7 +31,9 @@ ALLOWED = {
     ("adapters/channels/composer.py", "create_subprocess_exec"): "a worker that refuses to open anything",
     ("adapters/mdns.py", "AsyncZeroconf"): "brokers on the home's own network, when a person looks for one",
     ("adapters/doorway.py", "getaddrinfo"): "the page's listener",
-    ("adapters/forecaster.py", "import_module"): "onnxruntime, by a fixed name",
+    ("adapters/forecaster.py", "import_module"): "our own modules that load the model, by fixed names",
+    ("adapters/model_session.py", "import_module"): "onnxruntime, by a fixed name",
+    ("adapters/model_process.py", "Popen"): "the model's process, which opens nothing but what it imports",
     ("web/pages/problem.py", "Request"): "Starlette's, an incoming one",
     ("web/setup/problem.py", "Request"): "Starlette's, an incoming one",
 }

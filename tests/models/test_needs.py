@@ -7,7 +7,7 @@ import importlib.util
 import numpy as np
 import pytest
 
-from edge_agent.core.features import FEATURES
+from edge_agent.core.feature_names import FEATURES
 from models.dataset import CATEGORIES, CATEGORY_NAMES, DAYS, Market, Purchases, load_market, split_of
 from models.needs import UNKNOWN_PACKS, Calendar, Cases, Dense, benchmark_cases, training_rows
 

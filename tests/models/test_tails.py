@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from edge_agent.core.features import FEATURES
+from edge_agent.core.feature_names import FEATURES
 from models.chances import COLUMNS, START, TailPlan, draws_of, log_chances, some_kept
 from models.dataset import DAYS, Purchases
 from models.heads import answer, quantised, scaling_of, unscaled

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_agent.core.features import FEATURES
+from edge_agent.core.feature_names import FEATURES
 from edge_agent.core.forecast import QUANTILES
 from models.baselines import RULES, built_in_predict, rule_predict
 from models.evaluate import pinball, relative_interval

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edge_agent.core.features import FEATURES
+from edge_agent.core.feature_names import FEATURES
 from edge_agent.core.forecast import HORIZONS_D
 from models import use_rows
 from models.dataset import Purchases

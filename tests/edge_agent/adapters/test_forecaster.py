@@ -20,9 +20,10 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from edge_agent.adapters.artefact import ARTEFACT_BYTES_MAX, Manifest, read_artefact
+from edge_agent.adapters.artefact import Manifest, read_artefact
 from edge_agent.adapters.forecaster import ARTEFACT, OnnxForecaster, RuleForecaster, load_forecaster
-from edge_agent.core.features import FEATURES
+from edge_agent.adapters.model_form import ARTEFACT_BYTES_MAX
+from edge_agent.core.feature_names import FEATURES
 from edge_agent.core.forecast import HORIZONS_D, QUANTILES, built_in
 from edge_agent.errors import ConfigurationError
 from tests.edge_agent.consumables import DETERGENT, ITEMS, MILK, WASHER_FLUID, stock_estimate

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_agent.core.features import FEATURES, HISTORY_DAYS, Floats, features, history
+from edge_agent.core.feature_names import FEATURES, HISTORY_DAYS
+from edge_agent.core.features import Floats, features
+from edge_agent.core.model_rows import history
 
 ORIGIN = date(2026, 3, 2)  # a Monday
 
@@ -77,7 +79,7 @@ def test_history_places_days_and_drops_what_cannot_be() -> None:
         (ORIGIN, 100.0),
         (ORIGIN + timedelta(days=1), 100.0),
     ]
-    row = history(daily, origin=ORIGIN, pack_amount=50.0)
+    row = np.array(history(daily, origin=ORIGIN, pack_amount=50.0))
     assert np.flatnonzero(np.isfinite(row)).tolist() == [HISTORY_DAYS - 2]
     assert row[-2] == 2.0
 
