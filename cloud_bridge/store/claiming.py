@@ -9,10 +9,23 @@ import logging
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, case, func, or_, select, tuple_, update
+from sqlalchemy import (
+    Connection,
+    Row,
+    Select,
+    bindparam,
+    func,
+    literal,
+    or_,
+    select,
+    tuple_,
+    union_all,
+    update,
+)
 
 from cloud_bridge.core.order import ON_ITS_WAY, OrderRecord
 from cloud_bridge.store.rows import to_order
@@ -25,6 +38,9 @@ WOKEN_AT_ONCE = 500
 _TAKE = update(orders).where(
     orders.c.household == bindparam("its_household"), orders.c.intent_id == bindparam("its_intent")
 )  # built once: to build it takes longer than to run it
+_NEVER = datetime.max.replace(tzinfo=UTC)
+_IS_HELD = orders.c.lease_until > orders.c.due_at
+_IS_FREE = or_(orders.c.lease_until.is_(None), orders.c.lease_until <= orders.c.due_at)
 _CLAIMED_AT_ONCE = 64  # or a few more: a claim is one transaction, and must stay a short one
 
 
@@ -61,11 +77,17 @@ def claim(
 
 
 def next_due(connection: Connection, states: Collection[OrderState], *, full: Collection[str]) -> datetime | None:
-    """When the next order in these states, of a merchant that is not `full`, is due or its lease ends."""
-    later = case((orders.c.lease_until > orders.c.due_at, orders.c.lease_until), else_=orders.c.due_at)
-    query = select(func.min(later, type_=Instant())).where(_is_in(states), orders.c.due_at.is_not(None))
-    found: datetime | None = connection.execute(_without(query, full)).scalar()
-    return found
+    """When the next order in these states, of a merchant that is not `full`, is due or its lease ends.
+
+    Of each state it looks for the first that nobody holds, by the index, and then among those before it for a lease
+    that ends: one that is due later and held ends later still. So it reads few rows, however many wait for their day.
+    """
+    first_free, first_freed = _next_due(frozenset(states), any_full=bool(full))
+    named = {"full": list(full)} if full else {}
+    free_at: datetime | None = connection.execute(first_free, named).scalar()
+    before = {**named, "free_at": _NEVER if free_at is None else free_at}
+    freed_at: datetime | None = connection.execute(first_freed, before).scalar()
+    return min((at for at in (free_at, freed_at) if at is not None), default=None)
 
 
 def end_leases(connection: Connection) -> None:
@@ -84,6 +106,25 @@ def wake_followed(connection: Connection, *, now: datetime) -> int:
     if found:
         connection.execute(update(orders).where(tuple_(*key).in_(found)).values(due_at=now))
     return len(found)
+
+
+@cache
+def _next_due(states: frozenset[OrderState], *, any_full: bool) -> tuple[Select[Any], Select[Any]]:
+    """The first order under no lease, a look for each state; and the first lease that ends of those due before it.
+
+    Built once for the few questions that there are: to build them takes longer than to run them.
+    """
+    counts = [orders.c.due_at.is_not(None)]
+    if any_full:
+        counts.append(orders.c.merchant.not_in(bindparam("full", expanding=True)))
+    wanted = union_all(*(select(literal(state.value).label("state")) for state in sorted(states))).subquery("wanted")
+    free = select(orders.c.due_at).where(orders.c.state == wanted.c.state, *counts, _IS_FREE)
+    first = free.order_by(orders.c.due_at).limit(1).correlate(wanted).scalar_subquery()
+    firsts = select(first.label("due_at")).select_from(wanted).subquery("firsts")
+    held = select(func.min(orders.c.lease_until)).where(
+        _is_in(sorted(states)), *counts, _IS_HELD, orders.c.due_at <= bindparam("free_at", type_=Instant())
+    )
+    return select(func.min(firsts.c.due_at, type_=Instant())), held
 
 
 def _claimable(states: Collection[OrderState], lease: Lease, *, full: Collection[str]) -> Select[Any]:

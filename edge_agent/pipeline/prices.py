@@ -1,14 +1,16 @@
 """The daily price list, fetched on a schedule of its own.
 
-A question asked at the moment of need would tell the cloud what the sensors just said.
+A question asked at the moment of need would tell the cloud what the sensors just said. Nor do all hubs ask in the same
+moment (`core.pacing`): a list that is old waits for this hub's turn. What has no price yet, or a wrong one, does not.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 
+from edge_agent.core import pacing
 from edge_agent.core.catalogue import Household, Item, Product
 from edge_agent.core.intent import IntentState
 from edge_agent.core.messages import ItemId, Price
@@ -24,8 +26,13 @@ _AGAIN_AFTER = 1 / 24  # of the schedule: when a product that a list has left ou
 _LIST_WAS_WRONG = frozenset({"terms_changed", "out_of_stock"})
 
 
+def at_once() -> float:
+    """For a home that shares its bridge with nobody: the list is asked for when it is a schedule old, to the moment."""
+    return 0.0
+
+
 class PriceKeeper:
-    """Keeps the price history of all bound products and their substitutes."""
+    """Keeps the price history of all bound products and their substitutes. `chance` gives [0, 1)."""
 
     def __init__(
         self,
@@ -36,6 +43,7 @@ class PriceKeeper:
         clock: Clock,
         every_s: float,
         elsewhere: PricesElsewhere | None = None,
+        chance: Callable[[], float] = at_once,
     ) -> None:
         self._bridge = bridge
         self._orders = orders
@@ -44,10 +52,22 @@ class PriceKeeper:
         self._elsewhere = elsewhere
         self._every = timedelta(seconds=every_s)
         self._left_out: dict[tuple[str, str], datetime] = {}
+        self._chance = chance
+        self._asks_at: datetime | None = None
+        self._life = self._every
+        self._draw()
 
     def due(self) -> bool:
-        """Whether any product has no price, an old one, or one that an order has shown to be wrong."""
-        return bool(self._due_at(_as_bound(self._household.load().items)))
+        """Whether any product has no price, or one that an order has shown to be wrong; or an old one, in its turn."""
+        now, items = self._clock.now(), _as_bound(self._household.load().items)
+        wanted = [item for item in items if self._due(item, now=now)]
+        if any(self._is_urgent(item) for item in wanted):
+            return True
+        if wanted and self._asks_at is None:
+            self._asks_at = now + timedelta(
+                seconds=pacing.wait_aside_s(self._every.total_seconds(), chance=self._chance())
+            )
+        return bool(wanted) and self._asks_at is not None and now >= self._asks_at
 
     async def run_once(self) -> int:
         """Fetch the whole list of each merchant where one is due, group by group; returns how many prices were kept.
@@ -59,6 +79,7 @@ class PriceKeeper:
         household = self._household.load()
         items = _as_bound(household.items)
         merchants = self._due_at(items)
+        self._draw()
         listed: list[Price] = []
         missed = None
         groups = list(_groups([item for item in items if item.product.merchant in merchants]))
@@ -117,6 +138,11 @@ class PriceKeeper:
             else:
                 self._left_out[name] = now
 
+    def _draw(self) -> None:
+        """When the next list is old, and that its turn is not known yet."""
+        self._life = timedelta(seconds=pacing.price_life_s(self._every.total_seconds(), chance=self._chance()))
+        self._asks_at = None
+
     def _due_at(self, items: Sequence[Item]) -> set[str]:
         now = self._clock.now()
         return {item.product.merchant for item in items if self._due(item, now=now)}
@@ -125,9 +151,14 @@ class PriceKeeper:
         left_out_at = self._left_out.get(_name(item.product))
         if left_out_at is not None and now - left_out_at < self._every * _AGAIN_AFTER:
             return False
-        newest = self._orders.newest_price(ItemId(item.id), merchant=item.product.merchant, sku=item.product.sku)
-        if newest is None or now - newest.fetched_at >= self._every:
-            return True
+        newest = self._newest(item)
+        return newest is None or now - newest.fetched_at >= self._life or self._is_wrong(item, newest)
+
+    def _is_urgent(self, item: Item) -> bool:
+        newest = self._newest(item)
+        return newest is None or self._is_wrong(item, newest)
+
+    def _is_wrong(self, item: Item, newest: Price) -> bool:
         last = self._orders.last_intent(ItemId(item.id))
         return (
             last is not None
@@ -135,6 +166,9 @@ class PriceKeeper:
             and last.detail in _LIST_WAS_WRONG
             and newest.fetched_at < last.changed_at
         )
+
+    def _newest(self, item: Item) -> Price | None:
+        return self._orders.newest_price(ItemId(item.id), merchant=item.product.merchant, sku=item.product.sku)
 
 
 def _as_bound(items: Sequence[Item]) -> list[Item]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass
 
 from edge_agent.adapters.bridge import BridgeClient
@@ -93,5 +94,6 @@ def wire_orders(
         clock=clock,
         every_s=config.bridge.prices_every_s,
         elsewhere=(elsewhere := SqlitePricesElsewhere(connection)),
+        chance=random.SystemRandom().random,
     )
     return OrdersSide(orders, merchants, policies, bridge, status, prices, elsewhere, restore, guard)

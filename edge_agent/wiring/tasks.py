@@ -1,14 +1,14 @@
 """What runs side by side once everything is wired, and what a task does when it fails.
 
-A task that fails for a reason that passes (`RetryLaterError`) tries again on its next turn; a check that guards money
-(`FailClosedError`) stops the sends and nothing else; everything else ends the process, so that whoever supervises it
-starts it afresh from the store.
+What fails for a reason that passes is tried again on its next turn, and a check that guards money stops the sends and
+nothing else (`turns`); everything else ends the process, so that whoever supervises it starts it afresh from the store.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
@@ -22,12 +22,10 @@ from edge_agent.adapters.allocator import give_back
 from edge_agent.adapters.bridge import BridgeClient
 from edge_agent.adapters.clock import EffectiveClock
 from edge_agent.adapters.home_assistant import HomeAssistantVoice
-from edge_agent.adapters.store.connection import DISK_ERRORS
 from edge_agent.adapters.store.forgetting import Forgetting
 from edge_agent.adapters.store.orders import Orders
 from edge_agent.adapters.store.tokens import Tokens
 from edge_agent.adapters.store.upkeep import Upkeep
-from edge_agent.adapters.troubles import Troubles
 from edge_agent.config import HubConfig
 from edge_agent.errors import FailClosedError, RetryLaterError
 from edge_agent.folder import data_folder
@@ -44,6 +42,7 @@ from edge_agent.pipeline.review import Review
 from edge_agent.pipeline.status import StatusRecorder
 from edge_agent.wiring.home_assistant import listen
 from edge_agent.wiring.leave import LeaveSide
+from edge_agent.wiring.turns import Turns
 
 log = logging.getLogger(__name__)
 
@@ -108,58 +107,34 @@ class Tasks:
     def _works(self) -> dict[str, Coroutine[None, None, None]]:
         """What runs beside the pages, by name; what nobody asked for does not run."""
         config, real = self.config, self.clock.speed
+        turns = Turns(self.clock, chance=random.SystemRandom().random)
         works = {
-            "review": self._every(config.review.every_s, self._look),
-            "fresh": self._every(_FRESH_EVERY_S * real, self._freshen),
-            "edits": self._every(_EDITS_EVERY_S * real, self._look_if_edited),
-            "drain": self._drain_always(),
-            "forgetting": self._every(_FORGETTING_EVERY_S * real, self.forgetting.go_on),
-            "status": self._every(config.bridge.poll_every_s, self._follow),
-            "prices": self._every(config.review.every_s, self._ask_prices),
-            "upkeep": self._every(_UPKEEP_EVERY_S * real, self._tidy),
-            "devices": self._every(_LIST_EVERY_S * real, self._list_devices),
+            "review": turns.every(config.review.every_s, self._look),
+            "fresh": turns.every(_FRESH_EVERY_S * real, self._freshen),
+            "edits": turns.every(_EDITS_EVERY_S * real, self._look_if_edited),
+            "drain": turns.when_woken(
+                self._drain,
+                wake=self.wake,
+                period_s=config.bridge.drain_every_s,
+                longest_s=config.bridge.poll_every_s,
+                in_doubt=lambda: self.restore.is_due,
+                name="drain",
+            ),
+            "forgetting": turns.every(_FORGETTING_EVERY_S * real, self.forgetting.go_on),
+            "status": turns.every_apart(config.bridge.poll_every_s, self._follow),
+            "prices": turns.every_apart(config.review.every_s, self._ask_prices),
+            "upkeep": turns.every(_UPKEEP_EVERY_S * real, self._tidy),
+            "devices": turns.every(_LIST_EVERY_S * real, self._list_devices),
         }
         if self.notifying is not None:
-            works["notify"] = self._every(config.notify.every_s, self.notifying.run_once)
+            works["notify"] = turns.every(config.notify.every_s, self.notifying.run_once)
         if self.recalls is not None:
-            works["recalls"] = self._every(config.notify.every_s, self.recalls.run_once)
+            works["recalls"] = turns.every(config.notify.every_s, self.recalls.run_once)
         if self.spoken is not None:
             refresh_s = config.home_assistant.refresh_s * real
-            works["home_assistant"] = self._every(refresh_s, self._tell_home_assistant)
-            works["home_assistant_heard"] = self._every(0.0, self._hear_home_assistant)
+            works["home_assistant"] = turns.every(refresh_s, self._tell_home_assistant)
+            works["home_assistant_heard"] = turns.every(0.0, self._hear_home_assistant)
         return works
-
-    async def _every(self, period_s: float, turn: Callable[[], Awaitable[object]]) -> None:
-        troubles = Troubles(log, elapsed_s=time.monotonic)
-        while True:
-            try:
-                await turn()
-                troubles.over(turn.__name__)
-            except RetryLaterError as exc:
-                troubles.met(turn.__name__, exc)
-            except (FailClosedError, *DISK_ERRORS) as exc:
-                log.critical("sends_stopped turn=%s error=%s", turn.__name__, exc)
-            await self.clock.sleep(period_s)
-
-    async def _drain_always(self) -> None:
-        """Drain when an approval wakes it, and now and then for what is left over."""
-        troubles = Troubles(log, elapsed_s=time.monotonic)
-        while True:
-            self.wake.clear()
-            try:
-                await self._drain()
-                troubles.over("drain")
-            except RetryLaterError as exc:
-                troubles.met("drain", exc)
-            except (FailClosedError, *DISK_ERRORS) as exc:
-                log.critical("sends_stopped turn=drain error=%s", exc)
-            sleep = asyncio.create_task(self.clock.sleep(self.config.bridge.drain_every_s), name="drain_pause")
-            woken = asyncio.create_task(self.wake.wait(), name="drain_wake")
-            try:
-                await asyncio.wait({sleep, woken}, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                sleep.cancel()
-                woken.cancel()
 
     async def _drain(self) -> None:
         """Compare with the bridge where that is due, then send; whatever fails, compare again before the next order."""

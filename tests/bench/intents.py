@@ -30,8 +30,19 @@ def sign_intents(signers: Sequence[Signer], count: int, *, port: int) -> list[by
     return [_request(signers[n % len(signers)], port=port, ends_at=ends_at) for n in range(count)]
 
 
-def config_text(store_url: str, *, port: int, folder: Path, signers: Sequence[Signer]) -> str:
-    """A bridge's configuration. Nobody asks the merchant anything: the intents stay in their hold."""
+def config_text(
+    store_url: str,
+    *,
+    port: int,
+    folder: Path,
+    signers: Sequence[Signer],
+    merchant_url: str = "http://127.0.0.1:9",
+    more: str = "",
+) -> str:
+    """A bridge's configuration; `more` are sections besides.
+
+    At the merchant that is written where no other is given nobody answers: the intents have to stay in their hold.
+    """
     households = "".join(
         f'[[households]]\nid = "{each.household}"\npublic_key = "{base64.b64encode(each.public_key).decode()}"\n'
         for each in signers
@@ -47,30 +58,36 @@ key_file = "{folder / "signing.pem"}"
 [[merchants]]
 id = "{MERCHANT}"
 kind = "ucp"
-url = "http://127.0.0.1:9"
+url = "{merchant_url}"
 currency = "USD"
 buyer_name = "A Buyer"
 buyer_email = "buyer@example.org"
-payment_handler = "mock"
+payment_handler = "mock_payment_handler"
 [merchants.destinations.home]
 street_address = "1 Street"
 address_locality = "Town"
 address_region = "CA"
 postal_code = "12345"
 address_country = "US"
-{households}"""
+{households}{more}"""
 
 
-def _request(signer: Signer, *, port: int, ends_at: datetime) -> bytes:
-    body = signer.intent(offer_expires_at=ends_at, hold_s=3_600).model_dump_json().encode()
-    request = httpx.Request("POST", f"http://127.0.0.1:{port}{PATH_INTENTS}", content=body)
+def signed(signer: Signer, target: str, *, port: int, body: bytes = b"") -> bytes:
+    """A request of a household's hub as the bytes that go over the wire: a POST where it has a body, else a GET."""
+    method = "POST" if body else "GET"
+    request = httpx.Request(method, f"http://127.0.0.1:{port}{target}", content=body or None)
     keys = MappingKeyResolver(public_keys={}, private_keys={signer.household: signer.key})
     HTTPMessageSigner(signature_algorithm=ED25519, key_resolver=keys).sign(
         request,
         key_id=signer.household,
         label="restock",
         covered_component_ids=("@method", "@target-uri"),
-        body=body,
+        body=body or None,
     )
     headers = b"".join(b"%b: %b\r\n" % pair for pair in request.headers.raw)
-    return b"POST %b HTTP/1.1\r\n%b\r\n%b" % (PATH_INTENTS.encode(), headers, body)
+    return b"%b %b HTTP/1.1\r\n%b\r\n%b" % (method.encode(), target.encode(), headers, body)
+
+
+def _request(signer: Signer, *, port: int, ends_at: datetime) -> bytes:
+    body = signer.intent(offer_expires_at=ends_at, hold_s=3_600).model_dump_json().encode()
+    return signed(signer, PATH_INTENTS, port=port, body=body)
