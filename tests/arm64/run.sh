@@ -51,5 +51,5 @@ emulated -m tests.arm64.answers >"$BUILD/there.json"
 "$PYTHON" -m tests.arm64.answers --compare "$BUILD/here.json" "$BUILD/there.json"
 
 [ "$#" -gt 0 ] || set -- $(sed -e 's/#.*//' tests/arm64/tests.txt)
-echo "$# files and folders of the suite ..." >&2
+echo "The suite, as far as tests.txt or the command line says ..." >&2
 emulated -m pytest -q -p no:cacheprovider --override-ini "timeout=900" --basetemp "$BUILD/tmp" "$@"

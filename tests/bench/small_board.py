@@ -50,6 +50,7 @@ _SENSORS = 20
 _INSIDE = (mqtt.NAME, HUB, BRIDGE)
 _EVERY_S = 10.0
 _LOOK_S = 0.01
+_SETTLED_LOOK_S = 0.25  # adding up the books of all devices takes a while
 _FIRST_EVERY_S = 0.5  # until the hub has subscribed for the first time the broker keeps nothing for it
 _PAGE_PAUSE_S = 0.5
 _WITHIN_S = 300.0
@@ -124,7 +125,7 @@ class Sensors:
         """Wait until everything that was said is stored."""
         async with asyncio.timeout(_WITHIN_S):
             while self.stored < self.taken:  # noqa: ASYNC110 - the devices' books tell nobody
-                await asyncio.sleep(_LOOK_S)
+                await asyncio.sleep(_SETTLED_LOOK_S)
 
     @asynccontextmanager
     async def on(self) -> AsyncIterator[None]:
