@@ -11,7 +11,7 @@ import httpx
 from http_message_signatures import HTTPMessageSigner, MappingKeyResolver
 from http_message_signatures.algorithms import ED25519
 
-from cloud_bridge.wire import PATH_INTENTS
+from cloud_bridge.wire import PATH_EVENTS, PATH_INTENTS
 from tests.cloud_bridge.rig import MERCHANT, Signer
 
 _BARE_BODY = (
@@ -28,6 +28,11 @@ def sign_intents(signers: Sequence[Signer], count: int, *, port: int) -> list[by
     """`count` new intents, one household after the other, as the bytes that go over the wire."""
     ends_at = datetime.now(UTC) + timedelta(days=3)
     return [_request(signers[n % len(signers)], port=port, ends_at=ends_at) for n in range(count)]
+
+
+def sign_poll(signer: Signer, *, port: int, after: int) -> bytes:
+    """A hub's question for news of its orders after a cursor, as the bytes that go over the wire."""
+    return _wire_bytes(signer, "GET", f"{PATH_EVENTS}?after={after}&limit=100", port=port, body=None)
 
 
 def config_text(store_url: str, *, port: int, folder: Path, signers: Sequence[Signer]) -> str:
@@ -63,7 +68,11 @@ address_country = "US"
 
 def _request(signer: Signer, *, port: int, ends_at: datetime) -> bytes:
     body = signer.intent(offer_expires_at=ends_at, hold_s=3_600).model_dump_json().encode()
-    request = httpx.Request("POST", f"http://127.0.0.1:{port}{PATH_INTENTS}", content=body)
+    return _wire_bytes(signer, "POST", PATH_INTENTS, port=port, body=body)
+
+
+def _wire_bytes(signer: Signer, method: str, target: str, *, port: int, body: bytes | None) -> bytes:
+    request = httpx.Request(method, f"http://127.0.0.1:{port}{target}", content=body)
     keys = MappingKeyResolver(public_keys={}, private_keys={signer.household: signer.key})
     HTTPMessageSigner(signature_algorithm=ED25519, key_resolver=keys).sign(
         request,
@@ -73,4 +82,4 @@ def _request(signer: Signer, *, port: int, ends_at: datetime) -> bytes:
         body=body,
     )
     headers = b"".join(b"%b: %b\r\n" % pair for pair in request.headers.raw)
-    return b"POST %b HTTP/1.1\r\n%b\r\n%b" % (PATH_INTENTS.encode(), headers, body)
+    return b"%b %b HTTP/1.1\r\n%b\r\n%b" % (method.encode(), target.encode(), headers, body or b"")
