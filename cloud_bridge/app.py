@@ -24,13 +24,13 @@ from cloud_bridge.api.authentic import Gatekeeper
 from cloud_bridge.api.routes import Desk, create_app
 from cloud_bridge.api.webhooks import MerchantDoor
 from cloud_bridge.clock import MappedClock
-from cloud_bridge.config import BridgeConfig, Secrets, ServerConfig
+from cloud_bridge.config import BridgeConfig, Secrets, ServerConfig, TracingConfig
 from cloud_bridge.core.order import FOLLOWING, PLACING
 from cloud_bridge.counterparts import Counterpart, Own, Profiles, ap2_by_merchant, connect, new_key
 from cloud_bridge.errors import ConfigurationError
 from cloud_bridge.intake import Intake
 from cloud_bridge.merchants.lookups import LookupThreads
-from cloud_bridge.ports import Clock, CrashHook, HouseholdKeys, no_crash
+from cloud_bridge.ports import NO_TRACING, Clock, CrashHook, HouseholdKeys, Tracing, no_crash
 from cloud_bridge.prices import PriceDesk
 from cloud_bridge.rounds import Beat, Rounds, next_look
 from cloud_bridge.signing_key import load_or_create
@@ -92,6 +92,7 @@ async def wire(config: BridgeConfig, secrets: Secrets, *, public_url: str) -> As
         profiles = Profiles(public_url, key=key, ap2=ap2_by_merchant(config.merchants))
         yield _assemble(
             config,
+            tracing=_trace(stack, config.tracing),
             store=store,
             counterparts=counterparts,
             profiles=profiles,
@@ -111,6 +112,7 @@ def _assemble(
     clock: Clock,
     public_url: str,
     crash: CrashHook = no_crash,
+    tracing: Tracing = NO_TRACING,
 ) -> Bridge:
     merchants = {each: counterpart.merchant for each, counterpart in counterparts.items()}
     placing, following = asyncio.Event(), asyncio.Event()
@@ -124,6 +126,7 @@ def _assemble(
         jitter=jitter,
         placed=following,
         crash=crash,
+        tracing=tracing,
     )
     tracker = Tracker(
         store, merchants=merchants, clock=clock, config=config.tracking, retry=config.worker, jitter=jitter, crash=crash
@@ -152,6 +155,7 @@ def _assemble(
             public_url=public_url,
             crash=crash,
         ),
+        tracing=tracing,
     )
     beats = (
         Beat("place", PLACING, shared(worker.step, follow=tracker.step), placing),
@@ -159,9 +163,27 @@ def _assemble(
     )
     return Bridge(
         app=create_app(desk),
-        rounds=tuple(Rounds(beat, store=store, clock=clock, config=config.worker) for beat in beats),
+        rounds=tuple(Rounds(beat, store=store, clock=clock, config=config.worker, tracing=tracing) for beat in beats),
         bells=(placing, following),
     )
+
+
+def _trace(stack: AsyncExitStack, config: TracingConfig) -> Tracing:
+    """Spans for the configured collector; OpenTelemetry is loaded here and nowhere else, and only then.
+
+    Raises: ConfigurationError where a collector is named and OpenTelemetry is not installed.
+    """
+    if not config.endpoint:
+        return NO_TRACING
+    try:
+        from cloud_bridge.tracing import OtelTracing, exporter_to  # noqa: PLC0415
+    except ImportError as exc:
+        raise ConfigurationError(
+            f"tracing.endpoint = {config.endpoint!r}: needs OpenTelemetry, pip install 'restock[bridge,tracing]'"
+        ) from exc
+    tracing = OtelTracing(exporter_to(config), from_hubs=config.from_hubs)
+    stack.push_async_callback(tracing.close)
+    return tracing
 
 
 async def _serve(bridge: Bridge, listener: socket.socket, *, stop: asyncio.Event) -> None:

@@ -151,6 +151,17 @@ class ClockConfig(Section):
         return self
 
 
+class TracingConfig(Section):
+    """Traces of the bridge's own work, for a collector that takes OTLP over HTTP. Off until `endpoint` names one.
+
+    With `from_hubs` the spans of an order go under the one that its hub tells of, where it tells.
+    """
+
+    endpoint: SafeUrl | Literal[""] = ""
+    from_hubs: bool = False
+    timeout_s: Annotated[float, Field(gt=0, le=60)] = 5.0
+
+
 class BridgeConfig(Section):
     """The whole file."""
 
@@ -162,6 +173,7 @@ class BridgeConfig(Section):
     worker: WorkerConfig = WorkerConfig()
     tracking: TrackingConfig = TrackingConfig()
     clock: ClockConfig = ClockConfig()
+    tracing: TracingConfig = TracingConfig()
 
     @property
     def signing_key_file(self) -> Path:

@@ -21,8 +21,9 @@ from datetime import datetime, timedelta
 from cloud_bridge.config import WorkerConfig
 from cloud_bridge.core import backoff
 from cloud_bridge.core.order import Change, Detail, OrderRecord, note
+from cloud_bridge.core.stages import Stage, Told
 from cloud_bridge.errors import StaleClaimError, StoreError
-from cloud_bridge.ports import Clock, OrderStore, Step
+from cloud_bridge.ports import NO_TRACING, Clock, OrderStore, Step, Tracing
 from cloud_bridge.wire import OrderState
 
 log = logging.getLogger(__name__)
@@ -51,11 +52,14 @@ def next_look(clock: Clock, config: WorkerConfig) -> datetime:
 class Rounds:
     """Runs one `Beat` until it is stopped."""
 
-    def __init__(self, beat: Beat, *, store: OrderStore, clock: Clock, config: WorkerConfig) -> None:
+    def __init__(
+        self, beat: Beat, *, store: OrderStore, clock: Clock, config: WorkerConfig, tracing: Tracing = NO_TRACING
+    ) -> None:
         self._beat = beat
         self._store = store
         self._clock = clock
         self._config = config
+        self._tracing = tracing
         self._busy: Counter[str] = Counter()
         self._finished = False
 
@@ -109,7 +113,9 @@ class Rounds:
     async def _take(self, order: OrderRecord) -> None:
         try:
             async with asyncio.timeout(self._config.lease_s * _STEP_SHARE_OF_LEASE):
-                await self._beat.step(order)
+                told = {Told.EPOCH: order.epoch, Told.TRIES: order.tries}
+                with self._tracing.span(Stage.STEP, order=order.intent_id, told=told):
+                    await self._beat.step(order)
         except TimeoutError:
             log.warning("step_dropped beat=%s intent=%s", self._beat.name, order.intent_id)
         except StaleClaimError:

@@ -145,6 +145,7 @@ def _wire_ingest(config: HubConfig, secret: Secrets, stack: AsyncExitStack) -> I
         remarks=kept.remarks,
         fresh=kept.fresh,
         vehicles=kept.vehicles,
+        tracing=kept.tracing.tracing,
     )
     return IngestSide(kept, intake, devices, ingest, folder, retry_s=_STORE_RETRY_S)
 

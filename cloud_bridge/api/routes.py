@@ -18,9 +18,10 @@ from starlette.routing import Route
 from cloud_bridge.api import problems
 from cloud_bridge.api.authentic import Gatekeeper
 from cloud_bridge.api.webhooks import MerchantDoor
+from cloud_bridge.core.stages import Stage
 from cloud_bridge.errors import MalformedError
 from cloud_bridge.intake import Intake
-from cloud_bridge.ports import Clock, OrderStore
+from cloud_bridge.ports import NO_TRACING, Clock, OrderStore, Tracing
 from cloud_bridge.prices import PriceDesk
 from cloud_bridge.wire import (
     PATH_CANCEL,
@@ -29,6 +30,7 @@ from cloud_bridge.wire import (
     PATH_INTENTS,
     PATH_PRICES,
     PATH_SETTLE,
+    TRACE_HEADER,
     EventPage,
     Id,
     Intent,
@@ -55,6 +57,7 @@ class Desk:
     store: OrderStore
     clock: Clock
     door: MerchantDoor
+    tracing: Tracing = NO_TRACING
 
 
 class _Named(BaseModel):
@@ -93,7 +96,9 @@ def _hub_routes(desk: Desk) -> list[Route]:
         caller = await desk.gatekeeper(request)
         asked = _named(_IntentQuery, request.query_params, where="query")
         intent = _body(Intent, caller.body)
-        return _json(await desk.intake.accept(intent, caller=caller.household, head=asked.head))
+        parent = request.headers.get(TRACE_HEADER)
+        with desk.tracing.span(Stage.ACCEPT, order=intent.terms.intent_id, parent=parent):
+            return _json(await desk.intake.accept(intent, caller=caller.household, head=asked.head))
 
     async def cancel_intent(request: Request) -> Response:
         caller = await desk.gatekeeper(request)

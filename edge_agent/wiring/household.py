@@ -124,6 +124,7 @@ def wire(
         forgetting=home.own.forgetting,
         notifying=told.notifying if told.may_tell else None,
         recalls=told.recalls if told.may_tell else None,
+        traces=None if kept.tracing.export is None else kept.tracing.export(gate.ledger),
         spoken=None if voice is None else _spoken(config, secret, voice=voice, kept=kept, home=home),
     )
 
@@ -144,7 +145,9 @@ def _wire_home(config: HubConfig, kept: ReadingsSide, *, gate: Gate, crash_hook:
     store, file, wake = kept.store, data_folder(config) / HOUSEHOLD_FILE, asyncio.Event()
     household = HouseholdFile(file)
     household.load()  # a wrong document is said at start, not at the first review
-    orders = wire_orders(config, store, gate=gate, household=household, crash_hook=crash_hook)
+    orders = wire_orders(
+        config, store, gate=gate, household=household, tracing=kept.tracing.tracing, crash_hook=crash_hook
+    )
     leave = wire_leave(
         Home(household=config.home.id, hub=config.home.hub),
         store.connection,
@@ -158,6 +161,7 @@ def _wire_home(config: HubConfig, kept: ReadingsSide, *, gate: Gate, crash_hook:
         signer=gate.key,
         new_id=_new_id,
         wake=wake.set,
+        tracing=kept.tracing.tracing,
         crash_hook=crash_hook,
     )
     review = wire_review(
