@@ -130,6 +130,21 @@ class Report:
     attempts: int
 
 
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What the store knows of the bridges' work.
+
+    `orders` that are not over, by state, and when the first of each is due. `failing` counts those whose last step at
+    their merchant failed. `store_time` is what the store's own clock shows, where it is not this process's.
+    """
+
+    orders: Mapping[OrderState, int]
+    due_at: Mapping[OrderState, datetime]
+    failing: Mapping[str, int]
+    frozen: int
+    store_time: datetime | None
+
+
 NOBODY: Mapping[str, int] = MappingProxyType({})
 """How many orders of which merchant are worked on: none."""
 
@@ -215,6 +230,9 @@ class OrderStore(Protocol):
 
     async def report(self) -> Report:
         """All orders."""
+
+    async def figures(self) -> Figures:
+        """How much there is to do, of all households together."""
 
 
 class Tracing(Protocol):

@@ -50,7 +50,7 @@ def next_look(clock: Clock, config: WorkerConfig) -> datetime:
 
 
 class Rounds:
-    """Runs one `Beat` until it is stopped."""
+    """Runs one `Beat` until it is stopped. `outcomes` counts its steps by how they ended."""
 
     def __init__(
         self, beat: Beat, *, store: OrderStore, clock: Clock, config: WorkerConfig, tracing: Tracing = NO_TRACING
@@ -60,6 +60,7 @@ class Rounds:
         self._clock = clock
         self._config = config
         self._tracing = tracing
+        self.outcomes: Counter[str] = Counter()
         self._busy: Counter[str] = Counter()
         self._finished = False
 
@@ -110,7 +111,20 @@ class Rounds:
             self._finished = True  # there is room now, and the order may have a next step
             self._beat.bell.set()
 
+    @property
+    def name(self) -> str:
+        """What it does."""
+        return self._beat.name
+
     async def _take(self, order: OrderRecord) -> None:
+        outcome = "cut_off"
+        try:
+            outcome = await self._outcome(order)
+        finally:
+            self.outcomes[outcome] += 1
+
+    async def _outcome(self, order: OrderRecord) -> str:
+        """Take the step, and say how it ended."""
         try:
             async with asyncio.timeout(self._config.lease_s * _STEP_SHARE_OF_LEASE):
                 told = {Told.EPOCH: order.epoch, Told.TRIES: order.tries}
@@ -118,13 +132,18 @@ class Rounds:
                     await self._beat.step(order)
         except TimeoutError:
             log.warning("step_dropped beat=%s intent=%s", self._beat.name, order.intent_id)
+            return "dropped"
         except StaleClaimError:
             log.info("claim_lost beat=%s intent=%s", self._beat.name, order.intent_id)
+            return "claim_lost"
         except StoreError:
             log.exception("store_failed beat=%s intent=%s", self._beat.name, order.intent_id)
+            return "store_failed"
         except Exception:  # supervised: a fault of ours with one order must not stop the others
             log.exception("step_failed beat=%s intent=%s", self._beat.name, order.intent_id)
             await self._shelve(order)
+            return "failed"
+        return "done"
 
     async def _shelve(self, order: OrderRecord) -> None:
         wait = backoff.delay(

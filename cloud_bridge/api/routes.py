@@ -5,8 +5,9 @@ What comes with a request is read once: the body's bytes are what the signature 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -49,7 +50,7 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What the endpoints call; `door` is where merchants come in."""
+    """What the endpoints call; `door` is where merchants come in, and `problems` counts bad answers by code."""
 
     gatekeeper: Gatekeeper
     intake: Intake
@@ -58,6 +59,7 @@ class Desk:
     clock: Clock
     door: MerchantDoor
     tracing: Tracing = NO_TRACING
+    problems: Counter[str] = field(default_factory=Counter)
 
 
 class _Named(BaseModel):
@@ -87,7 +89,7 @@ def create_app(desk: Desk) -> Starlette:
     """The ASGI application: no pages of documentation, no cookies, nothing but these endpoints."""
     app = Starlette(routes=[*_hub_routes(desk), *desk.door.routes(), _route("GET", PATH_HEALTH, _show_health)])
     app.router.redirect_slashes = False
-    problems.install(app)
+    problems.install(app, counted=desk.problems)
     return app
 
 

@@ -23,8 +23,8 @@ from cloud_bridge.core.following import FACTS
 from cloud_bridge.core.order import Attempt, Change, OrderRecord, Said
 from cloud_bridge.core.outcome import Hint
 from cloud_bridge.errors import MerchantOrderTakenError, StaleClaimError
-from cloud_bridge.ports import NOBODY, Report, ReportLine
-from cloud_bridge.store import claiming, handovers, hints, withdrawals
+from cloud_bridge.ports import NOBODY, Figures, Report, ReportLine
+from cloud_bridge.store import claiming, figures, handovers, hints, withdrawals
 from cloud_bridge.store.accepting import Asked, lock_household, take
 from cloud_bridge.store.claiming import WOKEN_AT_ONCE, Lease
 from cloud_bridge.store.database import Database
@@ -207,6 +207,15 @@ class SqlOrderStore:
                 for row in connection.execute(query)
             )
             return Report(lines, connection.execute(select(func.count()).select_from(attempts)).scalar_one())
+
+        return await self._transact(work)
+
+    async def figures(self) -> Figures:
+        """How much there is to do, of all households together."""
+
+        def work(connection: Connection) -> Figures:
+            at = self._shown(connection.execute(_SERVER_TIME).scalar_one()) if self._shared else None
+            return figures.read(connection, store_time=at)
 
         return await self._transact(work)
 

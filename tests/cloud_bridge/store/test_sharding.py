@@ -42,6 +42,7 @@ ACROSS = MappingProxyType(
         "resume": "a start looks at all that is on its way",
         "take_hint": "a webhook names no household: it is found by the merchant's own ids",
         "report": "the operator's list of all orders",
+        "figures": "how much there is to do, for whoever watches",
     }
 )
 HERE, THERE = "home-1", "home-2"
@@ -157,6 +158,7 @@ def _acts(store: SqlOrderStore, signer: Signer) -> Mapping[str, Callable[[], Awa
         "events_after": lambda: store.events_after(household, after=0, limit=10),
         "take_hint": lambda: store.take_hint(MERCHANT, Hint("s-1", None), digest="d", now=START),
         "report": store.report,
+        "figures": store.figures,
         "resume": lambda: store.resume(now=START),
     }
 
