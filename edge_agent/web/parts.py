@@ -89,6 +89,9 @@ class Overview(Protocol):
     def intents(self, *, limit: int) -> Sequence[IntentRecord]:
         """Orders, newest first, finished ones too."""
 
+    def live_intents(self) -> Sequence[IntentRecord]:
+        """Every order that is not over, however old."""
+
     def wanted_back(self) -> frozenset[IntentId]:
         """Orders that a person wants to cancel, for which the bridge has not answered yet."""
 

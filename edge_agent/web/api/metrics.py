@@ -17,7 +17,7 @@ from edge_agent.core.overview import ItemOverview
 from edge_agent.core.prompt import PromptState
 from edge_agent.web.api.call import Call
 from edge_agent.web.api.problems import Refusal
-from edge_agent.web.api.reads import ORDERS_MAX, health_of
+from edge_agent.web.api.reads import health_of
 from edge_agent.web.outlook import outlook
 
 if TYPE_CHECKING:
@@ -117,8 +117,7 @@ class _Figures:
         yield _gauge("restock_prompts", "Questions that live.", ("state",), prompts)
 
     def _of_orders(self) -> Iterable[Metric]:
-        orders = self._call.site.parts.overview.intents(limit=ORDERS_MAX)
-        states = [one.state for one in orders]
+        states = [one.state for one in self._call.site.parts.overview.live_intents()]
         counts = [((state.value,), states.count(state)) for state in sorted(LIVE)]
         yield _gauge("restock_orders", "Orders that are not finished.", ("state",), counts)
 
