@@ -11,8 +11,8 @@ import logging
 import random
 import signal
 import socket
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 
@@ -24,13 +24,13 @@ from cloud_bridge.api.authentic import Gatekeeper
 from cloud_bridge.api.routes import Desk, create_app
 from cloud_bridge.api.webhooks import MerchantDoor
 from cloud_bridge.clock import MappedClock
-from cloud_bridge.config import BridgeConfig, Secrets, ServerConfig
+from cloud_bridge.config import BridgeConfig, MetricsConfig, Secrets, ServerConfig, TracingConfig
 from cloud_bridge.core.order import FOLLOWING, PLACING
 from cloud_bridge.counterparts import Counterpart, Own, Profiles, ap2_by_merchant, connect, new_key
 from cloud_bridge.errors import ConfigurationError
 from cloud_bridge.intake import Intake
 from cloud_bridge.merchants.lookups import LookupThreads
-from cloud_bridge.ports import Clock, CrashHook, HouseholdKeys, no_crash
+from cloud_bridge.ports import NO_TRACING, Clock, CrashHook, HouseholdKeys, Tracing, no_crash
 from cloud_bridge.prices import PriceDesk
 from cloud_bridge.rounds import Beat, Rounds, next_look
 from cloud_bridge.signing_key import load_or_create
@@ -49,11 +49,12 @@ _BACKLOG = 128
 
 @dataclass(frozen=True, slots=True)
 class Bridge:
-    """A wired bridge: the web application, and the rounds that run beside it."""
+    """A wired bridge: the web application, the rounds that run beside it, and the figures where they are wanted."""
 
     app: Starlette
     rounds: tuple[Rounds, ...]
     bells: tuple[asyncio.Event, ...]
+    metrics: Starlette | None = None
 
 
 async def run(config: BridgeConfig, secrets: Secrets, *, stop: asyncio.Event) -> None:
@@ -61,15 +62,15 @@ async def run(config: BridgeConfig, secrets: Secrets, *, stop: asyncio.Event) ->
 
     Raises: ConfigurationError when the address cannot be listened on; StoreError.
     """
-    listener = _listen(config.server)
-    with listener:
+    listener = _listen(config.server.host, config.server.port, field="server")
+    with listener, _metrics_listener(config.metrics) as watched:
         public_url = config.server.public_url or _own_url(config.server, listener)
         loop = asyncio.get_running_loop()
         for name in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(name, stop.set)
         async with wire(config, secrets, public_url=public_url) as bridge:
             log.info("serving url=%s", public_url)
-            await _serve(bridge, listener, stop=stop)
+            await _serve(bridge, listener, stop=stop, watched=watched)
     log.info("stopped")
 
 
@@ -92,6 +93,7 @@ async def wire(config: BridgeConfig, secrets: Secrets, *, public_url: str) -> As
         profiles = Profiles(public_url, key=key, ap2=ap2_by_merchant(config.merchants))
         yield _assemble(
             config,
+            tracing=_trace(stack, config.tracing),
             store=store,
             counterparts=counterparts,
             profiles=profiles,
@@ -111,6 +113,7 @@ def _assemble(
     clock: Clock,
     public_url: str,
     crash: CrashHook = no_crash,
+    tracing: Tracing = NO_TRACING,
 ) -> Bridge:
     merchants = {each: counterpart.merchant for each, counterpart in counterparts.items()}
     placing, following = asyncio.Event(), asyncio.Event()
@@ -124,6 +127,7 @@ def _assemble(
         jitter=jitter,
         placed=following,
         crash=crash,
+        tracing=tracing,
     )
     tracker = Tracker(
         store, merchants=merchants, clock=clock, config=config.tracking, retry=config.worker, jitter=jitter, crash=crash
@@ -152,24 +156,65 @@ def _assemble(
             public_url=public_url,
             crash=crash,
         ),
+        tracing=tracing,
     )
     beats = (
         Beat("place", PLACING, shared(worker.step, follow=tracker.step), placing),
         Beat("follow", FOLLOWING, tracker.step, following),
     )
+    rounds = tuple(Rounds(beat, store=store, clock=clock, config=config.worker, tracing=tracing) for beat in beats)
     return Bridge(
         app=create_app(desk),
-        rounds=tuple(Rounds(beat, store=store, clock=clock, config=config.worker) for beat in beats),
+        rounds=rounds,
         bells=(placing, following),
+        metrics=_watch(config.metrics, desk, rounds) if config.metrics.port else None,
     )
 
 
-async def _serve(bridge: Bridge, listener: socket.socket, *, stop: asyncio.Event) -> None:
+def _watch(config: MetricsConfig, desk: Desk, rounds: Sequence[Rounds]) -> Starlette:
+    """The page of figures.
+
+    Raises: ConfigurationError where the library for it is not installed.
+    """
+    try:
+        from cloud_bridge.api.metrics import Counted, create_metrics  # noqa: PLC0415  an extra
+    except ImportError as exc:
+        raise ConfigurationError(
+            f"metrics.port = {config.port}: needs prometheus-client, pip install 'restock[bridge,metrics]'"
+        ) from exc
+    counted = Counted(desk.problems, lambda: desk.intake.accepted, {one.name: one.outcomes for one in rounds})
+    return create_metrics(desk.store, counted, clock=desk.clock)
+
+
+def _trace(stack: AsyncExitStack, config: TracingConfig) -> Tracing:
+    """Spans for the configured collector; OpenTelemetry is loaded here and nowhere else, and only then.
+
+    Raises: ConfigurationError where a collector is named and OpenTelemetry is not installed.
+    """
+    if not config.endpoint:
+        return NO_TRACING
+    try:
+        from cloud_bridge.tracing import OtelTracing, exporter_to  # noqa: PLC0415
+    except ImportError as exc:
+        raise ConfigurationError(
+            f"tracing.endpoint = {config.endpoint!r}: needs OpenTelemetry, pip install 'restock[bridge,tracing]'"
+        ) from exc
+    tracing = OtelTracing(exporter_to(config), from_hubs=config.from_hubs)
+    stack.push_async_callback(tracing.close)
+    return tracing
+
+
+async def _serve(
+    bridge: Bridge, listener: socket.socket, *, stop: asyncio.Event, watched: socket.socket | None = None
+) -> None:
+    served = [("server", bridge.app, listener), ("metrics", bridge.metrics, watched)]
     async with asyncio.TaskGroup() as group:
-        group.create_task(
-            serve(bridge.app, _settings(listener), shutdown_trigger=stop.wait),  # type: ignore[arg-type]
-            name="server",
-        )
+        for name, app, heard in served:
+            if app is not None and heard is not None:
+                group.create_task(
+                    serve(app, _settings(heard), shutdown_trigger=stop.wait),  # type: ignore[arg-type]
+                    name=name,
+                )
         working = [group.create_task(rounds.run(stop), name="rounds") for rounds in bridge.rounds]
         await stop.wait()
         for bell in bridge.bells:
@@ -195,15 +240,24 @@ def _settings(listener: socket.socket) -> ServerSettings:
     return settings
 
 
-def _listen(server: ServerConfig) -> socket.socket:
+@contextmanager
+def _metrics_listener(config: MetricsConfig) -> Iterator[socket.socket | None]:
+    if config.port == 0:
+        yield None
+        return
+    with _listen(config.host, config.port, field="metrics") as listener:
+        yield listener
+
+
+def _listen(host: str, port: int, *, field: str) -> socket.socket:
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(server.host, server.port, type=socket.SOCK_STREAM)[0]
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, kind, protocol)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
     except OSError as exc:
         wanted = "a free address of this machine is wanted"
-        raise ConfigurationError(f"server = {server.host}:{server.port}: {wanted} ({exc.strerror})") from exc
+        raise ConfigurationError(f"{field} = {host}:{port}: {wanted} ({exc.strerror})") from exc
     return listener
 
 

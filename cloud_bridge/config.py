@@ -151,6 +151,30 @@ class ClockConfig(Section):
         return self
 
 
+class MetricsConfig(Section):
+    """Figures for a monitoring system, on a port of this machine only: they ask for no login. Port 0: off."""
+
+    host: Annotated[str, StringConstraints(min_length=1, max_length=253)] = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65_535)] = 0
+
+    @model_validator(mode="after")
+    def _stays_here(self) -> MetricsConfig:
+        if not is_loopback(self.host):
+            raise ValueError("an address of this machine is wanted (127.0.0.1, ::1): whoever reaches it reads it")
+        return self
+
+
+class TracingConfig(Section):
+    """Traces of the bridge's own work, for a collector that takes OTLP over HTTP. Off until `endpoint` names one.
+
+    With `from_hubs` the spans of an order go under the one that its hub tells of, where it tells.
+    """
+
+    endpoint: SafeUrl | Literal[""] = ""
+    from_hubs: bool = False
+    timeout_s: Annotated[float, Field(gt=0, le=60)] = 5.0
+
+
 class BridgeConfig(Section):
     """The whole file."""
 
@@ -162,6 +186,8 @@ class BridgeConfig(Section):
     worker: WorkerConfig = WorkerConfig()
     tracking: TrackingConfig = TrackingConfig()
     clock: ClockConfig = ClockConfig()
+    metrics: MetricsConfig = MetricsConfig()
+    tracing: TracingConfig = TracingConfig()
 
     @property
     def signing_key_file(self) -> Path:

@@ -48,6 +48,7 @@ class Intake:
     """The door for intents, cancels and settlements.
 
     `bell` wakes the worker, and `next_look` says when it looks without: nothing that is due later than that wakes it.
+    `accepted` counts the intents that were taken, those that came again too.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class Intake:
         self._bell = bell
         self._next_look = next_look
         self._crash = crash
+        self.accepted = 0
 
     async def accept(self, intent: Intent, *, caller: str, head: int | None = None) -> Receipt:
         """Take the intent; when this returns it is durable.
@@ -96,6 +98,7 @@ class Intake:
                 self._bell.set()
         if known.body_sha256 != order.body_sha256:
             raise ConflictError(f"intent {terms.intent_id} is taken by another body")
+        self.accepted += 1
         log.info("intent_accepted household=%s intent=%s merchant=%s", caller, terms.intent_id, terms.merchant)
         return Receipt(intent_id=known.intent_id, state=OrderState.HELD, accepted_at=known.accepted_at)
 

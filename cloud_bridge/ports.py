@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -17,6 +18,7 @@ from cloud_bridge.core.capability import Capability
 from cloud_bridge.core.order import Attempt, Change, OrderRecord
 from cloud_bridge.core.outcome import Followed, Hint, Lookup, Outcome
 from cloud_bridge.core.quote import Quote, Wanted
+from cloud_bridge.core.stages import Stage, Told
 from cloud_bridge.wire import Head, Intent, OrderEvent, OrderState
 
 
@@ -128,6 +130,21 @@ class Report:
     attempts: int
 
 
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What the store knows of the bridges' work.
+
+    `orders` that are not over, by state, and when the first of each is due. `failing` counts those whose last step at
+    their merchant failed. `store_time` is what the store's own clock shows, where it is not this process's.
+    """
+
+    orders: Mapping[OrderState, int]
+    due_at: Mapping[OrderState, datetime]
+    failing: Mapping[str, int]
+    frozen: int
+    store_time: datetime | None
+
+
 NOBODY: Mapping[str, int] = MappingProxyType({})
 """How many orders of which merchant are worked on: none."""
 
@@ -213,6 +230,36 @@ class OrderStore(Protocol):
 
     async def report(self) -> Report:
         """All orders."""
+
+    async def figures(self) -> Figures:
+        """How much there is to do, of all households together."""
+
+
+class Tracing(Protocol):
+    """Where the bridge's own work shows as spans; what they may tell stands in `core.stages`."""
+
+    def span(
+        self, stage: Stage, *, order: str, parent: str | None = None, told: Mapping[Told, int] | None = None
+    ) -> AbstractContextManager[None]:
+        """A span around a block, in this order's trace: within the span around it, or under the hub's, `parent`."""
+
+
+class _NoTracing:
+    """Fulfils `Tracing` where it is off."""
+
+    def span(
+        self,
+        stage: Stage,  # noqa: ARG002
+        *,
+        order: str,  # noqa: ARG002
+        parent: str | None = None,  # noqa: ARG002
+        told: Mapping[Told, int] | None = None,  # noqa: ARG002
+    ) -> AbstractContextManager[None]:
+        """Nothing around the block."""
+        return nullcontext()
+
+
+NO_TRACING: Tracing = _NoTracing()
 
 
 class CrashPoint(StrEnum):

@@ -21,8 +21,9 @@ from datetime import datetime, timedelta
 from cloud_bridge.config import WorkerConfig
 from cloud_bridge.core import backoff
 from cloud_bridge.core.order import Change, Detail, OrderRecord, note
+from cloud_bridge.core.stages import Stage, Told
 from cloud_bridge.errors import StaleClaimError, StoreError
-from cloud_bridge.ports import Clock, OrderStore, Step
+from cloud_bridge.ports import NO_TRACING, Clock, OrderStore, Step, Tracing
 from cloud_bridge.wire import OrderState
 
 log = logging.getLogger(__name__)
@@ -49,13 +50,17 @@ def next_look(clock: Clock, config: WorkerConfig) -> datetime:
 
 
 class Rounds:
-    """Runs one `Beat` until it is stopped."""
+    """Runs one `Beat` until it is stopped. `outcomes` counts its steps by how they ended."""
 
-    def __init__(self, beat: Beat, *, store: OrderStore, clock: Clock, config: WorkerConfig) -> None:
+    def __init__(
+        self, beat: Beat, *, store: OrderStore, clock: Clock, config: WorkerConfig, tracing: Tracing = NO_TRACING
+    ) -> None:
         self._beat = beat
         self._store = store
         self._clock = clock
         self._config = config
+        self._tracing = tracing
+        self.outcomes: Counter[str] = Counter()
         self._busy: Counter[str] = Counter()
         self._finished = False
 
@@ -106,19 +111,39 @@ class Rounds:
             self._finished = True  # there is room now, and the order may have a next step
             self._beat.bell.set()
 
+    @property
+    def name(self) -> str:
+        """What it does."""
+        return self._beat.name
+
     async def _take(self, order: OrderRecord) -> None:
+        outcome = "cut_off"
+        try:
+            outcome = await self._outcome(order)
+        finally:
+            self.outcomes[outcome] += 1
+
+    async def _outcome(self, order: OrderRecord) -> str:
+        """Take the step, and say how it ended."""
         try:
             async with asyncio.timeout(self._config.lease_s * _STEP_SHARE_OF_LEASE):
-                await self._beat.step(order)
+                told = {Told.EPOCH: order.epoch, Told.TRIES: order.tries}
+                with self._tracing.span(Stage.STEP, order=order.intent_id, told=told):
+                    await self._beat.step(order)
         except TimeoutError:
             log.warning("step_dropped beat=%s intent=%s", self._beat.name, order.intent_id)
+            return "dropped"
         except StaleClaimError:
             log.info("claim_lost beat=%s intent=%s", self._beat.name, order.intent_id)
+            return "claim_lost"
         except StoreError:
             log.exception("store_failed beat=%s intent=%s", self._beat.name, order.intent_id)
+            return "store_failed"
         except Exception:  # supervised: a fault of ours with one order must not stop the others
             log.exception("step_failed beat=%s intent=%s", self._beat.name, order.intent_id)
             await self._shelve(order)
+            return "failed"
+        return "done"
 
     async def _shelve(self, order: OrderRecord) -> None:
         wait = backoff.delay(

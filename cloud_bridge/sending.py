@@ -31,6 +31,7 @@ from cloud_bridge.core.order import (
 from cloud_bridge.core.outcome import Lookup, NeedsBuyer, Outcome, Placed, Rejected, Standing, Unknown
 from cloud_bridge.core.quote import charge_detail
 from cloud_bridge.core.recovery import tells_of_another
+from cloud_bridge.core.stages import Stage, Told
 from cloud_bridge.errors import (
     MerchantError,
     MerchantOrderTakenError,
@@ -38,7 +39,16 @@ from cloud_bridge.errors import (
     StaleClaimError,
     StoreError,
 )
-from cloud_bridge.ports import Clock, CrashHook, CrashPoint, HouseholdKeys, Merchant, OrderStore
+from cloud_bridge.ports import (
+    NO_TRACING,
+    Clock,
+    CrashHook,
+    CrashPoint,
+    HouseholdKeys,
+    Merchant,
+    OrderStore,
+    Tracing,
+)
 from cloud_bridge.wire import Intent, OrderState
 
 log = logging.getLogger(__name__)
@@ -70,6 +80,7 @@ class Sender:
         jitter: Callable[[], float],
         placed: asyncio.Event,
         crash: CrashHook,
+        tracing: Tracing = NO_TRACING,
     ) -> None:
         self._store = store
         self._keys = keys
@@ -78,6 +89,7 @@ class Sender:
         self._jitter = jitter
         self._placed = placed
         self._crash = crash
+        self._tracing = tracing
 
     async def send(self, order: OrderRecord, merchant: Merchant, request: Request) -> None:
         """Record the attempt, send it, record its outcome.
@@ -94,7 +106,8 @@ class Sender:
         order = await self.apply(dispatch(order, attempt, now=attempt.dispatched_at, proven=request.proven))
         self._crash(CrashPoint.ATTEMPT_SAVED)
         self._check_lease(order)
-        outcome = await merchant.place(request.session_id, key=attempt.key, leave=signed(order))
+        with self._tracing.span(Stage.PLACE, order=order.intent_id, told={Told.ATTEMPT: attempt.n}):
+            outcome = await merchant.place(request.session_id, key=attempt.key, leave=signed(order))
         self._crash(CrashPoint.ANSWERED)
         outcome = await self._believed(outcome, order, merchant, session_id=request.session_id)
         # A refused replay says nothing about the request before it, which may still be on its way.

@@ -10,6 +10,7 @@ JSON (RFC 8785) of its `terms`: that one is the household's leave, and the bridg
 
 from __future__ import annotations
 
+import hashlib
 import re
 from datetime import date
 from decimal import Decimal
@@ -54,6 +55,8 @@ DeliveryKind = Literal["instant", "same_day", "standard", "pick_up_point", "near
 OptionId = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,128}$")]
 OptionText = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]+$", max_length=120)]
 DELIVERY_OPTIONS_MAX = 12
+
+TRACE_HEADER = "traceparent"  # W3C Trace Context, version 00; sent and read only where both sides chose to
 
 PATH_INTENTS = "/v1/intents"
 PATH_CANCEL = "/v1/intents/{intent_id}/cancel"
@@ -383,3 +386,11 @@ class Problem(WireModel):
 
     code: Annotated[str, StringConstraints(max_length=64)]
     detail: Annotated[str, StringConstraints(max_length=500)]
+
+
+def order_trace_id(intent_id: str) -> str:
+    """The trace of an order, 32 hex digits, which both sides make of its intent's id.
+
+    So a trace id on the wire tells the bridge nothing that the intent does not, and every replica knows it.
+    """
+    return hashlib.sha256(f"restock-order:{intent_id}".encode()).hexdigest()[:32]

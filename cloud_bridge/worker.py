@@ -35,7 +35,18 @@ from cloud_bridge.errors import (
     MerchantUnclearError,
     StaleClaimError,
 )
-from cloud_bridge.ports import Clock, CrashHook, CrashPoint, HouseholdKeys, Merchant, Merchants, OrderStore, no_crash
+from cloud_bridge.ports import (
+    NO_TRACING,
+    Clock,
+    CrashHook,
+    CrashPoint,
+    HouseholdKeys,
+    Merchant,
+    Merchants,
+    OrderStore,
+    Tracing,
+    no_crash,
+)
 from cloud_bridge.resolving import Resolver
 from cloud_bridge.sending import Request, Sender, log_away, placed_change
 from cloud_bridge.wire import OrderState
@@ -63,12 +74,22 @@ class Worker:
         jitter: Callable[[], float],
         placed: asyncio.Event,
         crash: CrashHook = no_crash,
+        tracing: Tracing = NO_TRACING,
     ) -> None:
         self._store = store
         self._merchants = merchants
         self._clock = clock
         self._crash = crash
-        self._sender = Sender(store, keys=keys, clock=clock, config=config, jitter=jitter, placed=placed, crash=crash)
+        self._sender = Sender(
+            store,
+            keys=keys,
+            clock=clock,
+            config=config,
+            jitter=jitter,
+            placed=placed,
+            crash=crash,
+            tracing=tracing,
+        )
         self._resolver = Resolver(store, merchants=merchants, clock=clock, sender=self._sender, crash=crash)
 
     async def step(self, order: OrderRecord) -> None:

@@ -103,7 +103,14 @@ async def run(
             backup = group.create_task(answer_always(side.folder, side.kept.store.connection), name="backup")
             household = await asyncio.to_thread(importlib.import_module, "edge_agent.wiring.household")
             log.info("started home=%s page=http://%s:%d", config.home.id, config.web.host, config.web.port)
-            await household.work(config, side.kept, secret=secret, stop=stop, listener=listener)
+            await household.work(
+                config,
+                side.kept,
+                secret=secret,
+                stop=stop,
+                listener=listener,
+                hears_broker=lambda: side.intake.connected,
+            )
             ingest.cancel()
             backup.cancel()
     log.info("stopped")
@@ -145,6 +152,7 @@ def _wire_ingest(config: HubConfig, secret: Secrets, stack: AsyncExitStack) -> I
         remarks=kept.remarks,
         fresh=kept.fresh,
         vehicles=kept.vehicles,
+        tracing=kept.tracing.tracing,
     )
     return IngestSide(kept, intake, devices, ingest, folder, retry_s=_STORE_RETRY_S)
 

@@ -26,9 +26,11 @@ from pydantic import (
     model_validator,
 )
 
+from edge_agent.core.tracing import is_at_home
 from edge_agent.errors import ConfigurationError
 
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,64}$")]
+_TRACES_BEYOND_EVERY_S = 300.0
 
 
 def _known_timezone(name: str) -> str:
@@ -250,6 +252,41 @@ class ProductsConfig(Section):
         return self
 
 
+class TracingConfig(Section):
+    """Traces of the hub's own work, for a collector that takes OTLP over HTTP. Off until `endpoint` names one.
+
+    It must be an address of this machine or of the home's network. With `beyond_home` it may be any, by https; then
+    only spans of orders go there, each batch is a row of the ledger, and the rows must not crowd out others. With
+    `tell_bridge` an order carries the id of its trace to the bridge, which is made of the order's own id.
+    """
+
+    endpoint: Annotated[str, StringConstraints(pattern=r"^(https?://[A-Za-z0-9.:\[\]-]+)?$", max_length=261)] = ""
+    beyond_home: bool = False
+    tell_bridge: bool = False
+    every_s: Annotated[float, Field(ge=1, le=3_600)] = 5.0
+    timeout_s: Annotated[float, Field(gt=0, le=60)] = 5.0
+
+    @model_validator(mode="after")
+    def _stays_where_it_may(self) -> TracingConfig:
+        address = urlsplit(self.endpoint)
+        if not self.endpoint or is_at_home(address.hostname or ""):
+            return self
+        if not self.beyond_home:
+            raise ValueError("an address of this machine or of the home's network is wanted, or beyond_home = true")
+        if address.scheme != "https":
+            raise ValueError("beyond the home traces go by https only")
+        if self.every_s < _TRACES_BEYOND_EVERY_S:
+            raise ValueError(
+                f"beyond_home needs every_s = {_TRACES_BEYOND_EVERY_S:g} or more: each batch is a ledger row"
+            )
+        return self
+
+    @property
+    def goes_beyond(self) -> bool:
+        """Whether the collector is not at home."""
+        return bool(self.endpoint) and not is_at_home(urlsplit(self.endpoint).hostname or "")
+
+
 class HubConfig(Section):
     """The whole file."""
 
@@ -265,6 +302,7 @@ class HubConfig(Section):
     products: ProductsConfig = ProductsConfig()
     clock: ClockConfig = ClockConfig()
     home_assistant: HomeAssistantConfig = HomeAssistantConfig()
+    tracing: TracingConfig = TracingConfig()
     profiles: tuple[str, ...] = ()
 
 

@@ -16,6 +16,7 @@ HubError
 │   ├── BridgeUnreachableError
 │   ├── BrokerUnreachableError
 │   ├── ChannelUnreachableError   a message to a person was not taken
+│   ├── TracesUnreachableError    nobody takes the traces: they are dropped
 │   └── StoreBusyError
 ├── FailClosedError         a check that guards money failed: sends stop, ingest and pages go on
 │   ├── StoreCorruptError
@@ -105,6 +106,10 @@ class BrokerUnreachableError(RetryLaterError):
 
 class ChannelUnreachableError(RetryLaterError):
     """A channel to a person gave no usable answer."""
+
+
+class TracesUnreachableError(RetryLaterError):
+    """Nobody takes the traces of the hub's work; those that were offered are dropped."""
 
 
 class ProductsUnreachableError(RetryLaterError):

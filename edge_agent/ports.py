@@ -7,6 +7,7 @@ Times are aware UTC.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
@@ -45,6 +46,7 @@ from edge_agent.core.prompt import Endorsement, PromptChange, PromptRecord
 from edge_agent.core.safety import SafetyProblem
 from edge_agent.core.sparkplug.topics import Admitted, RebirthRequest
 from edge_agent.core.stock_events import Delivered, Labelled, SentBack, StockEvent
+from edge_agent.core.tracing import Stage, Told
 
 
 class Clock(Protocol):
@@ -475,6 +477,51 @@ class Safety(Protocol):
 
     def accept_bridge(self, by: str) -> None:
         """A person has looked: go on with a bridge that has forgotten some orders."""
+
+
+class Span(Protocol):
+    """One piece of work, while it lasts."""
+
+    def tell(self, told: Told, value: int) -> None:
+        """A figure of it, one that its stage may tell."""
+
+    @property
+    def header(self) -> str | None:
+        """What the bridge is told of it, as W3C's `traceparent`; None where it is told nothing."""
+
+
+class Tracing(Protocol):
+    """Where the hub's own work shows as spans; what they may tell stands in `core.tracing`."""
+
+    def span(self, stage: Stage, *, trace: str | None = None, after: str | None = None) -> AbstractContextManager[Span]:
+        """A span around a block, in the trace with this id or in one of its own; `after` is a trace that it came of."""
+
+
+class _Untold:
+    """A span that nobody looks at."""
+
+    header: str | None = None
+
+    def tell(self, told: Told, value: int) -> None:
+        """Forget it."""
+
+
+class _NoTracing:
+    """Fulfils `Tracing` where it is off."""
+
+    def span(
+        self,
+        stage: Stage,  # noqa: ARG002
+        *,
+        trace: str | None = None,  # noqa: ARG002
+        after: str | None = None,  # noqa: ARG002
+    ) -> AbstractContextManager[Span]:
+        """Nothing around the block."""
+        return nullcontext(UNTOLD)
+
+
+UNTOLD: Span = _Untold()
+NO_TRACING: Tracing = _NoTracing()
 
 
 class CrashPoint(StrEnum):

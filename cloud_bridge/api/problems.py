@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from types import MappingProxyType
 
@@ -52,40 +54,47 @@ _KNOWN: MappingProxyType[type[Exception], tuple[int, str]] = MappingProxyType(
         StoreError: (503, "store_failed"),
     }
 )
+_Told = tuple[int, str, str]  # status, code, detail
 _HIDDEN = "the bridge could not do this; it was logged"
 
 
-def install(app: Starlette) -> None:
-    """Let every error of the app be answered as a Problem."""
-    app.add_exception_handler(BridgeError, _bridge_error)
-    app.add_exception_handler(HTTPException, _http_error)
-    app.add_exception_handler(Exception, _unforeseen)
+def install(app: Starlette, *, counted: Counter[str]) -> None:
+    """Let every error of the app be answered as a Problem; `counted` counts them by code."""
+    app.add_exception_handler(BridgeError, _answering(_bridge_error, counted))
+    app.add_exception_handler(HTTPException, _answering(_http_error, counted))
+    app.add_exception_handler(Exception, _answering(_unforeseen, counted))
 
 
-def answer(status: int, code: str, detail: str) -> Response:
-    """A Problem as a response."""
-    problem = Problem(code=code, detail=detail[:_DETAIL_CHARS_MAX])
-    return Response(problem.model_dump_json(), status_code=status, media_type="application/json")
+def _answering(
+    told: Callable[[Request, Exception], _Told], counted: Counter[str]
+) -> Callable[[Request, Exception], Awaitable[Response]]:
+    async def answer(request: Request, exc: Exception) -> Response:
+        status, code, detail = told(request, exc)
+        counted[code] += 1
+        problem = Problem(code=code, detail=detail[:_DETAIL_CHARS_MAX])
+        return Response(problem.model_dump_json(), status_code=status, media_type="application/json")
+
+    return answer
 
 
-async def _bridge_error(request: Request, exc: Exception) -> Response:
+def _bridge_error(request: Request, exc: Exception) -> _Told:
     known = next((_KNOWN[kind] for kind in type(exc).__mro__ if kind in _KNOWN), None)
     if known is None:
-        return await _unforeseen(request, exc)
+        return _unforeseen(request, exc)
     status, code = known
     if status >= 500:
         log.warning("request_failed path=%s code=%s error=%s", request.url.path, code, exc)
     elif isinstance(exc, MalformedError):
         log.info("request_malformed path=%s reason=%s", request.url.path, exc)
-    return answer(status, code, _HIDDEN if isinstance(exc, StoreError) else str(exc))
+    return status, code, _HIDDEN if isinstance(exc, StoreError) else str(exc)
 
 
-async def _http_error(_request: Request, exc: Exception) -> Response:
+def _http_error(_request: Request, exc: Exception) -> _Told:
     status = exc.status_code if isinstance(exc, HTTPException) else 500
     phrase = HTTPStatus(status).phrase
-    return answer(status, phrase.lower().replace(" ", "_").replace("-", "_"), phrase)
+    return status, phrase.lower().replace(" ", "_").replace("-", "_"), phrase
 
 
-async def _unforeseen(request: Request, exc: Exception) -> Response:
+def _unforeseen(request: Request, exc: Exception) -> _Told:
     log.error("request_broke path=%s", request.url.path, exc_info=exc)
-    return answer(500, "internal", _HIDDEN)
+    return 500, "internal", _HIDDEN

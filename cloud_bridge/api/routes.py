@@ -5,8 +5,9 @@ What comes with a request is read once: the body's bytes are what the signature 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -18,9 +19,10 @@ from starlette.routing import Route
 from cloud_bridge.api import problems
 from cloud_bridge.api.authentic import Gatekeeper
 from cloud_bridge.api.webhooks import MerchantDoor
+from cloud_bridge.core.stages import Stage
 from cloud_bridge.errors import MalformedError
 from cloud_bridge.intake import Intake
-from cloud_bridge.ports import Clock, OrderStore
+from cloud_bridge.ports import NO_TRACING, Clock, OrderStore, Tracing
 from cloud_bridge.prices import PriceDesk
 from cloud_bridge.wire import (
     PATH_CANCEL,
@@ -29,6 +31,7 @@ from cloud_bridge.wire import (
     PATH_INTENTS,
     PATH_PRICES,
     PATH_SETTLE,
+    TRACE_HEADER,
     EventPage,
     Id,
     Intent,
@@ -47,7 +50,7 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What the endpoints call; `door` is where merchants come in."""
+    """What the endpoints call; `door` is where merchants come in, and `problems` counts bad answers by code."""
 
     gatekeeper: Gatekeeper
     intake: Intake
@@ -55,6 +58,8 @@ class Desk:
     store: OrderStore
     clock: Clock
     door: MerchantDoor
+    tracing: Tracing = NO_TRACING
+    problems: Counter[str] = field(default_factory=Counter)
 
 
 class _Named(BaseModel):
@@ -84,7 +89,7 @@ def create_app(desk: Desk) -> Starlette:
     """The ASGI application: no pages of documentation, no cookies, nothing but these endpoints."""
     app = Starlette(routes=[*_hub_routes(desk), *desk.door.routes(), _route("GET", PATH_HEALTH, _show_health)])
     app.router.redirect_slashes = False
-    problems.install(app)
+    problems.install(app, counted=desk.problems)
     return app
 
 
@@ -93,7 +98,9 @@ def _hub_routes(desk: Desk) -> list[Route]:
         caller = await desk.gatekeeper(request)
         asked = _named(_IntentQuery, request.query_params, where="query")
         intent = _body(Intent, caller.body)
-        return _json(await desk.intake.accept(intent, caller=caller.household, head=asked.head))
+        parent = request.headers.get(TRACE_HEADER)
+        with desk.tracing.span(Stage.ACCEPT, order=intent.terms.intent_id, parent=parent):
+            return _json(await desk.intake.accept(intent, caller=caller.household, head=asked.head))
 
     async def cancel_intent(request: Request) -> Response:
         caller = await desk.gatekeeper(request)

@@ -94,6 +94,26 @@ class Database:
         """
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._transact, work)
 
+    async def look(self, work: Callable[[Connection], Result]) -> Result:
+        """Run `work`, which asks one thing and changes nothing: on a server without a transaction around it.
+
+        One statement is one transaction by itself there; begin and commit would be two more questions.
+
+        Raises: StoreError.
+        """
+        if not self.shared:
+            return await self.transact(work)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._look, work)
+
+    def _look(self, work: Callable[[Connection], Result]) -> Result:
+        if self._engine is None:
+            raise StoreError("the store is not open")
+        try:
+            with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                return work(connection)
+        except SQLAlchemyError as exc:
+            raise StoreError(f"the store failed: {exc}") from exc
+
     def _transact(self, work: Callable[[Connection], Result]) -> Result:
         if self._engine is None:
             raise StoreError("the store is not open")

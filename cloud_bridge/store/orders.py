@@ -1,4 +1,4 @@
-"""`ports.OrderStore` over SQL: every public method is one transaction.
+"""`ports.OrderStore` over SQL: every public method is one transaction, or one question.
 
 Two fences stand in every change of an order: the epoch it was claimed with, and the version it was read at. Events get
 their seq from the household's own row, so that a household's events are committed in the order of their seq.
@@ -23,8 +23,8 @@ from cloud_bridge.core.following import FACTS
 from cloud_bridge.core.order import Attempt, Change, OrderRecord, Said
 from cloud_bridge.core.outcome import Hint
 from cloud_bridge.errors import MerchantOrderTakenError, StaleClaimError
-from cloud_bridge.ports import NOBODY, Report, ReportLine
-from cloud_bridge.store import claiming, handovers, hints, withdrawals
+from cloud_bridge.ports import NOBODY, Figures, Report, ReportLine
+from cloud_bridge.store import claiming, figures, handovers, hints, withdrawals
 from cloud_bridge.store.accepting import Asked, lock_household, take
 from cloud_bridge.store.claiming import WOKEN_AT_ONCE, Lease
 from cloud_bridge.store.database import Database
@@ -49,6 +49,12 @@ _CHANGE_UNDER_LEASE = _CHANGE.where(orders.c.lease_until > bindparam("lease_now"
 _OF_ORDER = (attempts.c.household == bindparam("its_household"), attempts.c.intent_id == bindparam("its_intent"))
 _READ_ATTEMPTS = select(attempts).where(*_OF_ORDER).order_by(attempts.c.n)
 _CHANGE_ATTEMPT = update(attempts).where(*_OF_ORDER, attempts.c.n == bindparam("its_n"))
+_READ_EVENTS = (
+    select(events)
+    .where(events.c.household == bindparam("its_household"), events.c.seq > bindparam("seen_seq"))
+    .order_by(events.c.seq)
+    .limit(bindparam("most"))
+)
 _ADD_ATTEMPT, _ADD_EVENT = insert(attempts), insert(events)
 _RAISE = (
     update(households)
@@ -68,6 +74,7 @@ class SqlOrderStore:
 
     def __init__(self, database: Database, *, shown: Callable[[datetime], datetime] = as_it_is) -> None:
         self._transact = database.transact
+        self._look = database.look
         self._shared = database.shared
         self._shown = shown
         self._accept: Grouped[Asked, OrderRecord] = Grouped(self._take)
@@ -81,11 +88,11 @@ class SqlOrderStore:
 
     async def find(self, household: str, intent_id: str) -> OrderRecord | None:
         """One order."""
-        return await self._transact(lambda connection: _read(connection, household, intent_id))
+        return await self._look(lambda connection: _read(connection, household, intent_id))
 
     async def attempts(self, order: OrderRecord) -> tuple[Attempt, ...]:
         """The order's attempts, oldest first."""
-        return await self._transact(lambda connection: _attempts_of(connection, order))
+        return await self._look(lambda connection: _attempts_of(connection, order))
 
     async def claim(
         self,
@@ -110,7 +117,7 @@ class SqlOrderStore:
 
     async def next_due(self, states: Collection[OrderState], *, full: Collection[str] = ()) -> datetime | None:
         """When the next order in these states is due or its lease ends; orders of merchants in `full` do not count."""
-        return await self._transact(lambda connection: claiming.next_due(connection, states, full=full))
+        return await self._look(lambda connection: claiming.next_due(connection, states, full=full))
 
     async def apply(self, change: Change) -> OrderRecord:
         """Make one change.
@@ -162,7 +169,7 @@ class SqlOrderStore:
 
     async def is_frozen(self, household: str) -> bool:
         """Whether nothing may be sent for this household."""
-        return await self._transact(lambda connection: handovers.is_frozen(connection, household))
+        return await self._look(lambda connection: handovers.is_frozen(connection, household))
 
     async def thaw(self, household: str) -> bool:
         """Let a household order again; False where it was not frozen.
@@ -177,13 +184,10 @@ class SqlOrderStore:
 
     async def events_after(self, household: str, *, after: int, limit: int) -> tuple[OrderEvent, ...]:
         """This household's events with a higher seq, oldest first."""
-        query = (
-            select(events)
-            .where(events.c.household == household, events.c.seq > after)
-            .order_by(events.c.seq)
-            .limit(limit)
+        asked = {"its_household": household, "seen_seq": after, "most": limit}
+        return await self._look(
+            lambda connection: tuple(to_event(row) for row in connection.execute(_READ_EVENTS, asked))
         )
-        return await self._transact(lambda connection: tuple(to_event(row) for row in connection.execute(query)))
 
     async def take_hint(
         self, merchant: str, hint: Hint, *, digest: str, now: datetime, delivery: str | None = None
@@ -207,6 +211,15 @@ class SqlOrderStore:
                 for row in connection.execute(query)
             )
             return Report(lines, connection.execute(select(func.count()).select_from(attempts)).scalar_one())
+
+        return await self._transact(work)
+
+    async def figures(self) -> Figures:
+        """How much there is to do, of all households together."""
+
+        def work(connection: Connection) -> Figures:
+            at = self._shown(connection.execute(_SERVER_TIME).scalar_one()) if self._shared else None
+            return figures.read(connection, store_time=at)
 
         return await self._transact(work)
 

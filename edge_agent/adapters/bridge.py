@@ -32,6 +32,7 @@ from cloud_bridge.wire import (
     Settlement,
     SettleReceipt,
     WireModel,
+    order_trace_id,
 )
 from edge_agent.adapters.egress import Answer, Egress, Purpose
 from edge_agent.adapters.store.merchants import Merchants
@@ -43,8 +44,9 @@ from edge_agent.core.intent import IntentChange, IntentState
 from edge_agent.core.messages import Delivery, IntentId, ItemId, Pack, Price
 from edge_agent.core.overview import BridgeStatus
 from edge_agent.core.said import say
+from edge_agent.core.tracing import Stage, Told
 from edge_agent.errors import BridgeUnreachableError, HubForkedError, RefusedError
-from edge_agent.ports import Clock, CrashHook, CrashPoint, no_crash
+from edge_agent.ports import NO_TRACING, Clock, CrashHook, CrashPoint, Tracing, no_crash
 
 _M = TypeVar("_M", bound=WireModel)
 _OUTBOX_GROUP = 20
@@ -79,6 +81,7 @@ class BridgeClient:
         hear_time: Callable[[datetime], None],
         is_chosen: bool = True,
         crash_hook: CrashHook = no_crash,
+        tracing: Tracing = NO_TRACING,
     ) -> None:
         self._egress = egress
         self._orders = orders
@@ -86,6 +89,7 @@ class BridgeClient:
         self._clock = clock
         self._hear_time = hear_time
         self._crash_hook = crash_hook
+        self._tracing = tracing
         self._last_error: str | None = None
         self._is_there = is_chosen
 
@@ -176,18 +180,21 @@ class BridgeClient:
         )
 
     async def _offer(self, row: OutboxRow) -> Answer:
+        target = f"{PATH_INTENTS}?head={self._orders.acknowledged()}"
         try:
-            head = self._orders.acknowledged()
-            answer = await self._send(Purpose.ORDER, f"{PATH_INTENTS}?head={head}", body=row.body)
+            with self._tracing.span(Stage.SEND, trace=order_trace_id(row.intent)) as span:
+                span.tell(Told.TRIES, row.attempts)
+                answer = await self._send(Purpose.ORDER, target, body=row.body, trace=span.header)
+                span.tell(Told.STATUS, answer.status_code)
         except BridgeUnreachableError as exc:
             self._orders.record_attempt(row, error=str(exc))
             raise
         self._crash_hook(CrashPoint.REPLY_READ)
         return answer
 
-    async def _send(self, purpose: Purpose, target: str, *, body: bytes = b"") -> Answer:
+    async def _send(self, purpose: Purpose, target: str, *, body: bytes = b"", trace: str | None = None) -> Answer:
         try:
-            answer = await self._egress.send(purpose, target, body=body)
+            answer = await self._egress.send(purpose, target, body=body, trace=trace)
         except BridgeUnreachableError as exc:
             self._last_error = str(exc)
             raise

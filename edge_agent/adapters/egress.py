@@ -25,6 +25,7 @@ from pydantic import StringConstraints, ValidationError
 
 from cloud_bridge.wire import (
     BODY_BYTES_MAX,
+    TRACE_HEADER,
     CancelReceipt,
     EventPage,
     Head,
@@ -35,15 +36,18 @@ from cloud_bridge.wire import (
     Settlement,
     SettleReceipt,
     WireModel,
+    order_trace_id,
 )
 from edge_agent.adapters.keys import HouseholdKey
 from edge_agent.adapters.store.egress_ledger import EgressLedger
 from edge_agent.core.product_hint import FIELDS
+from edge_agent.core.tracing import is_at_home
 from edge_agent.errors import (
     BridgeUnreachableError,
     ChannelUnreachableError,
     EgressRefusedError,
     ProductsUnreachableError,
+    TracesUnreachableError,
 )
 from edge_agent.ports import CrashHook, CrashPoint, no_crash
 
@@ -62,6 +66,7 @@ class Purpose(StrEnum):
     NOTIFY = "notify"
     MAIL = "mail"
     PRODUCT = "product"
+    TRACES = "traces"
 
 
 class Recipient(StrEnum):
@@ -70,6 +75,7 @@ class Recipient(StrEnum):
     BRIDGE = "bridge"
     CHANNEL = "channel"
     PRODUCTS = "products"
+    COLLECTOR = "collector"
 
 
 class Notice(WireModel):
@@ -122,10 +128,13 @@ PASSAGES: Mapping[Purpose, Passage] = {
         None,
         None,
     ),
+    # Protobuf, which no model closes: `TraceEgress` is given what reads it.
+    Purpose.TRACES: Passage(Recipient.COLLECTOR, "POST", re.compile(r"https?://[^/\s@\\?#]+/v1/traces"), None, None),
 }
 _COMPOSED_BYTES_MAX = 16_384
 _CHANNEL_ANSWER_BYTES_MAX = 65_536
 _PRODUCT_ANSWER_BYTES_MAX = 262_144
+_TRACES_ANSWER_BYTES_MAX = 65_536
 _HEADERS_MAX = 32
 _NOBODY = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # no certificate is believed: for a bridge that is asked without TLS
 _OURS = frozenset({"host", "content-length", "connection", "transfer-encoding", "accept-encoding", "cookie"})
@@ -185,14 +194,16 @@ class Egress:
         if self._client is not None:
             await self._client.aclose()
 
-    async def send(self, purpose: Purpose, target: str, *, body: bytes = b"") -> Answer:
-        """Check, write down, and send, once."""
+    async def send(self, purpose: Purpose, target: str, *, body: bytes = b"", trace: str | None = None) -> Answer:
+        """Check, write down, and send, once. `trace` is the `traceparent` of an order, where the bridge is told it."""
         passage = _passage(purpose, target, body=body)
         if passage.recipient is not Recipient.BRIDGE:
             raise EgressRefusedError(f"a message for {purpose} does not go to the bridge")
         if self._client is None:
             raise BridgeUnreachableError("the gate out is closed")
         headers = {"content-type": "application/json"} if body else {}
+        if trace is not None:
+            headers[TRACE_HEADER] = _traceparent(trace, body=body, purpose=purpose)
         request = self._client.build_request(passage.method, target, content=body or None, headers=headers)
         self._key.sign_request(request, household=self._household)
         self._ledger.write_down(
@@ -346,6 +357,66 @@ class ProductEgress:
         )
 
 
+class TraceEgress:
+    """Traces of the hub's own work to a collector, which `fits` has read and found to hold nothing else.
+
+    A collector at home is not outside, so only batches that go `beyond` are written down.
+
+    Raises: EgressRefusedError for what may not leave; TracesUnreachableError when they were not taken in time.
+    """
+
+    def __init__(
+        self,
+        *,
+        ledger: EgressLedger,
+        origin: str,
+        beyond: bool,
+        fits: Callable[[bytes], bool],
+        timeout_s: float,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._ledger = ledger
+        self._target = f"{origin}/v1/traces"
+        self._beyond = beyond
+        self._fits = fits
+        self._timeout_s = timeout_s
+        self._transport = transport
+
+    async def send(self, body: bytes) -> None:
+        """Check, write down, and send, once."""
+        passage = _passage(Purpose.TRACES, self._target, body=b"")
+        request = httpx.Request(
+            passage.method, self._target, content=body, headers={"content-type": "application/x-protobuf"}
+        )
+        netloc = request.url.netloc.decode()
+        if not self._fits(body):
+            raise EgressRefusedError("a trace holds more or other than it may")
+        if not (self._beyond or is_at_home(request.url.host)):
+            raise EgressRefusedError(f"traces may not go to {netloc}: it is not at home")
+        if self._beyond:
+            self._ledger.write_down(
+                purpose=Purpose.TRACES, recipient=netloc, method=passage.method, path=request.url.path, body=body
+            )
+        try:
+            async with asyncio.timeout(self._timeout_s), self._client() as client:
+                response = await client.send(request, stream=True)
+                answer = await _whole(response, bytes_max=_TRACES_ANSWER_BYTES_MAX)
+        except (httpx.HTTPError, TimeoutError) as exc:
+            raise TracesUnreachableError(f"{netloc}: {type(exc).__name__}") from exc
+        if answer is None or response.status_code != httpx.codes.OK:
+            raise TracesUnreachableError(f"{netloc} answered {response.status_code}")
+
+    def _client(self) -> httpx.AsyncClient:
+        """One a batch: a collector that was away is looked for anew."""
+        return httpx.AsyncClient(
+            timeout=self._timeout_s,
+            follow_redirects=False,
+            trust_env=False,
+            verify=_authorities(),
+            transport=self._transport,
+        )
+
+
 @functools.cache
 def _authorities() -> ssl.SSLContext:
     """Whose certificates are believed, loaded once: it takes 15 ms and some megabytes each time."""
@@ -398,6 +469,15 @@ def _passage(purpose: Purpose, target: str, *, body: bytes) -> Passage:
     if passage.body is None or len(body) > BODY_BYTES_MAX or not _is_exactly(passage.body, body):
         raise EgressRefusedError(f"a message for {purpose} holds more, less or other than it may")
     return passage
+
+
+def _traceparent(trace: str, *, body: bytes, purpose: Purpose) -> str:
+    """The header, which names the trace of this very order, a random span, and nothing else."""
+    if purpose is Purpose.ORDER:
+        own = order_trace_id(Intent.model_validate_json(body).terms.intent_id)
+        if re.fullmatch(f"00-{own}-[0-9a-f]{{16}}-01", trace) is not None:
+            return trace
+    raise EgressRefusedError(f"a message for {purpose} carries a trace that is not its own")
 
 
 def _is_exactly(model: type[WireModel], body: bytes) -> bool:

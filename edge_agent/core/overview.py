@@ -46,6 +46,14 @@ class DeviceOverview:
 
 
 @dataclass(frozen=True, slots=True)
+class RoomLeft:
+    """How many bytes readings may still take, on the disk and of the size that the store may have; 0: they wait."""
+
+    disk_bytes: int
+    store_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class BridgeStatus:
     """Whether orders get out. `waiting_since` is the age of the oldest order that the bridge has not taken yet.
 

@@ -23,12 +23,13 @@ from edge_agent.core.deciding.situation import Situation
 from edge_agent.core.intent import IntentRecord
 from edge_agent.core.messages import Decision, Forecast, Hold, ItemId, Propose, StockEstimate
 from edge_agent.core.prompt import PromptEvent, PromptRecord
+from edge_agent.core.tracing import Stage, question_trace_id
 from edge_agent.core.withdrawing import BOUGHT_ELSEWHERE, is_bought_elsewhere
 from edge_agent.pipeline.draw import Drawing
 from edge_agent.pipeline.home_state import HomeState
 from edge_agent.pipeline.options import Need, Options
 from edge_agent.pipeline.shadowing import Shadowing
-from edge_agent.ports import BundleStore, CrashHook, CrashPoint, OrderStore, no_crash
+from edge_agent.ports import NO_TRACING, BundleStore, CrashHook, CrashPoint, OrderStore, Tracing, no_crash
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +61,7 @@ class Deciding:
         bundles: BundleStore,
         may_ask: Callable[[], bool] = lambda: True,
         crash_hook: CrashHook = no_crash,
+        tracing: Tracing = NO_TRACING,
     ) -> None:
         self._orders = orders
         self._options = options
@@ -68,6 +70,7 @@ class Deciding:
         self._bundles = bundles
         self._may_ask = may_ask
         self._crash_hook = crash_hook
+        self._tracing = tracing
 
     def run(self, needs: Sequence[Need], *, home: HomeState) -> dict[ItemId, ItemReview]:
         """One look at all of them; what is due by itself is asked before what goes with it."""
@@ -161,7 +164,8 @@ class Deciding:
         if self._orders.asked_since(record.created_at - _DAY) >= PROMPTS_A_DAY_MAX:
             log.warning("not_asked item=%s: %d prompts in a day", item.id, PROMPTS_A_DAY_MAX)
             return
-        self._orders.add_prompt(record)
+        with self._tracing.span(Stage.ASK, trace=question_trace_id(record.id)):
+            self._orders.add_prompt(record)
         self._bundles.put_bundle(record.id, bundle(case, program=__version__), at=need.now)
         self._crash_hook(CrashPoint.PROMPTED)
         log.info("prompt=%s item=%s packs=%d", record.id, item.id, record.offer.quantity)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from cloud_bridge.wire import Intent
+from cloud_bridge.wire import Intent, order_trace_id
 from edge_agent.core.catalogue import Item
 from edge_agent.core.intent import IntentRecord, IntentState
 from edge_agent.core.leave.draw import DrawRequest
@@ -20,7 +20,8 @@ from edge_agent.core.leave.receipt import canonical_receipt, consent_hash, recei
 from edge_agent.core.leave.terms import Terms, canonical, seal
 from edge_agent.core.messages import IntentId
 from edge_agent.core.prompt import PromptChange, PromptRecord
-from edge_agent.ports import OrderStore, Signer
+from edge_agent.core.tracing import Stage, question_trace_id
+from edge_agent.ports import NO_TRACING, OrderStore, Signer, Tracing
 
 log = logging.getLogger(__name__)
 
@@ -44,12 +45,14 @@ class HandOver:
         signer: Signer,
         new_id: Callable[[], str],
         wake: Callable[[], None],
+        tracing: Tracing = NO_TRACING,
     ) -> None:
         self._home = home
         self._orders = orders
         self._signer = signer
         self._new_id = new_id
         self._wake = wake
+        self._tracing = tracing
 
     def give(
         self, change: PromptChange, *, item: Item, by: tuple[str, ...], draw: DrawRequest | None = None
@@ -74,15 +77,18 @@ class HandOver:
         )
         terms = self._seal(prompt, receipt=receipt, draw=draw)
         signature = self._signer.sign(canonical(terms))
-        intent = self._orders.approve(
-            change,
-            intent=_intent(prompt, terms, now=now),
-            terms=terms,
-            signature=signature,
-            body=Intent(terms=terms, signature=base64.b64encode(signature).decode()).model_dump_json().encode(),
-            receipt=receipt,
-            draw=draw,
-        )
+        with self._tracing.span(
+            Stage.APPROVE, trace=order_trace_id(terms.intent_id), after=question_trace_id(prompt.id)
+        ):
+            intent = self._orders.approve(
+                change,
+                intent=_intent(prompt, terms, now=now),
+                terms=terms,
+                signature=signature,
+                body=Intent(terms=terms, signature=base64.b64encode(signature).decode()).model_dump_json().encode(),
+                receipt=receipt,
+                draw=draw,
+            )
         log.info("handed_over intent=%s prompt=%s leave=%s", intent.id, prompt.id, terms.leave)
         self._wake()
         return intent

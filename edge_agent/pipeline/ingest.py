@@ -26,10 +26,12 @@ from edge_agent.core.messages import (
 )
 from edge_agent.core.sparkplug.presence import EdgePresence
 from edge_agent.core.sparkplug.topics import Admitted
+from edge_agent.core.tracing import Stage, Told
 from edge_agent.core.vehicles import Vehicles
 from edge_agent.pipeline.fresh import Fresh
 from edge_agent.pipeline.rejudge import Rejudge
 from edge_agent.ports import (
+    NO_TRACING,
     Clock,
     CrashHook,
     CrashPoint,
@@ -38,6 +40,8 @@ from edge_agent.ports import (
     EdgeNodeSessions,
     Inbox,
     ReadingStore,
+    Span,
+    Tracing,
     no_crash,
 )
 
@@ -64,6 +68,7 @@ class Ingest:
         fresh: Fresh | None = None,
         vehicles: Vehicles | None = None,
         crash_hook: CrashHook = no_crash,
+        tracing: Tracing = NO_TRACING,
     ) -> None:
         self._inbox = inbox
         self._decoder = decoder
@@ -82,6 +87,7 @@ class Ingest:
         self._fresh = fresh
         self._vehicles = vehicles
         self._presence = EdgePresence()
+        self._tracing = tracing
         self._moves: deque[PresenceChange] = deque()  # not recorded yet
 
     async def run_once(self) -> int:
@@ -92,7 +98,10 @@ class Ingest:
         if not self._in_hand:
             self._in_hand = await self._inbox.receive(group_max=self._group_max, wait_s=self._wait_s)
             self._admitted = [self._admit(message) for message in self._in_hand]
-        messages, admitted = self._in_hand, self._admitted
+        with self._tracing.span(Stage.INGEST) as span:
+            return await self._take(self._in_hand, self._admitted, span=span)
+
+    async def _take(self, messages: Sequence[RawMessage], admitted: Sequence[Admitted], *, span: Span) -> int:
         self._crash_hook(CrashPoint.RECEIVED)
         if self._rejudge is not None:
             self._rejudge.run_once()
@@ -106,6 +115,8 @@ class Ingest:
                 self._look(told, message)
                 if not told.leaves_nothing:
                     accepted.append(told)
+        span.tell(Told.MESSAGES, len(messages))
+        span.tell(Told.KEPT_APART, len(quarantined))
         cursors = self._store.commit(accepted, quarantined)
         if self._fresh is not None:
             self._fresh.note(told.device for told in accepted)

@@ -15,7 +15,7 @@ from edge_agent.pipeline.review import Review
 from edge_agent.ports import Bridge, HouseholdStore, Inspection, OrderStore
 
 _PRICES_SHOWN = 200  # of each product, where one item is looked at: twelve weeks of days, asked for two items
-_WISHES_MAX = 10_000  # one live order an item, so never as many
+_WISHES_MAX = _LIVE_MAX = 10_000  # one live order an item, so never as many
 
 
 class HomeOverview:
@@ -74,6 +74,10 @@ class HomeOverview:
     def intents(self, *, limit: int) -> Sequence[IntentRecord]:
         """Orders, newest first, finished ones too."""
         return self._orders.intents(live=False, limit=limit)
+
+    def live_intents(self) -> Sequence[IntentRecord]:
+        """Every order that is not over, however old."""
+        return self._orders.intents(live=True, limit=_LIVE_MAX)
 
     def wanted_back(self) -> frozenset[IntentId]:
         """Orders that a person wants to cancel, for which the bridge has not answered yet."""

@@ -21,6 +21,7 @@ from edge_agent.core.deciding.shadow import ShadowReport
 from edge_agent.core.forecast import checked
 from edge_agent.core.messages import DeviceId, Forecast, ItemId, Reason, StockEstimate
 from edge_agent.core.prompt import DeclineReason, PromptEvent
+from edge_agent.core.tracing import Stage, Told
 from edge_agent.core.withdrawing import last_bought_at
 from edge_agent.pipeline.deciding import Deciding, ItemReview
 from edge_agent.pipeline.deliveries import Deliveries
@@ -31,6 +32,7 @@ from edge_agent.pipeline.programmes import Programmes
 from edge_agent.pipeline.shadowing import KeepsNothing, Shadowing
 from edge_agent.pipeline.stocktaking import Stocktaking, not_declared
 from edge_agent.ports import (
+    NO_TRACING,
     BundleStore,
     Clock,
     CrashHook,
@@ -41,6 +43,7 @@ from edge_agent.ports import (
     ReadingStore,
     ShadowStore,
     StockEvents,
+    Tracing,
     no_crash,
 )
 
@@ -82,6 +85,7 @@ class Review:
         declared: Callable[[Binding], Declared | None] = not_declared,
         may_ask: Callable[[], bool] = lambda: True,
         crash_hook: CrashHook = no_crash,
+        tracing: Tracing = NO_TRACING,
     ) -> None:
         self._clock = clock
         self._orders = orders
@@ -105,7 +109,9 @@ class Review:
             bundles=bundles,
             may_ask=may_ask,
             crash_hook=crash_hook,
+            tracing=tracing,
         )
+        self._tracing = tracing
         self.may_ask = may_ask
         self._stock_events = stock_events
         self._spares: dict[ItemId, list[datetime]] = {}
@@ -149,8 +155,12 @@ class Review:
     def run_once(self) -> None:
         """One review of the whole home."""
         self.is_due = False
-        now = self._clock.now()
         household = self._household.load()
+        with self._tracing.span(Stage.REVIEW) as span:
+            span.tell(Told.ITEMS, len(household.items))
+            self._review(household, now=self._clock.now())
+
+    def _review(self, household: Household, *, now: datetime) -> None:
         if self._deliveries is not None:
             orders = self._orders.intents(live=False, limit=_ORDERS_LOOKED_AT)
             self._deliveries.note(orders, items=household.items, now=now)

@@ -29,7 +29,15 @@ from edge_agent.core.messages import (
     QuarantineReason,
     Reason,
 )
-from edge_agent.core.overview import BridgeStatus, CancelResult, DeviceOverview, EgressRow, ItemOverview, MandateView
+from edge_agent.core.overview import (
+    BridgeStatus,
+    CancelResult,
+    DeviceOverview,
+    EgressRow,
+    ItemOverview,
+    MandateView,
+    RoomLeft,
+)
 from edge_agent.core.people import Account, Role
 from edge_agent.core.prompt import DeclineReason, Endorsement, PromptRecord
 from edge_agent.core.stock_events import Label, Labelled, StockEvent, Told
@@ -80,6 +88,9 @@ class Overview(Protocol):
 
     def intents(self, *, limit: int) -> Sequence[IntentRecord]:
         """Orders, newest first, finished ones too."""
+
+    def live_intents(self) -> Sequence[IntentRecord]:
+        """Every order that is not over, however old."""
 
     def wanted_back(self) -> frozenset[IntentId]:
         """Orders that a person wants to cancel, for which the bridge has not answered yet."""
@@ -418,6 +429,8 @@ class WebParts:
     channels: ChannelDesk = NoChannels()  # noqa: RUF009  # it holds nothing
     links: Links = NoLinks()  # noqa: RUF009  # it holds nothing
     no_room: Callable[[], str | None] = lambda: None  # why no readings are stored; None: they are
+    room: Callable[[], RoomLeft | None] = lambda: None  # None: not known
+    hears_broker: Callable[[], bool | None] = lambda: None  # whether the broker has the hub's session; None: not known
     tokens: ApiTokens = NoApiTokens()  # noqa: RUF009  # it holds nothing
     after_all: AfterAll = NoAfterAll()  # noqa: RUF009  # it holds nothing
     records: Records = NoRecords()  # noqa: RUF009  # it holds nothing

@@ -111,6 +111,10 @@ PURPOSES: dict[str, tuple[str, str]] = {
         say("A question about a product"),
         say("The number under a bar code, and the address that this hub gives as its contact. Not who asks."),
     ),
+    "traces": (
+        say("How the hub works"),
+        say("When an order was approved and sent, and how long that took. Not which goods, no amounts, no names."),
+    ),
 }
 
 # (value, short name, what it means)

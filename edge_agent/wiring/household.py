@@ -53,8 +53,12 @@ async def work(
     secret: Secrets,
     stop: asyncio.Event,
     listener: PageListener | None = None,
+    hears_broker: Callable[[], bool | None],
 ) -> None:
-    """Wire this half and run it until `stop`; `listener` is there already where a first run came before."""
+    """Wire this half and run it until `stop`; `listener` is there already where a first run came before.
+
+    `hears_broker` says whether the broker has the session that receives readings.
+    """
     key = load_or_create(data_folder(config))
     ledger = EgressLedger(kept.store.connection, clock=kept.store.clock)
     egress = Egress(
@@ -71,7 +75,9 @@ async def work(
                 client_id = config.mqtt.client_id or session_name(data_folder(config))
                 voice = await stack.enter_async_context(wire_voice(config, secret, client_id=client_id))
             gate = Gate(egress, ledger, key)
-            tasks = wire(config, kept, gate=gate, secret=secret, voice=voice, crash_hook=no_crash)
+            tasks = wire(
+                config, kept, gate=gate, secret=secret, voice=voice, hears_broker=hears_broker, crash_hook=no_crash
+            )
             heard.hold()  # whoever reads the next line may come
             log.info("serving page=http://%s:%d", *heard.address)
             await tasks.run(stop, heard)
@@ -85,6 +91,7 @@ def wire(
     secret: Secrets,
     voice: HomeAssistantVoice | None,
     crash_hook: CrashHook,
+    hears_broker: Callable[[], bool | None] = lambda: None,
 ) -> Tasks:
     """Everything of this half; nothing runs yet. Without `voice` nothing is said to Home Assistant."""
     home = _wire_home(config, kept, gate=gate, crash_hook=crash_hook)
@@ -101,6 +108,7 @@ def wire(
         own=home.own,
         told=told,
         tokens=tokens,
+        hears_broker=hears_broker,
     )
     return Tasks(
         config=config,
@@ -124,6 +132,7 @@ def wire(
         forgetting=home.own.forgetting,
         notifying=told.notifying if told.may_tell else None,
         recalls=told.recalls if told.may_tell else None,
+        traces=None if kept.tracing.export is None else kept.tracing.export(gate.ledger),
         spoken=None if voice is None else _spoken(config, secret, voice=voice, kept=kept, home=home),
     )
 
@@ -144,7 +153,9 @@ def _wire_home(config: HubConfig, kept: ReadingsSide, *, gate: Gate, crash_hook:
     store, file, wake = kept.store, data_folder(config) / HOUSEHOLD_FILE, asyncio.Event()
     household = HouseholdFile(file)
     household.load()  # a wrong document is said at start, not at the first review
-    orders = wire_orders(config, store, gate=gate, household=household, crash_hook=crash_hook)
+    orders = wire_orders(
+        config, store, gate=gate, household=household, tracing=kept.tracing.tracing, crash_hook=crash_hook
+    )
     leave = wire_leave(
         Home(household=config.home.id, hub=config.home.hub),
         store.connection,
@@ -158,6 +169,7 @@ def _wire_home(config: HubConfig, kept: ReadingsSide, *, gate: Gate, crash_hook:
         signer=gate.key,
         new_id=_new_id,
         wake=wake.set,
+        tracing=kept.tracing.tracing,
         crash_hook=crash_hook,
     )
     review = wire_review(

@@ -20,7 +20,7 @@ from edge_agent.pipeline.draw import Drawing
 from edge_agent.pipeline.hand_over import HandOver, Home
 from edge_agent.pipeline.mandates import MandateDesk
 from edge_agent.pipeline.people import HouseholdPeople, HouseholdPolicies
-from edge_agent.ports import Bridge, Clock, CrashHook, HouseholdStore, Safety, Signer, no_crash
+from edge_agent.ports import NO_TRACING, Bridge, Clock, CrashHook, HouseholdStore, Safety, Signer, Tracing, no_crash
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +50,13 @@ def wire_leave(
     signer: Signer,
     new_id: Callable[[], str],
     wake: Callable[[], None],
+    tracing: Tracing = NO_TRACING,
     crash_hook: CrashHook = no_crash,
 ) -> LeaveSide:
     """Which adapter fulfils which port."""
     accounts = Accounts(connection)
     mandates = Mandates(connection, crash_hook=crash_hook)
-    hand_over = HandOver(home=home, orders=orders, signer=signer, new_id=new_id, wake=wake)
+    hand_over = HandOver(home=home, orders=orders, signer=signer, new_id=new_id, wake=wake, tracing=tracing)
     afterwards = Afterwards(
         household=home.household,
         clock=clock,

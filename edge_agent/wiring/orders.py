@@ -24,7 +24,7 @@ from edge_agent.pipeline.guard import Guard
 from edge_agent.pipeline.prices import PriceKeeper
 from edge_agent.pipeline.restore import Restore
 from edge_agent.pipeline.status import StatusRecorder
-from edge_agent.ports import CrashHook
+from edge_agent.ports import CrashHook, Tracing
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,13 @@ class OrdersSide:
 
 
 def wire_orders(
-    config: HubConfig, store: OpenStore, *, gate: Gate, household: HouseholdFile, crash_hook: CrashHook
+    config: HubConfig,
+    store: OpenStore,
+    *,
+    gate: Gate,
+    household: HouseholdFile,
+    tracing: Tracing,
+    crash_hook: CrashHook,
 ) -> OrdersSide:
     """Which adapter fulfils which port."""
     connection, clock = store.connection, store.clock
@@ -66,6 +72,7 @@ def wire_orders(
         hear_time=clock.compare,
         is_chosen=config.bridge.is_chosen,
         crash_hook=crash_hook,
+        tracing=tracing,
     )
     status = StatusRecorder(bridge=bridge, orders=orders)
     restore = Restore(

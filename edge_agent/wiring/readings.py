@@ -17,6 +17,7 @@ from edge_agent.folder import data_folder
 from edge_agent.pipeline.fresh import Fresh
 from edge_agent.pipeline.rejudge import Rejudge
 from edge_agent.ports import CrashHook
+from edge_agent.wiring.tracing import TracingSide, wire_tracing
 
 _EXPLAINS_EVERY_S = 30.0  # as often as the list of devices is written
 
@@ -34,6 +35,7 @@ class ReadingsSide:
     remarks: Remarks
     fresh: Fresh
     vehicles: Vehicles
+    tracing: TracingSide
 
 
 def wire_readings(config: HubConfig, store: OpenStore, *, registry: Registry, crash_hook: CrashHook) -> ReadingsSide:
@@ -62,4 +64,5 @@ def wire_readings(config: HubConfig, store: OpenStore, *, registry: Registry, cr
         remarks=Remarks(),
         fresh=Fresh(),
         vehicles=Vehicles(),
+        tracing=wire_tracing(config.tracing),
     )

@@ -88,6 +88,7 @@ def wire_review(
         declared=_declared_by(kept.readings, kept.registry),
         may_ask=lambda: orders.restore.has_compared,
         crash_hook=crash_hook,
+        tracing=kept.tracing.tracing,
     )
     discovery = _discovery(config, kept, household=household, inspection=inspection)
     overview = _overview(household, orders, review=review, inspection=inspection)

@@ -61,6 +61,13 @@ class Server(Protocol):
         """Serve until `stop` returns."""
 
 
+class Traces(Protocol):
+    """What sends traces; `adapters.tracing.TraceExport`, which is loaded only where it is wanted."""
+
+    async def run_once(self) -> None:
+        """Everything that waits now."""
+
+
 @dataclass(frozen=True, slots=True)
 class Spoken:
     """Home Assistant, where it is told of this home."""
@@ -95,6 +102,7 @@ class Tasks:
     notifying: Notifying | None = None
     recalls: RecallTelling | None = None
     spoken: Spoken | None = None
+    traces: Traces | None = None
 
     async def run(self, stop: asyncio.Event, listener: Server) -> None:
         """All of them in one group, until `stop`."""
@@ -130,6 +138,8 @@ class Tasks:
             works["notify"] = turns.every(config.notify.every_s, self.notifying.run_once)
         if self.recalls is not None:
             works["recalls"] = turns.every(config.notify.every_s, self.recalls.run_once)
+        if self.traces is not None:
+            works["traces"] = turns.every(config.tracing.every_s * real, self.traces.run_once)
         if self.spoken is not None:
             refresh_s = config.home_assistant.refresh_s * real
             works["home_assistant"] = turns.every(refresh_s, self._tell_home_assistant)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
@@ -39,6 +40,7 @@ def wire_web(
     own: SettingsSide,
     told: NotifySide,
     tokens: Tokens,
+    hears_broker: Callable[[], bool | None],
 ) -> WebParts:
     """Which part of the hub fulfils which need of the pages."""
     return WebParts(
@@ -69,6 +71,8 @@ def wire_web(
         forgetting=own.forgetting,
         reporting=own.reporting,
         no_room=kept.room.notice,
+        room=kept.room.left,
+        hears_broker=hears_broker,
         channels=told.desk,
         links=told.links,
         tokens=tokens,

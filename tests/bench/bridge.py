@@ -7,7 +7,7 @@ the load comes from another one. Rounds alternate; the figures are medians.
 
     python -m tests.bench.bridge [--rounds 5] [--requests 1500] [--case STORE/SERVER] [--baselines FOLDER]
 
-Prints one JSON object on standard output, and a table on standard error.
+Prints figures as JSON lines on standard output, and how far it is on standard error.
 """
 
 from __future__ import annotations
@@ -15,34 +15,32 @@ from __future__ import annotations
 import argparse
 import asyncio
 import importlib.util
-import json
 import os
 import socket
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
+from tests.bench.figures import Bar, Figure, machine, tell
 from tests.bench.intents import BARE_REQUEST, config_text, sign_intents
 from tests.bench.load import Rate, send_all
+from tests.bench.started import command, cpu_s, running
 from tests.cloud_bridge.postgres import PostgresProcess, installed
 from tests.cloud_bridge.rig import Signer
 from tests.cloud_bridge.sample_merchant import free_port
 
-_ROOT = Path(__file__).parents[2]
-_BASELINES = _ROOT.parent / "shared" / "benchmark"
+_BASELINES = Path(__file__).parents[3] / "shared" / "benchmark"
 _NEEDS = {"hypercorn": {"orjson"}, "uvicorn": {"orjson", "uvicorn"}}
 _BARE_PG_PORT = 5433  # where the bare handler looks for PostgreSQL
 _HOUSEHOLDS = 20
 _CONNECTIONS = 32
-_STARTS_WITHIN_S = 20.0
+_BAR = Bar("at_least", 0.5, goal=0.8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +50,11 @@ class Case:
     store: str
     server: str
 
+    @property
+    def name(self) -> str:
+        """As an option and a figure name it."""
+        return f"{self.store}/{self.server}"
+
 
 @dataclass(frozen=True, slots=True)
 class Served:
@@ -60,28 +63,13 @@ class Served:
     port: int
     process: psutil.Process
 
-    def cpu_s(self) -> float:
-        """What it has used of its core, in seconds."""
-        times = self.process.cpu_times()
-        return float(times.user + times.system)
-
 
 @dataclass(frozen=True, slots=True)
-class Result:
-    """Medians of the rounds of one case; `ratio` is the bridge's rate over the bare handler's.
+class Round:
+    """One round of one side: how fast, and the processor time of its server's process, in seconds."""
 
-    `cpu_ratio` is the same of the processor time that a request costs: it is steadier where others use the machine.
-    """
-
-    store: str
-    server: str
-    bare: Rate
-    bridge: Rate
-    ratio: float
-    ratios: tuple[float, ...]
-    cpu_ratio: float
-    bare_cpu_ms: float
-    bridge_cpu_ms: float
+    rate: Rate
+    cpu_s: float
 
 
 _CASES = tuple(Case(store, server) for server in ("hypercorn", "uvicorn") for store in ("sqlite", "pg"))
@@ -91,17 +79,14 @@ def main() -> int:
     """Run all cases that can run here."""
     options = _options()
     if not (options.baselines / "http" / "app.py").exists():
-        _tell({"bench": "bridge", "skipped": f"no http/app.py in the folder of baselines, {options.baselines.name}"})
+        _say(f"no http/app.py in the folder of baselines, {options.baselines.name}: nothing to compare with")
         return 0
-    results, skipped = [], {}
     for case in options.case or _CASES:
         reason = _missing(case)
         if reason is None:
-            results.append(_run(case, options))
+            tell(*_run(case, options))
         else:
-            skipped[f"{case.store}/{case.server}"] = reason
-    _print_table(results, skipped)
-    _tell({"bench": "bridge", "results": [asdict(each) for each in results], "skipped": skipped})
+            _say(f"{case.name}: skipped, {reason}")
     return 0
 
 
@@ -121,9 +106,7 @@ def _case(text: str) -> Case:
     store, _, server = text.partition("/")
     case = Case(store, server)
     if case not in _CASES:
-        raise argparse.ArgumentTypeError(
-            f"{text}: one of {', '.join(f'{c.store}/{c.server}' for c in _CASES)} is wanted"
-        )
+        raise argparse.ArgumentTypeError(f"{text}: one of {', '.join(each.name for each in _CASES)} is wanted")
     return case
 
 
@@ -142,7 +125,7 @@ def _missing(case: Case) -> str | None:
     return None
 
 
-def _run(case: Case, options: argparse.Namespace) -> Result:
+def _run(case: Case, options: argparse.Namespace) -> Iterator[Figure]:
     signers = [Signer(household=f"home-{n}") for n in range(_HOUSEHOLDS)]
     with tempfile.TemporaryDirectory() as name, _store(case, Path(name)) as (url, environment):
         folder = Path(name)
@@ -150,20 +133,20 @@ def _run(case: Case, options: argparse.Namespace) -> Result:
         config = folder / "bridge.toml"
         config.write_text(config_text(url, port=ports["bridge"], folder=folder, signers=signers), encoding="utf-8")
         files = {"bare": options.baselines / "http" / "app.py", "bridge": config}
-        commands = {kind: _command(kind, case.server, port=ports[kind], file=files[kind]) for kind in files}
+        argv = {kind: command(kind, case.server, port=ports[kind], file=files[kind]) for kind in files}
         with (
-            _process(commands["bare"], ports["bare"], environment) as bare,
-            _process(commands["bridge"], ports["bridge"], {}) as bridge,
+            running(argv["bare"], port=ports["bare"], environment=environment) as bare,
+            running(argv["bridge"], port=ports["bridge"], environment={}) as bridge,
         ):
             served = {"bare": Served(ports["bare"], bare), "bridge": Served(ports["bridge"], bridge)}
-            return _measure(case, served, signers=signers, options=options)
+            rounds = _measure(case, served, signers=signers, options=options)
+            yield from _figures(case, rounds, requests=options.requests)
 
 
 def _measure(
     case: Case, served: Mapping[str, Served], *, signers: Sequence[Signer], options: argparse.Namespace
-) -> Result:
-    rounds: dict[str, list[Rate]] = {"bare": [], "bridge": []}
-    cpu_s = {"bare": 0.0, "bridge": 0.0}
+) -> dict[str, list[Round]]:
+    rounds: dict[str, list[Round]] = {"bare": [], "bridge": []}
     with _own_core():
         for number in range(options.rounds + 1):
             prepared = {
@@ -171,31 +154,44 @@ def _measure(
                 "bridge": (sign_intents(signers, options.requests, port=served["bridge"].port), 200),
             }
             for kind, (requests, status) in prepared.items():
-                port, before_s = served[kind].port, served[kind].cpu_s()
-                rate = asyncio.run(send_all(requests, port=port, connections=_CONNECTIONS, status=status))
+                side = served[kind]
+                before_s = cpu_s(side.process)
+                rate = asyncio.run(send_all(requests, port=side.port, connections=_CONNECTIONS, status=status))
                 if number > 0:  # the first round only warms up
-                    rounds[kind].append(rate)
-                    cpu_s[kind] += served[kind].cpu_s() - before_s
-    bare, bridge = _median(rounds["bare"]), _median(rounds["bridge"])
-    each = tuple(
-        round(ours.per_s / theirs.per_s, 3) for ours, theirs in zip(rounds["bridge"], rounds["bare"], strict=True)
-    )
-    return Result(
-        case.store,
-        case.server,
-        bare,
-        bridge,
-        ratio=round(statistics.median(each), 3),
-        ratios=each,
-        cpu_ratio=round(cpu_s["bare"] / cpu_s["bridge"], 3),
-        bare_cpu_ms=round(1_000 * cpu_s["bare"] / (options.rounds * options.requests), 3),
-        bridge_cpu_ms=round(1_000 * cpu_s["bridge"] / (options.rounds * options.requests), 3),
-    )
+                    rounds[kind].append(Round(rate, cpu_s(side.process) - before_s))
+            _say(f"{case.name}: round {number} of {options.rounds}")
+    return rounds
 
 
-def _median(rates: Sequence[Rate]) -> Rate:
+def _figures(case: Case, rounds: Mapping[str, Sequence[Round]], *, requests: int) -> Iterator[Figure]:
+    bare, bridge = rounds["bare"], rounds["bridge"]
+    pairs = list(zip(bridge, bare, strict=True))
+    middle = sorted(bridge, key=lambda one: one.rate.per_s)[len(bridge) // 2]
+    measured = {
+        "ratio": [ours.rate.per_s / theirs.rate.per_s for ours, theirs in pairs],
+        # The same of the processor time that a request costs: steadier where others use the machine.
+        "cpu_ratio": [theirs.cpu_s / ours.cpu_s for ours, theirs in pairs],
+    }
+    for name, values in measured.items():
+        yield Figure(
+            bench="bridge",
+            name=f"{case.name}_{name}",
+            unit="ratio",
+            rounds=values,
+            bar=_BAR if case.server == "hypercorn" else None,
+            against="the bare handler, same server and store",
+            cpu_s=middle.cpu_s,
+            wall_s=requests / middle.rate.per_s,
+            more={"bare": _told(bare, requests), "bridge": _told(bridge, requests), **machine()},
+        )
+
+
+def _told(rounds: Sequence[Round], requests: int) -> dict[str, float]:
+    """Medians of one side."""
     fields = ("per_s", "p50_ms", "p99_ms")
-    return Rate(**{name: round(statistics.median(getattr(rate, name) for rate in rates), 2) for name in fields})
+    told = {name: statistics.median(getattr(one.rate, name) for one in rounds) for name in fields}
+    told["cpu_ms_a_request"] = statistics.median(1_000 * one.cpu_s / requests for one in rounds)
+    return {name: round(value, 2) for name, value in told.items()}
 
 
 @contextmanager
@@ -214,30 +210,6 @@ def _store(case: Case, folder: Path) -> Iterator[tuple[str, dict[str, str]]]:
         server.remove()
 
 
-def _command(kind: str, server: str, *, port: int, file: Path) -> list[str]:
-    core = 0 if (os.cpu_count() or 1) > 1 else -1
-    return [sys.executable, "-m", "tests.bench.serve", kind, server, str(port), str(core), str(file)]
-
-
-@contextmanager
-def _process(command: list[str], port: int, environment: Mapping[str, str]) -> Iterator[psutil.Process]:
-    process = subprocess.Popen(command, cwd=_ROOT, env={**os.environ, **environment})
-    try:
-        deadline = time.monotonic() + _STARTS_WITHIN_S
-        while time.monotonic() < deadline and process.poll() is None:
-            with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-                break
-            time.sleep(0.05)
-        yield psutil.Process(process.pid)
-    finally:
-        process.terminate()
-        try:
-            process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
 @contextmanager
 def _own_core() -> Iterator[None]:
     before = os.sched_getaffinity(0)
@@ -249,29 +221,8 @@ def _own_core() -> Iterator[None]:
         os.sched_setaffinity(0, before)
 
 
-def _print_table(results: Sequence[Result], skipped: Mapping[str, str]) -> None:
-    head = (
-        f"{'store':8}{'server':11}{'bare /s':>10}{'bridge /s':>11}{'ratio':>7}{'by cpu':>8}{'cpu ms':>13}{'p99 ms':>9}"
-    )
-    lines = [
-        f"{head}  rounds",
-        *map(_line, results),
-        *(f"{name}: skipped, {reason}" for name, reason in skipped.items()),
-    ]
-    sys.stderr.write("\n".join(lines) + "\n")
-
-
-def _line(result: Result) -> str:
-    cpu = f"{result.bare_cpu_ms:.2f}, {result.bridge_cpu_ms:.2f}"
-    return (
-        f"{result.store:8}{result.server:11}{result.bare.per_s:10.0f}{result.bridge.per_s:11.0f}{result.ratio:7.2f}"
-        f"{result.cpu_ratio:8.2f}{cpu:>13}{result.bridge.p99_ms:9.1f}  "
-        f"{' '.join(f'{ratio:.2f}' for ratio in result.ratios)}"
-    )
-
-
-def _tell(figures: dict[str, object]) -> None:
-    sys.stdout.write(json.dumps(figures) + "\n")
+def _say(words: str) -> None:
+    sys.stderr.write(words + "\n")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import httpx
 from http_message_signatures import HTTPMessageSigner, MappingKeyResolver
 from http_message_signatures.algorithms import ED25519
 
-from cloud_bridge.wire import PATH_INTENTS
+from cloud_bridge.wire import PATH_EVENTS, PATH_INTENTS
 from tests.cloud_bridge.rig import MERCHANT, Signer
 
 _BARE_BODY = (
@@ -28,6 +28,11 @@ def sign_intents(signers: Sequence[Signer], count: int, *, port: int) -> list[by
     """`count` new intents, one household after the other, as the bytes that go over the wire."""
     ends_at = datetime.now(UTC) + timedelta(days=3)
     return [_request(signers[n % len(signers)], port=port, ends_at=ends_at) for n in range(count)]
+
+
+def sign_poll(signer: Signer, *, port: int, after: int) -> bytes:
+    """A hub's question for news of its orders after a cursor, as the bytes that go over the wire."""
+    return signed(signer, f"{PATH_EVENTS}?after={after}&limit=100", port=port)
 
 
 def config_text(

@@ -42,7 +42,7 @@ _ODDS, _NAP_ODDS = 0.05, 0.5
 _CUT_EVERY_S = 0.4
 _POSTS_AT_ONCE, _PAUSE_S = 4, 1.5  # a stream of orders, so that some are met at every moment of an injury
 _INJURED_WITHIN_S, _QUIET_WITHIN_S = 15.0, 90.0
-_OPEN = {OrderState.HELD, OrderState.SENDING, OrderState.UNKNOWN, OrderState.NOT_PLACED}
+OPEN = {OrderState.HELD, OrderState.SENDING, OrderState.UNKNOWN, OrderState.NOT_PLACED}
 _DOUBT = {OrderState.UNKNOWN, OrderState.PARKED}
 
 
@@ -91,24 +91,25 @@ async def _injure(size: int, *, seed: int, folder: Path, bug: Bug | None, server
     )
     replicas = [Replica(write_setting(folder, setting), rng) for _ in range(_REPLICAS)]
     ledger = folder / "ledger"
-    with _merchant(setting.merchant_port, ledger), server.connect("replicas") as connection, _ended(replicas):
+    with ledger_merchant(setting.merchant_port, ledger), server.connect("replicas") as connection, _ended(replicas):
         tending = asyncio.create_task(tend(replicas, asleep_s=_ASLEEP_S))
         await ready(replicas)
         cutting = asyncio.create_task(declare_dead(connection, every_s=_CUT_EVERY_S, cut=done.cut))
         await _buy(size, signers=signers, ports=[each.port for each in replicas], rng=rng, done=done)
-        await _wait_until_none_is(connection, {OrderState.HELD}, within_s=_INJURED_WITHIN_S)
+        await wait_until_none_is(connection, {OrderState.HELD}, within_s=_INJURED_WITHIN_S)
         cutting.cancel()
         await asyncio.to_thread(Path(setting.quiet).touch)
-        await _wait_until_none_is(connection, _OPEN, within_s=_QUIET_WITHIN_S)
+        await wait_until_none_is(connection, OPEN, within_s=_QUIET_WITHIN_S)
         tending.cancel()
-        done.believed = _believed(connection)
-    done.sales = [json.loads(line) for line in _lines(ledger)]
-    for kind, point in (line.split() for line in _lines(Path(setting.log))):
+        done.believed = believed(connection)
+    done.sales = [json.loads(line) for line in lines_of(ledger)]
+    for kind, point in (line.split() for line in lines_of(Path(setting.log))):
         done.injuries.update((kind, f"{kind} at {point}"))
     return done
 
 
-def _lines(path: Path) -> list[str]:
+def lines_of(path: Path) -> list[str]:
+    """What is in a file, line by line; nothing where it is not there."""
     return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
 
 
@@ -128,17 +129,19 @@ async def _buy(size: int, *, signers: Sequence[Signer], ports: list[int], rng: r
             group.create_task(buy(number))
 
 
-async def _wait_until_none_is(
+async def wait_until_none_is(
     connection: psycopg.Connection[tuple[object, ...]], states: Collection[OrderState], *, within_s: float
 ) -> None:
+    """Return when no order is in one of these states, or the time is over."""
     deadline = asyncio.get_running_loop().time() + within_s
     while asyncio.get_running_loop().time() < deadline:
-        if not any(state in states for _, _, state in _believed(connection)):
+        if not any(state in states for _, _, state in believed(connection)):
             return
         await asyncio.sleep(0.2)
 
 
-def _believed(connection: psycopg.Connection[tuple[object, ...]]) -> list[tuple[str, str, OrderState]]:
+def believed(connection: psycopg.Connection[tuple[object, ...]]) -> list[tuple[str, str, OrderState]]:
+    """What the bridges have of each order: its intent, the digest of its body, its state."""
     rows = connection.execute("SELECT intent_id, body_sha256, state FROM orders").fetchall()
     return [(str(intent_id), str(body), OrderState(str(state))) for intent_id, body, state in rows]
 
@@ -152,7 +155,7 @@ def _judge(done: Run, *, seed: int) -> Figures:
     lost = [name for name in accepted if not sold[reference.get(name, "")] and state.get(name) not in _DOUBT]
     faults = [f"seed {seed}: {name} was acknowledged and is {state.get(name)}, and was not sold" for name in lost]
     faults += [f"seed {seed}: sold {count} times: {name}" for name, count in sold.items() if count > 1]
-    faults += [f"seed {seed}: {name} is still {at}" for name, at in state.items() if at in _OPEN]
+    faults += [f"seed {seed}: {name} is still {at}" for name, at in state.items() if at in OPEN]
     faults += [f"seed {seed}: {intent.terms.intent_id} was never taken" for intent in done.refused]
     return Figures(
         name="replicas",
@@ -171,7 +174,8 @@ def _judge(done: Run, *, seed: int) -> Figures:
 
 
 @contextmanager
-def _merchant(port: int, ledger: Path) -> Iterator[None]:
+def ledger_merchant(port: int, ledger: Path) -> Iterator[None]:
+    """The merchant, as a process."""
     command = [sys.executable, "-m", "tests.campaign.replica.merchant", str(port), str(ledger)]
     process = subprocess.Popen(command, cwd=Path(__file__).parents[2])
     try:

@@ -18,7 +18,7 @@ from cloud_bridge.config import TrackingConfig, WorkerConfig
 from cloud_bridge.core.leave import body_sha256
 from cloud_bridge.core.order import FOLLOWING, PLACING, Change, OrderRecord
 from cloud_bridge.intake import Intake
-from cloud_bridge.ports import CrashHook, Merchant, no_crash
+from cloud_bridge.ports import NO_TRACING, CrashHook, Merchant, Tracing, no_crash
 from cloud_bridge.rounds import Beat, Rounds
 from cloud_bridge.store.orders import SqlOrderStore
 from cloud_bridge.tracking import Tracker, shared
@@ -124,6 +124,7 @@ class Rig:
     merchant: Merchant
     crash: CrashHook = no_crash
     others: Mapping[str, Merchant] = field(default_factory=dict)
+    tracing: Tracing = NO_TRACING
 
     def __post_init__(self) -> None:
         merchants = {MERCHANT: self.merchant, **self.others}
@@ -145,6 +146,7 @@ class Rig:
             jitter=lambda: 0.0,
             placed=asyncio.Event(),
             crash=lambda point: self.crash(point),  # noqa: PLW0108  a test may set another hook later
+            tracing=self.tracing,
         )
         tracker = Tracker(
             self.store,
@@ -160,7 +162,7 @@ class Rig:
             Beat("follow", FOLLOWING, tracker.step, asyncio.Event()),
         )
         self.placing, self.following = (
-            Rounds(beat, store=self.store, clock=self.clock, config=config) for beat in beats
+            Rounds(beat, store=self.store, clock=self.clock, config=config, tracing=self.tracing) for beat in beats
         )
 
     async def place(self, *, rounds_max: int = 40) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from typing import Any
@@ -97,7 +98,7 @@ async def test_a_webhook_makes_its_order_due_once(make_rig: Any) -> None:  # noq
             public_url=OWN,
         )
         app = Starlette(routes=door.routes())
-        problems.install(app)
+        problems.install(app, counted=Counter())
         shop.orders["ord_0"]["status"] = "shipped"
         body, headers = shop.webhook("ord_0", at=int(now.timestamp()))
         woken = []

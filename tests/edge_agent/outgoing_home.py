@@ -44,7 +44,7 @@ from edge_agent.pipeline.guard import Guard
 from edge_agent.pipeline.hand_over import HandOver, Home
 from edge_agent.pipeline.restore import Restore
 from edge_agent.pipeline.status import StatusRecorder
-from edge_agent.ports import CrashHook, no_crash
+from edge_agent.ports import NO_TRACING, CrashHook, Tracing, no_crash
 from tests.edge_agent.samples import MILK, NOW, prompt
 
 URL = "http://127.0.0.1:8490"
@@ -184,6 +184,7 @@ class OutgoingHome:
     restore: Restore
     guard: Guard
     numbers: Iterator[int]
+    tracing: Tracing
 
     def approve(self, item: str = "milk") -> IntentId:
         """Anna approves a prompt for this item; its order waits in the outbox."""
@@ -196,6 +197,7 @@ class OutgoingHome:
             signer=self.key,
             new_id=lambda: f"{next(self.numbers):032x}",
             wake=lambda: None,
+            tracing=self.tracing,
         )
         bought = MILK.model_copy(update={"id": item})
         return hand_over.give(step(asked, PromptEvent.APPROVE, now=NOW, by="anna"), item=bought, by=("anna",)).id
@@ -244,6 +246,7 @@ async def outgoing_home(
     pages_max: int = 100,
     is_chosen: bool = True,
     crash_hook: CrashHook = no_crash,
+    tracing: Tracing = NO_TRACING,
 ) -> AsyncIterator[OutgoingHome]:
     """The sending half over the store in `folder`."""
     wall = wall or Wall()
@@ -263,7 +266,7 @@ async def outgoing_home(
         async with egress:
             yield _wired(
                 store, key=key, wall=wall, bridge=bridge, egress=egress, ledger=ledger, kept=standing(folder),
-                pages_max=pages_max, is_chosen=is_chosen, crash_hook=crash_hook,
+                pages_max=pages_max, is_chosen=is_chosen, crash_hook=crash_hook, tracing=tracing,
             )  # fmt: skip
 
 
@@ -279,6 +282,7 @@ def _wired(
     pages_max: int,
     is_chosen: bool,
     crash_hook: CrashHook,
+    tracing: Tracing,
 ) -> OutgoingHome:
     orders, merchants = Orders(store.connection), Merchants(store.connection)
     household = FixedHousehold(Household(items=(MILK,)))
@@ -290,6 +294,7 @@ def _wired(
         hear_time=store.clock.compare,
         is_chosen=is_chosen,
         crash_hook=crash_hook,
+        tracing=tracing,
     )
     restore = Restore(
         hub="hub-1",
@@ -313,5 +318,6 @@ def _wired(
     )
     counted = iter(range(1, 1_000_000))
     return OutgoingHome(
-        store, key, wall, bridge, client, orders, ledger, merchants, household, restore, guard, numbers=counted
+        store, key, wall, bridge, client, orders, ledger, merchants, household, restore, guard, numbers=counted,
+        tracing=tracing,
     )  # fmt: skip

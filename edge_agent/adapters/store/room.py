@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from edge_agent.adapters.store.connection import Connection
+from edge_agent.core.overview import RoomLeft
 from edge_agent.core.said import Said, say
 from edge_agent.errors import FailClosedError, RoomReservedError
 
@@ -65,6 +66,17 @@ class Room:
             return self.problem()
         except (FailClosedError, OSError):
             return None
+
+    def left(self) -> RoomLeft | None:
+        """How much readings may still take; None while the store cannot be asked."""
+        try:
+            used_bytes = self._used_bytes()
+        except (FailClosedError, OSError):
+            return None
+        return RoomLeft(
+            disk_bytes=max(0, self._free_bytes() - self._reserve_bytes),
+            store_bytes=max(0, self._size_max_bytes - used_bytes - self._reserve_bytes),
+        )
 
     def _used_bytes(self) -> int:
         """Pages in use; those that were freed are written again first."""

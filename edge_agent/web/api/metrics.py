@@ -6,7 +6,7 @@ so a hub that nobody watches does not pay for it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from starlette.responses import Response
@@ -17,7 +17,7 @@ from edge_agent.core.overview import ItemOverview
 from edge_agent.core.prompt import PromptState
 from edge_agent.web.api.call import Call
 from edge_agent.web.api.problems import Refusal
-from edge_agent.web.api.reads import ORDERS_MAX, health_of
+from edge_agent.web.api.reads import health_of
 from edge_agent.web.outlook import outlook
 
 if TYPE_CHECKING:
@@ -57,7 +57,10 @@ class _Figures:
         """Every family of figures."""
         overview = self._call.site.parts.overview
         yield from self._of_hub()
-        yield from self._of_items(overview.items())
+        items = list(overview.items())
+        yield from self._of_items(items)
+        yield from self._of_prices(items)
+        yield from self._of_machine()
         yield from self._of_orders()
         yield from self._of_devices()
 
@@ -74,8 +77,26 @@ class _Figures:
         listening = [((), self._call.streams.open)]
         yield _gauge("restock_event_streams", "Clients that listen for changes.", (), listening)
 
-    def _of_items(self, items: Iterable[ItemOverview]) -> Iterable[Metric]:
-        now, known = self._call.site.parts.clock.now(), list(items)
+    def _of_machine(self) -> Iterable[Metric]:
+        parts = self._call.site.parts
+        hears, room = parts.hears_broker(), parts.room()
+        connected = [] if hears is None else [((), hears)]
+        left = [] if room is None else [(("disk",), room.disk_bytes), (("store",), room.store_bytes)]
+        words = "What readings may still take of the disk, and of the size that the store may have."
+        yield _gauge("restock_broker_connected", "1: the broker has the hub's session.", (), connected)
+        yield _gauge("restock_room_bytes", words, ("of",), left)
+
+    def _of_prices(self, items: Iterable[ItemOverview]) -> Iterable[Metric]:
+        newest: dict[str, float] = {}
+        for price in (price for one in items for price in one.prices):
+            newest[price.merchant] = max(newest.get(price.merchant, 0.0), price.fetched_at.timestamp())
+        fetched = [((merchant,), at) for merchant, at in newest.items()]
+        yield _gauge(
+            "restock_prices_fetched_timestamp_seconds", "When a merchant's prices came last.", ("merchant",), fetched
+        )
+
+    def _of_items(self, known: Sequence[ItemOverview]) -> Iterable[Metric]:
+        now = self._call.site.parts.clock.now()
         amounts = [
             ((one.item.id, one.item.unit), one.estimate.amount.value)
             for one in known
@@ -96,8 +117,7 @@ class _Figures:
         yield _gauge("restock_prompts", "Questions that live.", ("state",), prompts)
 
     def _of_orders(self) -> Iterable[Metric]:
-        orders = self._call.site.parts.overview.intents(limit=ORDERS_MAX)
-        states = [one.state for one in orders]
+        states = [one.state for one in self._call.site.parts.overview.live_intents()]
         counts = [((state.value,), states.count(state)) for state in sorted(LIVE)]
         yield _gauge("restock_orders", "Orders that are not finished.", ("state",), counts)
 

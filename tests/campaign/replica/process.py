@@ -115,7 +115,10 @@ async def serve(setting: Setting, *, port: int, seed: int) -> None:
     stop, clock, url = asyncio.Event(), MappedClock(config.clock), f"http://127.0.0.1:{port}"
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     merchant = LedgerMerchant(setting.merchant_port)
-    with _listen(config.server) as listener, Database(config.store.url, connections=4) as database:
+    with (
+        _listen(config.server.host, port, field="server") as listener,
+        Database(config.store.url, connections=4) as database,
+    ):
         store = SqlOrderStore(database, shown=clock.shown)
         await store.resume(now=clock.now())
         bridge = _assemble(

@@ -7,6 +7,7 @@ happens whole, at once, between the two times that it gives way. A test compares
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -22,7 +23,7 @@ from cloud_bridge.errors import (
     StaleClaimError,
     WithdrawnError,
 )
-from cloud_bridge.ports import NOBODY, Report, ReportLine
+from cloud_bridge.ports import NOBODY, Figures, Report, ReportLine
 from cloud_bridge.wire import Head, KnownIntent, OrderEvent, OrderState
 
 HEAD_MAX = 100
@@ -343,6 +344,18 @@ class MemoryOrders:
         rows = sorted(self._books.orders.values(), key=lambda row: (row.accepted_at, row.household, row.intent_id))
         lines = tuple(ReportLine(row.intent_id, row.state, row.merchant_order_id, row.total_minor) for row in rows)
         return Report(lines, sum(map(len, self._books.attempts.values())))
+
+    async def figures(self) -> Figures:
+        """How much there is to do."""
+        going = [row for row in self._books.orders.values() if row.due_at or row.state is OrderState.PARKED]
+        due = [(row.due_at, row) for row in going if row.due_at is not None]
+        return Figures(
+            orders=Counter(row.state for row in going),
+            due_at={row.state: at for at, row in sorted(due, key=lambda pair: pair[0], reverse=True)},
+            failing=Counter(row.merchant for _, row in due if row.tries > 0),
+            frozen=len(self._books.frozen),
+            store_time=None,
+        )
 
     async def resume(self, *, now: datetime) -> None:
         """End all leases and look at every followed order: for the one bridge that holds the books, at its start."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -100,7 +101,7 @@ def _door(inbox: Any, verifier: WebhookVerifier, **more: Any) -> MerchantDoor:  
 
 def _client(door: MerchantDoor) -> httpx.AsyncClient:
     app = Starlette(routes=door.routes())
-    problems.install(app)
+    problems.install(app, counted=Counter())
     return httpx.AsyncClient(transport=httpx.ASGITransport(app, raise_app_exceptions=False), base_url=OWN)
 
 

@@ -346,3 +346,18 @@ def test_a_server_that_is_away_is_one_line(postgres: PostgresProcess, database_u
     with pytest.raises(StoreError, match="cannot be used") as refused:
         Database("postgresql+psycopg://postgres@127.0.0.1:1/nothing").open()
     assert "\n" not in str(refused.value)
+
+
+async def test_a_look_is_one_question_and_the_next_change_a_transaction_again(database: Database) -> None:
+    """A connection that looked without a transaction goes back as it was; else a change would be made half."""
+
+    def is_without(connection: Connection) -> bool:
+        connection.execute(text("SELECT 1"))
+        return bool(connection.connection.dbapi_connection.autocommit)  # type: ignore[union-attr]
+
+    for _ in range(10):  # more than there are connections
+        assert await database.look(is_without)
+        assert not await database.transact(is_without)
+    with pytest.raises(StoreError):
+        await database.look(lambda connection: connection.execute(text("SELECT 1 / 0")))
+    assert not await database.transact(is_without)

@@ -131,3 +131,15 @@ async def test_without_a_reserve_the_same_disk_takes_no_order(tmp_path: Path) ->
                 fill(readings, size=1_000)
             with pytest.raises(StoreFailedError):
                 home.approve()
+
+
+async def test_what_is_left_is_what_readings_may_still_take(tmp_path: Path) -> None:
+    """Of the disk and of the store's own size, each without the reserve; never less than nothing."""
+    async with outgoing_home(tmp_path) as home:
+        left = room_of(home, [100 * MIB]).left()
+        assert left is not None
+        assert left.disk_bytes == 68 * MIB
+        assert 4_000 * MIB < left.store_bytes < 4_064 * MIB
+        full = room_of(home, [MIB], size_max_mib=32).left()
+        assert full is not None
+        assert (full.disk_bytes, full.store_bytes) == (0, 0)

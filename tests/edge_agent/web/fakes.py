@@ -82,6 +82,10 @@ class HomeInMemory:
         """Orders, newest first."""
         return sorted(self.all_intents.values(), key=lambda intent: intent.created_at, reverse=True)[:limit]
 
+    def live_intents(self) -> Sequence[IntentRecord]:
+        """Those that are not over."""
+        return [intent for intent in self.all_intents.values() if intent.state in LIVE_INTENTS]
+
     def wanted_back(self) -> frozenset[IntentId]:
         """Orders that a person wants to cancel."""
         return frozenset(self.wishes)

@@ -16,7 +16,15 @@ from edge_agent.adapters.household import HouseholdFile
 from edge_agent.adapters.keys import load_or_create
 from edge_agent.adapters.store.egress_ledger import EgressLedger
 from edge_agent.adapters.store.mandates import Mandates
-from edge_agent.config import HomeAssistantConfig, HomeConfig, HubConfig, ModelConfig, NotifyConfig, Secrets
+from edge_agent.config import (
+    HomeAssistantConfig,
+    HomeConfig,
+    HubConfig,
+    ModelConfig,
+    NotifyConfig,
+    Secrets,
+    TracingConfig,
+)
 from edge_agent.core.catalogue import Household
 from edge_agent.core.messages import DeviceId, ItemId
 from edge_agent.core.registry import Registry
@@ -28,6 +36,7 @@ from edge_agent.wiring import household as wiring
 from edge_agent.wiring.home_assistant import wire_voice
 from edge_agent.wiring.orders import Gate
 from edge_agent.wiring.readings import wire_readings
+from tests.collector import Collector
 from tests.edge_agent.leave import mandate
 from tests.edge_agent.outgoing_home import URL, FakeBridge, Wall, known, opened
 from tests.edge_agent.samples import MILK
@@ -143,3 +152,18 @@ async def test_a_reading_is_on_the_pages_before_the_review_comes_round(tmp_path:
         after = tasks.review.latest[ItemId("milk")]
         assert after is not before
         assert after.decision is before.decision
+
+
+async def test_traces_are_sent_where_a_collector_is_configured_and_nowhere_else(tmp_path: Path) -> None:
+    """A review as it is wired shows at the collector; without one there is no such task."""
+    async with wired(tmp_path, config_of(tmp_path)) as tasks:
+        assert "traces" not in names_of(tasks)
+    pytest.importorskip("opentelemetry.sdk")
+    with Collector() as collector:
+        config = config_of(tmp_path, tracing=TracingConfig(endpoint=collector.url))
+        async with wired(tmp_path, config) as tasks:
+            assert "traces" in names_of(tasks)
+            assert tasks.traces is not None
+            await tasks._look()
+            await tasks.traces.run_once()
+        assert "review" in [span.name for span in collector.spans()]

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from edge_agent.config import WebConfig
+from edge_agent.config import HomeConfig, WebConfig
+from edge_agent.core.intent import IntentState
+from edge_agent.core.overview import RoomLeft
+from edge_agent.web.factory import create_app
 from tests.edge_agent.clock import ManualClock
+from tests.edge_agent.samples import NOW, intent
 from tests.edge_agent.web.api.programs import give_token, program
 from tests.edge_agent.web.house import House, opened
 
@@ -30,6 +37,40 @@ async def test_figures_are_in_the_text_format(house: House) -> None:
     families = {family.name: family for family in parser.text_string_to_metric_families(answer.text)}
     assert families["restock_sends_allowed"].samples[0].value == 1
     assert {sample.labels["item"] for sample in families["restock_item_days_left"].samples} >= {"milk"}
+
+
+async def test_an_order_in_doubt_is_counted_however_many_came_after_it(house: House) -> None:
+    """An alert must not end because the home went on buying."""
+    parser = pytest.importorskip("prometheus_client.parser")
+    parked = replace(intent("i-parked", state=IntentState.PARKED), created_at=NOW - timedelta(days=90))
+    done = [replace(intent(f"i-{n}", state=IntentState.DELIVERED), created_at=NOW) for n in range(300)]
+    house.home.all_intents = {str(one.id): one for one in (parked, *done)}
+    async with program(house, give_token(house)) as client:
+        text = (await client.get("/metrics")).text
+    families = {family.name: family for family in parser.text_string_to_metric_families(text)}
+    states = {sample.labels["state"]: sample.value for sample in families["restock_orders"].samples}
+    assert (states["parked"], states["unknown"]) == (1, 0)
+
+
+@pytest.mark.parametrize("hears", [True, False])
+async def test_broker_room_and_prices_are_told(house: House, *, hears: bool) -> None:
+    """What an alert asks for; where it is not known nothing is told, and never 0."""
+    parser = pytest.importorskip("prometheus_client.parser")
+    unknown = await _families(house, parser)
+    assert unknown["restock_broker_connected"].samples == unknown["restock_room_bytes"].samples == []
+    parts = replace(house.parts, hears_broker=lambda: hears, room=lambda: RoomLeft(5, 7))
+    house = replace(house, parts=parts, app=create_app(parts, web=WebConfig(), home=HomeConfig()))
+    told = await _families(house, parser)
+    assert [sample.value for sample in told["restock_broker_connected"].samples] == [float(hears)]
+    assert [sample.value for sample in told["restock_room_bytes"].samples] == [5, 7]
+    [grocer] = told["restock_prices_fetched_timestamp_seconds"].samples
+    assert grocer.labels == {"merchant": "grocer"}
+
+
+async def _families(house: House, parser: Any) -> dict[str, Any]:  # noqa: ANN401  a module
+    async with program(house, give_token(house)) as client:
+        text = (await client.get("/metrics")).text
+    return {family.name: family for family in parser.text_string_to_metric_families(text)}
 
 
 @pytest.mark.parametrize(
