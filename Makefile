@@ -156,7 +156,7 @@ lock:
 	    --extra hub --extra formats --extra metrics --extra mdns --extra channels --extra bridge --extra sim --extra build \
 	    pyproject.toml -o requirements/home.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-	    --extra hub --extra formats --extra metrics --extra mdns --extra channels --extra bridge --extra sim --extra train \
+	    --extra hub --extra formats --extra metrics --extra mdns --extra channels --extra bridge --extra sim --extra tracing --extra train \
 	    --extra build --extra dev -c requirements/home.lock pyproject.toml -o requirements/test.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	    --extra hub --extra formats --extra metrics --extra mdns --extra channels --extra bridge -c requirements/home.lock \
