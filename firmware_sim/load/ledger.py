@@ -30,7 +30,12 @@ class Tally:
     malformed: int = 0
     words: int = 0  # births, states
     publishes: int = 0  # everything that was published
-    late_s: float = 0.0  # how late the last reading was taken
+    late_s: float = 0.0  # how late the latest of the readings since the last look was taken
+
+    def note_late(self, late_s: float) -> None:
+        """A reading was taken so long after its time."""
+        if late_s > self.late_s:
+            self.late_s = late_s
 
 
 @dataclass(slots=True)

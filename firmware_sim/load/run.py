@@ -128,7 +128,7 @@ class FleetRun:
         say: Callable[[str], None],
     ) -> None:
         self.plan = plan
-        self.period_s = plan.period_s
+        self.period_s, self.ends_s = plan.period_s, plan.ends_s
         self.run = run
         self.epoch_s = epoch_s
         self.ledger = Ledger(plan.devices)
@@ -271,7 +271,7 @@ class FleetRun:
                 await self._each_second(consumer, second)
 
     def _is_past_end(self) -> bool:
-        return self.now_s() >= self.plan.ends_s
+        return self.now_s() >= self.ends_s
 
     async def _settle(self, consumer: Consumer) -> None:
         """Until everything that was taken has come through, or nothing has moved for `settle_s`."""

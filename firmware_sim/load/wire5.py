@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import TypeVar, cast
 
 import mqtt5
-from mqtt5 import ConnAckReasonCode, DisconnectReasonCode, QoS
+from mqtt5 import ConnAckReasonCode, DisconnectReasonCode, PubAckReasonCode, QoS
 
 from firmware_sim.listening import Broker, LinkError
 from firmware_sim.load.link import Hear, Link, Outgoing, Speaker, plain
@@ -153,10 +153,10 @@ class Link5(asyncio.Protocol):
         self._heard = True
         if self._rest:
             data = self._rest + data
-        view, at = memoryview(data), 0
+        at = 0
         try:
             while at < len(data):
-                packet, size = mqtt5.read(view[at:])
+                packet, size = mqtt5.read(data[at:])  # a few acknowledgements: a view costs more than their copy
                 at += size
                 self._take(packet)
         except IndexError:  # the rest of a packet is still to come
@@ -181,7 +181,7 @@ class Link5(asyncio.Protocol):
                 message = self._under_way.pop(packet.packet_id, None)
                 if message is None:
                     return
-                if int(packet.reason_code) < _REFUSED_FROM:
+                if packet.reason_code is PubAckReasonCode.SUCCESS or int(packet.reason_code) < _REFUSED_FROM:
                     self._speaker.acked(message)
                 else:
                     self._speaker.refused(message, _words(packet.reason_code.name, packet.reason_str))
