@@ -25,8 +25,7 @@ class Delays:
         """Count one."""
         bucket = int(math.log(took_s / _LEAST_S) / _WIDTH) if took_s > _LEAST_S else 0
         self._counts[bucket] = self._counts.get(bucket, 0) + 1
-        if took_s > self.worst_s:  # noqa: PLR1730 - `max` is a call more, for each reading
-            self.worst_s = took_s
+        self.worst_s = max(self.worst_s, took_s)
 
     def include(self, other: Delays) -> None:
         """Count all of another's."""

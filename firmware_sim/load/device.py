@@ -7,6 +7,7 @@ for byte. A reading that finds no room drops the oldest that is held.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -39,6 +40,7 @@ class Scene(Protocol):
     faulty: bool  # whether the plan has any fault
     is_over: bool  # no more readings, and nobody comes back
     clears: bool  # take births and states back at the end
+    listens: bool  # hear the hub's words
 
     def now_s(self) -> float:
         """Since the start of the run."""
@@ -56,11 +58,12 @@ class Scene(Protocol):
 class Device:
     """Fulfils link.Speaker."""
 
-    __slots__ = ("_away_until_s", "_boot", "_failures", "_is_planned", "_kind", "_leaves", "_n", "_next_s", "_scene", "_seq",
-                 "_swapped", "_topic", "_waiting", "_who", "index", "link")  # fmt: skip
+    __slots__ = ("_away_until_s", "_boot", "_failures", "_is_planned", "_kind", "_leaves", "_n", "_next_s", "_scene",
+                 "_seq", "_swapped", "_topic", "_waiting", "_who", "index", "link", "turn")  # fmt: skip
 
     def __init__(self, scene: Scene, index: int) -> None:
         self.index = index
+        self.turn = index  # which broker it connects to, where there are several: the next one after each failure
         self.link: Link | None = None
         self._scene = scene
         self._boot = 1
@@ -146,6 +149,11 @@ class Device:
         """See link.Speaker."""
         return f"{self._base}/state"
 
+    @property
+    def filters(self) -> Sequence[str]:
+        """See link.Speaker."""
+        return (f"{self._base}/ack", f"{self._base}/cmd") if self._scene.listens else ()
+
     def will(self) -> bytes:
         """See link.Speaker."""
         return native.state(device=self._name, boot=self._boot_id, state="offline")
@@ -158,12 +166,19 @@ class Device:
         if self._scene.now_s() < self._away_until_s:  # its outage began while it was connecting
             self.lose_connection(until_s=self._away_until_s)
             return
-        online = native.state(device=self._name, boot=self._boot_id, state="online")
-        self._waiting[0:0] = [
-            Outgoing(WORD, f"{self._base}/birth", self._birth(), boot=self._boot, retain=True),
-            Outgoing(WORD, self.state_topic, online, boot=self._boot, retain=True),
-        ]
-        self._pump(self._scene.now_s())
+        self._announce()
+
+    def hear(self, topic: str, payload: bytes) -> None:
+        """See link.Speaker.
+
+        The hub's `ack` is counted only: a fleet that sent again what the hub lacks would hide what the run looks for.
+        """
+        tally = self._scene.ledger.tally
+        if topic.endswith("/ack"):
+            tally.hub_acks += 1
+        elif _is_rebirth(payload) and not self._leaves:
+            tally.rebirths += 1
+            self._announce()
 
     def acked(self, message: Outgoing) -> None:
         """See link.Speaker."""
@@ -200,6 +215,7 @@ class Device:
             scene.wheel.at(self._away_until_s, self._come_back)
             return
         self._failures += 1
+        self.turn += 1
         wait_s = min(_BACKOFF_MAX_S, _BACKOFF_FIRST_S * 2.0 ** (self._failures - 1))
         jitter = 0.5 + chance(scene.plan.seed, f"backoff:{self.index}:{scene.ledger.tally.failed}") / 2
         scene.wheel.at(scene.now_s() + wait_s * jitter, self._come_back)
@@ -217,6 +233,16 @@ class Device:
     @property
     def _boot_id(self) -> str:
         return f"{self._scene.run}-{self._boot}"
+
+    def _announce(self) -> None:
+        """Birth and state before everything that waits; those that wait already are not said twice."""
+        online = native.state(device=self._name, boot=self._boot_id, state="online")
+        self._waiting = [
+            Outgoing(WORD, f"{self._base}/birth", self._birth(), boot=self._boot, retain=True),
+            Outgoing(WORD, self.state_topic, online, boot=self._boot, retain=True),
+            *(each for each in self._waiting if each.what != WORD),
+        ]
+        self._pump(self._scene.now_s())
 
     def _birth(self) -> bytes:
         kind = self._kind
@@ -346,6 +372,13 @@ class Device:
     def _identity(self, boot: int) -> str:
         """The members of a JSON object that name a reading, up to the number itself."""
         return f'"device":"{self._name}","boot":"{self._scene.run}-{boot}","seq":'
+
+
+def _is_rebirth(payload: bytes) -> bool:
+    try:
+        return bool(json.loads(payload) == {"cmd": "rebirth"})
+    except ValueError:
+        return False
 
 
 @lru_cache(maxsize=8)

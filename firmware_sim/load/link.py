@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from firmware_sim.listening import Broker
+
 READING, MALFORMED, WORD = range(3)  # what a message is: a reading, what looks like one, birth or state
 
 
@@ -28,6 +30,14 @@ class Outgoing:
     sent_s: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One of the brokers that carry the same messages; `address` is that of its host, looked up once."""
+
+    broker: Broker
+    address: str
+
+
 class Speaker(Protocol):
     """The device at the near end of a connection."""
 
@@ -39,11 +49,18 @@ class Speaker(Protocol):
     def state_topic(self) -> str:
         """Where its last will goes."""
 
+    @property
+    def filters(self) -> Sequence[str]:
+        """What it wants to hear; nothing where it only speaks."""
+
     def will(self) -> bytes:
         """What the broker shall say when the connection is lost."""
 
     def came_up(self, link: Link) -> None:
-        """The broker has taken the connection."""
+        """The broker has taken the connection, and the subscription where there is one."""
+
+    def hear(self, topic: str, payload: bytes) -> None:
+        """Something on one of its filters."""
 
     def acked(self, message: Outgoing) -> None:
         """The broker has this message."""
@@ -97,12 +114,14 @@ class Subscription(Protocol):
 
 
 class Wire(Protocol):
-    """One version of MQTT to one broker."""
+    """One version of MQTT, to a broker or to the nodes of one."""
 
     version: str
 
-    async def open(self, speaker: Speaker, *, source: str | None) -> Link:
-        """Begin a connection; whether it comes up is told to the speaker. `source` is the local address.
+    async def open(self, speaker: Speaker, *, turn: int, source: str | None) -> Link:
+        """Begin a connection; whether it comes up is told to the speaker.
+
+        The nodes take turns: `turn` says which it is. `source` is the local address.
 
         Raises: OSError when there is no connection to begin with; the speaker is told nothing then.
         """

@@ -73,6 +73,7 @@ def summarise(outcome: Outcome, setting: Setting) -> dict[str, Any]:
             "malformed": tally.malformed,
             "per_s": round(tally.acked / plan.duration_s, 1),
         },
+        "hub": {"acks": tally.hub_acks, "rebirths": tally.rebirths},
         "puback_ms": _percentiles(outcome.ledger.pubacks),
         "consumer": _consumed(outcome, setting, rows) if asked else {"name": setting.consumer},
         "devices": {

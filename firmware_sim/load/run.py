@@ -53,6 +53,7 @@ class Options:
     hold_max: int = 100  # readings that a device keeps while it cannot send them
     settle_s: float = 10.0  # without any progress, after the last reading
     clears: bool = False
+    listens: bool = False  # to the hub
     sources: tuple[str, ...] = ()  # local addresses to connect from, each for 20,000 devices
 
 
@@ -137,7 +138,7 @@ class FleetRun:
         self.hold_max = options.hold_max
         self.faulty = bool(plan.faults)
         self.is_over = False
-        self.clears = options.clears
+        self.clears, self.listens = options.clears, options.listens
         self.recent = Delays()
         self.heard = Heard(plan, run=run)
         self.wire = wire
@@ -370,7 +371,7 @@ class FleetRun:
         sources = self._options.sources
         source = sources[device.index // _PORTS % len(sources)] if sources else None
         try:
-            link = await self.wire.open(device, source=source)
+            link = await self.wire.open(device, turn=device.turn, source=source)
         except OSError as exc:
             device.went_down((), plain(exc), for_good=exc.errno in _NOWHERE)
             return

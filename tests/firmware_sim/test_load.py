@@ -47,7 +47,7 @@ class Loopback:
         self.said: list[tuple[str, bytes]] = []
         self.breaks = self.forgotten = 0
 
-    async def open(self, speaker: Speaker, *, source: str | None) -> Link:
+    async def open(self, speaker: Speaker, *, turn: int, source: str | None) -> Link:
         """See link.Wire."""
         link = _Link(self, speaker, is_mute=self.mute > 0)
         self.mute -= 1
@@ -509,7 +509,7 @@ def test_a_plan_is_what_the_arguments_say() -> None:
 
 def test_many_devices_on_loopback_share_several_addresses() -> None:
     """Each local address has ports for 28,000; elsewhere the system chooses."""
-    assert command._sources("127.0.0.1", devices=28_000) == ()
-    assert command._sources("127.0.0.1", devices=40_001) == ("127.0.0.2", "127.0.0.3", "127.0.0.4")
-    assert command._sources("192.0.2.1", devices=50_000) == ()
-    assert command._sources("::1", devices=50_000) == ()
+    assert command._sources(["127.0.0.1"], devices=28_000) == ()
+    assert command._sources(["127.0.0.1"] * 2, devices=40_001) == ("127.0.0.2", "127.0.0.3", "127.0.0.4")
+    assert command._sources(["127.0.0.1", "192.0.2.1"], devices=50_000) == ()
+    assert command._sources(["::1"], devices=50_000) == ()
