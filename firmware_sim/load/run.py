@@ -86,6 +86,8 @@ class Marks:
     """When what was reached, and what the process had used by then."""
 
     all_connected_s: float | None = None
+    cpu_before_s: float = 0.0
+    cpu_connected_s: float = 0.0
     cpu_from_s: float = 0.0  # the window in which publishes are counted: from all connected to the last reading
     publishes_from: int = 0
     cpu_until_s: float = 0.0
@@ -229,7 +231,7 @@ class FleetRun:
     def _begin(self) -> None:
         gc.collect()
         marks = self._outcome.marks
-        marks.resident_before_kb = process.resident_kb()
+        marks.resident_before_kb, marks.cpu_before_s = process.resident_kb(), process.cpu_s()
         self._began = self._monotonic()
         plan = self.plan
         self.truth.note(json.dumps({"at_s": 0.0, "what": "begin", "run": self.run, "plan": asdict(plan)}))
@@ -434,9 +436,10 @@ class FleetRun:
     def _open_window(self) -> None:
         if self.ledger.tally.connected == self.plan.devices:
             self._outcome.marks.all_connected_s = self.now_s()
+        marks = self._outcome.marks
+        marks.cpu_connected_s = process.cpu_s()
         gc.collect()
         gc.freeze()  # ten thousand devices stay to the end: nobody looks for garbage in them
-        marks = self._outcome.marks
         marks.resident_connected_kb = process.resident_kb()
         marks.cpu_from_s, marks.publishes_from = process.cpu_s(), self.ledger.tally.publishes
 
