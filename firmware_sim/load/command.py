@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import secrets
 import socket
 import sys
@@ -110,9 +111,8 @@ async def run(arguments: argparse.Namespace) -> bool:
     )
     summary = result.summarise(outcome, setting)
     written = _write_files(arguments, outcome, summary)
-    sys.stdout.write(json.dumps(summary) + "\n" if arguments.json else "".join(f"{each}\n" for each in _lines(summary)))
-    sys.stdout.flush()
-    return bool(summary["ok"]) and written
+    printed = _print(json.dumps(summary) + "\n" if arguments.json else "".join(f"{each}\n" for each in _lines(summary)))
+    return bool(summary["ok"]) and written and printed
 
 
 def plan_of(arguments: argparse.Namespace) -> Plan:
@@ -251,9 +251,22 @@ def _write_files(arguments: argparse.Namespace, outcome: Outcome, summary: dict[
             with path.open("w", encoding="utf-8") as file:
                 file.writelines(text)
         except OSError as exc:
-            _say(f"{option} {path}: cannot be written ({exc.strerror}); the rest of the result is whole")
+            _say(f"{option} {path}: cannot be written ({exc.strerror}), or not whole; the rest of the result is")
             done = False
     return done
+
+
+def _print(text: str) -> bool:
+    """The result, on standard output; says where it cannot be written."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except OSError as exc:
+        _say(f"standard output: the result cannot be written there ({exc.strerror}); the files are whole")
+        with Path(os.devnull).open("w") as nowhere:
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())  # else what is left over fails once more at the very end
+        return False
+    return True
 
 
 def _lines(summary: dict[str, Any]) -> Iterator[str]:

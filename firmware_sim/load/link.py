@@ -9,6 +9,9 @@ from typing import Protocol
 
 from firmware_sim.listening import Broker
 
+NO_FILE = "this process has no file descriptor left"
+NO_FILE_HERE = "this machine has no file descriptor left"
+NO_PORT = "this machine has no local port left"
 READING, MALFORMED, WORD = range(3)  # what a message is: a reading, what looks like one, birth or state
 
 
@@ -137,11 +140,11 @@ def plain(exc: BaseException) -> str:  # noqa: PLR0911 - a table
     """Why a connection could not be made, in words that say what to do."""
     match exc:
         case OSError(errno=errno.EMFILE):
-            return "this process has no file descriptor left"
+            return NO_FILE
         case OSError(errno=errno.ENFILE):
-            return "this machine has no file descriptor left"
+            return NO_FILE_HERE
         case OSError(errno=errno.EADDRNOTAVAIL):
-            return "this machine has no local port left"
+            return NO_PORT
         case ConnectionRefusedError():
             return "nothing listens there"
         case ConnectionResetError() | BrokenPipeError():

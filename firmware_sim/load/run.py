@@ -24,7 +24,7 @@ from firmware_sim.load.delays import Delays
 from firmware_sim.load.device import Device
 from firmware_sim.load.heard import Consumer, Heard
 from firmware_sim.load.ledger import Ledger
-from firmware_sim.load.link import Link, Wire, plain
+from firmware_sim.load.link import NO_FILE, NO_FILE_HERE, NO_PORT, Link, Wire, plain
 from firmware_sim.load.plan import Plan
 from firmware_sim.load.truth import TruthLog, TruthLogError
 from firmware_sim.load.wheel import TICK_S, Wheel
@@ -37,8 +37,13 @@ _LATE_S = 1.0
 _LEAVING_S = 10.0
 _PORTS = 20_000  # of one local address
 _POINTS_MAX = 600
-_WHEN_REFUSED = "check --broker, --mqtt, user and password, or the limits of this process and machine"
+_WHEN_REFUSED = "check --broker, --mqtt, user and password, and what this user may do at the broker"
 _WHEN_LOST = "see the broker's log; its limits on connections and open files must be above this fleet's size"
+_WHEN_NONE_LEFT = {
+    NO_FILE: "raise its limit (`ulimit -n`, or LimitNOFILE of its unit), or run the rest in another process",
+    NO_FILE_HERE: "raise fs.file-max, or run the rest on another machine",
+    NO_PORT: "widen net.ipv4.ip_local_port_range, or run the rest on another machine",
+}
 _NUMBER = re.compile(r"[\d.]+")
 _NOWHERE = frozenset({errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL})
 
@@ -196,7 +201,7 @@ class FleetRun:
             tally.failed += not was_up
             self.ledger.reasons[reason] += 1
             what = "a connection was lost" if was_up else "a connection was not taken"
-            self._notice(f"{what}: {reason}", _WHEN_REFUSED if for_good else _WHEN_LOST)
+            self._notice(f"{what}: {reason}", _WHEN_NONE_LEFT.get(reason, _WHEN_REFUSED if for_good else _WHEN_LOST))
         if for_good:
             self._outcome.given_up += 1
             if not tally.connects:
@@ -221,6 +226,8 @@ class FleetRun:
             await self._settle(consumer)
         except asyncio.CancelledError:
             self._stop("interrupted")
+        if self.is_over:
+            await self._hear_out(consumer)
         self.is_over = True
         self._outcome.lasted_s = self.now_s()
         await self._leave(consumer)
@@ -241,7 +248,7 @@ class FleetRun:
             self._outcome.given_up = plan.devices - fits
             self._notice(
                 f"this process may open files for {fits} of {plan.devices} devices; the others stay away",
-                "raise its limit (`ulimit -n`, or LimitNOFILE of its unit), or run the rest in another process",
+                _WHEN_NONE_LEFT[NO_FILE],
             )
         for device in self._devices:
             self.wheel.at(plan.on_at_s(device.index), device.switch_on)
@@ -291,6 +298,14 @@ class FleetRun:
                 return
             until_s = self.now_s() + 10 * TICK_S
             await self._turn(consumer, lambda until_s=until_s: self.now_s() >= until_s)  # type: ignore[misc]
+
+    async def _hear_out(self, consumer: Consumer) -> None:
+        """Where the run was stopped: what is acknowledged may still be on its way, and is not lost by that."""
+        heard, since_s = await consumer.look(), self.now_s()
+        while heard is not None and heard < self.ledger.tally.acked and self.now_s() - since_s < self._options.settle_s:
+            await asyncio.sleep(10 * TICK_S)
+            before, heard = heard, await consumer.look()
+            since_s = since_s if heard == before else self.now_s()
 
     async def _each_second(self, consumer: Consumer, second: int) -> None:
         try:
