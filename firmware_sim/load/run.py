@@ -79,6 +79,7 @@ class Point:
     connected: int
     taken: int
     acked: int
+    gone: int  # dropped or wiped before they were acknowledged
     heard: int | None
     delay_p50_s: float | None
     delay_p99_s: float | None
@@ -333,6 +334,7 @@ class FleetRun:
                 connected=tally.connected,
                 taken=tally.taken,
                 acked=tally.acked,
+                gone=tally.dropped + tally.wiped,
                 heard=self._heard_now,
                 delay_p50_s=recent.at_most_s(0.5),
                 delay_p99_s=recent.at_most_s(0.99),
@@ -360,9 +362,10 @@ class FleetRun:
                 f"{tally.acked} ({self._heard_now / now_s:.0f}/s)",
                 "lower --rate, or let the broker keep more for a slow consumer (mosquitto: max_queued_messages)",
             )
-        if tally.taken - tally.acked - tally.dropped - tally.wiped > much and tally.connected == self.plan.devices:
+        waiting = tally.taken - tally.acked - tally.dropped - tally.wiped
+        if waiting > much and tally.connected == self.plan.devices:
             self._notice(
-                f"the broker is {tally.taken - tally.acked} readings behind: it has acknowledged {tally.acked} of "
+                f"the broker is {waiting} readings behind: it has acknowledged {tally.acked} of "
                 f"{tally.taken} ({tally.acked / now_s:.0f}/s)",
                 "lower --rate, or raise --in-flight where devices may have several readings under way",
             )
