@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -46,3 +47,16 @@ def test_the_example_lets_each_login_do_what_the_hub_would_let_it(home: str) -> 
     text = nats_users(logins, store_mib_max=1_024, memory_mib_max=64)
     account = text[text.index(f"  {NATS_ACCOUNT} {{") : text.rindex("}")].replace(NATS_ACCOUNT, home, 1)
     assert account in (ROOT / "packaging/nats/homes.conf").read_text(encoding="utf-8")
+
+
+def test_the_example_is_a_configuration_that_nats_server_takes(tmp_path: Path) -> None:
+    """All but the certificates, which only an operator has."""
+    for name in ("node.conf", "homes.conf"):
+        (tmp_path / name).write_text((ROOT / "packaging/nats" / name).read_text(encoding="utf-8"))
+    for name in ("routes.conf", "mqtt-tls.conf"):
+        (tmp_path / name).write_text("")
+    lines = (ROOT / "packaging/nats/nats.env").read_text(encoding="utf-8").splitlines()
+    env = dict(line.split("=", 1) for line in lines if not line.startswith("#"))
+    words = [nats_program(), "-t", "-c", str(tmp_path / "node.conf")]
+    done = subprocess.run(words, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
