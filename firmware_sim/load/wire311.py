@@ -128,6 +128,7 @@ class Link311:
 
     __slots__ = (
         "_in_hand",
+        "_is_gone",
         "_is_up",
         "_no_use",
         "_reason",
@@ -146,7 +147,7 @@ class Link311:
         self._under_way: dict[int, Outgoing] = {}
         self._in_hand: Outgoing | None = None
         self._reason = ""
-        self._is_up = self._no_use = False
+        self._is_up = self._is_gone = self._no_use = False
         client.max_inflight_messages_set(window)
 
     def begin(self) -> None:
@@ -244,7 +245,10 @@ class Link311:
         self._down()
 
     def _down(self) -> None:
-        self._is_up = False
+        """Once: paho tells it again when a write has found the end of the connection before a read does."""
+        if self._is_gone:
+            return
+        self._is_up, self._is_gone = False, True
         unacked, self._under_way = list(self._under_way.values()), {}
         if self._in_hand is not None:
             unacked.append(self._in_hand)

@@ -6,17 +6,22 @@ import asyncio
 import errno
 import json
 import re
+import socket
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 from io import FileIO
 from itertools import pairwise
 from pathlib import Path
+from typing import cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 
 from firmware_sim.__main__ import _parser, main
 from firmware_sim.appliances import native
@@ -32,6 +37,7 @@ from firmware_sim.load.seqs import Seqs
 from firmware_sim.load.stored import HubStore, Lines
 from firmware_sim.load.truth import TruthLog, TruthLogError
 from firmware_sim.load.wheel import TICK_S, Wheel
+from firmware_sim.load.wire311 import Link311
 
 ROOT = Path(__file__).parents[2]
 PLAN = Plan(homes=4, devices=40, rate_per_s=40.0, duration_s=2.0, seed=7)
@@ -298,6 +304,29 @@ async def test_a_device_goes_to_the_next_broker_when_it_loses_one_and_not_when_t
     run.wheel.at(3.0, lambda: run._devices[0].went_down((), "gone", for_good=False))
     await run.play(Nobody())
     assert wire.turns == [0, 0, 1]
+
+
+async def test_an_end_of_a_connection_that_paho_tells_twice_is_one() -> None:
+    """It does so when a write finds the end before a read does; a device would come back twice."""
+
+    class Told:
+        client_id, filters, state_topic, ends = "one", (), "state", 0
+
+        def hear(self, topic: str, payload: bytes) -> None:
+            """Nothing comes."""
+
+        def went_down(self, unacked: Sequence[Outgoing], reason: str, *, for_good: bool) -> None:
+            self.ends += 1
+
+    told = Told()
+    with closing(socket.create_server(("127.0.0.1", 0))) as broker:
+        client = Client(CallbackAPIVersion.VERSION2)
+        link = Link311(cast("Speaker", told), client, keepalive_s=60, window=1)
+        client.connect("127.0.0.1", broker.getsockname()[1])
+        link.begin()
+        for _ in range(2):
+            client._loop_rc_handle(MQTTErrorCode.MQTT_ERR_CONN_LOST)
+    assert told.ends == 1
 
 
 async def test_a_rebirth_is_answered_by_birth_and_state_and_an_ack_is_counted() -> None:
