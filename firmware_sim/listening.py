@@ -43,9 +43,16 @@ class Broker:
     tls: ssl.SSLContext | None = field(default=None, repr=False)
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments that name a broker."""
-    parser.add_argument("--broker", required=True, metavar="URL", help="mqtt://HOST[:PORT], or mqtts:// for TLS")
+def add_arguments(parser: argparse.ArgumentParser, *, several: bool = False) -> None:
+    """The arguments that name a broker, or with `several` the nodes of one."""
+    more = "; once for each node of a cluster" if several else ""
+    parser.add_argument(
+        "--broker",
+        required=True,
+        metavar="URL",
+        help=f"mqtt://HOST[:PORT], or mqtts:// for TLS{more}",
+        action="append" if several else "store",
+    )
     parser.add_argument("--username", metavar="NAME", help="user at the broker")
     parser.add_argument("--password-file", type=Path, metavar="FILE", help="its first line is the user's password")
     parser.add_argument(
@@ -59,7 +66,18 @@ def broker_of(arguments: argparse.Namespace) -> Broker:
 
     Raises: WrongArgumentsError.
     """
-    url: str = arguments.broker
+    return _broker(arguments.broker, arguments)
+
+
+def brokers_of(arguments: argparse.Namespace) -> tuple[Broker, ...]:
+    """All nodes that the arguments name, with the same login.
+
+    Raises: WrongArgumentsError.
+    """
+    return tuple(_broker(url, arguments) for url in arguments.broker)
+
+
+def _broker(url: str, arguments: argparse.Namespace) -> Broker:
     address = urlsplit(url)
     if address.scheme not in {"mqtt", "mqtts"} or not address.hostname or address.username or address.path:
         raise WrongArgumentsError(

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal, Protocol
 
+import orjson
+
 from firmware_sim.world import Happening
 
 StateWord = Literal["online", "offline"]
@@ -53,12 +55,12 @@ def rfc3339(at: datetime) -> str:
 def birth(*, device: str, profile: str, firmware: str, boot: str, at: datetime, first_seq: int = 1) -> bytes:
     """The retained birth certificate; `first_seq` is the oldest reading of this boot that is still held."""
     words = {"device": device, "profile": profile, "firmware": firmware, "boot": boot, "at": rfc3339(at)}
-    return _json({**words, "first_seq": first_seq})
+    return orjson.dumps({**words, "first_seq": first_seq})
 
 
 def state(*, device: str, boot: str, state: StateWord) -> bytes:
     """The retained state, also the last will."""
-    return _json({"device": device, "boot": boot, "state": state})
+    return orjson.dumps({"device": device, "boot": boot, "state": state})
 
 
 def reading(*, device: str, boot: str, seq: int, at: datetime, values: Mapping[str, Value]) -> bytes:
@@ -68,4 +70,5 @@ def reading(*, device: str, boot: str, seq: int, at: datetime, values: Mapping[s
 
 
 def _json(document: Mapping[str, object]) -> bytes:
+    """Refuses NaN and infinities, which `orjson` would write as null."""
     return json.dumps(document, separators=(",", ":"), allow_nan=False).encode()

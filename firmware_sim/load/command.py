@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import secrets
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from io import FileIO
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from firmware_sim import listening
 from firmware_sim.listening import Broker, LinkError, WrongArgumentsError
+from firmware_sim.load.link import Place
 from firmware_sim.load.plan import Fault, FaultKind, Herd, Outage, Plan
 
 if TYPE_CHECKING:
@@ -33,7 +35,7 @@ _DAY_S = 86_400.0
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What it can be told."""
-    listening.add_arguments(parser)
+    listening.add_arguments(parser, several=True)
     fleet = parser.add_argument_group("the fleet")
     fleet.add_argument(
         "--devices", type=_whole(1, DEVICES_MAX), default=100, metavar="N", help="each a connection (100)"
@@ -63,6 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     wire.add_argument("--in-flight", type=_whole(1, 1_000), default=1, metavar="N", help="messages before a PUBACK (1)")
     wire.add_argument("--hold", type=_whole(1, 10_000), default=100, metavar="N", help="readings a device keeps (100)")
     wire.add_argument("--keepalive", type=_whole(5, 3_600), default=60, metavar="S", help="of MQTT (60)")
+    wire.add_argument("--listen", action="store_true", help="devices hear the hub's ack and cmd, and answer a rebirth")
     wire.add_argument("--clear", action="store_true", help="take retained births and states back at the end")
     ends = parser.add_argument_group("the result")
     ends.add_argument(
@@ -92,25 +95,24 @@ async def run(arguments: argparse.Namespace) -> bool:
     """
     from firmware_sim.load import result  # noqa: PLC0415 - help needs none of it
 
-    broker, plan = listening.broker_of(arguments), plan_of(arguments)
+    brokers, plan = listening.brokers_of(arguments), plan_of(arguments)
     if (arguments.store is not None) != (arguments.consumer in {"hub", "lines"}):
         raise WrongArgumentsError("--store goes with --consumer hub or lines, and these need it")
     began = datetime.now(UTC)
     with _new_file(arguments.truth, "--truth") as truth:
-        fleet = await _fleet(arguments, broker, plan, truth=truth)
+        fleet = await _fleet(arguments, brokers, plan, truth=truth)
         consumer = _consumer(arguments, fleet)
         outcome = await fleet.play(consumer)
     setting = result.Setting(
-        broker=f"{broker.host}:{broker.port}",
+        broker=", ".join(f"{broker.host}:{broker.port}" for broker in brokers),
         mqtt=arguments.mqtt,
         consumer=consumer.name,
         started_at=began.isoformat(timespec="seconds").replace("+00:00", "Z"),
     )
     summary = result.summarise(outcome, setting)
     written = _write_files(arguments, outcome, summary)
-    sys.stdout.write(json.dumps(summary) + "\n" if arguments.json else "".join(f"{each}\n" for each in _lines(summary)))
-    sys.stdout.flush()
-    return bool(summary["ok"]) and written
+    printed = _print(json.dumps(summary) + "\n" if arguments.json else "".join(f"{each}\n" for each in _lines(summary)))
+    return bool(summary["ok"]) and written and printed
 
 
 def plan_of(arguments: argparse.Namespace) -> Plan:
@@ -152,22 +154,25 @@ def plan_of(arguments: argparse.Namespace) -> Plan:
     )
 
 
-async def _fleet(arguments: argparse.Namespace, broker: Broker, plan: Plan, *, truth: FileIO | None) -> FleetRun:
+async def _fleet(
+    arguments: argparse.Namespace, brokers: Sequence[Broker], plan: Plan, *, truth: FileIO | None
+) -> FleetRun:
     from firmware_sim.load.run import FleetRun, Options  # noqa: PLC0415
     from firmware_sim.load.truth import TruthLog  # noqa: PLC0415
 
-    address = await _address(broker)
+    places = [await _place(broker) for broker in brokers]
     return FleetRun(
         plan,
         run=secrets.token_hex(4),
-        wire=_wire(arguments, broker, address=address),
+        wire=_wire(arguments, places),
         truth=TruthLog(truth),
         options=Options(
             keepalive_s=arguments.keepalive,
             hold_max=arguments.hold,
             settle_s=arguments.settle,
             clears=arguments.clear,
-            sources=_sources(address, devices=plan.devices),
+            listens=arguments.listen,
+            sources=_sources([place.address for place in places], devices=plan.devices),
         ),
         monotonic=time.perf_counter,
         epoch_s=time.time(),
@@ -175,14 +180,14 @@ async def _fleet(arguments: argparse.Namespace, broker: Broker, plan: Plan, *, t
     )
 
 
-def _wire(arguments: argparse.Namespace, broker: Broker, *, address: str) -> Wire:
+def _wire(arguments: argparse.Namespace, places: Sequence[Place]) -> Wire:
     if arguments.mqtt == "5":
         from firmware_sim.load.wire5 import Wire5  # noqa: PLC0415
 
-        return Wire5(broker, address=address, keepalive_s=arguments.keepalive, window=arguments.in_flight)
+        return Wire5(places, keepalive_s=arguments.keepalive, window=arguments.in_flight)
     from firmware_sim.load.wire311 import Wire311  # noqa: PLC0415
 
-    return Wire311(broker, address=address, keepalive_s=arguments.keepalive, window=arguments.in_flight)
+    return Wire311(places, keepalive_s=arguments.keepalive, window=arguments.in_flight)
 
 
 def _consumer(arguments: argparse.Namespace, fleet: FleetRun) -> Consumer:
@@ -215,17 +220,17 @@ def _consumer(arguments: argparse.Namespace, fleet: FleetRun) -> Consumer:
             return check.Nobody()
 
 
-async def _address(broker: Broker) -> str:
+async def _place(broker: Broker) -> Place:
     try:
         found = await asyncio.get_running_loop().getaddrinfo(broker.host, broker.port, type=socket.SOCK_STREAM)
     except OSError as exc:
         raise LinkError(f"--broker: {broker.host} is not known here: {exc}") from exc
-    return str(found[0][4][0])
+    return Place(broker, str(found[0][4][0]))
 
 
-def _sources(address: str, *, devices: int) -> tuple[str, ...]:
+def _sources(addresses: Sequence[str], *, devices: int) -> tuple[str, ...]:
     """On loopback, enough local addresses that each has ports for its devices; elsewhere the system chooses."""
-    if devices <= _PORTS_OF_ONE_ADDRESS or address != "127.0.0.1":
+    if devices <= _PORTS_OF_ONE_ADDRESS or any(address != "127.0.0.1" for address in addresses):
         return ()
     return tuple(f"127.0.0.{number + 2}" for number in range(-(-devices // _DEVICES_OF_ONE_ADDRESS)))
 
@@ -246,9 +251,22 @@ def _write_files(arguments: argparse.Namespace, outcome: Outcome, summary: dict[
             with path.open("w", encoding="utf-8") as file:
                 file.writelines(text)
         except OSError as exc:
-            _say(f"{option} {path}: cannot be written ({exc.strerror}); the rest of the result is whole")
+            _say(f"{option} {path}: cannot be written ({exc.strerror}), or not whole; the rest of the result is")
             done = False
     return done
+
+
+def _print(text: str) -> bool:
+    """The result, on standard output; says where it cannot be written."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except OSError as exc:
+        _say(f"standard output: the result cannot be written there ({exc.strerror}); the files are whole")
+        with Path(os.devnull).open("w") as nowhere:
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())  # else what is left over fails once more at the very end
+        return False
+    return True
 
 
 def _lines(summary: dict[str, Any]) -> Iterator[str]:

@@ -23,7 +23,7 @@ class Delays:
 
     def add(self, took_s: float) -> None:
         """Count one."""
-        bucket = int(math.log(max(took_s, _LEAST_S) / _LEAST_S) / _WIDTH)
+        bucket = int(math.log(took_s / _LEAST_S) / _WIDTH) if took_s > _LEAST_S else 0
         self._counts[bucket] = self._counts.get(bucket, 0) + 1
         self.worst_s = max(self.worst_s, took_s)
 

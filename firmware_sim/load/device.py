@@ -7,6 +7,7 @@ for byte. A reading that finds no room drops the oldest that is held.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -29,6 +30,7 @@ class Scene(Protocol):
 
     plan: Plan
     period_s: float  # the plan's
+    ends_s: float  # the plan's
     run: str
     epoch_s: float  # seconds since 1970 when the run began
     ledger: Ledger
@@ -38,6 +40,7 @@ class Scene(Protocol):
     faulty: bool  # whether the plan has any fault
     is_over: bool  # no more readings, and nobody comes back
     clears: bool  # take births and states back at the end
+    listens: bool  # hear the hub's words
 
     def now_s(self) -> float:
         """Since the start of the run."""
@@ -55,15 +58,17 @@ class Scene(Protocol):
 class Device:
     """Fulfils link.Speaker."""
 
-    __slots__ = ("_away_until_s", "_boot", "_failures", "_is_planned", "_leaves", "_n", "_next_s", "_scene", "_seq",
-                 "_swapped", "_topic", "_waiting", "_who", "index", "link")  # fmt: skip
+    __slots__ = ("_away_until_s", "_boot", "_failures", "_is_planned", "_kind", "_leaves", "_n", "_next_s", "_scene",
+                 "_seq", "_swapped", "_topic", "_waiting", "_who", "index", "link", "turn")  # fmt: skip
 
     def __init__(self, scene: Scene, index: int) -> None:
         self.index = index
+        self.turn = index  # which broker it connects to, where there are several: the next one after each failure
         self.link: Link | None = None
         self._scene = scene
         self._boot = 1
         self._seq = 0
+        self._kind = scene.plan.kind(index)
         self._topic = f"{self._base}/reading"
         self._who = self._identity(self._boot)
         self._n = 0  # readings that it would have taken without faults
@@ -80,7 +85,7 @@ class Device:
     def switch_on(self) -> None:
         """Connect, and take readings from now on."""
         self._scene.connect(self)
-        if self._next_s < self._scene.plan.ends_s:
+        if self._next_s < self._scene.ends_s:
             self._scene.wheel.at(self._next_s, self.take)
 
     def take(self) -> None:
@@ -88,17 +93,17 @@ class Device:
         scene, at_s = self._scene, self._next_s
         if scene.is_over or self._leaves:
             return
-        now_s = scene.now_s()
-        scene.ledger.tally.late_s = max(scene.ledger.tally.late_s, now_s - at_s)
+        now_s = scene.wheel.turned_s  # one time for all that are due in the same tick
+        scene.ledger.tally.note_late(now_s - at_s)
         self._n += 1
-        self._next_s = at_s + scene.period_s
-        if self._next_s < scene.plan.ends_s:
-            scene.wheel.at(self._next_s, self.take)
+        self._next_s = next_s = at_s + scene.period_s
+        if next_s < scene.ends_s:
+            scene.wheel.at(next_s, self.take)
         if scene.faulty:
             self._take_amiss(at_s, now_s)
+            self._pump(scene.now_s())
         else:
-            self._hold(self._reading(now_s))
-        self._pump(now_s)
+            self._say(self._reading(now_s))
 
     def lose_connection(self, *, until_s: float) -> None:
         """Go off the network without a word, and come back at that time."""
@@ -144,6 +149,11 @@ class Device:
         """See link.Speaker."""
         return f"{self._base}/state"
 
+    @property
+    def filters(self) -> Sequence[str]:
+        """See link.Speaker."""
+        return (f"{self._base}/ack", f"{self._base}/cmd") if self._scene.listens else ()
+
     def will(self) -> bytes:
         """See link.Speaker."""
         return native.state(device=self._name, boot=self._boot_id, state="offline")
@@ -156,12 +166,19 @@ class Device:
         if self._scene.now_s() < self._away_until_s:  # its outage began while it was connecting
             self.lose_connection(until_s=self._away_until_s)
             return
-        online = native.state(device=self._name, boot=self._boot_id, state="online")
-        self._waiting[0:0] = [
-            Outgoing(WORD, f"{self._base}/birth", self._birth(), boot=self._boot, retain=True),
-            Outgoing(WORD, self.state_topic, online, boot=self._boot, retain=True),
-        ]
-        self._pump(self._scene.now_s())
+        self._announce()
+
+    def hear(self, topic: str, payload: bytes) -> None:
+        """See link.Speaker.
+
+        The hub's `ack` is counted only: a fleet that sent again what the hub lacks would hide what the run looks for.
+        """
+        tally = self._scene.ledger.tally
+        if topic.endswith("/ack"):
+            tally.hub_acks += 1
+        elif _is_rebirth(payload) and not self._leaves:
+            tally.rebirths += 1
+            self._announce()
 
     def acked(self, message: Outgoing) -> None:
         """See link.Speaker."""
@@ -198,6 +215,7 @@ class Device:
             scene.wheel.at(self._away_until_s, self._come_back)
             return
         self._failures += 1
+        self.turn += 1
         wait_s = min(_BACKOFF_MAX_S, _BACKOFF_FIRST_S * 2.0 ** (self._failures - 1))
         jitter = 0.5 + chance(scene.plan.seed, f"backoff:{self.index}:{scene.ledger.tally.failed}") / 2
         scene.wheel.at(scene.now_s() + wait_s * jitter, self._come_back)
@@ -216,8 +234,18 @@ class Device:
     def _boot_id(self) -> str:
         return f"{self._scene.run}-{self._boot}"
 
+    def _announce(self) -> None:
+        """Birth and state before everything that waits; those that wait already are not said twice."""
+        online = native.state(device=self._name, boot=self._boot_id, state="online")
+        self._waiting = [
+            Outgoing(WORD, f"{self._base}/birth", self._birth(), boot=self._boot, retain=True),
+            Outgoing(WORD, self.state_topic, online, boot=self._boot, retain=True),
+            *(each for each in self._waiting if each.what != WORD),
+        ]
+        self._pump(self._scene.now_s())
+
     def _birth(self) -> bytes:
-        kind = self._scene.plan.kind(self.index)
+        kind = self._kind
         held = [each.seq for each in self._waiting if each.what == READING]
         return native.birth(
             device=self._name,
@@ -263,9 +291,17 @@ class Device:
         self._seq += 1
         scene.ledger.tally.taken += 1
         self._note("taken", self._boot, self._seq, now_s)
-        values = scene.plan.kind(self.index).values(self._n)
+        values = self._kind.values(self._n)
         payload = f'{{{self._who}{self._seq},"at":"{_utc(scene.epoch_s + now_s)}","values":{{{values}}}}}'
         return Outgoing(READING, self._topic, payload.encode(), self._boot, self._seq)
+
+    def _say(self, message: Outgoing) -> None:
+        """Send it at once where nothing else waits; hold it otherwise."""
+        link = self.link
+        if link is not None and not self._waiting and link.room() > 0:
+            self._send(message, link, self._scene.now_s())
+        else:
+            self._hold(message)
 
     def _hold(self, message: Outgoing) -> None:
         self._waiting.append(message)
@@ -292,22 +328,24 @@ class Device:
         link = self.link
         if link is None or not self._waiting:
             return
-        tally = self._scene.ledger.tally
         while self._waiting and link.room() > 0:
-            message = self._waiting.pop(0)
-            message.times += 1
-            message.sent_s = now_s
-            tally.publishes += 1
-            if message.what == WORD:
-                tally.words += 1
-            elif message.what == MALFORMED:
-                tally.malformed += 1
-            else:
-                tally.sent += 1
-            if message.times > 1 and message.what == READING:
+            self._send(self._waiting.pop(0), link, now_s)
+
+    def _send(self, message: Outgoing, link: Link, now_s: float) -> None:
+        tally = self._scene.ledger.tally
+        message.times += 1
+        message.sent_s = now_s
+        tally.publishes += 1
+        if message.what == READING:
+            tally.sent += 1
+            if message.times > 1:
                 tally.resent += 1
                 self._scene.ledger.doubled[self.index] += 1
-            link.send(message)
+        elif message.what == WORD:
+            tally.words += 1
+        else:
+            tally.malformed += 1
+        link.send(message)
 
     def _reboot(self) -> None:
         held = self._waiting if self._swapped is None else [*self._waiting, self._swapped]
@@ -336,6 +374,14 @@ class Device:
         return f'"device":"{self._name}","boot":"{self._scene.run}-{boot}","seq":'
 
 
+def _is_rebirth(payload: bytes) -> bool:
+    try:
+        return bool(json.loads(payload) == {"cmd": "rebirth"})
+    except ValueError:
+        return False
+
+
+@lru_cache(maxsize=8)
 def _utc(at: float) -> str:
     """A time in seconds since 1970 as the protocol writes it, with six decimals."""
     whole = int(at)

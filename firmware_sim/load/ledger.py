@@ -30,7 +30,13 @@ class Tally:
     malformed: int = 0
     words: int = 0  # births, states
     publishes: int = 0  # everything that was published
-    late_s: float = 0.0  # how late the last reading was taken
+    rebirths: int = 0  # that the hub asked for
+    hub_acks: int = 0  # messages, not readings
+    late_s: float = 0.0  # how late the latest of the readings since the last look was taken
+
+    def note_late(self, late_s: float) -> None:
+        """A reading was taken so long after its time."""
+        self.late_s = max(self.late_s, late_s)
 
 
 @dataclass(slots=True)

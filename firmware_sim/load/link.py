@@ -7,6 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from firmware_sim.listening import Broker
+
+NO_FILE = "this process has no file descriptor left"
+NO_FILE_HERE = "this machine has no file descriptor left"
+NO_PORT = "this machine has no local port left"
 READING, MALFORMED, WORD = range(3)  # what a message is: a reading, what looks like one, birth or state
 
 
@@ -28,6 +33,14 @@ class Outgoing:
     sent_s: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One of the brokers that carry the same messages; `address` is that of its host, looked up once."""
+
+    broker: Broker
+    address: str
+
+
 class Speaker(Protocol):
     """The device at the near end of a connection."""
 
@@ -39,11 +52,18 @@ class Speaker(Protocol):
     def state_topic(self) -> str:
         """Where its last will goes."""
 
+    @property
+    def filters(self) -> Sequence[str]:
+        """What it wants to hear; nothing where it only speaks."""
+
     def will(self) -> bytes:
         """What the broker shall say when the connection is lost."""
 
     def came_up(self, link: Link) -> None:
-        """The broker has taken the connection."""
+        """The broker has taken the connection, and the subscription where there is one."""
+
+    def hear(self, topic: str, payload: bytes) -> None:
+        """Something on one of its filters."""
 
     def acked(self, message: Outgoing) -> None:
         """The broker has this message."""
@@ -97,12 +117,14 @@ class Subscription(Protocol):
 
 
 class Wire(Protocol):
-    """One version of MQTT to one broker."""
+    """One version of MQTT, to a broker or to the nodes of one."""
 
     version: str
 
-    async def open(self, speaker: Speaker, *, source: str | None) -> Link:
-        """Begin a connection; whether it comes up is told to the speaker. `source` is the local address.
+    async def open(self, speaker: Speaker, *, turn: int, source: str | None) -> Link:
+        """Begin a connection; whether it comes up is told to the speaker.
+
+        The nodes take turns: `turn` says which it is. `source` is the local address.
 
         Raises: OSError when there is no connection to begin with; the speaker is told nothing then.
         """
@@ -118,11 +140,11 @@ def plain(exc: BaseException) -> str:  # noqa: PLR0911 - a table
     """Why a connection could not be made, in words that say what to do."""
     match exc:
         case OSError(errno=errno.EMFILE):
-            return "this process has no file descriptor left"
+            return NO_FILE
         case OSError(errno=errno.ENFILE):
-            return "this machine has no file descriptor left"
+            return NO_FILE_HERE
         case OSError(errno=errno.EADDRNOTAVAIL):
-            return "this machine has no local port left"
+            return NO_PORT
         case ConnectionRefusedError():
             return "nothing listens there"
         case ConnectionResetError() | BrokenPipeError():

@@ -22,13 +22,15 @@ body { margin: 0; background: var(--ground); color: var(--ink); font: 16px/1.5 s
 main { max-width: 1360px; margin: 0 auto; padding: 1.5rem; }
 h1 { font-size: 1.5rem; margin: 0 0 .25rem; } h2 { font-size: 1.05rem; margin: 0 0 .5rem; }
 p { margin: .25rem 0; } .soft { color: var(--soft); } .bad { color: var(--bad); font-weight: 600; }
+.good { color: var(--c); font-weight: 600; }
 .cards, .charts { display: grid; gap: 1rem; margin: 1rem 0; }
-.cards { grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr)); }
+.cards { grid-template-columns: repeat(auto-fit, minmax(9.5rem, 1fr)); }
 .charts { grid-template-columns: repeat(auto-fit, minmax(min(32rem, 100%), 1fr)); }
 .card, figure { margin: 0; padding: .75rem 1rem; background: var(--card); border: 1px solid var(--line);
   border-radius: 8px; }
 .card b { display: block; font-size: 1.4rem; font-variant-numeric: tabular-nums; }
-svg { width: 100%; height: auto; display: block; } svg text { fill: var(--soft); font-size: 12px; }
+svg { width: 100%; height: auto; display: block; } svg text { fill: var(--soft); font-size: 14px; }
+.drawing { overflow-x: auto; } .drawing svg { min-width: 30rem; } details { margin: 1.5rem 0; }
 .grid { stroke: var(--line); stroke-width: 1; } .shade { fill: var(--shade); }
 .stroke { fill: none; stroke-width: 2; } .a { stroke: var(--a); } .b { stroke: var(--b); stroke-dasharray: 6 3; }
 .c { stroke: var(--c); stroke-dasharray: 2 3; } .bar { fill: var(--a); }
@@ -39,6 +41,14 @@ svg { width: 100%; height: auto; display: block; } svg text { fill: var(--soft);
 th, td { text-align: right; padding: .3rem .6rem; border-bottom: 1px solid var(--line); white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; } pre { white-space: pre-wrap; overflow-wrap: anywhere; }
 """
+
+_ENDED = {
+    "unsettled": "not everything came through before nothing moved any more",
+    "refused": "the broker refused the fleet",
+    "disk_full": "the truth log could not be written any more, so the run was stopped",
+    "interrupted": "the run was interrupted",
+    "unheard": "the consumer could not be asked",
+}
 
 Pairs = Sequence[tuple[float, float | None]]
 
@@ -72,9 +82,21 @@ def html(summary: dict[str, Any]) -> str:
 
 
 def _verdict(summary: dict[str, Any]) -> str:
+    if summary["ok"] and "lost" in summary["consumer"]:
+        return '<p class="good">Everything that the broker acknowledged was heard, and the whole fleet was there.</p>'
     if summary["ok"]:
-        return "<p>Everything that the broker acknowledged was heard, and the whole fleet was there.</p>"
-    return f'<p class="bad">Not all is well: ended “{escape(summary["ended"])}”; see below.</p>'
+        return '<p class="good">The whole fleet was there. Nobody was asked what came out behind the broker.</p>'
+    links, readings = summary["connections"], summary["readings"]
+    counted = (
+        (summary["consumer"].get("lost", 0), "acknowledged readings are not at the consumer"),
+        (readings["unacknowledged"], "readings were never acknowledged"),
+        (readings["dropped"], "readings were dropped by devices for want of room"),
+        (readings["refused"], "messages were refused by the broker"),
+        (links["given_up"], "devices gave up"),
+    )
+    told = "".join(f"<li>{count:,} {what}</li>" for count, what in counted if count)
+    ended = f"<li>{_ENDED[summary['ended']]}</li>" if summary["ended"] != "done" else ""
+    return f'<p class="bad">Not all is well:</p><ul class="bad">{ended}{told}</ul>'
 
 
 def _cards(summary: dict[str, Any]) -> str:
@@ -110,7 +132,7 @@ def _notices(summary: dict[str, Any]) -> str:
     if not summary["notices"]:
         return ""
     items = "".join(
-        f"<li>{each['at_s']:.0f} s: {escape(each['what'])}. {escape(each['change'])}</li>"
+        f"<li>{each['at_s']:.0f} s: {escape(each['what'])}; {escape(each['change'])}</li>"
         for each in summary["notices"]
     )
     return f"<h2>What to know</h2><ul>{items}</ul>"
@@ -122,7 +144,13 @@ def _charts(summary: dict[str, Any]) -> list[str]:
         return ['<p class="soft">Too short for charts: there is less than two seconds to show.</p>']
     asked = "lost" in summary["consumer"]
     rates = [Curve("taken", "a", _rates(series, "taken")), Curve("acknowledged", "b", _rates(series, "acked"))]
-    backlog = [Curve("not acknowledged yet", "a", [(each["at_s"], each["taken"] - each["acked"]) for each in series])]
+    backlog = [
+        Curve(
+            "not acknowledged yet",
+            "a",
+            [(each["at_s"], each["taken"] - each["acked"] - each["gone"]) for each in series],
+        )
+    ]
     if asked:
         rates.append(Curve("heard", "c", _rates(series, "heard")))
         behind = [
@@ -142,6 +170,8 @@ def _charts(summary: dict[str, Any]) -> list[str]:
             ]
             charts.append(_lines("Delay of what was heard, ms", delays, plan, log=True))
         charts.append(_bars("How long readings took, ms", summary["consumer"]))
+    busy = [(at_s, None if share is None else 100 * share) for at_s, share in _rates(series, "cpu_s")]
+    charts.append(_lines("This process: % of one core", [Curve("busy", "a", busy)], plan))
     return charts
 
 
@@ -236,8 +266,8 @@ def _figure(title: str, inside: str, curves: Sequence[Curve], *, more: str = "")
     )
     return (
         f"<figure><h2>{escape(title)}</h2>"
-        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{escape(title)}">'
-        f'{inside}</svg><div class="legend">{legend}{more}</div></figure>'
+        f'<div class="drawing"><svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{escape(title)}">'
+        f'{inside}</svg></div><div class="legend">{legend}{more}</div></figure>'
     )
 
 
@@ -296,7 +326,8 @@ def _worst(summary: dict[str, Any]) -> str:
     devices = summary["devices"]
     told = f"{devices['with_loss']:,} devices with loss, {devices['with_duplicates']:,} with duplicates"
     return (
-        f'<h2>The worst devices</h2><p class="soft">{told}</p><div class="wide"><table><thead><tr><th>device</th>{head}'
+        f"<h2>The {len(rows)} devices with the most loss, then duplicates, then delay</h2>"
+        f'<p class="soft">{told}</p><div class="wide"><table><thead><tr><th>device</th>{head}'
         f"<th>median ms</th><th>worst ms</th></tr></thead><tbody>{body}</tbody></table></div>"
     )
 

@@ -73,6 +73,7 @@ def summarise(outcome: Outcome, setting: Setting) -> dict[str, Any]:
             "malformed": tally.malformed,
             "per_s": round(tally.acked / plan.duration_s, 1),
         },
+        "hub": {"acks": tally.hub_acks, "rebirths": tally.rebirths},
         "puback_ms": _percentiles(outcome.ledger.pubacks),
         "consumer": _consumed(outcome, setting, rows) if asked else {"name": setting.consumer},
         "devices": {
@@ -134,9 +135,14 @@ def _process(marks: Marks, *, devices: int) -> dict[str, Any]:
         "resident_before_kb": before,
         "resident_connected_kb": connected,
         "kb_per_connection": round((connected - before) / devices, 2) if before and connected and devices else None,
+        "cpu_us_per_connection": _us(marks.cpu_connected_s - marks.cpu_before_s, devices) if connected else None,
         "publishes_counted": publishes if counted else 0,
-        "cpu_us_per_publish": round((marks.cpu_until_s - marks.cpu_from_s) / publishes * 1e6, 1) if counted else None,
+        "cpu_us_per_publish": _us(marks.cpu_until_s - marks.cpu_from_s, publishes) if counted else None,
     }
+
+
+def _us(cpu_s: float, times: int) -> float:
+    return round(cpu_s / times * 1e6, 1)
 
 
 def _badness(row: dict[str, Any]) -> tuple[float, ...]:

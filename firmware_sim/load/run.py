@@ -24,7 +24,7 @@ from firmware_sim.load.delays import Delays
 from firmware_sim.load.device import Device
 from firmware_sim.load.heard import Consumer, Heard
 from firmware_sim.load.ledger import Ledger
-from firmware_sim.load.link import Link, Wire, plain
+from firmware_sim.load.link import NO_FILE, NO_FILE_HERE, NO_PORT, Link, Wire, plain
 from firmware_sim.load.plan import Plan
 from firmware_sim.load.truth import TruthLog, TruthLogError
 from firmware_sim.load.wheel import TICK_S, Wheel
@@ -37,8 +37,13 @@ _LATE_S = 1.0
 _LEAVING_S = 10.0
 _PORTS = 20_000  # of one local address
 _POINTS_MAX = 600
-_WHEN_REFUSED = "check --broker, --mqtt, user and password, or the limits of this process and machine"
+_WHEN_REFUSED = "check --broker, --mqtt, user and password, and what this user may do at the broker"
 _WHEN_LOST = "see the broker's log; its limits on connections and open files must be above this fleet's size"
+_WHEN_NONE_LEFT = {
+    NO_FILE: "raise its limit (`ulimit -n`, or LimitNOFILE of its unit), or run the rest in another process",
+    NO_FILE_HERE: "raise fs.file-max, or run the rest on another machine",
+    NO_PORT: "widen net.ipv4.ip_local_port_range, or run the rest on another machine",
+}
 _NUMBER = re.compile(r"[\d.]+")
 _NOWHERE = frozenset({errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL})
 
@@ -53,6 +58,7 @@ class Options:
     hold_max: int = 100  # readings that a device keeps while it cannot send them
     settle_s: float = 10.0  # without any progress, after the last reading
     clears: bool = False
+    listens: bool = False  # to the hub
     sources: tuple[str, ...] = ()  # local addresses to connect from, each for 20,000 devices
 
 
@@ -73,6 +79,7 @@ class Point:
     connected: int
     taken: int
     acked: int
+    gone: int  # dropped or wiped before they were acknowledged
     heard: int | None
     delay_p50_s: float | None
     delay_p99_s: float | None
@@ -85,6 +92,8 @@ class Marks:
     """When what was reached, and what the process had used by then."""
 
     all_connected_s: float | None = None
+    cpu_before_s: float = 0.0
+    cpu_connected_s: float = 0.0
     cpu_from_s: float = 0.0  # the window in which publishes are counted: from all connected to the last reading
     publishes_from: int = 0
     cpu_until_s: float = 0.0
@@ -128,7 +137,7 @@ class FleetRun:
         say: Callable[[str], None],
     ) -> None:
         self.plan = plan
-        self.period_s = plan.period_s
+        self.period_s, self.ends_s = plan.period_s, plan.ends_s
         self.run = run
         self.epoch_s = epoch_s
         self.ledger = Ledger(plan.devices)
@@ -137,7 +146,7 @@ class FleetRun:
         self.hold_max = options.hold_max
         self.faulty = bool(plan.faults)
         self.is_over = False
-        self.clears = options.clears
+        self.clears, self.listens = options.clears, options.listens
         self.recent = Delays()
         self.heard = Heard(plan, run=run)
         self.wire = wire
@@ -193,7 +202,7 @@ class FleetRun:
             tally.failed += not was_up
             self.ledger.reasons[reason] += 1
             what = "a connection was lost" if was_up else "a connection was not taken"
-            self._notice(f"{what}: {reason}", _WHEN_REFUSED if for_good else _WHEN_LOST)
+            self._notice(f"{what}: {reason}", _WHEN_NONE_LEFT.get(reason, _WHEN_REFUSED if for_good else _WHEN_LOST))
         if for_good:
             self._outcome.given_up += 1
             if not tally.connects:
@@ -218,6 +227,8 @@ class FleetRun:
             await self._settle(consumer)
         except asyncio.CancelledError:
             self._stop("interrupted")
+        if self.is_over:
+            await self._hear_out(consumer)
         self.is_over = True
         self._outcome.lasted_s = self.now_s()
         await self._leave(consumer)
@@ -228,7 +239,7 @@ class FleetRun:
     def _begin(self) -> None:
         gc.collect()
         marks = self._outcome.marks
-        marks.resident_before_kb = process.resident_kb()
+        marks.resident_before_kb, marks.cpu_before_s = process.resident_kb(), process.cpu_s()
         self._began = self._monotonic()
         plan = self.plan
         self.truth.note(json.dumps({"at_s": 0.0, "what": "begin", "run": self.run, "plan": asdict(plan)}))
@@ -238,7 +249,7 @@ class FleetRun:
             self._outcome.given_up = plan.devices - fits
             self._notice(
                 f"this process may open files for {fits} of {plan.devices} devices; the others stay away",
-                "raise its limit (`ulimit -n`, or LimitNOFILE of its unit), or run the rest in another process",
+                _WHEN_NONE_LEFT[NO_FILE],
             )
         for device in self._devices:
             self.wheel.at(plan.on_at_s(device.index), device.switch_on)
@@ -271,7 +282,7 @@ class FleetRun:
                 await self._each_second(consumer, second)
 
     def _is_past_end(self) -> bool:
-        return self.now_s() >= self.plan.ends_s
+        return self.now_s() >= self.ends_s
 
     async def _settle(self, consumer: Consumer) -> None:
         """Until everything that was taken has come through, or nothing has moved for `settle_s`."""
@@ -288,6 +299,14 @@ class FleetRun:
                 return
             until_s = self.now_s() + 10 * TICK_S
             await self._turn(consumer, lambda until_s=until_s: self.now_s() >= until_s)  # type: ignore[misc]
+
+    async def _hear_out(self, consumer: Consumer) -> None:
+        """Where the run was stopped: what is acknowledged may still be on its way, and is not lost by that."""
+        heard, since_s = await consumer.look(), self.now_s()
+        while heard is not None and heard < self.ledger.tally.acked and self.now_s() - since_s < self._options.settle_s:
+            await asyncio.sleep(10 * TICK_S)
+            before, heard = heard, await consumer.look()
+            since_s = since_s if heard == before else self.now_s()
 
     async def _each_second(self, consumer: Consumer, second: int) -> None:
         try:
@@ -315,6 +334,7 @@ class FleetRun:
                 connected=tally.connected,
                 taken=tally.taken,
                 acked=tally.acked,
+                gone=tally.dropped + tally.wiped,
                 heard=self._heard_now,
                 delay_p50_s=recent.at_most_s(0.5),
                 delay_p99_s=recent.at_most_s(0.99),
@@ -342,9 +362,10 @@ class FleetRun:
                 f"{tally.acked} ({self._heard_now / now_s:.0f}/s)",
                 "lower --rate, or let the broker keep more for a slow consumer (mosquitto: max_queued_messages)",
             )
-        if tally.taken - tally.acked - tally.dropped - tally.wiped > much and tally.connected == self.plan.devices:
+        waiting = tally.taken - tally.acked - tally.dropped - tally.wiped
+        if waiting > much and tally.connected == self.plan.devices:
             self._notice(
-                f"the broker is {tally.taken - tally.acked} readings behind: it has acknowledged {tally.acked} of "
+                f"the broker is {waiting} readings behind: it has acknowledged {tally.acked} of "
                 f"{tally.taken} ({tally.acked / now_s:.0f}/s)",
                 "lower --rate, or raise --in-flight where devices may have several readings under way",
             )
@@ -370,7 +391,7 @@ class FleetRun:
         sources = self._options.sources
         source = sources[device.index // _PORTS % len(sources)] if sources else None
         try:
-            link = await self.wire.open(device, source=source)
+            link = await self.wire.open(device, turn=device.turn, source=source)
         except OSError as exc:
             device.went_down((), plain(exc), for_good=exc.errno in _NOWHERE)
             return
@@ -433,9 +454,10 @@ class FleetRun:
     def _open_window(self) -> None:
         if self.ledger.tally.connected == self.plan.devices:
             self._outcome.marks.all_connected_s = self.now_s()
+        marks = self._outcome.marks
+        marks.cpu_connected_s = process.cpu_s()
         gc.collect()
         gc.freeze()  # ten thousand devices stay to the end: nobody looks for garbage in them
-        marks = self._outcome.marks
         marks.resident_connected_kb = process.resident_kb()
         marks.cpu_from_s, marks.publishes_from = process.cpu_s(), self.ledger.tally.publishes
 

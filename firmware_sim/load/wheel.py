@@ -15,11 +15,12 @@ class Wheel:
     Units: seconds since the start of the run.
     """
 
-    __slots__ = ("_due", "_tick")
+    __slots__ = ("_due", "_tick", "turned_s")
 
     def __init__(self) -> None:
         self._due: dict[int, list[Call]] = {}
         self._tick = 0
+        self.turned_s = 0.0  # when it was turned last: the time of every call
 
     def at(self, due_s: float, call: Call) -> None:
         """Call this in the tick of `due_s`, or in the next one where that is over."""
@@ -33,6 +34,7 @@ class Wheel:
     def turn(self, now_s: float) -> None:
         """Call what is due, tick by tick, also what a call has put into a tick that is due already."""
         until = int(now_s / TICK_S)
+        self.turned_s = now_s
         while self._tick < until:
             self._tick += 1
             for call in self._due.pop(self._tick, ()):

@@ -9,6 +9,7 @@ import asyncio
 import socket
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from itertools import cycle
 
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
@@ -16,7 +17,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from firmware_sim.listening import Broker, LinkError
-from firmware_sim.load.link import Hear, Link, Outgoing, Speaker, plain
+from firmware_sim.load.link import Hear, Link, Outgoing, Place, Speaker, plain
 
 _READY_WITHIN_S = 10.0
 _AGAIN_S = 1.0
@@ -35,46 +36,45 @@ class Wire311:
 
     version = "3.1.1"
 
-    def __init__(self, broker: Broker, *, address: str, keepalive_s: float, window: int) -> None:
-        self._broker = broker
-        self._address = address if broker.tls is None else broker.host  # TLS checks the name
+    def __init__(self, places: Sequence[Place], *, keepalive_s: float, window: int) -> None:
+        self._places = places
         self._keepalive_s = keepalive_s
         self._window = window
 
-    async def open(self, speaker: Speaker, *, source: str | None) -> Link:
+    async def open(self, speaker: Speaker, *, turn: int, source: str | None) -> Link:
         """See link.Wire."""
-        client = self.client(speaker.client_id, clean=True)
+        place = self._places[turn % len(self._places)]
+        client = _client(place.broker, speaker.client_id, clean=True)
         client.will_set(speaker.state_topic, speaker.will(), qos=1, retain=True)
         link = Link311(speaker, client, keepalive_s=self._keepalive_s, window=self._window)
-        await self.connect(client, keepalive_s=self._keepalive_s, source=source)
+        await _connect(client, place, keepalive_s=self._keepalive_s, source=source)
         link.begin()
         return link
 
     async def listen(self, filters: Sequence[str], hear: Hear, *, client_id: str) -> Subscription311:
         """See link.Wire."""
-        subscription = Subscription311(self, filters, hear=hear, client_id=client_id)
+        subscription = Subscription311(self._places, filters, hear=hear, client_id=client_id)
         await subscription.open()
         return subscription
 
-    def client(self, client_id: str, *, clean: bool) -> Client:
-        """An unconnected client."""
-        client = Client(
-            CallbackAPIVersion.VERSION2, client_id, clean_session=clean, protocol=MQTTProtocolVersion.MQTTv311
-        )
-        if self._broker.user is not None:
-            client.username_pw_set(self._broker.user, self._broker.password)
-        if self._broker.tls is not None:
-            client.tls_set_context(self._broker.tls)
-        return client
 
-    async def connect(self, client: Client, *, keepalive_s: float, source: str | None = None) -> None:
-        """Connect and say CONNECT; in a thread, since paho waits for the other side here.
+def _client(broker: Broker, client_id: str, *, clean: bool) -> Client:
+    """An unconnected client."""
+    client = Client(CallbackAPIVersion.VERSION2, client_id, clean_session=clean, protocol=MQTTProtocolVersion.MQTTv311)
+    if broker.user is not None:
+        client.username_pw_set(broker.user, broker.password)
+    if broker.tls is not None:
+        client.tls_set_context(broker.tls)
+    return client
 
-        Raises: OSError.
-        """
-        await asyncio.to_thread(
-            client.connect, self._address, self._broker.port, round(keepalive_s), bind_address=source or ""
-        )
+
+async def _connect(client: Client, place: Place, *, keepalive_s: float, source: str | None = None) -> None:
+    """Connect and say CONNECT; in a thread, since paho waits for the other side here.
+
+    Raises: OSError.
+    """
+    address = place.address if place.broker.tls is None else place.broker.host  # TLS checks the name
+    await asyncio.to_thread(client.connect, address, place.broker.port, round(keepalive_s), bind_address=source or "")
 
 
 class _Served:
@@ -128,6 +128,7 @@ class Link311:
 
     __slots__ = (
         "_in_hand",
+        "_is_gone",
         "_is_up",
         "_no_use",
         "_reason",
@@ -146,7 +147,7 @@ class Link311:
         self._under_way: dict[int, Outgoing] = {}
         self._in_hand: Outgoing | None = None
         self._reason = ""
-        self._is_up = self._no_use = False
+        self._is_up = self._is_gone = self._no_use = False
         client.max_inflight_messages_set(window)
 
     def begin(self) -> None:
@@ -155,6 +156,8 @@ class Link311:
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_publish = self._on_publish
+        client.on_subscribe = self._on_subscribe
+        client.on_message = _heard_by(self._speaker.hear)
         client.on_socket_close = self._on_socket_close
         if not self._served.begin():
             self._down()
@@ -202,6 +205,22 @@ class Link311:
             self._no_use = str(code) in _FOR_GOOD
             self.cut()
             return
+        filters = self._speaker.filters
+        if filters:
+            self._served.client.subscribe([(each, 1) for each in filters])
+        else:
+            self._up()
+
+    def _on_subscribe(
+        self, _client: Client, _userdata: object, _mid: int, codes: list[ReasonCode], _properties: Properties | None
+    ) -> None:
+        if any(code.is_failure for code in codes):
+            self._reason, self._no_use = "the broker refuses the subscription to ack and cmd", True
+            self.cut()
+        else:
+            self._up()
+
+    def _up(self) -> None:
         self._is_up = True
         self._speaker.came_up(self)
 
@@ -226,7 +245,10 @@ class Link311:
         self._down()
 
     def _down(self) -> None:
-        self._is_up = False
+        """Once: paho tells it again when a write has found the end of the connection before a read does."""
+        if self._is_gone:
+            return
+        self._is_up, self._is_gone = False, True
         unacked, self._under_way = list(self._under_way.values()), {}
         if self._in_hand is not None:
             unacked.append(self._in_hand)
@@ -237,13 +259,14 @@ class Link311:
 class Subscription311:
     """Fulfils link.Subscription; paho acknowledges a message when it has been heard."""
 
-    def __init__(self, wire: Wire311, filters: Sequence[str], *, hear: Hear, client_id: str) -> None:
+    def __init__(self, places: Sequence[Place], filters: Sequence[str], *, hear: Hear, client_id: str) -> None:
         self.breaks = 0
         self.forgotten = 0
-        self._wire = wire
+        self._places = cycle(places)
+        self._place = next(self._places)
         self._filters = filters
         self._client_id = client_id
-        self._client = wire.client(client_id, clean=False)
+        self._client = _client(self._place.broker, client_id, clean=False)
         self._served = _Served(self._client)
         self._loop = asyncio.get_running_loop()
         self._ready: asyncio.Future[None] = self._loop.create_future()
@@ -262,7 +285,7 @@ class Subscription311:
         """
         try:
             async with asyncio.timeout(_READY_WITHIN_S):
-                await self._wire.connect(self._client, keepalive_s=0)
+                await _connect(self._client, self._place, keepalive_s=0)
                 self._served.begin()
                 await self._ready
         except (OSError, TimeoutError) as exc:
@@ -275,10 +298,10 @@ class Subscription311:
             self._again.cancel()
         self._client.disconnect()
         self._served.end()
-        last = self._wire.client(self._client_id, clean=True)
+        last = _client(self._place.broker, self._client_id, clean=True)
         with suppress(OSError, TimeoutError):
             async with asyncio.timeout(_READY_WITHIN_S):
-                await self._wire.connect(last, keepalive_s=0)
+                await _connect(last, self._place, keepalive_s=0)
                 await asyncio.to_thread(_answered, last)
 
     def _on_connect(
@@ -318,8 +341,9 @@ class Subscription311:
         is_back = False
         while not self._is_closed and not is_back:
             await asyncio.sleep(_AGAIN_S)
+            self._place = next(self._places)
             with suppress(OSError):
-                await self._wire.connect(self._client, keepalive_s=0)
+                await _connect(self._client, self._place, keepalive_s=0)
                 is_back = self._served.begin()
         self._again = None
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from itertools import cycle
 from typing import TypeVar, cast
 
 import mqtt5
-from mqtt5 import ConnAckReasonCode, DisconnectReasonCode, QoS
+from mqtt5 import ConnAckReasonCode, DisconnectReasonCode, PubAckReasonCode, QoS
 
 from firmware_sim.listening import Broker, LinkError
-from firmware_sim.load.link import Hear, Link, Outgoing, Speaker, plain
+from firmware_sim.load.link import Hear, Link, Outgoing, Place, Speaker, plain
 
 P = TypeVar("P", bound=asyncio.BaseProtocol)
 
@@ -39,35 +40,38 @@ class Wire5:
 
     version = "5"
 
-    def __init__(self, broker: Broker, *, address: str, keepalive_s: float, window: int) -> None:
-        self._broker = broker
-        self._address = address  # of `broker.host`, looked up once
+    def __init__(self, places: Sequence[Place], *, keepalive_s: float, window: int) -> None:
+        self._places = places
         self._keepalive_s = keepalive_s
         self._window = window
 
-    async def open(self, speaker: Speaker, *, source: str | None) -> Link:
+    async def open(self, speaker: Speaker, *, turn: int, source: str | None) -> Link:
         """See link.Wire."""
-        _, link = await self._connect(
-            lambda: Link5(speaker, self._broker, keepalive_s=self._keepalive_s, window=self._window), source=source
+        place = self._places[turn % len(self._places)]
+        _, link = await _connect(
+            place,
+            lambda: Link5(speaker, place.broker, keepalive_s=self._keepalive_s, window=self._window),
+            source=source,
         )
         return link
 
     async def listen(self, filters: Sequence[str], hear: Hear, *, client_id: str) -> Subscription5:
         """See link.Wire."""
-        subscription = Subscription5(self, self._broker, filters, hear=hear, client_id=client_id)
+        subscription = Subscription5(self._places, filters, hear=hear, client_id=client_id)
         await subscription.open()
         return subscription
 
-    async def _connect(self, protocol: Callable[[], P], *, source: str | None = None) -> tuple[object, P]:
-        tls = self._broker.tls
-        return await asyncio.get_running_loop().create_connection(
-            protocol,
-            self._address,
-            self._broker.port,
-            ssl=tls,
-            server_hostname=self._broker.host if tls is not None else None,
-            local_addr=None if source is None else (source, 0),
-        )
+
+async def _connect(place: Place, protocol: Callable[[], P], *, source: str | None = None) -> tuple[object, P]:
+    broker = place.broker
+    return await asyncio.get_running_loop().create_connection(
+        protocol,
+        place.address,
+        broker.port,
+        ssl=broker.tls,
+        server_hostname=broker.host if broker.tls is not None else None,
+        local_addr=None if source is None else (source, 0),
+    )
 
 
 class Link5(asyncio.Protocol):
@@ -181,12 +185,18 @@ class Link5(asyncio.Protocol):
                 message = self._under_way.pop(packet.packet_id, None)
                 if message is None:
                     return
-                if int(packet.reason_code) < _REFUSED_FROM:
+                if packet.reason_code is PubAckReasonCode.SUCCESS or int(packet.reason_code) < _REFUSED_FROM:
                     self._speaker.acked(message)
                 else:
                     self._speaker.refused(message, _words(packet.reason_code.name, packet.reason_str))
             case mqtt5.ConnAckPacket():
                 self._connected(packet)
+            case mqtt5.SubAckPacket():
+                self._subscribed(packet)
+            case mqtt5.PublishPacket():
+                self._speaker.hear(packet.topic, packet.payload)
+                if packet.packet_id is not None:
+                    self._write(mqtt5.PubAckPacket(packet.packet_id).write())
             case mqtt5.DisconnectPacket():
                 self._reason = "the broker ended the connection: " + _words(packet.reason_code.name, packet.reason_str)
             case _:
@@ -199,6 +209,16 @@ class Link5(asyncio.Protocol):
             return self.cut()
         self._window = min(self._window, packet.receive_max)
         self.keepalive_s = packet.server_keep_alive or self.keepalive_s
+        filters = self._speaker.filters
+        if filters:
+            return self._write(_subscription(self._next_id(), filters))
+        self._is_up = True
+        return self._speaker.came_up(self)
+
+    def _subscribed(self, packet: mqtt5.SubAckPacket) -> None:
+        if any(int(code) >= _REFUSED_FROM for code in packet.reason_codes):
+            self._reason, self._no_use = "the broker refuses the subscription to ack and cmd", True
+            return self.cut()
         self._is_up = True
         return self._speaker.came_up(self)
 
@@ -221,9 +241,9 @@ class Subscription5(asyncio.Protocol):
     Its session outlives a lost connection, so that what the broker kept meanwhile is not missed.
     """
 
-    def __init__(self, wire: Wire5, broker: Broker, filters: Sequence[str], *, hear: Hear, client_id: str) -> None:
-        self._wire = wire
-        self._broker = broker
+    def __init__(self, places: Sequence[Place], filters: Sequence[str], *, hear: Hear, client_id: str) -> None:
+        self._places = cycle(places)
+        self._place = next(self._places)
         self._filters = filters
         self._hear = hear
         self._client_id = client_id
@@ -242,7 +262,7 @@ class Subscription5(asyncio.Protocol):
         """
         try:
             async with asyncio.timeout(_READY_WITHIN_S):
-                await self._wire._connect(lambda: self)  # noqa: SLF001 - the same file
+                await _connect(self._place, lambda: self)
                 await self._ready
         except (OSError, TimeoutError) as exc:
             raise LinkError(f"the check subscriber cannot connect: {plain(exc)}") from exc
@@ -262,8 +282,8 @@ class Subscription5(asyncio.Protocol):
         self._rest = b""
         packet = mqtt5.ConnectPacket(
             self._client_id,
-            username=self._broker.user,
-            password=None if self._broker.password is None else self._broker.password.encode(),
+            username=self._place.broker.user,
+            password=None if self._place.broker.password is None else self._place.broker.password.encode(),
             clean_start=not self._ready.done(),
             session_expiry_interval=_SESSION_S,
             keep_alive=0,
@@ -304,16 +324,16 @@ class Subscription5(asyncio.Protocol):
     async def _come_back(self) -> None:
         while self._transport is None and not self._is_closed:
             await asyncio.sleep(_AGAIN_S)
+            self._place = next(self._places)
             with suppress(OSError):
-                await self._wire._connect(lambda: self)  # noqa: SLF001 - the same file
+                await _connect(self._place, lambda: self)
 
     def _answered(self, packet: mqtt5.Packet) -> None:
         match packet:
             case mqtt5.ConnAckPacket(reason_code=ConnAckReasonCode.SUCCESS):
                 self.forgotten += self._ready.done() and not packet.session_present
                 if not packet.session_present:
-                    filters = [mqtt5.TopicFilter(each, max_qos=QoS.AT_LEAST_ONCE) for each in self._filters]
-                    self._say(mqtt5.SubscribePacket(1, filters).write())
+                    self._say(_subscription(1, self._filters))
             case mqtt5.ConnAckPacket():
                 self._fail("the broker refuses: " + _words(packet.reason_code.name, packet.reason_str))
             case mqtt5.SubAckPacket() if any(int(code) >= _REFUSED_FROM for code in packet.reason_codes):
@@ -332,6 +352,12 @@ class Subscription5(asyncio.Protocol):
     def _say(self, packet: bytes) -> None:
         if self._transport is not None:
             self._transport.write(packet)
+
+
+def _subscription(number: int, filters: Sequence[str]) -> bytes:
+    return mqtt5.SubscribePacket(
+        number, [mqtt5.TopicFilter(each, max_qos=QoS.AT_LEAST_ONCE) for each in filters]
+    ).write()
 
 
 def _words(name: str, more: str | None) -> str:

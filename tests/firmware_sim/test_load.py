@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import re
+import socket
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 from io import FileIO
 from itertools import pairwise
 from pathlib import Path
+from typing import cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 
 from firmware_sim.__main__ import _parser, main
 from firmware_sim.appliances import native
@@ -31,6 +37,7 @@ from firmware_sim.load.seqs import Seqs
 from firmware_sim.load.stored import HubStore, Lines
 from firmware_sim.load.truth import TruthLog, TruthLogError
 from firmware_sim.load.wheel import TICK_S, Wheel
+from firmware_sim.load.wire311 import Link311
 
 ROOT = Path(__file__).parents[2]
 PLAN = Plan(homes=4, devices=40, rate_per_s=40.0, duration_s=2.0, seed=7)
@@ -42,13 +49,19 @@ class Loopback:
 
     version = "5"
 
-    def __init__(self, *, mute: int = 0) -> None:
+    def __init__(self, *, mute: int = 0, ports: int = 99_999) -> None:
         self.mute = mute
+        self.ports = ports
+        self.turns: list[int] = []
         self.said: list[tuple[str, bytes]] = []
         self.breaks = self.forgotten = 0
 
-    async def open(self, speaker: Speaker, *, source: str | None) -> Link:
+    async def open(self, speaker: Speaker, *, turn: int, source: str | None) -> Link:
         """See link.Wire."""
+        if not self.ports:
+            raise OSError(errno.EADDRNOTAVAIL, "none left")
+        self.ports -= 1
+        self.turns.append(turn)
         link = _Link(self, speaker, is_mute=self.mute > 0)
         self.mute -= 1
         speaker.came_up(link)
@@ -284,6 +297,72 @@ async def test_what_was_not_acknowledged_is_sent_again_byte_for_byte() -> None:
     assert outcome.ledger.doubled.total() == tally.resent
 
 
+async def test_a_device_goes_to_the_next_broker_when_it_loses_one_and_not_when_the_plan_takes_it_away() -> None:
+    """By turns from its own number on; what the plan does to it says nothing of the broker."""
+    wire = Loopback()
+    run = _run(replace(PLAN, devices=1, homes=1, rate_per_s=2.0, duration_s=9.0, herds=(Herd(1.0, 1.0),)), wire)
+    run.wheel.at(3.0, lambda: run._devices[0].went_down((), "gone", for_good=False))
+    await run.play(Nobody())
+    assert wire.turns == [0, 0, 1]
+
+
+async def test_an_end_of_a_connection_that_paho_tells_twice_is_one() -> None:
+    """It does so when a write finds the end before a read does; a device would come back twice."""
+
+    class Told:
+        client_id, filters, state_topic, ends = "one", (), "state", 0
+
+        def hear(self, topic: str, payload: bytes) -> None:
+            """Nothing comes."""
+
+        def went_down(self, unacked: Sequence[Outgoing], reason: str, *, for_good: bool) -> None:
+            self.ends += 1
+
+    told = Told()
+    with closing(socket.create_server(("127.0.0.1", 0))) as broker:
+        client = Client(CallbackAPIVersion.VERSION2)
+        link = Link311(cast("Speaker", told), client, keepalive_s=60, window=1)
+        client.connect("127.0.0.1", broker.getsockname()[1])
+        link.begin()
+        for _ in range(2):
+            client._loop_rc_handle(MQTTErrorCode.MQTT_ERR_CONN_LOST)
+    assert told.ends == 1
+
+
+async def test_a_rebirth_is_answered_by_birth_and_state_and_an_ack_is_counted() -> None:
+    """What the device does not know, and what is none of its words, changes nothing."""
+    wire = Loopback()
+    run = _run(replace(PLAN, devices=1, homes=1, rate_per_s=2.0), wire, options=Options(listens=True, settle_s=1.0))
+    base = "restock/v1/home/fridge-00000"
+
+    def say() -> None:
+        for word, payload in (
+            ("cmd", b'{"cmd":"rebirth"}'),
+            ("cmd", b'{"cmd":"dance"}'),
+            ("cmd", b"["),
+            ("ack", b"{}"),
+        ):
+            run._devices[0].hear(f"{base}/{word}", payload)
+
+    run.wheel.at(1.0, say)
+    outcome = await run.play(Nobody())
+    said = Counter(topic.rpartition("/")[2] for topic, _ in wire.said)
+    assert run._devices[0].filters == (f"{base}/ack", f"{base}/cmd")
+    assert (said["birth"], said["state"], said["reading"]) == (2, 2, 4)
+    assert (outcome.ledger.tally.rebirths, outcome.ledger.tally.hub_acks) == (1, 1)
+
+
+async def test_no_local_port_left_is_said_with_what_is_there_and_what_to_change() -> None:
+    """The devices that have a connection go on; the others are given up."""
+    outcome, _ = await played(PLAN, wire=Loopback(ports=25))
+    tally = outcome.ledger.tally
+    [notice] = outcome.notices
+    assert (tally.connected_most, outcome.given_up, outcome.ended) == (25, 15, "unsettled")
+    assert tally.acked == 50
+    assert "no local port left" in notice.what
+    assert "ip_local_port_range" in notice.change
+
+
 async def test_a_device_keeps_so_many_readings_and_says_which_are_gone() -> None:
     """With room for two, the oldest are dropped, and the birth afterwards begins with what is left."""
     plan = replace(PLAN, devices=1, homes=1, rate_per_s=2.0, duration_s=8.0, outages=(Outage(1.0, 5.0, 1.0),))
@@ -338,6 +417,27 @@ async def test_a_full_disk_ends_the_run_and_keeps_what_was_counted() -> None:
     assert outcome.ledger.tally.acked > 0
     assert any("truth log" in notice.what and "--truth" in notice.change for notice in outcome.notices)
     assert outcome.lasted_s < 600
+
+
+async def test_a_disk_that_fills_up_in_the_middle_keeps_the_log_so_far(tmp_path: Path) -> None:
+    """All lines but the last are whole, and the books say more than they."""
+
+    class Filling(FileIO):
+        room = 20_000
+
+        def write(self, words: memoryview, /) -> int:  # type: ignore[override]  # what the log gives it
+            if not self.room:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            taken = super().write(words[: self.room])
+            self.room -= taken
+            return taken
+
+    with Filling(tmp_path / "truth", "x") as truth:
+        outcome, _ = await played(replace(PLAN, duration_s=600.0), truth=truth)
+    whole = (tmp_path / "truth").read_text().splitlines()[:-1]
+    assert outcome.ended == "disk_full"
+    assert 0 < sum(json.loads(line)["what"] == "taken" for line in whole) < outcome.ledger.tally.taken
+    assert any("No space left" in notice.what for notice in outcome.notices)
 
 
 def test_a_full_log_says_so_once() -> None:
@@ -509,7 +609,7 @@ def test_a_plan_is_what_the_arguments_say() -> None:
 
 def test_many_devices_on_loopback_share_several_addresses() -> None:
     """Each local address has ports for 28,000; elsewhere the system chooses."""
-    assert command._sources("127.0.0.1", devices=28_000) == ()
-    assert command._sources("127.0.0.1", devices=40_001) == ("127.0.0.2", "127.0.0.3", "127.0.0.4")
-    assert command._sources("192.0.2.1", devices=50_000) == ()
-    assert command._sources("::1", devices=50_000) == ()
+    assert command._sources(["127.0.0.1"], devices=28_000) == ()
+    assert command._sources(["127.0.0.1"] * 2, devices=40_001) == ("127.0.0.2", "127.0.0.3", "127.0.0.4")
+    assert command._sources(["127.0.0.1", "192.0.2.1"], devices=50_000) == ()
+    assert command._sources(["::1"], devices=50_000) == ()

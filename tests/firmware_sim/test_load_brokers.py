@@ -14,6 +14,7 @@ from typing import Any
 
 import aiomqtt
 import pytest
+from paho.mqtt import publish
 
 from edge_agent.adapters.store.connection import Connection
 from firmware_sim.__main__ import main
@@ -79,14 +80,7 @@ def test_a_device_has_birth_state_and_last_will(mosquitto_broker: Broker) -> Non
 
 def test_more_devices_than_files_is_said_at_once_and_the_rest_is_kept(mosquitto_broker: Broker) -> None:
     """As many as fit are there, and nothing that these sent is lost."""
-    program = [sys.executable, "-m", "firmware_sim", "fleet", "--broker", mosquitto_broker.url, "--json", *_MANY]
-    done = subprocess.run(
-        ["sh", "-c", 'ulimit -n 164; exec "$@"', "sh", *program],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
+    done = _limited("ulimit -n 164", mosquitto_broker, "--json", *_MANY)
     result = json.loads(done.stdout)
     reached = result["connections"]["reached"]
     assert done.returncode == 1
@@ -112,6 +106,92 @@ def test_a_broker_that_refuses_ends_the_run(
         result = json.loads(printed.out)
         assert (result["ended"], result["connections"]["reached"]) == ("refused", 0)
         assert "password" in printed.err
+
+
+def test_a_broker_that_takes_no_more_connections_is_named_with_how_many_it_took(
+    start_nats: Callable[[str], Broker], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The others try again; nothing of those that are there is lost."""
+    broker = start_nats("max_connections: 31")
+    words = ["--devices", "60", "--rate", "60", "--duration", "2", "--settle", "0.5", "--json"]
+    code = main(["fleet", "--broker", broker.url, "--mqtt", "3.1.1", *words])
+    printed = capsys.readouterr()
+    result = json.loads(printed.out)
+    assert code == 1
+    assert result["connections"]["reached"] == 30  # and the check subscriber
+    assert result["connections"]["failed"] >= 30
+    assert (result["ended"], result["consumer"]["lost"]) == ("unsettled", 0)
+    assert result["readings"]["acknowledged"] == 60
+    assert "a connection was not taken" in printed.err
+    assert "limits on connections" in printed.err
+
+
+def test_files_that_are_too_large_for_the_disk_fail_the_run_and_keep_the_rest(
+    mosquitto_broker: Broker, tmp_path: Path
+) -> None:
+    """The truth log ends the run in the middle; the page is missed; the result is printed all the same."""
+    words = ["--devices", "50", "--rate", "200", "--duration", "30", "--json", "--html", str(tmp_path / "page")]
+    done = _limited("ulimit -f 8", mosquitto_broker, *words, "--truth", str(tmp_path / "truth"))
+    result = json.loads(done.stdout)
+    lines = (tmp_path / "truth").read_text().splitlines()
+    assert done.returncode == 1
+    assert (result["ended"], result["consumer"]["lost"]) == ("disk_full", 0)
+    assert result["lasted_s"] < 30
+    assert result["readings"]["acknowledged"] > 0
+    assert all(json.loads(line) for line in lines[:-1])
+    assert "the truth log cannot be written: File too large" in done.stderr
+    assert "--html" in done.stderr
+
+
+def test_a_result_that_cannot_be_printed_is_said(mosquitto_broker: Broker, tmp_path: Path) -> None:
+    """In one line, and the files are there."""
+    words = ["--devices", "5", "--duration", "1", "--json", "--html", str(tmp_path / "page")]
+    done = _limited("exec >/dev/full", mosquitto_broker, *words)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("standard output: the result cannot be written there (No space left")
+    assert "Traceback" not in done.stderr
+    assert (tmp_path / "page").stat().st_size > 1_000
+
+
+def _limited(before: str, broker: Broker, *words: str) -> subprocess.CompletedProcess[str]:
+    """A fleet in a shell that has done something before."""
+    program = [sys.executable, "-m", "firmware_sim", "fleet", "--broker", broker.url, *words]
+    return subprocess.run(
+        ["sh", "-c", f'{before}; exec "$@"', "sh", *program], capture_output=True, text=True, check=False, timeout=120
+    )
+
+
+@pytest.mark.parametrize("version", ["5", "3.1.1"])
+def test_devices_that_listen_answer_a_rebirth(broker: Broker, version: str) -> None:
+    """A hub that asks when they are there hears birth and state once more."""
+    if version not in broker.protocols:
+        pytest.skip(f"{broker.kind} does not speak MQTT {version}")
+    words = [
+        "--mqtt",
+        version,
+        "--devices",
+        "1",
+        "--homes",
+        "1",
+        "--rate",
+        "1",
+        "--duration",
+        "4",
+        "--listen",
+        "--json",
+    ]
+    program = [sys.executable, "-m", "firmware_sim", "fleet", "--broker", broker.url, *words]
+    with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as fleet:
+        assert fleet.stderr is not None
+        while "connected 1/1" not in fleet.stderr.readline():
+            assert fleet.poll() is None
+        publish.single(
+            "restock/v1/home/fridge-00000/cmd", '{"cmd":"rebirth"}', qos=1, hostname="127.0.0.1", port=broker.port
+        )
+        told, _ = fleet.communicate(timeout=120)
+    result = json.loads(told)
+    assert result["hub"] == {"acks": 0, "rebirths": 1}
+    assert result["ok"]
 
 
 def test_the_wrong_version_of_mqtt_is_named(nats_broker: Broker, capsys: pytest.CaptureFixture[str]) -> None:
