@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
@@ -96,3 +96,18 @@ def new_file(path: Path | None, option: str) -> Iterator[FileIO | None]:
         raise WrongArgumentsError(f"{option} {path}: cannot be written ({exc.strerror})") from exc
     with file:
         yield file
+
+
+def write_files(texts: Iterable[tuple[str, Path | None, Iterator[str]]], *, say: Callable[[str], None]) -> bool:
+    """The files of options, those that were given; says what cannot be written, and keeps the rest."""
+    done = True
+    for option, path, text in texts:
+        if path is None:
+            continue
+        try:
+            with path.open("w", encoding="utf-8") as file:
+                file.writelines(text)
+        except OSError as exc:
+            say(f"{option} {path}: cannot be written ({exc.strerror}); the rest of the result is whole")
+            done = False
+    return done

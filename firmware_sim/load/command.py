@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from firmware_sim import listening
-from firmware_sim.crowd.arguments import DAY_S, new_file, number, outage, parts, positive, share_of, whole
+from firmware_sim.crowd.arguments import DAY_S, new_file, number, outage, parts, positive, share_of, whole, write_files
 from firmware_sim.listening import Broker, LinkError, WrongArgumentsError
 from firmware_sim.load.plan import Fault, FaultKind, Herd, Plan
 
@@ -231,21 +231,10 @@ def _write_files(arguments: argparse.Namespace, outcome: Outcome, summary: dict[
     """The files that were asked for; says what cannot be written, and keeps the rest."""
     from firmware_sim.load import page, result  # noqa: PLC0415
 
-    texts: list[tuple[str, Path | None, Iterator[str]]] = [
-        ("--per-device", arguments.per_device, (json.dumps(row) + "\n" for row in result.device_rows(outcome))),
-        ("--html", arguments.html, iter([page.html(summary)])),
-    ]
-    done = True
-    for option, path, text in texts:
-        if path is None:
-            continue
-        try:
-            with path.open("w", encoding="utf-8") as file:
-                file.writelines(text)
-        except OSError as exc:
-            _say(f"{option} {path}: cannot be written ({exc.strerror}); the rest of the result is whole")
-            done = False
-    return done
+    rows = (json.dumps(row) + "\n" for row in result.device_rows(outcome))
+    return write_files(
+        [("--per-device", arguments.per_device, rows), ("--html", arguments.html, iter([page.html(summary)]))], say=_say
+    )
 
 
 def _lines(summary: dict[str, Any]) -> Iterator[str]:
