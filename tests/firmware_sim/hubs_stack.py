@@ -20,6 +20,7 @@ import httpx
 import psutil
 
 from cloud_bridge.api.routes import PATH_HEALTH
+from tests.campaign.bugs import Bug
 from tests.campaign.replica.process import Setting
 from tests.cloud_bridge.rig import MERCHANT
 from tests.cloud_bridge.sample_merchant import free_port
@@ -52,8 +53,8 @@ class Stack:
 
 
 @contextmanager
-def running(folder: Path, admission: Path, *, store_url: str | None = None) -> Iterator[Stack]:
-    """Both, for the households of an admission that `--enrol` wrote."""
+def running(folder: Path, admission: Path, *, store_url: str | None = None, bug: Bug | None = None) -> Iterator[Stack]:
+    """Both, for the households of an admission that `--enrol` wrote; `bug` is planted into the bridge."""
     households = tomllib.loads(admission.read_text(encoding="utf-8"))["households"]
     ports = free_port(), free_port()
     ledger = folder / "ledger.jsonl"
@@ -67,7 +68,7 @@ def running(folder: Path, admission: Path, *, store_url: str | None = None) -> I
         nap_s=0.0,
         log=str(folder / "injuries"),
         quiet=str(folder / "quiet"),
-        bug=None,
+        bug=bug,
     )
     setting.write(folder / "setting.json")
     commands = [
