@@ -15,6 +15,7 @@ import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import TypeVar
 
 from sqlalchemy import Connection, bindparam, func, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
@@ -58,6 +59,17 @@ _RAISE = (
 )
 
 
+_NEWS = (
+    select(events)
+    .where(events.c.household == bindparam("household"), events.c.seq > bindparam("after"))
+    .order_by(events.c.seq)
+    .limit(bindparam("limit"))
+)
+
+News = tuple[OrderEvent, ...]
+Seen = TypeVar("Seen")
+
+
 def as_it_is(real: datetime) -> datetime:
     """The server's time, where no virtual time is configured."""
     return real
@@ -71,6 +83,10 @@ class SqlOrderStore:
         self._shared = database.shared
         self._shown = shown
         self._accept: Grouped[Asked, OrderRecord] = Grouped(self._take)
+        self._heads: Grouped[Callable[[Connection], Head], Head] = Grouped(self._look)
+        self._news: Grouped[Callable[[Connection], tuple[OrderEvent, ...]], tuple[OrderEvent, ...]] = Grouped(
+            self._look
+        )
 
     async def accept(self, order: OrderRecord, *, head: int | None = None) -> OrderRecord:
         """Take a new order and tell its household, or answer with the one that has this id already.
@@ -173,17 +189,12 @@ class SqlOrderStore:
 
     async def head(self, household: str, *, after: int, now: datetime) -> Head:
         """How far the bridge has come with this household."""
-        return await self._transact(lambda connection: handovers.head(connection, household, after=after, now=now))
+        return await self._heads(lambda connection: handovers.head(connection, household, after=after, now=now))
 
     async def events_after(self, household: str, *, after: int, limit: int) -> tuple[OrderEvent, ...]:
         """This household's events with a higher seq, oldest first."""
-        query = (
-            select(events)
-            .where(events.c.household == household, events.c.seq > after)
-            .order_by(events.c.seq)
-            .limit(limit)
-        )
-        return await self._transact(lambda connection: tuple(to_event(row) for row in connection.execute(query)))
+        asked = {"household": household, "after": after, "limit": limit}
+        return await self._news(lambda connection: tuple(to_event(row) for row in connection.execute(_NEWS, asked)))
 
     async def take_hint(
         self, merchant: str, hint: Hint, *, digest: str, now: datetime, delivery: str | None = None
@@ -216,6 +227,10 @@ class SqlOrderStore:
             await self._transact(claiming.end_leases)
         while await self._transact(lambda connection: claiming.wake_followed(connection, now=now)) == WOKEN_AT_ONCE:
             pass
+
+    async def _look(self, looks: Sequence[Callable[[Connection], Seen]]) -> Sequence[Seen]:
+        """What many callers want to see, in one transaction: thousands of hubs may ask in the same second."""
+        return await self._transact(lambda connection: [look(connection) for look in looks])
 
     async def _take(self, wanted: Sequence[Asked]) -> Sequence[OrderRecord | Exception]:
         return await self._transact(lambda connection: take(connection, wanted))
