@@ -7,4 +7,6 @@ can see of it, `appliances` how it says so, `publish` how that reaches a broker.
 and `dialects` to messages, with faults on the way and a truth log; `fleet_run` plays it to a broker.
 
 `load` is `restock-sim fleet`: thousands of cheap devices on any broker, and what became of each of their readings.
+`hubs` is `restock-sim hubs`: a thousand households at a cloud bridge, judged by the merchant's own books.
+What the two have in common stands in `crowd`.
 """

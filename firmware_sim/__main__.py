@@ -52,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (Interrupted, KeyboardInterrupt):
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is stopped; an impatient Ctrl-C must not look like a crash
         print("stopped", file=sys.stderr)
-        undone = arguments.command in {"conform", "fleet"} or getattr(arguments, "headless", False)
+        undone = arguments.command in {"conform", "fleet", "hubs"} or getattr(arguments, "headless", False)
         return EXIT_FAILED if undone else EXIT_DONE
 
 

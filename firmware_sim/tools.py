@@ -1,4 +1,4 @@
-"""The commands that need a broker of the user's own: check a device, record, replay."""
+"""The commands that need a broker or a bridge of the user's own: check a device, record, replay, load."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 from firmware_sim import fleet_list_command, fleet_run_command, record_command, replay_command
 from firmware_sim.conform import command as conform_command
+from firmware_sim.hubs import command as hubs_command
 from firmware_sim.listening import LinkError, WrongArgumentsError
 from firmware_sim.load import command as load_command
 
@@ -21,6 +22,10 @@ _COMMANDS = {
     "appliances": (fleet_list_command, "list the kinds of appliance, their dialects, and the faults"),
     "run": (fleet_run_command, "play a scenario's appliances to a broker"),
     "fleet": (load_command, "put thousands of devices on a broker, and count what comes through"),
+    "hubs": (
+        hubs_command,
+        "put a thousand households at a cloud bridge, and hold their orders against the merchant's books",
+    ),
     "conform": (conform_command, "check a device against the protocol, live on a broker"),
     "record": (record_command, "write down what a broker carries, without what is private"),
     "replay": (replay_command, "publish a recording again, at any speed"),

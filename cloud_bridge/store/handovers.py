@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import Connection, Row, bindparam, func, select, update
 
 from cloud_bridge.core.order import OrderRecord
 from cloud_bridge.errors import BehindError, ForkedError, HouseholdFrozenError, RefusedError, UnknownOrderError
@@ -21,6 +21,20 @@ from cloud_bridge.wire import Head, KnownIntent, OrderState, Terms
 
 _INTENTS_MAX = 100
 _TIES_MAX = 100  # hubs of one household that could use one number
+
+_OF_IT = orders.c.household == bindparam("household")
+_IT = households.c.id == bindparam("household")
+_STANDING = select(  # one row, of nothing where the household has never ordered
+    select(households.c.last_seq).where(_IT).scalar_subquery().label("last_seq"),
+    select(households.c.frozen_at).where(_IT).scalar_subquery().label("frozen_at"),
+    select(func.max(orders.c.handover)).where(_OF_IT).scalar_subquery().label("handover"),
+)
+_HIGHER = (
+    select(orders)
+    .where(_OF_IT, orders.c.handover > bindparam("after"))
+    .order_by(orders.c.handover, orders.c.hub)
+    .limit(_INTENTS_MAX + _TIES_MAX)
+)
 
 Key = tuple[str, str]
 Hub = tuple[str, str]
@@ -103,18 +117,13 @@ def thaw(connection: Connection, household: str) -> bool:
 
 def head(connection: Connection, household: str, *, after: int, now: datetime) -> Head:
     """How far the bridge has come with this household, and the intents with a higher number than `after`."""
-    of_it = orders.c.household == household
-    standing = connection.execute(
-        select(households.c.last_seq, households.c.frozen_at).where(households.c.id == household)
-    ).first()
-    last = connection.execute(select(func.max(orders.c.handover)).where(of_it)).scalar()
-    query = select(orders).where(of_it, orders.c.handover > after).order_by(orders.c.handover, orders.c.hub)
-    rows = connection.execute(query.limit(_INTENTS_MAX + _TIES_MAX)).all()
+    standing = connection.execute(_STANDING, {"household": household}).one()
+    rows = connection.execute(_HIGHER, {"household": household, "after": after}).all()
     return Head(
         at=now,
-        handover=last or 0,
-        event_seq=0 if standing is None else standing.last_seq,
-        frozen=standing is not None and standing.frozen_at is not None,
+        handover=standing.handover or 0,
+        event_seq=standing.last_seq or 0,
+        frozen=standing.frozen_at is not None,
         intents=tuple(_known(row) for row in _page(rows)),
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from firmware_sim.load.delays import Delays
+from firmware_sim.crowd.delays import Delays
 from firmware_sim.load.heard import Heard
 from firmware_sim.load.link import Subscription, Wire
 from firmware_sim.load.plan import Plan

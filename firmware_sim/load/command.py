@@ -11,16 +11,16 @@ import socket
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from firmware_sim import listening
+from firmware_sim.crowd.arguments import DAY_S, new_file, number, outage, parts, positive, share_of, whole, write_files
 from firmware_sim.listening import Broker, LinkError, WrongArgumentsError
 from firmware_sim.load.link import Place
-from firmware_sim.load.plan import Fault, FaultKind, Herd, Outage, Plan
+from firmware_sim.load.plan import Fault, FaultKind, Herd, Plan
 
 if TYPE_CHECKING:
     from firmware_sim.load.heard import Consumer
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 DEVICES_MAX = 99_999  # an id has five digits
 _PORTS_OF_ONE_ADDRESS = 28_000  # net.ipv4.ip_local_port_range
 _DEVICES_OF_ONE_ADDRESS = 20_000
-_DAY_S = 86_400.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,21 +37,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     listening.add_arguments(parser, several=True)
     fleet = parser.add_argument_group("the fleet")
     fleet.add_argument(
-        "--devices", type=_whole(1, DEVICES_MAX), default=100, metavar="N", help="each a connection (100)"
+        "--devices", type=whole(1, DEVICES_MAX), default=100, metavar="N", help="each a connection (100)"
     )
-    fleet.add_argument(
-        "--homes", type=_whole(1, 9_999), metavar="N", help="that they stand in (a tenth of the devices)"
-    )
+    fleet.add_argument("--homes", type=whole(1, 9_999), metavar="N", help="that they stand in (a tenth of the devices)")
     fleet.add_argument("--home", default="home", metavar="ID", help="the one home, or what the homes' ids begin with")
-    fleet.add_argument("--rate", type=_number(0.001, 1e6), metavar="N", help="readings a second, together (a tenth)")
-    fleet.add_argument("--duration", type=_number(0.1, _DAY_S), default=60.0, metavar="S", help="after the ramp (60)")
+    fleet.add_argument("--rate", type=number(0.001, 1e6), metavar="N", help="readings a second, together (a tenth)")
+    fleet.add_argument("--duration", type=number(0.1, DAY_S), default=60.0, metavar="S", help="after the ramp (60)")
     fleet.add_argument(
-        "--ramp", type=_number(0, _DAY_S), default=0.0, metavar="S", help="switch devices on over this time"
+        "--ramp", type=number(0, DAY_S), default=0.0, metavar="S", help="switch devices on over this time"
     )
-    fleet.add_argument("--seed", type=_whole(0, 2**31 - 1), default=7, metavar="N", help="of everything random (7)")
+    fleet.add_argument("--seed", type=whole(0, 2**31 - 1), default=7, metavar="N", help="of everything random (7)")
     plan = parser.add_argument_group("what goes wrong, repeatable; seconds from the start, shares from 0 to 1")
     plan.add_argument(
-        "--outage", type=_outage, action="append", default=[], metavar="AT,FOR,SHARE", help="of the network"
+        "--outage", type=outage, action="append", default=[], metavar="AT,FOR,SHARE", help="of the network"
     )
     plan.add_argument(
         "--herd", type=_herd, action="append", default=[], metavar="AT[,SHARE]", help="all reconnect at once"
@@ -62,9 +59,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     wire = parser.add_argument_group("the connections")
     wire.add_argument("--mqtt", choices=["5", "3.1.1"], default="5", help="version (5); NATS wants 3.1.1")
-    wire.add_argument("--in-flight", type=_whole(1, 1_000), default=1, metavar="N", help="messages before a PUBACK (1)")
-    wire.add_argument("--hold", type=_whole(1, 10_000), default=100, metavar="N", help="readings a device keeps (100)")
-    wire.add_argument("--keepalive", type=_whole(5, 3_600), default=60, metavar="S", help="of MQTT (60)")
+    wire.add_argument("--in-flight", type=whole(1, 1_000), default=1, metavar="N", help="messages before a PUBACK (1)")
+    wire.add_argument("--hold", type=whole(1, 10_000), default=100, metavar="N", help="readings a device keeps (100)")
+    wire.add_argument("--keepalive", type=whole(5, 3_600), default=60, metavar="S", help="of MQTT (60)")
     wire.add_argument("--listen", action="store_true", help="devices hear the hub's ack and cmd, and answer a rebirth")
     wire.add_argument("--clear", action="store_true", help="take retained births and states back at the end")
     ends = parser.add_argument_group("the result")
@@ -73,7 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     ends.add_argument("--store", type=Path, metavar="FILE", help="the hub's store, or the lines that a consumer writes")
     ends.add_argument(
-        "--settle", type=_number(0.1, 3_600), default=10.0, metavar="S", help="wait so long without progress"
+        "--settle", type=number(0.1, 3_600), default=10.0, metavar="S", help="wait so long without progress"
     )
     ends.add_argument("--truth", type=Path, metavar="FILE", help="write the truth log here, one JSON object a line")
     ends.add_argument("--per-device", type=Path, metavar="FILE", help="write every device here, one JSON object a line")
@@ -99,7 +96,7 @@ async def run(arguments: argparse.Namespace) -> bool:
     if (arguments.store is not None) != (arguments.consumer in {"hub", "lines"}):
         raise WrongArgumentsError("--store goes with --consumer hub or lines, and these need it")
     began = datetime.now(UTC)
-    with _new_file(arguments.truth, "--truth") as truth:
+    with new_file(arguments.truth, "--truth") as truth:
         fleet = await _fleet(arguments, brokers, plan, truth=truth)
         consumer = _consumer(arguments, fleet)
         outcome = await fleet.play(consumer)
@@ -157,8 +154,8 @@ def plan_of(arguments: argparse.Namespace) -> Plan:
 async def _fleet(
     arguments: argparse.Namespace, brokers: Sequence[Broker], plan: Plan, *, truth: FileIO | None
 ) -> FleetRun:
+    from firmware_sim.crowd.truth import TruthLog  # noqa: PLC0415
     from firmware_sim.load.run import FleetRun, Options  # noqa: PLC0415
-    from firmware_sim.load.truth import TruthLog  # noqa: PLC0415
 
     places = [await _place(broker) for broker in brokers]
     return FleetRun(
@@ -239,21 +236,10 @@ def _write_files(arguments: argparse.Namespace, outcome: Outcome, summary: dict[
     """The files that were asked for; says what cannot be written, and keeps the rest."""
     from firmware_sim.load import page, result  # noqa: PLC0415
 
-    texts: list[tuple[str, Path | None, Iterator[str]]] = [
-        ("--per-device", arguments.per_device, (json.dumps(row) + "\n" for row in result.device_rows(outcome))),
-        ("--html", arguments.html, iter([page.html(summary)])),
-    ]
-    done = True
-    for option, path, text in texts:
-        if path is None:
-            continue
-        try:
-            with path.open("w", encoding="utf-8") as file:
-                file.writelines(text)
-        except OSError as exc:
-            _say(f"{option} {path}: cannot be written ({exc.strerror}), or not whole; the rest of the result is")
-            done = False
-    return done
+    rows = (json.dumps(row) + "\n" for row in result.device_rows(outcome))
+    return write_files(
+        [("--per-device", arguments.per_device, rows), ("--html", arguments.html, iter([page.html(summary)]))], say=_say
+    )
 
 
 def _print(text: str) -> bool:
@@ -282,92 +268,19 @@ def _lines(summary: dict[str, Any]) -> Iterator[str]:
         yield f"{notice['at_s']:.0f} s: {notice['what']}; {notice['change']}"
 
 
-@contextmanager
-def _new_file(path: Path | None, option: str) -> Iterator[FileIO | None]:
-    if path is None:
-        yield None
-        return
-    try:
-        file = FileIO(path, "x")
-    except FileExistsError:
-        raise WrongArgumentsError(f"{option} {path}: exists already; name a new file") from None
-    except OSError as exc:
-        raise WrongArgumentsError(f"{option} {path}: cannot be written ({exc.strerror})") from exc
-    with file:
-        yield file
-
-
 def _say(line: str) -> None:
     sys.stderr.write(line + "\n")
 
 
-def _outage(text: str) -> Outage:
-    at_s, for_s, share = _parts(text, "AT,FOR,SHARE", least=3, most=3)
-    return Outage(at_s, _positive(for_s), _share(share))
-
-
 def _herd(text: str) -> Herd:
-    at_s, *share = _parts(text, "AT[,SHARE]", least=1, most=2)
-    return Herd(at_s, _share(share[0]) if share else 1.0)
+    at_s, *share = parts(text, "AT[,SHARE]", least=1, most=2)
+    return Herd(at_s, share_of(share[0]) if share else 1.0)
 
 
 def _fault(text: str) -> Fault:
     kind, _, rest = text.partition(",")
     if kind not in list(FaultKind):
         raise argparse.ArgumentTypeError(f"{kind!r}: one of {', '.join(FaultKind)} is wanted")
-    share, *window = _parts(rest, "KIND,SHARE[,FROM,FOR]", least=1, most=3)
-    from_s, for_s = (window[0] if window else 0.0), (window[1] if len(window) > 1 else _DAY_S)
-    return Fault(FaultKind(kind), _share(share), from_s, _positive(for_s))
-
-
-def _parts(text: str, form: str, *, least: int, most: int) -> list[float]:
-    words = text.split(",")
-    try:
-        numbers = [float(word) for word in words]
-    except ValueError:
-        numbers = []
-    if not least <= len(numbers) <= most or not all(0 <= number <= _DAY_S for number in numbers):
-        raise argparse.ArgumentTypeError(f"{text!r}: {form} is wanted, in seconds and shares")
-    return numbers
-
-
-def _share(share: float) -> float:
-    if not 0 < share <= 1:
-        raise argparse.ArgumentTypeError(f"{share:g}: a share above 0 and up to 1 is wanted")
-    return share
-
-
-def _positive(duration_s: float) -> float:
-    if duration_s <= 0:
-        raise argparse.ArgumentTypeError("a time above 0 is wanted")
-    return duration_s
-
-
-class _number:  # noqa: N801 - used as a function
-    """A number within bounds."""
-
-    def __init__(self, low: float, high: float) -> None:
-        self._low, self._high = low, high
-
-    def __call__(self, text: str) -> float:
-        """The number that the text says."""
-        try:
-            number = float(text)
-        except ValueError:
-            number = -1.0
-        if not self._low <= number <= self._high:
-            raise argparse.ArgumentTypeError(f"{text!r}: a number from {self._low:g} to {self._high:g} is wanted")
-        return number
-
-
-class _whole:  # noqa: N801 - used as a function
-    """A whole number within bounds."""
-
-    def __init__(self, low: int, high: int) -> None:
-        self._low, self._high = low, high
-
-    def __call__(self, text: str) -> int:
-        """The number that the text says."""
-        if not text.isdecimal() or not self._low <= int(text) <= self._high:
-            raise argparse.ArgumentTypeError(f"{text!r}: a whole number from {self._low} to {self._high} is wanted")
-        return int(text)
+    share, *window = parts(rest, "KIND,SHARE[,FROM,FOR]", least=1, most=3)
+    from_s, for_s = (window[0] if window else 0.0), (window[1] if len(window) > 1 else DAY_S)
+    return Fault(FaultKind(kind), share_of(share), from_s, positive(for_s))

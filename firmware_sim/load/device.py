@@ -15,10 +15,11 @@ from functools import lru_cache
 from typing import Protocol
 
 from firmware_sim.appliances import native
+from firmware_sim.crowd.chance import chance
+from firmware_sim.crowd.truth import TruthLog
 from firmware_sim.load.ledger import Ledger
 from firmware_sim.load.link import MALFORMED, READING, WORD, Link, Outgoing
-from firmware_sim.load.plan import FaultKind, Plan, chance
-from firmware_sim.load.truth import TruthLog
+from firmware_sim.load.plan import FaultKind, Plan
 from firmware_sim.load.wheel import Wheel
 
 _CUT_OFF = 25  # bytes that a malformed reading lacks

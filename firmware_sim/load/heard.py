@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol
 
 import orjson
 
-from firmware_sim.load.delays import Delays
+from firmware_sim.crowd.delays import Delays
 from firmware_sim.load.plan import KINDS, Plan
 from firmware_sim.load.seqs import Seqs
 

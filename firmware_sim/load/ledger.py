@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from firmware_sim.load.delays import Delays
+from firmware_sim.crowd.delays import Delays
 from firmware_sim.load.seqs import Seqs
 
 

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
-from hashlib import blake2b
+
+from firmware_sim.crowd.chance import Outage, chance, drawn
 
 _GOLDEN = 0.6180339887498949  # multiples of it fill an interval evenly, however many there are
 
@@ -23,15 +24,6 @@ class FaultKind(StrEnum):
     GAP = "gap"  # it is numbered and never sent
     MALFORMED = "malformed"  # half of one is published besides
     REBOOT = "reboot"  # the device starts anew instead: new boot, from 1, what it held is gone
-
-
-@dataclass(frozen=True, slots=True)
-class Outage:
-    """A share of the devices lose their connection without a word, and come back within `BACK_WITHIN_S` of its end."""
-
-    at_s: float
-    for_s: float
-    share: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,19 +141,10 @@ class Plan:
     def off(self, number: int) -> Iterator[tuple[int, float]]:
         """Who is in an outage, with the time at which each comes back."""
         outage = self.outages[number]
-        for index in self._drawn(f"outage:{number}", outage.share):
+        for index in drawn(self.seed, f"outage:{number}", outage.share, of=self.devices):
             late_s = BACK_WITHIN_S * chance(self.seed, f"back:{number}:{index}")
             yield index, outage.at_s + outage.for_s + late_s
 
     def stampeding(self, number: int) -> Iterator[int]:
         """Who is in a herd."""
-        return self._drawn(f"herd:{number}", self.herds[number].share)
-
-    def _drawn(self, what: str, share: float) -> Iterator[int]:
-        return (index for index in range(self.devices) if chance(self.seed, f"{what}:{index}") < share)
-
-
-def chance(seed: int, what: str) -> float:
-    """A number from 0 up to 1 that belongs to this seed and these words, whenever it is asked for."""
-    drawn = blake2b(f"{seed}:{what}".encode(), digest_size=7).digest()
-    return int.from_bytes(drawn) / (1 << 56)
+        return drawn(self.seed, f"herd:{number}", self.herds[number].share, of=self.devices)

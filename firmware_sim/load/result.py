@@ -13,11 +13,10 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from firmware_sim.load.delays import Delays
+from firmware_sim.crowd.delays import Delays, ms, percentiles
 from firmware_sim.load.run import Marks, Outcome
 
 _WORST = 20
-_SHARES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p999": 0.999}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +73,7 @@ def summarise(outcome: Outcome, setting: Setting) -> dict[str, Any]:
             "per_s": round(tally.acked / plan.duration_s, 1),
         },
         "hub": {"acks": tally.hub_acks, "rebirths": tally.rebirths},
-        "puback_ms": _percentiles(outcome.ledger.pubacks),
+        "puback_ms": percentiles(outcome.ledger.pubacks),
         "consumer": _consumed(outcome, setting, rows) if asked else {"name": setting.consumer},
         "devices": {
             "with_loss": sum(row["lost"] > 0 for row in rows),
@@ -103,7 +102,7 @@ def device_rows(outcome: Outcome) -> Iterator[dict[str, Any]]:
             "sent_again": ledger.doubled[index],
             "unreadable": heard.unreadable[index],
             "malformed": ledger.malformed[index],
-            "delay_ms": _percentiles(delays),
+            "delay_ms": percentiles(delays),
         }
 
 
@@ -121,9 +120,9 @@ def _consumed(outcome: Outcome, setting: Setting, rows: list[dict[str, Any]]) ->
         "foreign": heard.foreign,
         "breaks": heard.breaks,
         "forgotten": heard.forgotten,
-        "delay_ms": _percentiles(heard.all_delays()),
-        "held_ms": _percentiles(heard.held),
-        "delay_bars": [[_ms(upper_s), count] for upper_s, count in heard.all_delays().bars()],
+        "delay_ms": percentiles(heard.all_delays()),
+        "held_ms": percentiles(heard.held),
+        "delay_bars": [[ms(upper_s), count] for upper_s, count in heard.all_delays().bars()],
     }
 
 
@@ -147,17 +146,6 @@ def _us(cpu_s: float, times: int) -> float:
 
 def _badness(row: dict[str, Any]) -> tuple[float, ...]:
     return row["lost"], row["duplicates"], row["unreadable"], row["delay_ms"]["max"] or 0.0
-
-
-def _percentiles(delays: Delays) -> dict[str, Any]:
-    """In milliseconds; None where there was nothing to count."""
-    counted = len(delays)
-    told: dict[str, Any] = {name: _ms(delays.at_most_s(share)) for name, share in _SHARES.items()}
-    return {"count": counted, **told, "max": _ms(delays.worst_s) if counted else None}
-
-
-def _ms(duration_s: float | None) -> float | None:
-    return None if duration_s is None else round(duration_s * 1_000, 3)
 
 
 def _rounded(duration_s: float | None) -> float | None:

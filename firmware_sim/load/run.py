@@ -11,22 +11,22 @@ import errno
 import gc
 import json
 import logging
-import re
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from functools import partial
 
+from firmware_sim.crowd import process
+from firmware_sim.crowd.delays import Delays
+from firmware_sim.crowd.notices import Notice, Notices
+from firmware_sim.crowd.truth import TruthLog, TruthLogError
 from firmware_sim.listening import LinkError
-from firmware_sim.load import process
-from firmware_sim.load.delays import Delays
 from firmware_sim.load.device import Device
 from firmware_sim.load.heard import Consumer, Heard
 from firmware_sim.load.ledger import Ledger
 from firmware_sim.load.link import NO_FILE, NO_FILE_HERE, NO_PORT, Link, Wire, plain
 from firmware_sim.load.plan import Plan
-from firmware_sim.load.truth import TruthLog, TruthLogError
 from firmware_sim.load.wheel import TICK_S, Wheel
 
 _CONNECTING_MAX = 64  # at once: what waits in a listening socket's queue is 100 at some brokers
@@ -44,7 +44,6 @@ _WHEN_NONE_LEFT = {
     NO_FILE_HERE: "raise fs.file-max, or run the rest on another machine",
     NO_PORT: "widen net.ipv4.ip_local_port_range, or run the rest on another machine",
 }
-_NUMBER = re.compile(r"[\d.]+")
 _NOWHERE = frozenset({errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL})
 
 log = logging.getLogger(__name__)
@@ -60,15 +59,6 @@ class Options:
     clears: bool = False
     listens: bool = False  # to the hub
     sources: tuple[str, ...] = ()  # local addresses to connect from, each for 20,000 devices
-
-
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """Something that a person must know to read the result: what, how far it had come, and what to change."""
-
-    at_s: float
-    what: str
-    change: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +107,7 @@ class Outcome:
     marks: Marks
     lasted_s: float = 0.0
     given_up: int = 0
-    notices: list[Notice] = field(default_factory=list)
+    notices: Sequence[Notice] = ()
     points: list[Point] = field(default_factory=list)
 
 
@@ -159,7 +149,7 @@ class FleetRun:
         self._wanting: deque[Device] = deque()
         self._attempts: dict[int, tuple[Link | None, float]] = {}  # by device: what is being connected, and until when
         self._tasks: set[asyncio.Task[None]] = set()
-        self._noticed: set[str] = set()
+        self._notices = Notices(say)
         self._every = 1  # seconds between two points
         self._look_every_s = options.keepalive_s / 2
         self._heard_now: int | None = None
@@ -234,6 +224,7 @@ class FleetRun:
         await self._leave(consumer)
         with suppress(TruthLogError):
             self._note_end()
+        self._outcome.notices = tuple(self._notices)
         return self._outcome
 
     def _begin(self) -> None:
@@ -438,14 +429,8 @@ class FleetRun:
         self._outcome.ended = ended
 
     def _notice(self, what: str, change: str) -> None:
-        """Say it at once, and once: what differs by its numbers only is in the counts."""
-        kind = _NUMBER.sub("", what)
-        if kind in self._noticed:
-            return
-        self._noticed.add(kind)
-        tally = self.ledger.tally
-        self._outcome.notices.append(Notice(round(self.now_s(), 3), what, change))
-        self._say(f"{what} (connected {tally.connected} of {self.plan.devices}); {change}")
+        reached = f"connected {self.ledger.tally.connected} of {self.plan.devices}"
+        self._notices.add(what, change, at_s=self.now_s(), reached=reached)
 
     def _note_end(self) -> None:
         self.truth.note(json.dumps({"at_s": round(self.now_s(), 6), "what": "end", "ended": self._outcome.ended}))

@@ -25,17 +25,18 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 
 from firmware_sim.__main__ import _parser, main
 from firmware_sim.appliances import native
+from firmware_sim.crowd.chance import Outage
+from firmware_sim.crowd.delays import Delays
+from firmware_sim.crowd.truth import TruthLog, TruthLogError
 from firmware_sim.listening import WrongArgumentsError
 from firmware_sim.load import command, page, result
 from firmware_sim.load.check import Nobody
-from firmware_sim.load.delays import Delays
 from firmware_sim.load.heard import Heard, Told, epoch, told
 from firmware_sim.load.link import Hear, Link, Outgoing, Speaker, Subscription
-from firmware_sim.load.plan import KINDS, Fault, FaultKind, Herd, Kind, Outage, Plan
+from firmware_sim.load.plan import KINDS, Fault, FaultKind, Herd, Kind, Plan
 from firmware_sim.load.run import FleetRun, Options, Outcome
 from firmware_sim.load.seqs import Seqs
 from firmware_sim.load.stored import HubStore, Lines
-from firmware_sim.load.truth import TruthLog, TruthLogError
 from firmware_sim.load.wheel import TICK_S, Wheel
 from firmware_sim.load.wire311 import Link311
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 _WIDTH = math.log(1.05)
 _LEAST_S = 1e-5  # what took less counts as this
+_SHARES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p999": 0.999}
 
 
 class Delays:
@@ -50,6 +52,18 @@ class Delays:
     def bars(self) -> Iterator[tuple[float, int]]:
         """Upper end of each bucket that holds something, and how many, in order."""
         return ((_upper_s(bucket), count) for bucket, count in sorted(self._counts.items()))
+
+
+def percentiles(delays: Delays) -> dict[str, Any]:
+    """In milliseconds; None where there was nothing to count."""
+    counted = len(delays)
+    told: dict[str, Any] = {name: ms(delays.at_most_s(share)) for name, share in _SHARES.items()}
+    return {"count": counted, **told, "max": ms(delays.worst_s) if counted else None}
+
+
+def ms(duration_s: float | None) -> float | None:
+    """Seconds in milliseconds; None stays."""
+    return None if duration_s is None else round(duration_s * 1_000, 3)
 
 
 def _upper_s(bucket: int) -> float:
