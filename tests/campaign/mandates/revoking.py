@@ -92,7 +92,7 @@ class _Gate:
         self._sent: set[str] = set()
         self._may_leave: set[str] = set()  # what was about to leave for the first time when the person revoked
 
-    async def send(self, purpose: Purpose, target: str, *, body: bytes = b"") -> Answer:
+    async def send(self, purpose: Purpose, target: str, *, body: bytes = b"", trace: str | None = None) -> Answer:
         """One request; the bridge takes it."""
         del target
         assert purpose is Purpose.ORDER

@@ -288,7 +288,7 @@ class _Wire:
     sent: list[tuple[str, int]] = field(default_factory=list)
     placed: dict[str, int | None] = field(default_factory=dict)
 
-    async def send(self, purpose: Purpose, target: str, *, body: bytes = b"") -> Answer:
+    async def send(self, purpose: Purpose, target: str, *, body: bytes = b"", trace: str | None = None) -> Answer:
         """One order to the merchant; it may give no answer."""
         del target
         assert purpose is Purpose.ORDER

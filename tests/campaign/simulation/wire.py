@@ -94,7 +94,7 @@ class Wire:
     head_s: float = inf
     under_way: set[asyncio.Task[object]] = field(default_factory=set)
 
-    async def send(self, purpose: Purpose, path: str, *, body: bytes = b"") -> Answer:
+    async def send(self, purpose: Purpose, path: str, *, body: bytes = b"", trace: str | None = None) -> Answer:
         """One request, once.
 
         Raises: BridgeUnreachableError.
