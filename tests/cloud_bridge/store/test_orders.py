@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 
 from cloud_bridge.core.order import FOLLOWING, PLACING, OrderRecord, advance, note
 from cloud_bridge.core.outcome import Hint
@@ -175,28 +173,3 @@ async def test_an_order_that_cannot_be_read_stands_in_nobodys_way(rig: Rig, data
     await database.transact(lambda connection: connection.execute(edited))
     assert [order.intent_id for order in await claim(rig)] == ["i-2"]
     assert await claim(rig) == ()
-
-
-async def test_what_many_hubs_ask_at_once_is_read_together(database: Database, rig: Rig) -> None:
-    """Each hears of its own household, and a transaction is not begun for each of them."""
-
-    class Counting(SqlOrderStore):
-        """A store that counts the transactions of its questions."""
-
-        transactions = 0
-
-        async def _look(self, looks: Sequence[Callable[[Connection], Any]]) -> Sequence[Any]:
-            type(self).transactions += 1
-            return await super()._look(looks)
-
-    (order,) = await claim(rig)
-    await rig.store.apply(advance(order, OrderState.SENDING, now=START))
-    store = Counting(database)
-    names = [HOUSEHOLD, *(f"home-{n}" for n in range(100, 150))]
-    heads = await asyncio.gather(*(store.head(name, after=0, now=START) for name in names))
-    news = await asyncio.gather(*(store.events_after(name, after=0, limit=10) for name in names))
-    assert [each.intent_id for each in heads[0].intents] == ["i-1"]
-    assert {(head.handover, head.event_seq, head.frozen, head.intents) for head in heads[1:]} == {(0, 0, False, ())}
-    assert [event.intent_id for event in news[0]] == ["i-1", "i-1"]
-    assert not any(news[1:])
-    assert Counting.transactions <= 6
