@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event, Thread
@@ -284,3 +284,49 @@ async def test_a_cancelled_receive_takes_nothing() -> None:
         async with asyncio.timeout(0.01):
             await handover.take(5, wait_s=WITHIN_S)
     assert [message.payload for message in await handover.take(1, wait_s=0)] == [b"kept"]
+
+
+class Redelivering:
+    """A broker of MQTT 3.1.1 for one client that hands out what a test says, always under packet id 5."""
+
+    def __init__(self) -> None:
+        self.acknowledged = 0
+        self.over = asyncio.Event()
+        self._writer: asyncio.StreamWriter
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Say yes to everything, and count."""
+        self._writer = writer
+        with suppress(asyncio.IncompleteReadError):
+            while True:
+                kind, length = await reader.readexactly(2)
+                body = await reader.readexactly(length)
+                self.acknowledged += kind >> 4 == 4
+                if kind >> 4 == 1:
+                    writer.write(b"\x20\x02\x01\x00")
+                elif kind >> 4 == 8:
+                    writer.write(b"\x90\x03" + body[:2] + b"\x01")
+        writer.close()
+        self.over.set()
+
+    def hand_out(self, payload: bytes, *, again: bool = False) -> None:
+        """One PUBLISH."""
+        topic = TOPIC.encode()
+        body = bytes([0, len(topic)]) + topic + b"\x00\x05" + payload
+        self._writer.write(bytes([0x3A if again else 0x32, len(body)]) + body)
+
+
+async def test_a_message_is_acknowledged_once_on_a_connection() -> None:
+    """Where it came again while the word was under way, the packet id may be another message's by then."""
+    redelivering = Redelivering()
+    async with await asyncio.start_server(redelivering.serve, "127.0.0.1", 0) as server:
+        url = f"mqtt://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        inbox = MqttIntake(MqttConfig(url=url), client_id="hub-1f7c", filters=FILTERS[:1], now=lambda: NOW)
+        async with running(inbox):
+            for payload, again in ((b"first", False), (b"first", True), (b"second", False), (b"second", True)):
+                redelivering.hand_out(payload, again=again)
+                [message] = await collect(inbox, 1, acknowledge=True)
+                assert message.payload == payload
+        async with asyncio.timeout(WITHIN_S):
+            await redelivering.over.wait()
+    assert redelivering.acknowledged == 2
