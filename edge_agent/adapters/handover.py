@@ -8,8 +8,12 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
+from contextlib import suppress
 
 from edge_agent.core.messages import RawMessage
+
+_MANY = 16  # Mosquitto hands out 20 by default (max_inflight_messages)
+_MOMENT_S = 0.005
 
 
 class HandOver:
@@ -55,16 +59,26 @@ class HandOver:
                 self._loop.call_soon_threadsafe(self._news.set)
 
     async def take(self, messages_max: int, *, wait_s: float) -> list[RawMessage]:
-        """From the loop: wait for one message, then for more, up to `messages_max` or `wait_s` of real time."""
+        """From the loop: wait for one message, then for more, up to `messages_max` or `wait_s` of real time.
+
+        Many that come at once, and then none, may be all that the broker hands out before it hears of them: who waited
+        for more would take a backlog in at that number a wait.
+        """
         while not self._waiting:
             await self._next_news()
-        try:
+        with suppress(TimeoutError):  # the group is as large as it has become
             async with asyncio.timeout(wait_s):
+                while len(self._waiting) < messages_max and not await self._has_stopped(messages_max):
+                    pass
+        return self._pop(messages_max)
+
+    async def _has_stopped(self, messages_max: int) -> bool:
+        before = len(self._waiting)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_MOMENT_S):
                 while len(self._waiting) < messages_max:
                     await self._next_news()
-        except TimeoutError:
-            pass  # the group is as large as it has become
-        return self._pop(messages_max)
+        return before >= _MANY and len(self._waiting) == before
 
     async def _next_news(self) -> None:
         """`put` appends before it sets the event, and the event is set on this loop: no message is overlooked."""

@@ -1,4 +1,4 @@
-"""What a hub loses when it is killed in a burst: `python -m tests.bench.killed [--rounds 5] [--brokers mosquitto nats]`.
+"""What a hub loses when it is killed in a burst: `python -m tests.bench.killed [--rounds 5] [--brokers ...]`.
 
 Each round: a broker, a hub with its usual settings, and `restock-sim fleet` as the sender of 20,000 readings with QoS 1
 by 400 devices, as fast as the broker takes them. When 15 % are stored the hub gets `kill -9`, a second and a half later
@@ -25,6 +25,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, closing, contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ import aiomqtt
 
 from firmware_sim.processes import Child, Command, free_ports, script, wait_http
 from tests.bench.figures import Bar, Figure, machine, tell
-from tests.conftest import Broker, mosquitto, nats
+from tests.conftest import SESSIONS_IN_MEMORY, Broker, mosquitto, nats
 from tests.kill.fleet import HOME, first_subscription
 from tests.kill.hub import Hub
 from tests.kill.oracle import Key
@@ -42,7 +43,7 @@ READINGS = 20_000
 DEVICES = 400
 STORED_FIRST = 0.15
 BROKERS: Mapping[str, tuple[Callable[[Path], AbstractContextManager[Broker]], str]] = {
-    "mosquitto": (mosquitto, "5"),
+    "mosquitto": (partial(mosquitto, settings=SESSIONS_IN_MEMORY), "5"),
     "nats": (nats, "3.1.1"),
 }
 _DOWN_S = 1.5  # as the peers were measured

@@ -275,6 +275,16 @@ async def test_the_hand_over_blocks_when_it_is_full(messages_max: int, bytes_max
     thread.join()
 
 
+async def test_what_comes_at_once_is_not_held_up() -> None:
+    """A broker that hands out 20 and waits for their acknowledgement sends none while the hub waits for more."""
+    handover = HandOver(messages_max=100, bytes_max=10**6)
+    handover.open(asyncio.get_running_loop())
+    for _ in range(20):
+        handover.put(raw(b"one of many"))
+    async with asyncio.timeout(WITHIN_S):
+        assert len(await handover.take(64, wait_s=10 * WITHIN_S)) == 20
+
+
 async def test_a_cancelled_receive_takes_nothing() -> None:
     """What was waiting is there for the next one."""
     handover = HandOver(messages_max=9, bytes_max=99)
