@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
+from math import inf
 
 from edge_agent.core.messages import RawMessage
 
@@ -19,7 +22,7 @@ _MOMENT_S = 0.005
 class HandOver:
     """One thread puts, one task takes. Bounded in messages and in bytes of payload."""
 
-    def __init__(self, *, messages_max: int, bytes_max: int) -> None:
+    def __init__(self, *, messages_max: int, bytes_max: int, ticks_s: Callable[[], float] = time.monotonic) -> None:
         self._messages_max = messages_max
         self._bytes_max = bytes_max
         self._waiting: deque[RawMessage] = deque()
@@ -28,6 +31,8 @@ class HandOver:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._news = asyncio.Event()
         self._fault: Exception | None = None
+        self._ticks_s = ticks_s
+        self._taken_s = -inf
 
     def open(self, loop: asyncio.AbstractEventLoop) -> None:
         """Begin to hand over to this loop."""
@@ -58,27 +63,33 @@ class HandOver:
             if self._loop is not None:
                 self._loop.call_soon_threadsafe(self._news.set)
 
-    async def take(self, messages_max: int, *, wait_s: float) -> list[RawMessage]:
+    async def take(self, messages_max: int, *, wait_s: float, rest_s: float = 0.0) -> list[RawMessage]:
         """From the loop: wait for one message, then for more, up to `messages_max` or `wait_s` of real time.
 
-        Many that come at once, and then none, may be all that the broker hands out before it hears of them: who waited
-        for more would take a backlog in at that number a wait.
+        It is no sooner than `rest_s` after the last time, so that a slow flow comes in fewer, larger groups. Many that
+        come at once, and then none, are taken all the same: they may be all that the broker hands out before it hears
+        of them, and who waited for more would take a backlog in at that number a wait.
         """
         while not self._waiting:
             await self._next_news()
+        rested_s = self._taken_s + rest_s - self._ticks_s()
         with suppress(TimeoutError):  # the group is as large as it has become
-            async with asyncio.timeout(wait_s):
-                while len(self._waiting) < messages_max and not await self._has_stopped(messages_max):
-                    pass
+            async with asyncio.timeout(max(wait_s, rested_s)):
+                await self._grow(messages_max)
+        self._taken_s = self._ticks_s()
         return self._pop(messages_max)
 
-    async def _has_stopped(self, messages_max: int) -> bool:
-        before = len(self._waiting)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_MOMENT_S):
-                while len(self._waiting) < messages_max:
-                    await self._next_news()
-        return before >= _MANY and len(self._waiting) == before
+    async def _grow(self, messages_max: int) -> None:
+        """Wait until so many are there, or many and for a moment no more."""
+        before = 0
+        while len(self._waiting) < min(_MANY, messages_max):
+            await self._next_news()
+        while before < len(self._waiting) < messages_max:
+            before = len(self._waiting)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_MOMENT_S):
+                    while len(self._waiting) < messages_max:
+                        await self._next_news()
 
     async def _next_news(self) -> None:
         """`put` appends before it sets the event, and the event is set on this loop: no message is overlooked."""

@@ -61,8 +61,9 @@ class MqttIntake:
     """The hub's inbox. An async context manager: it connects in the background, and reconnects for as long as it lives.
 
     `client_id` must stay the same over restarts (the session hangs on it) and be hard to guess (whoever connects with
-    it takes the session over). `filters` are the subscriptions, the first of them for births. `receive` raises
-    ConfigurationError when the broker refuses the log-in or a subscription.
+    it takes the session over). `filters` are the subscriptions, the first of them for births. `rest_s` says how far
+    apart groups are to be now, where messages come slowly. `receive` raises ConfigurationError when the broker refuses
+    the log-in or a subscription.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class MqttIntake:
         now: Callable[[], datetime],
         user: str = "",
         password: str = "",
+        rest_s: Callable[[], float] = lambda: 0.0,
         monotonic_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._config = config
@@ -83,6 +85,7 @@ class MqttIntake:
         self._now = now
         self._monotonic_s = monotonic_s
         self._login = (user, password)
+        self._rest_s = rest_s
         self._handover = HandOver(messages_max=config.queue_max, bytes_max=_WAITING_BYTES_MAX)
         self._ready = asyncio.Event()
         self._refused: ConfigurationError | None = None
@@ -136,7 +139,7 @@ class MqttIntake:
 
         Raises: ConfigurationError when the broker refuses the log-in or a subscription.
         """
-        return await self._handover.take(group_max, wait_s=wait_s)
+        return await self._handover.take(group_max, wait_s=wait_s, rest_s=self._rest_s())
 
     def acknowledge(self, messages: Sequence[RawMessage]) -> None:
         """Send the PUBACKs, but for messages of a connection that is gone: those come again."""

@@ -285,6 +285,22 @@ async def test_what_comes_at_once_is_not_held_up() -> None:
         assert len(await handover.take(64, wait_s=10 * WITHIN_S)) == 20
 
 
+async def test_what_comes_slowly_is_taken_in_larger_groups() -> None:
+    """The first after a rest goes at once; what follows waits until it was long enough, with what comes meanwhile."""
+    now_s = 100.0
+    handover = HandOver(messages_max=100, bytes_max=10**6, ticks_s=lambda: now_s)
+    handover.open(asyncio.get_running_loop())
+    handover.put(raw(b"first"))
+    assert len(await handover.take(64, wait_s=0, rest_s=2)) == 1
+    handover.put(raw(b"second"))
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await handover.take(64, wait_s=0, rest_s=2)
+    handover.put(raw(b"third"))
+    now_s += 2
+    assert [each.payload for each in await handover.take(64, wait_s=0, rest_s=2)] == [b"second", b"third"]
+
+
 async def test_a_cancelled_receive_takes_nothing() -> None:
     """What was waiting is there for the next one."""
     handover = HandOver(messages_max=9, bytes_max=99)
