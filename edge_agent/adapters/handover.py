@@ -70,6 +70,7 @@ class HandOver:
         come at once, and then none, are taken all the same: they may be all that the broker hands out before it hears
         of them, and who waited for more would take a backlog in at that number a wait.
         """
+        await asyncio.sleep(0)  # pages and words to devices have their turn, however much waits here
         while not self._waiting:
             await self._next_news()
         rested_s = self._taken_s + rest_s - self._ticks_s()

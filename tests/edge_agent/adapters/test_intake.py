@@ -285,6 +285,17 @@ async def test_what_comes_at_once_is_not_held_up() -> None:
         assert len(await handover.take(64, wait_s=10 * WITHIN_S)) == 20
 
 
+async def test_who_takes_what_is_there_lets_others_have_their_turn() -> None:
+    """A backlog would otherwise keep pages, and words to devices, waiting for its end."""
+    handover = HandOver(messages_max=9, bytes_max=99)
+    handover.open(asyncio.get_running_loop())
+    handover.put(raw(b"one of many"))
+    turns: list[int] = []
+    asyncio.get_running_loop().call_soon(turns.append, 1)
+    assert len(await handover.take(1, wait_s=0)) == 1
+    assert turns
+
+
 async def test_what_comes_slowly_is_taken_in_larger_groups() -> None:
     """The first after a rest goes at once; what follows waits until it was long enough, with what comes meanwhile."""
     now_s = 100.0
