@@ -79,12 +79,9 @@ class Acks:
 
 @dataclass
 class Moment:
-    """How long after the first acknowledgement the kill strikes: later where less was stored than wanted, and sooner.
+    """At which share of acknowledged readings the kill strikes: these words come some time after the commits."""
 
-    The hub's words to devices come long after its commits, so they do not tell how far it is.
-    """
-
-    after_s: float = 0.3
+    share: float = STORED_FIRST
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,15 +146,15 @@ def _tell(name: str, rounds: list[Round]) -> None:
 
 async def _struck_round(broker: str, *, bridge_away: bool, readings: int, name: str, moment: Moment) -> Round:
     for _ in range(_TRIES):
-        done = await _round(broker, bridge_away=bridge_away, readings=readings, after_s=moment.after_s)
+        done = await _round(broker, bridge_away=bridge_away, readings=readings, acked_first=moment.share * readings)
         sys.stderr.write(f"{name}: {done}\n")
         if done.struck:
             return done
-        moment.after_s *= 0.6 if done.stored_at_kill >= done.sent else 1.6
+        moment.share *= 0.5 if done.stored_at_kill >= done.sent else 1.5
     raise SystemExit(f"{name}: the kill did not strike in the middle, {_TRIES} times")
 
 
-async def _round(name: str, *, bridge_away: bool, readings: int, after_s: float) -> Round:
+async def _round(name: str, *, bridge_away: bool, readings: int, acked_first: float) -> Round:
     start, version = BROKERS[name]
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="restock-bench-", dir=Path.cwd())))
@@ -169,10 +166,10 @@ async def _round(name: str, *, bridge_away: bool, readings: int, after_s: float)
         async with hub, _bridge(None if bridge_away else hub, port=bridge_port), _acks(broker.port) as acks:
             await first_subscription(broker.port)
             acks.highest.clear()  # of the scout
-            return await _burst(hub, broker, acks, version=version, readings=readings, after_s=after_s)
+            return await _burst(hub, broker, acks, version=version, readings=readings, acked_first=acked_first)
 
 
-async def _burst(hub: Hub, broker: Broker, acks: Acks, *, version: str, readings: int, after_s: float) -> Round:
+async def _burst(hub: Hub, broker: Broker, acks: Acks, *, version: str, readings: int, acked_first: float) -> Round:
     fleet = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "firmware_sim", "fleet", "--broker", broker.url, "--mqtt", version, "--json"),
         *("--homes", "1", "--home", HOME, "--devices", str(DEVICES), "--consumer", "hub", "--store", str(hub.store)),
@@ -183,9 +180,8 @@ async def _burst(hub: Hub, broker: Broker, acks: Acks, *, version: str, readings
     asked = asyncio.create_task(_until_asked(fleet), name="fleet")
     try:
         async with asyncio.timeout(_WITHIN_S):
-            if not await comes_true(lambda: acks.count, within_s=_AT_WORK_WITHIN_S):
-                raise SystemExit(f"no reading was acknowledged in {_AT_WORK_WITHIN_S:.0f} s")
-            await asyncio.sleep(after_s)
+            if not await comes_true(lambda: acks.count >= acked_first, within_s=_AT_WORK_WITHIN_S):
+                raise SystemExit(f"only {acks.count} readings were acknowledged in {_AT_WORK_WITHIN_S:.0f} s")
             await hub.kill()
             stored = hub.stored()
             broken = len(acks.keys() - set(stored))
