@@ -137,6 +137,7 @@ def _wire_ingest(config: HubConfig, secret: Secrets, stack: AsyncExitStack) -> I
         now=store.clock.now,
         user=user,
         password=password,
+        rest_s=lambda: 0.0 if kept.fresh.is_watched else config.mqtt.group_rest_s / store.clock.speed,
     )
     ingest = Ingest(
         inbox=intake,

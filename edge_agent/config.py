@@ -64,7 +64,11 @@ class HomeConfig(Section):
 
 
 class MqttConfig(Section):
-    """The broker. User and password come from the environment: see `Secrets`. A certificate may stand for them."""
+    """The broker. User and password come from the environment: see `Secrets`. A certificate may stand for them.
+
+    While nobody looks at a page, readings that keep coming are stored every `group_rest_s`, each with what else came by
+    then. It must be shorter than the time after which the broker sends again what was not acknowledged.
+    """
 
     url: Annotated[str, StringConstraints(pattern=r"^mqtts?://[^/@\s]+:[0-9]{1,5}$")] = "mqtt://127.0.0.1:1883"
     protocol: Literal["3.1.1", "5"] = "3.1.1"
@@ -76,6 +80,7 @@ class MqttConfig(Section):
     queue_max: Annotated[int, Field(ge=16, le=10_000)] = 1_000
     group_max: Annotated[int, Field(ge=1, le=1_000)] = 512
     group_wait_s: Annotated[float, Field(ge=0, le=5)] = 0.05
+    group_rest_s: Annotated[float, Field(ge=0, le=30)] = 2.0
     payload_bytes_max: Annotated[int, Field(ge=1_024, le=1_048_576)] = 65_536
     device_messages_per_min: Annotated[int, Field(ge=1, le=60_000)] = 600
     device_burst_max: Annotated[int, Field(ge=10, le=1_000_000)] = 3_000
@@ -114,10 +119,14 @@ class WebConfig(Section):
 
 
 class StoreConfig(Section):
-    """Room on the disk. While less than `reserve_mib` is left, readings wait and only orders are written."""
+    """Room on the disk. While less than `reserve_mib` is left, readings wait and only orders are written.
+
+    The newest `messages_max` messages are kept as they came; older ones are summed up by day.
+    """
 
     reserve_mib: Annotated[int, Field(ge=0, le=65_536)] = 32
     size_max_mib: Annotated[int, Field(ge=64, le=1_048_576)] = 4_096
+    messages_max: Annotated[int, Field(ge=1_000, le=100_000_000)] = 500_000
 
 
 class BridgeConfig(Section):

@@ -49,7 +49,19 @@ autosave_on_changes true
 autosave_interval 1
 max_queued_messages 0
 max_queued_bytes 67108864
+max_inflight_messages 1000
 message_size_limit 1048576
+"""
+
+# For load: sessions outlive connections, and nothing is written, so that the broker is not what is measured.
+SESSIONS_IN_MEMORY = """
+listener {port} 127.0.0.1
+allow_anonymous true
+persistence false
+max_queued_messages 0
+max_inflight_messages 1000
+log_type error
+# {folder}
 """
 
 
@@ -178,8 +190,8 @@ def nats(folder: Path, extra: str = "") -> Iterator[Broker]:
 
 
 @contextmanager
-def mosquitto(folder: Path) -> Iterator[Broker]:
-    """A running Mosquitto with its files in `folder`."""
+def mosquitto(folder: Path, settings: str = _MOSQUITTO) -> Iterator[Broker]:
+    """A running Mosquitto with its files in `folder`; `settings` name the places of `port` and `folder`."""
     program = shutil.which("mosquitto", path="/usr/sbin:/usr/bin:/usr/local/sbin") or shutil.which("mosquitto")
     if program is None:
         _missing("mosquitto (Debian package mosquitto)")
@@ -189,7 +201,7 @@ def mosquitto(folder: Path) -> Iterator[Broker]:
         data.mkdir(exist_ok=True)
         data.chmod(0o777)  # started by root, mosquitto becomes a user of its own
         config = folder / "mosquitto.conf"
-        config.write_text(_MOSQUITTO.format(folder=data, port=port) + ("user root\n" if os.geteuid() == 0 else ""))
+        config.write_text(settings.format(folder=data, port=port) + ("user root\n" if os.geteuid() == 0 else ""))
         return Broker("mosquitto", (str(program), "-c", str(config)), port, folder / "mosquitto.log", ("3.1.1", "5"))
 
     with _running(make) as broker:

@@ -8,15 +8,22 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from math import inf
 
 from edge_agent.core.messages import RawMessage
+
+_MANY = 16  # Mosquitto hands out 20 by default (max_inflight_messages)
+_MOMENT_S = 0.005
 
 
 class HandOver:
     """One thread puts, one task takes. Bounded in messages and in bytes of payload."""
 
-    def __init__(self, *, messages_max: int, bytes_max: int) -> None:
+    def __init__(self, *, messages_max: int, bytes_max: int, ticks_s: Callable[[], float] = time.monotonic) -> None:
         self._messages_max = messages_max
         self._bytes_max = bytes_max
         self._waiting: deque[RawMessage] = deque()
@@ -26,6 +33,8 @@ class HandOver:
         self._news = asyncio.Event()
         self._wanted = 1  # whoever takes is woken when so many wait
         self._fault: Exception | None = None
+        self._ticks_s = ticks_s
+        self._taken_s = -inf
 
     def open(self, loop: asyncio.AbstractEventLoop) -> None:
         """Begin to hand over to this loop."""
@@ -58,15 +67,31 @@ class HandOver:
             if self._loop is not None:
                 self._loop.call_soon_threadsafe(self._news.set)
 
-    async def take(self, messages_max: int, *, wait_s: float) -> list[RawMessage]:
-        """From the loop: wait for one message, then for more, up to `messages_max` or `wait_s` of real time."""
+    async def take(self, messages_max: int, *, wait_s: float, rest_s: float = 0.0) -> list[RawMessage]:
+        """From the loop: wait for one message, then for more, up to `messages_max` or `wait_s` of real time.
+
+        It is no sooner than `rest_s` after the last time, so that a slow flow comes in fewer, larger groups. Many that
+        come at once, and then none, are taken all the same: they may be all that the broker hands out before it hears
+        of them, and who waited for more would take a backlog in at that number a wait.
+        """
+        await asyncio.sleep(0)  # pages and words to devices have their turn, however much waits here
         await self._until(1)
-        try:
-            async with asyncio.timeout(wait_s):
-                await self._until(min(messages_max, self._messages_max))
-        except TimeoutError:
-            pass  # the group is as large as it has become
+        rested_s = self._taken_s + rest_s - self._ticks_s()
+        with suppress(TimeoutError):  # the group is as large as it has become
+            async with asyncio.timeout(max(wait_s, rested_s)):
+                await self._grow(min(messages_max, self._messages_max))
+        self._taken_s = self._ticks_s()
         return self._pop(messages_max)
+
+    async def _grow(self, messages_max: int) -> None:
+        """Wait until so many are there, or many and for a moment no more."""
+        before = 0
+        await self._until(min(_MANY, messages_max))
+        while before < len(self._waiting) < messages_max:
+            before = len(self._waiting)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_MOMENT_S):
+                    await self._until(messages_max)
 
     async def _until(self, count: int) -> None:
         """Wait until so many are there. `put` is told how many under the lock: it overlooks nobody who waits."""

@@ -4,7 +4,9 @@ paho-mqtt with `manual_ack` reads in a thread of its own. The session is persist
 again after a reconnect, whichever side had crashed.
 
 An acknowledgement names a packet id, and ids are used again: one that belongs to an earlier connection, or to an
-earlier delivery under the same id, is not sent, since it would make the broker forget another message.
+earlier delivery under the same id, is not sent, since it would make the broker forget another message. For the same
+reason a message is acknowledged once on a connection: nats-server delivers again what it has waited for, and where our
+word was under way already, the id may be another message's when a second one arrives.
 """
 
 from __future__ import annotations
@@ -13,10 +15,10 @@ import asyncio
 import logging
 import threading
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Self
+from typing import NamedTuple, Self
 from urllib.parse import urlsplit
 
 from paho.mqtt.client import MQTT_CLEAN_START_FIRST_ONLY, Client, ConnectFlags, DisconnectFlags, MQTTMessage
@@ -41,17 +43,26 @@ _WAITING_BYTES_MAX = 16_777_216
 _RECONNECT_MIN_S = 1
 _RECONNECT_MAX_S = 30
 _SESSION_EXPIRY_S = 604_800
+_PAID_MAX = 4_096  # what a broker has under way at a time is less
 _WAITED_WITHIN_S = 10.0  # of the connection: by then the broker has handed over what it kept for us
 # Unavailable, busy, shutting down, quota or rate exceeded: the broker may take us later. All else it refuses again.
 _TRY_AGAIN = frozenset({0x88, 0x89, 0x8B, 0x97, 0x9F})
+
+
+class _Owed(NamedTuple):
+    """A delivery that is not acknowledged yet; `mark` tells its payload from another one's."""
+
+    receipt: int
+    mark: int
 
 
 class MqttIntake:
     """The hub's inbox. An async context manager: it connects in the background, and reconnects for as long as it lives.
 
     `client_id` must stay the same over restarts (the session hangs on it) and be hard to guess (whoever connects with
-    it takes the session over). `filters` are the subscriptions, the first of them for births. `receive` raises
-    ConfigurationError when the broker refuses the log-in or a subscription.
+    it takes the session over). `filters` are the subscriptions, the first of them for births. `rest_s` says how far
+    apart groups are to be now, where messages come slowly. `receive` raises ConfigurationError when the broker refuses
+    the log-in or a subscription.
     """
 
     def __init__(
@@ -63,6 +74,7 @@ class MqttIntake:
         now: Callable[[], datetime],
         user: str = "",
         password: str = "",
+        rest_s: Callable[[], float] = lambda: 0.0,
         monotonic_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._config = config
@@ -72,13 +84,15 @@ class MqttIntake:
         self._now = now
         self._monotonic_s = monotonic_s
         self._login = (user, password)
+        self._rest_s = rest_s
         self._handover = HandOver(messages_max=config.queue_max, bytes_max=_WAITING_BYTES_MAX)
         self._ready = asyncio.Event()
         self._refused: ConfigurationError | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._client: Client | None = None
         self._owed_lock = threading.Lock()
-        self._owed: dict[int, int] = {}  # packet id -> receipt of its latest delivery on this connection
+        self._owed: dict[int, _Owed] = {}  # packet id -> its latest delivery on this connection
+        self._paid: OrderedDict[int, int] = OrderedDict()  # packet id -> mark of what was acknowledged under it last
         self._deliveries = 0
         self._connected_s: float | None = None
 
@@ -124,7 +138,7 @@ class MqttIntake:
 
         Raises: ConfigurationError when the broker refuses the log-in or a subscription.
         """
-        return await self._handover.take(group_max, wait_s=wait_s)
+        return await self._handover.take(group_max, wait_s=wait_s, rest_s=self._rest_s())
 
     def acknowledge(self, messages: Sequence[RawMessage]) -> None:
         """Send the PUBACKs, but for messages of a connection that is gone: those come again."""
@@ -134,9 +148,17 @@ class MqttIntake:
         with self._owed_lock:
             for message in messages:
                 packet_id = message.receipt % _PACKET_IDS
-                if packet_id and self._owed.get(packet_id) == message.receipt:
+                owed = self._owed.get(packet_id)
+                if packet_id and owed is not None and owed.receipt == message.receipt:
                     del self._owed[packet_id]
+                    self._pay(packet_id, owed.mark)
                     client.ack(packet_id, _QOS)
+
+    def _pay(self, packet_id: int, mark: int) -> None:
+        self._paid.pop(packet_id, None)
+        self._paid[packet_id] = mark
+        while len(self._paid) > _PAID_MAX:
+            self._paid.popitem(last=False)
 
     def _new_client(self) -> Client:
         newest = self._config.protocol == "5"
@@ -209,6 +231,7 @@ class MqttIntake:
         del client, flags, properties
         with self._owed_lock:
             self._owed.clear()
+            self._paid.clear()
         if self._refused is None:
             log.info("mqtt_disconnected url=%s reason=%s", self._config.url, code)
             self._tell_loop(self._ready.clear)
@@ -218,8 +241,9 @@ class MqttIntake:
         with self._owed_lock:
             self._deliveries += 1
             receipt = self._deliveries * _PACKET_IDS + message.mid
-            if message.qos:
-                self._owed[message.mid] = receipt
+            mark = hash(message.payload)
+            if message.qos and not self._is_paid(message, mark):
+                self._owed[message.mid] = _Owed(receipt, mark)
         since = self._connected_s
         self._handover.put(
             _raw(
@@ -230,6 +254,10 @@ class MqttIntake:
                 may_have_waited=since is None or self._monotonic_s() - since < _WAITED_WITHIN_S,
             )
         )
+
+    def _is_paid(self, message: MQTTMessage, mark: int) -> bool:
+        """Whether this is a message again that was acknowledged on this connection; the word for it is under way."""
+        return message.dup and message.mid not in self._owed and self._paid.get(message.mid) == mark
 
     def _refuse(self, client: Client, problem: str) -> None:
         self._refused = ConfigurationError(f"mqtt {self._config.url}: {problem}")

@@ -123,7 +123,12 @@ def wire(
         restore=home.orders.restore,
         guard=home.orders.guard,
         tokens=tokens,
-        upkeep=Upkeep(kept.store.connection, chain=kept.store.chain, household=home.household),
+        upkeep=Upkeep(
+            kept.store.connection,
+            chain=kept.store.chain,
+            household=home.household,
+            messages_max=config.store.messages_max,
+        ),
         discovery=home.review.discovery,
         pages=create_app(parts, web=config.web, home=config.home, cookies=Cookies(page_mark(data_folder(config)))),
         wake=home.wake,

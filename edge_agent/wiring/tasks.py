@@ -158,8 +158,17 @@ class Tasks:
 
     async def _tidy(self) -> None:
         self.upkeep.run_once()
+        await self._sum_up()
+        if self.upkeep.is_behind:  # a backlog came in faster than reviews look at it
+            for _ in self.review.catch_up():
+                await asyncio.sleep(0)
+            await self._sum_up()
         self.tokens.write_uses_down()
         give_back()
+
+    async def _sum_up(self) -> None:
+        for _ in self.upkeep.sum_up():
+            await asyncio.sleep(0)  # ingest and the pages have their turn
 
     async def _list_devices(self) -> None:
         """For `restock-hub devices`, which cannot read the store while this hub holds it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from edge_agent import __version__
@@ -94,8 +95,14 @@ def wire_web(
             price_age_max=PRICE_AGE_MAX * timedelta(seconds=config.bridge.prices_every_s),
             zone=ZoneInfo(config.home.timezone),
         ),
-        changes=lambda: kept.store.connection.db.total_changes() + kept.vehicles.turns,
+        changes=partial(_changes, kept),
     )
+
+
+def _changes(kept: ReadingsSide) -> int:
+    """A number that changes with what pages show; whoever asks has one open."""
+    kept.fresh.look()
+    return kept.store.connection.db.total_changes() + kept.vehicles.turns
 
 
 def _asked_online(config: ProductsConfig, ledger: EgressLedger) -> OpenFoodFacts | None:

@@ -41,6 +41,11 @@ CAMPAIGNS = {
     "approvals": "tests.campaign.approvals.campaign",
     "merchants": "tests.campaign.merchants.campaign",
 }
+# Commands with words and figures of their own.
+TOLD_APART = {
+    "merchants": "tests.campaign.merchants.every_kind",
+    "offline": "tests.campaign.offline.campaign",
+}
 
 _LANES = 3  # on two cores: some campaigns wait more than they work
 
@@ -66,9 +71,9 @@ def main(arguments: list[str] | None = None) -> int:
             return faults.quick(lanes=options.lanes)
         case "bars" | "deep":
             return _go_on(options)
-        case "merchants":
-            every_kind = importlib.import_module("tests.campaign.merchants.every_kind")  # much to load
-            return int(every_kind.main(options))
+        case "merchants" | "offline":
+            told_apart = importlib.import_module(TOLD_APART[options.command])  # much to load
+            return int(told_apart.main(options))
         case "chart":
             result = json.loads(options.result.read_text(encoding="utf-8"))
             options.picture.write_text(chart.drawn(result), encoding="utf-8")
@@ -123,6 +128,10 @@ def _parser() -> argparse.ArgumentParser:
     kinds.add_argument("--seeds", type=int, default=1, help="how many seeds (default 1)")
     kinds.add_argument("--seconds", type=float, default=inf, help="the longest that each kind and seed may take")
     kinds.add_argument("--kinds", nargs="+", metavar="KIND", help="these kinds only")
+    month = commands.add_parser("offline", help="run a home for a month without the cloud, told as one JSON object")
+    month.add_argument("--days", type=float, default=30.0, help="of the home's clock (default 30)")
+    month.add_argument("--sensors", type=int, default=20, help="each with a reading in 10 s (default 20)")
+    month.add_argument("--backlog", type=int, default=100_000, help="readings that wait for the hub (default 100000)")
     one = commands.add_parser("run", help="run one campaign")
     one.add_argument("name", choices=sorted(CAMPAIGNS))
     one.add_argument("--size", type=int, required=True, help="how much to do, in the campaign's own unit")

@@ -26,15 +26,22 @@ OWNER, PASSWORD = "owner", "a password of the test"
 
 @dataclass
 class Hub:
-    """`restock-hub run` in a folder of its own; an async context manager that leaves no process behind."""
+    """`restock-hub run` in a folder of its own; an async context manager that leaves no process behind.
+
+    `mqtt` and `bridge` are lines of those sections of its configuration; `public_key` is known once it was set up.
+    """
 
     folder: Path
     broker_url: str
+    mqtt: str = "group_max = 2 # many commits to die between, and messages that wait for theirs"
+    bridge: str = 'url = "http://127.0.0.1:9"'
+    public_key: str = ""
     _child: Child | None = None
 
     async def __aenter__(self) -> Self:
         self.config.write_text(self._settings(), encoding="utf-8")
-        set_up(load(self.config), household_file=HOUSEHOLD_FILE, owner=OWNER, password=PASSWORD)
+        known = set_up(load(self.config), household_file=HOUSEHOLD_FILE, owner=OWNER, password=PASSWORD)
+        self.public_key = known["public_key"]
         self.start()
         return self
 
@@ -47,6 +54,17 @@ class Hub:
     def config(self) -> Path:
         """Its configuration file."""
         return self.folder / "hub.toml"
+
+    @property
+    def store(self) -> Path:
+        """Its store, which it alone may open while it runs."""
+        return self.folder / "data" / STORE_FILE
+
+    @property
+    def pid(self) -> int:
+        """The running process."""
+        assert self._child is not None
+        return self._child.pid
 
     @property
     def log(self) -> Path:
@@ -94,9 +112,9 @@ id = "{HOME}"
 data_dir = {json.dumps(str(self.folder / "data"))}
 [mqtt]
 url = "{self.broker_url}"
-group_max = 2 # many commits to die between, and messages that wait for theirs
+{self.mqtt}
 [web]
 port = {page}
 [bridge]
-url = "http://127.0.0.1:9"
+{self.bridge}
 """

@@ -58,7 +58,7 @@ DELETE FROM message_summary AS b WHERE EXISTS (
 
 
 def sum_up_old(db: apsw.Connection, items: Iterable[Item], *, messages_max: int) -> int:
-    """Sum up what is beyond the newest `messages_max` messages, a few thousand at once; returns how many rows went."""
+    """Sum up what is beyond the newest `messages_max` messages, a few thousand at once; returns how many went."""
     last = _last_to_go(db, items, messages_max=messages_max)
     if last is None:
         return 0
@@ -69,6 +69,12 @@ def sum_up_old(db: apsw.Connection, items: Iterable[Item], *, messages_max: int)
     db.execute("DELETE FROM reading WHERE message_id <= ?", (last,))
     db.execute("DELETE FROM message WHERE id <= ?", (last,))
     return db.changes()
+
+
+def is_over(db: apsw.Connection, *, messages_max: int) -> bool:
+    """Whether there are more than `messages_max` messages."""
+    first, newest = _ends(db)
+    return first is not None and newest is not None and newest - first >= messages_max
 
 
 def was_summed_up(db: apsw.Connection, device: str, boot: str | None, *, seq: int) -> bool:
@@ -89,7 +95,7 @@ def last_summed_up(db: apsw.Connection, device: str, boot: str | None) -> int:
 
 def _last_to_go(db: apsw.Connection, items: Iterable[Item], *, messages_max: int) -> int | None:
     """The id of the newest message that may go now, in so far as there are too many."""
-    first, newest = cast("tuple[int | None, int | None]", db.execute("SELECT min(id), max(id) FROM message").get)
+    first, newest = _ends(db)
     if first is None or newest is None or newest - first < messages_max:
         return None
     last = min(newest - messages_max, first + _AT_ONCE)
@@ -97,6 +103,11 @@ def _last_to_go(db: apsw.Connection, items: Iterable[Item], *, messages_max: int
         waiting = _first_unfolded(db, item)
         last = last if waiting is None else min(last, waiting - 1)
     return last if last >= first else None
+
+
+def _ends(db: apsw.Connection) -> tuple[int | None, int | None]:
+    """The ids of the oldest and the newest message."""
+    return cast("tuple[int | None, int | None]", db.execute("SELECT min(id), max(id) FROM message").get)
 
 
 def _first_unfolded(db: apsw.Connection, item: Item) -> int | None:

@@ -6,11 +6,13 @@ sent, no order, no leave.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import apsw
 
 from edge_agent.adapters.store.chain import Chain
 from edge_agent.adapters.store.connection import Connection
-from edge_agent.adapters.store.summaries import sum_up_old
+from edge_agent.adapters.store.summaries import is_over, sum_up_old
 from edge_agent.ports import HouseholdStore
 
 _PRICES_MAX = 50_000
@@ -42,8 +44,28 @@ class Upkeep:
         """
         with self._connection.transaction() as db:
             _prune_prices(db, self._prices_max)
-            sum_up_old(db, self._household.load().items, messages_max=self._messages_max)
+            self._sum_up(db)
         self._chain.fold()
+
+    def sum_up(self) -> Iterator[int]:
+        """Sum up all that may be, after a backlog has come in: how many went with each part, kept at once.
+
+        Raises: StoreFailedError.
+        """
+        count = 1
+        while count:
+            with self._connection.transaction() as db:
+                count = self._sum_up(db)
+            yield count
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether there are more messages than are kept one by one: the oldest wait for a review that counts them."""
+        with self._connection.reading() as db:
+            return is_over(db, messages_max=self._messages_max)
+
+    def _sum_up(self, db: apsw.Connection) -> int:
+        return sum_up_old(db, self._household.load().items, messages_max=self._messages_max)
 
 
 def _prune_prices(db: apsw.Connection, rows_max: int) -> None:

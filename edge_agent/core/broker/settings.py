@@ -17,6 +17,7 @@ from edge_agent.errors import ConfigurationError
 Kind = Literal["mosquitto", "nats"]
 MESSAGE_BYTES_MAX = 65_536
 QUEUED_BYTES_MAX = 67_108_864
+INFLIGHT_MAX = 1_000
 STORE_MIB_MAX, MEMORY_MIB_MAX = 1_024, 64
 
 
@@ -120,6 +121,8 @@ autosave_interval 1
 # Bounded by bytes; a number of messages would drop the rest in silence.
 max_queued_messages 10000000
 max_queued_bytes {QUEUED_BYTES_MAX}
+# So many are under way to the hub before it has acknowledged any: by default 20, which it waits for.
+max_inflight_messages {INFLIGHT_MAX}
 message_size_limit {MESSAGE_BYTES_MAX}
 max_packet_size {2 * MESSAGE_BYTES_MAX}
 {listeners}"""

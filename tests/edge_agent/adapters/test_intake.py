@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -276,6 +276,43 @@ async def test_the_hand_over_blocks_when_it_is_full(messages_max: int, bytes_max
     thread.join()
 
 
+async def test_what_comes_at_once_is_not_held_up() -> None:
+    """A broker that hands out 20 and waits for their acknowledgement sends none while the hub waits for more."""
+    handover = HandOver(messages_max=100, bytes_max=10**6)
+    handover.open(asyncio.get_running_loop())
+    for _ in range(20):
+        handover.put(raw(b"one of many"))
+    async with asyncio.timeout(WITHIN_S):
+        assert len(await handover.take(64, wait_s=10 * WITHIN_S)) == 20
+
+
+async def test_who_takes_what_is_there_lets_others_have_their_turn() -> None:
+    """A backlog would otherwise keep pages, and words to devices, waiting for its end."""
+    handover = HandOver(messages_max=9, bytes_max=99)
+    handover.open(asyncio.get_running_loop())
+    handover.put(raw(b"one of many"))
+    turns: list[int] = []
+    asyncio.get_running_loop().call_soon(turns.append, 1)
+    assert len(await handover.take(1, wait_s=0)) == 1
+    assert turns
+
+
+async def test_what_comes_slowly_is_taken_in_larger_groups() -> None:
+    """The first after a rest goes at once; what follows waits until it was long enough, with what comes meanwhile."""
+    now_s = 100.0
+    handover = HandOver(messages_max=100, bytes_max=10**6, ticks_s=lambda: now_s)
+    handover.open(asyncio.get_running_loop())
+    handover.put(raw(b"first"))
+    assert len(await handover.take(64, wait_s=0, rest_s=2)) == 1
+    handover.put(raw(b"second"))
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await handover.take(64, wait_s=0, rest_s=2)
+    handover.put(raw(b"third"))
+    now_s += 2
+    assert [each.payload for each in await handover.take(64, wait_s=0, rest_s=2)] == [b"second", b"third"]
+
+
 async def test_a_cancelled_receive_takes_nothing() -> None:
     """What was waiting is there for the next one."""
     handover = HandOver(messages_max=9, bytes_max=99)
@@ -311,3 +348,49 @@ async def test_the_taker_is_woken_once_for_a_group() -> None:
         handover.put(raw(b"%d" % number))
     assert len(await group) == 9
     assert len(wakes) <= 2
+
+
+class Redelivering:
+    """A broker of MQTT 3.1.1 for one client that hands out what a test says, always under packet id 5."""
+
+    def __init__(self) -> None:
+        self.acknowledged = 0
+        self.over = asyncio.Event()
+        self._writer: asyncio.StreamWriter
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Say yes to everything, and count."""
+        self._writer = writer
+        with suppress(asyncio.IncompleteReadError):
+            while True:
+                kind, length = await reader.readexactly(2)
+                body = await reader.readexactly(length)
+                self.acknowledged += kind >> 4 == 4
+                if kind >> 4 == 1:
+                    writer.write(b"\x20\x02\x01\x00")
+                elif kind >> 4 == 8:
+                    writer.write(b"\x90\x03" + body[:2] + b"\x01")
+        writer.close()
+        self.over.set()
+
+    def hand_out(self, payload: bytes, *, again: bool = False) -> None:
+        """One PUBLISH."""
+        topic = TOPIC.encode()
+        body = bytes([0, len(topic)]) + topic + b"\x00\x05" + payload
+        self._writer.write(bytes([0x3A if again else 0x32, len(body)]) + body)
+
+
+async def test_a_message_is_acknowledged_once_on_a_connection() -> None:
+    """Where it came again while the word was under way, the packet id may be another message's by then."""
+    redelivering = Redelivering()
+    async with await asyncio.start_server(redelivering.serve, "127.0.0.1", 0) as server:
+        url = f"mqtt://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        inbox = MqttIntake(MqttConfig(url=url), client_id="hub-1f7c", filters=FILTERS[:1], now=lambda: NOW)
+        async with running(inbox):
+            for payload, again in ((b"first", False), (b"first", True), (b"second", False), (b"second", True)):
+                redelivering.hand_out(payload, again=again)
+                [message] = await collect(inbox, 1, acknowledge=True)
+                assert message.payload == payload
+        async with asyncio.timeout(WITHIN_S):
+            await redelivering.over.wait()
+    assert redelivering.acknowledged == 2

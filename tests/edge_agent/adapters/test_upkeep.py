@@ -58,6 +58,22 @@ def test_old_readings_are_summed_up_once_they_were_estimated_from(tmp_path: Path
         assert db.execute("SELECT first_seq, last_seq FROM message_summary").fetchall() == [(1, 90), (101, 110)]
 
 
+def test_a_backlog_is_summed_up_in_parts(tmp_path: Path) -> None:
+    """Each is a transaction of its own; what no item was estimated from yet stays, and is said to be too much."""
+    with opened(tmp_path, Wall()) as store:
+        readings = SqliteReadings(store.connection)
+        home = FixedHousehold(Household(items=(MILK,)))
+        upkeep = Upkeep(store.connection, chain=store.chain, household=home, messages_max=20)
+        readings.commit([message(number, seq=number) for number in range(1, 4_501)], [])
+        assert (list(upkeep.sum_up()), upkeep.is_behind) == ([0], True)
+        rows = readings.readings_after(FRIDGE, "milk.amount", after_id=0, limit=10_000)
+        readings.save_stock([fold(None, rows, item=MILK)])
+        parts = list(upkeep.sum_up())
+        assert len(parts) == 4
+        assert sum(parts) == 4_480
+        assert not upkeep.is_behind
+
+
 def test_the_newest_price_of_each_product_stays(tmp_path: Path) -> None:
     """However many others came after it."""
     with opened(tmp_path, Wall()) as store:

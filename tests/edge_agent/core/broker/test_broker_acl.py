@@ -122,7 +122,7 @@ def test_mosquittos_settings_are_all_stated() -> None:
         "user restock", "per_listener_settings false", "allow_anonymous false", "acl_file /x/broker/mosquitto.acl",
         "password_file /x/broker/mosquitto.passwd", "persistence true", "persistence_location /x/broker/store/",
         "autosave_on_changes true", "autosave_interval 1", "max_queued_messages 10000000",
-        "max_queued_bytes 67108864", "message_size_limit 65536", "max_packet_size 131072",
+        "max_queued_bytes 67108864", "max_inflight_messages 1000", "message_size_limit 65536", "max_packet_size 131072",
     }  # fmt: skip
     assert wanted <= set(text.splitlines())
     parts = text.split("\nlistener ")[1:]
