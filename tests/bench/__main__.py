@@ -49,17 +49,29 @@ class Bench:
 BENCHES = (
     Bench("approval", 0.5),
     Bench("bridge", 6, "the folder of baselines; PostgreSQL from a wheel"),
+    Bench("cluster", 7, "nats-server"),
     Bench("decode", 1),
     Bench("first_review", 4),
     Bench("fleet", 3, "mosquitto"),
+    Bench("intake", 3, "mosquitto; a C compiler; the folder of baselines"),
+    Bench("killed", 8, "mosquitto, nats-server"),
     Bench("live", 1.5, "mosquitto, chromium"),
-    Bench("memory", 4, "the sample merchant"),
+    Bench("memory", 17, "the sample merchant"),
     Bench("model", 1),
     Bench("pages", 3),
     Bench("peers", 20, "mosquitto; node 20 and npm; packages, the first time", is_apart=True),
+    Bench("reconnect", 12, "PostgreSQL from a wheel"),
+    Bench("replicas", 2, "PostgreSQL from a wheel"),
     Bench("slow_clients", 3.5),
+    Bench("small_board", 6, "control groups that may be written; the sample merchant"),
+    Bench("start", 0.5, "mosquitto"),
+    Bench("store", 2.5),
+    Bench("unit_costs", 8, "the sample merchant; PostgreSQL from a wheel"),
+    Bench("written", 13, "mosquitto"),
 )
-PARTS = ("figures", "fleet_floor", "history", "intents", "load", "serve")  # what benches are made of
+PARTS = (  # what benches are made of
+    "bare", "board", "burst", "figures", "fleet_floor", "history", "intents", "load", "scales", "serve", "started",
+)  # fmt: skip
 
 
 def main() -> int:

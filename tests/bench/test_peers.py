@@ -10,13 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from firmware_sim.listening import Broker as Address
-from firmware_sim.load.wire5 import Wire5
 from tests.bench.peers import install
 from tests.bench.peers.__main__ import OURS, Round, figures, turned
 from tests.bench.peers.gateway import NotInstalledError, Place
 from tests.bench.peers.node_red import NodeRed
-from tests.bench.peers.stream import DEVICES, READINGS, Publisher, Stream, keys
+from tests.bench.peers.stream import DEVICES, READINGS, Publisher, Stream, keys, wire_to
 from tests.bench.peers.thingsboard import ThingsBoard
 from tests.bench.peers.trial import BURST, Life
 from tests.conftest import Broker
@@ -63,8 +61,9 @@ def test_the_stream_is_the_same_for_all() -> None:
 async def test_the_publisher_has_sent_all_when_it_says_so(mosquitto_broker: Broker) -> None:
     """A burst is over when the broker has acknowledged it; whoever listens has it then or soon after."""
     heard: set[bytes] = set()
-    wire = Wire5(Address("127.0.0.1", mosquitto_broker.port), address="127.0.0.1", keepalive_s=0, window=1)
-    ear = await wire.listen([READINGS], lambda _, payload: heard.add(payload), client_id="ear")
+    ear = await wire_to(mosquitto_broker.port).listen(
+        [READINGS], lambda _, payload: heard.add(payload), client_id="ear"
+    )
     readings = STREAM.readings(300)  # more than may be in flight
     async with Publisher(mosquitto_broker.port) as publisher:
         await publisher.burst(readings)

@@ -13,13 +13,11 @@ from typing import Any
 
 from edge_agent.commands.commission import set_up
 from edge_agent.config import load
-from firmware_sim.listening import Broker
 from firmware_sim.load.link import Subscription
-from firmware_sim.load.wire5 import Wire5
 from firmware_sim.processes import Command, free_ports, run_to_end, script
 from firmware_sim.services import HOUSEHOLD_FILE
 from tests.bench.peers.gateway import Place
-from tests.bench.peers.stream import HOME, Key
+from tests.bench.peers.stream import HOME, Key, wire_to
 from tests.kill.oracle import keys
 
 _ACKS = f"restock/v1/{HOME}/+/ack"
@@ -37,9 +35,7 @@ class Hub:
         """See gateway.Gateway."""
         self._config.write_text(self._settings(), encoding="utf-8")
         set_up(load(self._config), household_file=HOUSEHOLD_FILE, owner="owner", password="a password of the bench")
-        broker = Broker("127.0.0.1", self._place.broker_port)
-        wire = Wire5(broker, address="127.0.0.1", keepalive_s=0, window=1)
-        self._ear = await wire.listen([_ACKS], self._hear, client_id="bench-acks")
+        self._ear = await wire_to(self._place.broker_port).listen([_ACKS], self._hear, client_id="bench-acks")
 
     async def close(self) -> None:
         """See gateway.Gateway."""

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from firmware_sim.appliances import native
 from firmware_sim.appliances.native import Value
 from firmware_sim.listening import Broker
-from firmware_sim.load.link import READING, WORD, Link, Outgoing
+from firmware_sim.load.link import READING, WORD, Link, Outgoing, Place
 from firmware_sim.load.wire5 import Wire5
 
 DEVICES = 200
@@ -75,6 +75,11 @@ def _name(number: int) -> str:
     return f"fridge-{number:03d}"
 
 
+def wire_to(port: int, *, window: int = 1) -> Wire5:
+    """To a broker on loopback; `window` is how many messages may wait for their PUBACK."""
+    return Wire5([Place(Broker("127.0.0.1", port), "127.0.0.1")], keepalive_s=0, window=window)
+
+
 class PublisherError(Exception):
     """The broker does not take the stream."""
 
@@ -84,6 +89,7 @@ class Publisher:
 
     client_id = "bench-publisher"
     state_topic = "bench/publisher"
+    filters = ()
 
     def __init__(self, port: int) -> None:
         self._port = port
@@ -93,8 +99,7 @@ class Publisher:
         self._failure = ""
 
     async def __aenter__(self) -> Publisher:
-        wire = Wire5(Broker("127.0.0.1", self._port), address="127.0.0.1", keepalive_s=0, window=_IN_FLIGHT)
-        await wire.open(self, source=None)
+        await wire_to(self._port, window=_IN_FLIGHT).open(self, turn=0, source=None)
         async with asyncio.timeout(_UP_WITHIN_S):
             self._link = await self._up
         return self
@@ -138,6 +143,9 @@ class Publisher:
     def came_up(self, link: Link) -> None:
         """See link.Speaker."""
         self._up.set_result(link)
+
+    def hear(self, topic: str, payload: bytes) -> None:
+        """See link.Speaker: it has no filters."""
 
     def acked(self, message: Outgoing) -> None:
         """See link.Speaker."""
