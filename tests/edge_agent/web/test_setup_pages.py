@@ -34,7 +34,6 @@ from edge_agent.web.setup.door import IDLE_MAX_MS, Door
 from edge_agent.web.setup.routes import PAGES, SetupRule, create_setup_app
 from edge_agent.web.setup.visit import SetupSite
 from firmware_sim.services import HOUSEHOLD_FILE as DEMO_FILE
-from tests.edge_agent.shipped import give_known_profiles
 from tests.edge_agent.web.house import COMPILED
 
 CODE = "7K2QM-0XW1D"
@@ -88,7 +87,6 @@ class Hub:
         async def find() -> tuple[Offered, ...]:
             return offers
 
-        give_known_profiles(folder)
         self.config = HubConfig(home=HomeConfig(name=name, data_dir=str(folder)))
         self.at_ms = 0
         self.finished = 0
