@@ -383,7 +383,7 @@ def test_the_laws_hold_in_any_order() -> None:
     wanted = {"approve", "drawn", "revoke", "crash", "send answered", "send crash after send", "merchant placed",
               "take back"}  # fmt: skip
     happened: Counter[str] = Counter()
-    for seed in (11, 12, 13):  # what a seed leads to depends on the modules that are loaded, too
+    for seed in range(11, 21):  # until all has happened: where a seed leads depends on the loaded modules, too
         tally = machine(3_000, seed=seed)
         assert tally.steps >= 3_000
         happened.update(tally.happened)
