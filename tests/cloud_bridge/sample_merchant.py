@@ -189,11 +189,15 @@ def running(folder: Path) -> Iterator[SampleMerchant]:
 
 @contextlib.asynccontextmanager
 async def connect(
-    sample: SampleMerchant, *, token: str = _PAYS, http: MerchantHttp | None = None
+    sample: SampleMerchant,
+    *,
+    token: str = _PAYS,
+    http: MerchantHttp | None = None,
+    ticks: Callable[[], float] = time.monotonic,
 ) -> AsyncIterator[UcpMerchant]:
     """A connector to the sample server; `http` may stand in for the plain client."""
     async with http or MerchantHttp(sample.url, deadline_s=10) as client:
-        yield connector(merchant_config(sample.url), http=client, token=token)
+        yield connector(merchant_config(sample.url), http=client, token=token, ticks=ticks)
 
 
 def connector(

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from itertools import groupby
+from functools import partial
+from itertools import count, groupby
 
 import pytest
 
@@ -169,7 +170,8 @@ async def test_a_merchant_that_goes_down_and_comes_back_gets_one_order(
     before = set(sample.orders())
     sample.stop()
     try:
-        async with connect(sample) as merchant:
+        ticks = partial(next, count(0.0, 600.0))  # each look at the merchant's profile is some time after the last
+        async with connect(sample, ticks=ticks) as merchant:
             rig = make_rig(merchant)
             await accept(rig, rig.signer.intent())
             await rig.place(rounds_max=3)

@@ -166,7 +166,7 @@ def set_up_home(
     settings.write_text(
         f'[home]\nid = "{HOME}"\ndata_dir = {json.dumps(str(folder / "data"))}\n[mqtt]\nurl = "{broker_url}"\n'
         f'client_id = "campaign-hub"\n[bridge]\nurl = "http://127.0.0.1:{bridge_port}"\n'
-        f"[store]\nmessages_max = {rows_max}\n",
+        f"[store]\nmessages_max = {rows_max}\n[model]\nown_process = false\n",  # no child outlives a plug
         encoding="utf-8",
     )
     document.write_text(household, encoding="utf-8")
