@@ -2,7 +2,8 @@
 # Runs a part of the suite with an arm64 Python under qemu-user: is the answer right there, never how fast.
 #
 # Needs qemu-aarch64-static and debootstrap (Debian: qemu-user-static, debootstrap), neither root nor binfmt nor chroot.
-# Everything lies in build/arm64: packages of Debian 12 unpacked side by side (signatures are checked by debootstrap),
+# Everything lies in build/arm64: packages of Debian 12 unpacked side by side, from DEBIAN_MIRROR or where debootstrap
+# takes them by itself (it checks their signatures),
 # and the locked wheels for aarch64 with their hashes. onnxruntime is older there: 1.32 dies on import under this qemu.
 set -eu
 
@@ -11,7 +12,6 @@ HERE=$(pwd)
 BUILD=$HERE/build/arm64
 ROOT=$BUILD/root
 PYTHON=.venv/bin/python
-MIRROR=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
 
 for program in qemu-aarch64-static debootstrap dpkg-deb; do
     command -v "$program" >/dev/null ||
@@ -23,7 +23,7 @@ if [ ! -e "$ROOT/.made" ]; then
     rm -rf "$BUILD/debs" "$ROOT"
     mkdir -p "$BUILD/debs" "$ROOT"
     debootstrap --download-only --arch=arm64 --variant=minbase --include=python3.11,libstdc++6,libgomp1,tzdata \
-        bookworm "$BUILD/debs" "$MIRROR" >"$BUILD/debootstrap.log" 2>&1 || { tail -n 5 "$BUILD/debootstrap.log" >&2; exit 1; }
+        bookworm "$BUILD/debs" ${DEBIAN_MIRROR:+"$DEBIAN_MIRROR"} >"$BUILD/debootstrap.log" 2>&1 || { tail -n 5 "$BUILD/debootstrap.log" >&2; exit 1; }
     for deb in "$BUILD"/debs/var/cache/apt/archives/*.deb; do dpkg-deb -x "$deb" "$ROOT"; done
     rm -rf "$BUILD/debs"
     touch "$ROOT/.made"
