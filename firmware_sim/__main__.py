@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 from firmware_sim import tools
+from firmware_sim.crowd.arguments import whole
 
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
 
@@ -129,9 +130,9 @@ def _parser() -> _Parser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     demo = commands.add_parser("demo", help="run broker, merchant, bridge, hub and a simulated home on this machine")
     demo.add_argument("--speed", type=_speed, help="virtual seconds a second (1440; headless 25920)")
-    demo.add_argument("--seed", type=_whole(0, 2**31 - 1), default=_SEED, help=f"seed of everything random ({_SEED})")
+    demo.add_argument("--seed", type=whole(0, 2**31 - 1), default=_SEED, help=f"seed of everything random ({_SEED})")
     demo.add_argument("--headless", action="store_true", help="let a simulated household answer, then count")
-    demo.add_argument("--days", type=_whole(1, _DAYS_MAX), help=f"virtual days of a headless run ({_DAYS})")
+    demo.add_argument("--days", type=whole(1, _DAYS_MAX), help=f"virtual days of a headless run ({_DAYS})")
     demo.add_argument("--json", action="store_true", help="print the counts as one JSON object")
     demo.add_argument("--keep", type=Path, metavar="DIR", help="leave stores and logs in this folder")
     tools.add_commands(commands)
@@ -146,19 +147,6 @@ def _speed(text: str) -> float:
     if not 1.0 <= speed <= _SPEED_MAX:
         raise argparse.ArgumentTypeError(f"{text!r}: a number from 1 to {_SPEED_MAX:.0f} is wanted")
     return speed
-
-
-class _whole:  # noqa: N801 - used as a function
-    """A whole number within bounds."""
-
-    def __init__(self, low: int, high: int) -> None:
-        self._low, self._high = low, high
-
-    def __call__(self, text: str) -> int:
-        """The number that the text says."""
-        if not text.isdecimal() or not self._low <= int(text) <= self._high:
-            raise argparse.ArgumentTypeError(f"{text!r}: a whole number from {self._low} to {self._high} is wanted")
-        return int(text)
 
 
 if __name__ == "__main__":

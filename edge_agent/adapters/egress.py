@@ -47,6 +47,7 @@ from edge_agent.errors import (
     ChannelUnreachableError,
     EgressRefusedError,
     ProductsUnreachableError,
+    RetryLaterError,
     TracesUnreachableError,
 )
 from edge_agent.ports import CrashHook, CrashPoint, no_crash
@@ -252,8 +253,7 @@ class ChannelEgress:
     ) -> None:
         self._ledger = ledger
         self._is_allowed = is_allowed
-        self._timeout_s = timeout_s
-        self._transport = transport
+        self._once = _Once(timeout_s=timeout_s, transport=transport)
 
     async def send(self, composed: Composed, *, notice: bytes, keys: Sequence[str]) -> Answer:
         """Check, write down, and send, once. `keys` are parts of the address that the ledger must not show."""
@@ -269,25 +269,7 @@ class ChannelEgress:
             path=masked(request.url.raw_path, keys).decode(),
             body=masked(composed.body, keys),
         )
-        try:
-            async with asyncio.timeout(self._timeout_s), self._client() as client:
-                response = await client.send(request, stream=True)
-                body = await _whole(response, bytes_max=_CHANNEL_ANSWER_BYTES_MAX)
-        except (httpx.HTTPError, TimeoutError) as exc:
-            raise ChannelUnreachableError(f"{netloc}: {type(exc).__name__}") from exc
-        if body is None:
-            raise ChannelUnreachableError(f"{netloc}: the answer is larger than {_CHANNEL_ANSWER_BYTES_MAX} bytes")
-        return Answer(status_code=response.status_code, body=body)
-
-    def _client(self) -> httpx.AsyncClient:
-        """One a message: there are a few a day, and nothing of one is told to the next."""
-        return httpx.AsyncClient(
-            timeout=self._timeout_s,
-            follow_redirects=False,
-            trust_env=False,
-            verify=_authorities(),
-            transport=self._transport,
-        )
+        return await self._once.send(request, bytes_max=_CHANNEL_ANSWER_BYTES_MAX, away=ChannelUnreachableError)
 
     def _request(self, composed: Composed) -> httpx.Request:
         if composed.method != PASSAGES[Purpose.NOTIFY].method:
@@ -320,8 +302,7 @@ class ProductEgress:
         self._ledger = ledger
         self._origin = origin
         self._headers = {"user-agent": user_agent, "accept": "application/json"}
-        self._timeout_s = timeout_s
-        self._transport = transport
+        self._once = _Once(timeout_s=timeout_s, transport=transport)
 
     async def ask(self, gtin: str) -> Answer:
         """Check, write down, and ask, once. `gtin` as it stands on the pack."""
@@ -336,25 +317,7 @@ class ProductEgress:
             path=request.url.raw_path.decode(),
             body=b"",
         )
-        try:
-            async with asyncio.timeout(self._timeout_s), self._client() as client:
-                response = await client.send(request, stream=True)
-                body = await _whole(response, bytes_max=_PRODUCT_ANSWER_BYTES_MAX)
-        except (httpx.HTTPError, TimeoutError) as exc:
-            raise ProductsUnreachableError(f"{netloc}: {type(exc).__name__}") from exc
-        if body is None:
-            raise ProductsUnreachableError(f"{netloc}: the answer is larger than {_PRODUCT_ANSWER_BYTES_MAX} bytes")
-        return Answer(status_code=response.status_code, body=body)
-
-    def _client(self) -> httpx.AsyncClient:
-        """One a question: they are rare, and no cookie of one comes along with the next."""
-        return httpx.AsyncClient(
-            timeout=self._timeout_s,
-            follow_redirects=False,
-            trust_env=False,
-            verify=_authorities(),
-            transport=self._transport,
-        )
+        return await self._once.send(request, bytes_max=_PRODUCT_ANSWER_BYTES_MAX, away=ProductsUnreachableError)
 
 
 class TraceEgress:
@@ -379,8 +342,7 @@ class TraceEgress:
         self._target = f"{origin}/v1/traces"
         self._beyond = beyond
         self._fits = fits
-        self._timeout_s = timeout_s
-        self._transport = transport
+        self._once = _Once(timeout_s=timeout_s, transport=transport)
 
     async def send(self, body: bytes) -> None:
         """Check, write down, and send, once."""
@@ -397,24 +359,37 @@ class TraceEgress:
             self._ledger.write_down(
                 purpose=Purpose.TRACES, recipient=netloc, method=passage.method, path=request.url.path, body=body
             )
-        try:
-            async with asyncio.timeout(self._timeout_s), self._client() as client:
-                response = await client.send(request, stream=True)
-                answer = await _whole(response, bytes_max=_TRACES_ANSWER_BYTES_MAX)
-        except (httpx.HTTPError, TimeoutError) as exc:
-            raise TracesUnreachableError(f"{netloc}: {type(exc).__name__}") from exc
-        if answer is None or response.status_code != httpx.codes.OK:
-            raise TracesUnreachableError(f"{netloc} answered {response.status_code}")
+        answer = await self._once.send(request, bytes_max=_TRACES_ANSWER_BYTES_MAX, away=TracesUnreachableError)
+        if answer.status_code != httpx.codes.OK:
+            raise TracesUnreachableError(f"{netloc} answered {answer.status_code}")
 
-    def _client(self) -> httpx.AsyncClient:
-        """One a batch: a collector that was away is looked for anew."""
-        return httpx.AsyncClient(
+
+class _Once:
+    """Sends a request in a connection of its own: there are few, and nothing of one is told to the next."""
+
+    def __init__(self, *, timeout_s: float, transport: httpx.AsyncBaseTransport | None) -> None:
+        self._timeout_s = timeout_s
+        self._transport = transport
+
+    async def send(self, request: httpx.Request, *, bytes_max: int, away: type[RetryLaterError]) -> Answer:
+        """The whole answer. Raises: `away` where there is none in time, or a larger one than `bytes_max`."""
+        netloc = request.url.netloc.decode()
+        client = httpx.AsyncClient(
             timeout=self._timeout_s,
             follow_redirects=False,
             trust_env=False,
             verify=_authorities(),
             transport=self._transport,
         )
+        try:
+            async with asyncio.timeout(self._timeout_s), client:
+                response = await client.send(request, stream=True)
+                body = await _whole(response, bytes_max=bytes_max)
+        except (httpx.HTTPError, TimeoutError) as exc:
+            raise away(f"{netloc}: {type(exc).__name__}") from exc
+        if body is None:
+            raise away(f"{netloc}: the answer is larger than {bytes_max} bytes")
+        return Answer(status_code=response.status_code, body=body)
 
 
 @functools.cache

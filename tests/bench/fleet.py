@@ -13,27 +13,15 @@ import argparse
 import json
 import os
 import resource
-import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from tests.bench.figures import Bar, Figure, machine, tell
-from tests.conftest import _free_port, answers
+from tests.conftest import SESSIONS_IN_MEMORY, mosquitto
 
-_CONFIG = """
-listener {port} 127.0.0.1
-allow_anonymous true
-persistence false
-max_queued_messages 0
-max_inflight_messages 1000
-log_type error
-"""
-_READY_WITHIN_S = 20.0
 _KB, _CONNECT_S, _PUBLISH_US = Bar("at_most", 6.0), Bar("at_most", 3.0), Bar("at_most", 20.0)
 _OVER_FLOOR = Bar("at_most", 2.0, goal=1.5)
 
@@ -49,8 +37,10 @@ def main() -> None:
     arguments.add_argument("--rounds", type=int, default=5)
     arguments.add_argument("--consumer", choices=["none", "check"], default="none")
     given = arguments.parse_args()
-    with tempfile.TemporaryDirectory() as folder, _mosquitto(Path(folder)) as port:
-        rounds = [_round(given, port=port) for _ in range(given.rounds)]
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # the broker, a child, has the same
+    with tempfile.TemporaryDirectory() as folder, mosquitto(Path(folder), SESSIONS_IN_MEMORY) as broker:
+        rounds = [_round(given, port=broker.port) for _ in range(given.rounds)]
     tell(*_figures(given, rounds))
 
 
@@ -108,27 +98,6 @@ def _figures(given: argparse.Namespace, rounds: list[Round]) -> Iterator[Figure]
     for name in ("publish_cpu_us", "connect_cpu_us"):
         told = name.removesuffix("_us")
         yield Figure("fleet", f"{told}_over_floor", "ratio", over_floor(name), bar=_OVER_FLOOR, against=bare)
-
-
-@contextmanager
-def _mosquitto(folder: Path) -> Iterator[int]:
-    program = shutil.which("mosquitto", path="/usr/sbin:/usr/bin:/usr/local/sbin")
-    if program is None:
-        raise SystemExit("mosquitto (Debian package mosquitto) is missing")
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # its child has the same
-    port = _free_port()
-    config = folder / "mosquitto.conf"
-    config.write_text(_CONFIG.format(port=port) + ("user root\n" if os.geteuid() == 0 else ""))
-    broker = subprocess.Popen([program, "-c", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        until = time.monotonic() + _READY_WITHIN_S
-        while not answers(port) and time.monotonic() < until:
-            time.sleep(0.05)
-        yield port
-    finally:
-        broker.terminate()
-        broker.wait()
 
 
 if __name__ == "__main__":

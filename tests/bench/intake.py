@@ -38,7 +38,8 @@ from pathlib import Path
 
 from tests.bench.burst import Acknowledged, forget_session, listening, packets, publish
 from tests.bench.figures import Bar, Figure, machine, tell
-from tests.bench.scales import HUB_CLIENT, Hub, Scales, broker, set_up_home, started, wait_for_pages
+from tests.bench.scales import HUB_CLIENT, Hub, Scales, set_up_home, started, wait_for_pages
+from tests.conftest import SESSIONS_IN_MEMORY, mosquitto
 
 _ROOT = Path(__file__).parents[2]
 _BASELINES = _ROOT.parent / "shared" / "benchmark"
@@ -98,7 +99,8 @@ def main() -> None:
     """Measure and print."""
     given = _arguments()
     scales = Scales(given.scales)
-    with tempfile.TemporaryDirectory() as name, broker(Path(name)) as port:
+    with tempfile.TemporaryDirectory() as name, mosquitto(Path(name), SESSIONS_IN_MEMORY) as broker:
+        port = broker.port
         folder = Path(name)
         (folder / "profiles").mkdir()
         (folder / "profiles" / "blast.yaml").write_text(_PROFILE, encoding="utf-8")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -22,7 +21,6 @@ import psutil
 
 from edge_agent.commands.commission import set_up
 from edge_agent.config import load
-from tests.conftest import _free_port, answers
 
 HUB_CLIENT = "bench-hub"
 Message = tuple[str, bytes]  # topic and payload
@@ -34,14 +32,6 @@ _PASSWORD = "a password of the bench"
 _READY_WITHIN_S = 60.0
 _STOPPED_WITHIN_S = 30.0
 _QUIET_S, _QUIET_CPU_S = 1.0, 0.03
-_BROKER = """
-listener {port} 127.0.0.1
-allow_anonymous true
-persistence false
-max_queued_messages 0
-max_inflight_messages 1000
-log_type error
-"""
 _SETTINGS = """
 profiles = {profiles}
 [home]
@@ -179,28 +169,6 @@ def wait_for_pages(hub: Hub) -> None:
         if not hub.process.is_running() or time.monotonic() > until:
             raise SystemExit(said.decode(errors="replace"))
         time.sleep(0.05)
-
-
-@contextmanager
-def broker(folder: Path) -> Iterator[int]:
-    """A Mosquitto that keeps nothing on the disk and drops nothing; yields its port.
-
-    Raises: SystemExit where there is none.
-    """
-    program = shutil.which("mosquitto", path="/usr/sbin:/usr/bin:/usr/local/sbin")
-    if program is None:
-        raise SystemExit("mosquitto (Debian package mosquitto) is missing")
-    port, config = _free_port(), folder / "mosquitto.conf"
-    config.write_text(_BROKER.format(port=port) + ("user root\n" if os.geteuid() == 0 else ""), encoding="utf-8")
-    process = subprocess.Popen([program, "-c", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        until = time.monotonic() + _READY_WITHIN_S
-        while not answers(port) and time.monotonic() < until:
-            time.sleep(0.05)
-        yield port
-    finally:
-        process.terminate()
-        process.wait()
 
 
 def _at(seq: int) -> str:

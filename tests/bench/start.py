@@ -19,7 +19,8 @@ from pathlib import Path
 
 from tests.bench.burst import Acknowledged, listening, packets, publish
 from tests.bench.figures import Bar, Figure, machine, tell
-from tests.bench.scales import Scales, broker, set_up_home, started, wait_for_pages
+from tests.bench.scales import Scales, set_up_home, started, wait_for_pages
+from tests.conftest import SESSIONS_IN_MEMORY, mosquitto
 
 _START = Bar("at_most", 1.0)
 
@@ -39,7 +40,8 @@ def main() -> None:
     arguments.add_argument("--rounds", type=int, default=5)
     given = arguments.parse_args()
     scales = Scales(5)
-    with tempfile.TemporaryDirectory() as name, broker(Path(name)) as port:
+    with tempfile.TemporaryDirectory() as name, mosquitto(Path(name), SESSIONS_IN_MEMORY) as broker:
+        port = broker.port
         settings = set_up_home(Path(name), port, scales)
         publish(port, packets(scales.births(), retain=True))
         with listening(port) as told:

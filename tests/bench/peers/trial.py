@@ -16,9 +16,9 @@ from pathlib import Path
 
 from firmware_sim.load.link import Outgoing
 from firmware_sim.processes import free_ports
-from tests.bench.peers.broker import mosquitto
 from tests.bench.peers.gateway import Gateway, Place, Running, Used
 from tests.bench.peers.stream import Publisher, Stream, keys
+from tests.conftest import SESSIONS_IN_MEMORY, mosquitto
 
 BURST = 20_000
 STEADY, STEADY_PER_S = 4_200, 300.0
@@ -214,8 +214,13 @@ async def _trial(make: Make, stream: Stream, *, has_cloud: bool = True) -> Async
     """A gateway that does not run yet, and a publisher at its broker. `has_cloud`: a broker is where its cloud is."""
     async with AsyncExitStack() as parts:
         folder = Path(parts.enter_context(tempfile.TemporaryDirectory(prefix="restock-peers-")))
-        broker_port = parts.enter_context(mosquitto(folder / "broker"))
-        cloud_port = parts.enter_context(mosquitto(folder / "cloud")) if has_cloud else free_ports(1)[0]
+
+        def broker(name: str) -> int:
+            (folder / name).mkdir()
+            return parts.enter_context(mosquitto(folder / name, SESSIONS_IN_MEMORY)).port
+
+        broker_port = broker("broker")
+        cloud_port = broker("cloud") if has_cloud else free_ports(1)[0]
         place = Place(folder / "gateway", broker_port, cloud_port)
         place.folder.mkdir()
         publisher = await parts.enter_async_context(Publisher(broker_port))
